@@ -15,6 +15,7 @@ from typing import Any
 
 import uvicorn
 
+from judging import audited
 from placet.chain.client import Chain
 from placet.chain.local import LocalChain
 from placet.company.acceptance import AcceptancePolicy
@@ -22,7 +23,7 @@ from placet.company.company import Company, company
 from placet.company.own_document import OwnDocument
 from placet.core.enclave_policy import Role
 from placet.core.trust import Deployment
-from placet.core.values import from_hex
+from placet.core.values import from_hex, to_hex
 from placet.node.__main__ import server_options
 from placet.node.app import create_app
 from placet.node.config import NodeSettings
@@ -105,6 +106,14 @@ class ComparisonHarness:
     async def company(self, role: Role, /, **changed: Any) -> AsyncIterator[Company]:
         async with company(self.settings(role), self.wish(role, **changed)) as here:
             yield here
+
+    def audited(self, job: bytes) -> dict[str, Any]:
+        """The auditor's report, over the chain, the service's node and what the companies wrote down."""
+        written = {
+            self.address(role): self.made.folder / f"out-{role}" / "evidence.json" for role in ("before", "after")
+        }
+        evidence = {who: file for who, file in written.items() if file.exists()}
+        return audited(self.made.folder, to_hex(job), url=self.made.chain.url, evidence=evidence)
 
     def request(self, consent: bytes, **changed: Any) -> ComparisonRequest:
         wanted = {

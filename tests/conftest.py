@@ -28,11 +28,18 @@ TESTS = Path(__file__).resolve().parent
 SCRIPTS = TESTS.parent / "scripts"
 sys.path[:0] = [str(TESTS), str(SCRIPTS), str(SCRIPTS / "examples")]
 
+import examples  # noqa: E402
 import reaper  # noqa: E402
 
-# Machines are noisy: no test is about time. The same examples in every run, others in each with --slow.
-settings.register_profile("placet", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
-settings.register_profile("slow", settings.get_profile("placet"), derandomize=False)
+# Machines are noisy: no test is about time. The same few examples in every run, others and more in each with --slow.
+settings.register_profile(
+    "placet",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
+    max_examples=examples.FEW,
+)
+settings.register_profile("slow", settings.get_profile("placet"), derandomize=False, max_examples=examples.ALL)
 _ENDS = pytest.StashKey[contextlib.ExitStack]()
 
 

@@ -19,9 +19,9 @@ from typing import Any
 
 import httpx
 
+from judging import audited
 from placet.chain import keystore
 from placet.chain.client import Chain
-from placet.cli.audit import EXIT
 from placet.core.requests import Credential, request_hash
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
@@ -169,15 +169,7 @@ class LiveConsortium:
 
     def audited(self, job: str) -> dict[str, Any]:
         """The auditor's report."""
-        return dict(
-            json.loads(
-                self.made.run(
-                    *("audit", job, "--url", self.made.chain.url, "--deployment", "deployment.json"),
-                    *("--trust", "trust.json", "--key", "auditor.json", "--json"),
-                    accept=EXIT.values(),
-                )
-            )
-        )
+        return audited(self.made.folder, job, url=self.made.chain.url)
 
     def job(self, **changes: Any) -> Done:
         """Run a job over all providers to its end; `changes` are of the request."""

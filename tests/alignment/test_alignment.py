@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from placet.alignment import Round, Rules, keys, parse_rules, record, report
 from placet.alignment.company import LANGUAGES
 from placet.alignment.keys import identifier
@@ -105,7 +106,7 @@ written_by_people = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.sampled_from(ALL_KEYS), written_by_people)
 def test_writing_twice_is_writing_once(declared: dict[str, Any], value: object) -> None:
     """And it never fails but by ValueError, and gives text that a peer's own check takes."""
@@ -119,7 +120,7 @@ def test_writing_twice_is_writing_once(declared: dict[str, Any], value: object) 
         assert identifier(chosen, written.decode()) == written
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=20), st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]))
 def test_forms_of_unicode_and_case_make_no_difference(value: str, form: Any) -> None:
     folded = key(TEXT)
@@ -243,7 +244,7 @@ def test_rounds_do_not_print_identifiers() -> None:
 cells = st.one_of(st.none(), st.text(max_size=5), st.integers(), st.floats(), st.booleans(), st.binary(max_size=3))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(st.tuples(cells, cells), max_size=12), st.data())
 def test_no_cell_fails_and_every_row_is_counted_once(table: list[tuple[Any, Any]], data: st.DataObject) -> None:
     columns = {"name": [a for a, _ in table], "mobile": [b for _, b in table]}

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -52,19 +50,6 @@ def send(consortium: LiveConsortium, key: Key, call: Call) -> Reverted | None:
         sender.step()
         time.sleep(0.05)
     return outcome if isinstance(outcome, Reverted) else None
-
-
-def audit(consortium: LiveConsortium, *words: object) -> dict[str, Any]:
-    """The auditor's answer, whatever the verdict."""
-    files = ("--deployment", "deployment.json", "--trust", "trust.json")
-    done = program.run(["audit", *words, *files, "--json"], consortium.made.folder, consortium.made._env(), seconds=120)
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
-
-
-def audit_live(consortium: LiveConsortium, job: str, *words: object) -> dict[str, Any]:
-    """The same, from the chain and the parties, under the auditor's key."""
-    return audit(consortium, job, "--url", consortium.made.chain.url, "--key", "auditor.json", *words)
 
 
 def notebook(consortium: LiveConsortium, who: str) -> JobStore:

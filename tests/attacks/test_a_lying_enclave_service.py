@@ -25,7 +25,7 @@ from placet.core.consent import Status
 from placet.core.enclave_policy import Role
 from placet.core.errors import PlacetError
 from placet.core.hashing import canonical
-from placet.core.values import from_hex, to_hex
+from placet.core.values import from_hex
 from placet.jobs.party_run import StepRecorder as Stage_
 from placet.protocols.enclave.evidence.model import measurement_id
 from placet.protocols.enclave.platform.simulated import SimulatedEnclave
@@ -70,7 +70,7 @@ async def demand_nothing(harness: ComparisonHarness, ended: Ended, money: int, *
     assert harness.chain.job(ended.job).status is JobStatus.ABORTED
     assert ended.results == {"before": None, "after": None}
     assert harness.chain.balance_of(from_hex(harness.made.token), harness.address("before")) == money
-    audit = await asyncio.to_thread(harness.made.audit, to_hex(ended.job))
+    audit = await asyncio.to_thread(harness.audited, ended.job)
     assert audit["verdict"] == "intact"
     given = [m for m in harness.app.state.runner.store.messages(ended.job) if m.message.tag == "enclave.keys"]
     assert keys is None or bool(given) is keys
@@ -258,7 +258,7 @@ async def test_each_company_is_told_of_another_result(
     assert ended.how == "aborted"
     assert ended.results == {"before": None, "after": None}
     assert trio.chain.balance_of(from_hex(trio.made.token), trio.address("before")) == money
-    audit = await asyncio.to_thread(trio.made.audit, to_hex(ended.job), accept=range(7))
+    audit = await asyncio.to_thread(trio.audited, ended.job)
     assert set(audit["named"]) <= {"Trust Centre"}
 
 

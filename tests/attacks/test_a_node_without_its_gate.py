@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 
-from tests.attacks.liars import audit_live, notebook, rogue, send
+from tests.attacks.liars import notebook, rogue, send
 
 from follow import TIMES, ended_everywhere, reached, settled_once, until
 from live import PROVIDERS, Given, LiveConsortium
@@ -48,7 +48,7 @@ def test_its_vault_hands_out_nothing_after_a_withdrawal(consortium: LiveConsorti
     assert first is not None and first.why == "warrant.withdrawn"
     assert kept.steps(job, 1) == []
     assert consortium.chain.job(job).attempt == 2
-    answer = audit_live(consortium, jobs[0])
+    answer = consortium.audited(jobs[0])
     assert answer["verdict"] == "intact", answer
 
 
@@ -78,7 +78,7 @@ def test_peers_and_contract_refuse_the_old_epoch_and_the_audit_names_who_signed_
         assert ended_everywhere(consortium, jobs[0]) == "completed"
     assert consortium.chain.job(from_hex(jobs[0])).attempt == 1
     assert consortium.done(jobs[0]).totals == with_him != consortium.expected()
-    answer = audit_live(consortium, jobs[0])
+    answer = consortium.audited(jobs[0])
     assert (answer["verdict"], answer["named"]) == ("tampered", ["Bank North"]), answer
     assert [r["name"] for r in answer["results"] if r["status"] == "failed"] == ["withdrawal.sealed"]
 

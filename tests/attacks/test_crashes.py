@@ -85,14 +85,6 @@ def crash(consortium: LiveConsortium, job: str, process: str, who: str, status: 
         restart(consortium, process)
 
 
-def audit(consortium: LiveConsortium, job: str) -> str:
-    answer = consortium.made.run(
-        *("audit", job, "--url", consortium.made.chain.url, "--deployment", "deployment.json", "--trust", "trust.json"),
-        *("--key", "auditor.json", "--json"),
-    )
-    return str(json.loads(answer)["verdict"])
-
-
 def test_killed_processes_leave_a_job_that_ends(consortium: LiveConsortium) -> None:
     """The consumer's node while it opens the job, and then a provider's vault while rows are asked for: the parties
     agree on a new attempt where one was lost, and the audit is intact."""
@@ -107,7 +99,7 @@ def test_killed_processes_leave_a_job_that_ends(consortium: LiveConsortium) -> N
             assert crash(consortium, jobs[0], "north-vault", "north", "computing")
         assert ended_everywhere(consortium, jobs[0]) == "completed"
     assert consortium.done(jobs[0]).totals == consortium.expected()
-    assert audit(consortium, jobs[0]) == "intact"
+    assert consortium.audited(jobs[0])["verdict"] == "intact"
 
 
 @pytest.mark.slow
@@ -123,7 +115,7 @@ def test_every_process_killed_at_every_phase(consortium: LiveConsortium, process
     assert in_time
     if ended_everywhere(consortium, jobs[0]) == "completed":
         assert consortium.done(jobs[0]).totals == consortium.expected()
-        assert audit(consortium, jobs[0]) == "intact"
+        assert consortium.audited(jobs[0])["verdict"] == "intact"
 
 
 def test_a_provider_that_never_comes_back_costs_nobody_anything(consortium: LiveConsortium) -> None:
@@ -196,7 +188,7 @@ def test_a_process_killed_during_an_amendment(consortium: LiveConsortium, proces
         assert ended_everywhere(consortium, jobs[0]) == "completed"
     assert consortium.chain.job(job).attempt >= 2
     assert consortium.done(jobs[0]).totals == consortium.expected()
-    assert audit(consortium, jobs[0]) == "intact"
+    assert consortium.audited(jobs[0])["verdict"] == "intact"
 
 
 def _failed(consortium: LiveConsortium, who: str, job: bytes) -> bool:
@@ -282,7 +274,7 @@ def test_the_chain_is_killed_and_started_again_from_its_state(tmp_path: Path, mo
                 assert consortium.chain.head().number >= last
             assert ended_everywhere(consortium, jobs[0]) == "completed"
         assert consortium.done(jobs[0]).totals == consortium.expected()
-        assert audit(consortium, jobs[0]) == "intact"
+        assert consortium.audited(jobs[0])["verdict"] == "intact"
 
 
 @pytest.mark.slow
@@ -307,7 +299,7 @@ def test_an_attempt_cut_short_by_a_restart_is_in_the_trail_of_the_next(consortiu
             True,
             True,
         ]
-    assert audit(consortium, job) == "intact"
+    assert consortium.audited(job)["verdict"] == "intact"
 
 
 def party(who: str) -> int:

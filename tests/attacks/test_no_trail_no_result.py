@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.attacks.liars import audit, audit_live, notebook, over, rogue, send
+from tests.attacks.liars import notebook, over, rogue, send
 
 from follow import TIMES, ended_everywhere, events, followed, paused, purses, reached, settled_once, until
+from judging import audited
 from live import PROVIDERS, Given, LiveConsortium
 from placet.chain.calls import Calls
 from placet.chain.client import JobStatus
@@ -68,7 +69,7 @@ def sealed(consortium: LiveConsortium) -> Sealed:
         assert ended_everywhere(consortium, withheld) == "closed"
     earned = {who: purses(consortium)[who] - before[who] for who in made.members}
     file = made.folder / "honest.bundle"
-    report = audit_live(consortium, released, "--save", file)
+    report = audited(made.folder, released, url=made.chain.url, save=file)
     return Sealed(withheld, released, earned, with_him, epochs, report, json.loads(file.read_text()))
 
 
@@ -93,7 +94,7 @@ def test_a_party_withholds_its_key(consortium: LiveConsortium, sealed: Sealed) -
     assert [e.party for e in events(consortium, sealed.withheld) if isinstance(e, KeyWithheld)] == [0]
     assert consortium.chain.escrow(from_hex(sealed.withheld)).left == 0
     assert consortium.ask("consumer", f"/v1/jobs/{sealed.withheld}/result").status_code == 409
-    answer = audit_live(consortium, sealed.withheld)
+    answer = consortium.audited(sealed.withheld)
     assert (answer["verdict"], answer["ending"], answer["named"]) == ("intact", "closed", [])
     assert "Bank North withheld its key" in answer["notes"]
     paid_to = {party["name"]: int(party["paid"]) for party in answer["parties"]}
@@ -123,7 +124,7 @@ def test_a_party_swaps_its_output(consortium: LiveConsortium) -> None:
         over(consortium, jobs[0], "deadline")
         assert ended_everywhere(consortium, jobs[0]) == "aborted"
     assert not [e for e in events(consortium, jobs[0]) if isinstance(e, JobSealed)]
-    answer = audit_live(consortium, jobs[0])
+    answer = consortium.audited(jobs[0])
     assert (answer["verdict"], answer["ending"], answer["named"]) == ("intact", "aborted", [])
 
 
@@ -219,7 +220,7 @@ def test_a_thief_of_a_recording_key_inserts_a_step_on_chain(consortium: LiveCons
     assert consortium.chain.job(job).status is JobStatus.ABORTED
     assert consortium.chain.escrow(job).left == 0
     assert isinstance(send(consortium, thief, calls.release(job, party, b"\x15" * 32)), Reverted)
-    answer = audit_live(consortium, jobs[0])
+    answer = consortium.audited(jobs[0])
     assert (answer["verdict"], answer["named"]) == ("tampered", ["Fund House"]), answer
 
 
@@ -257,7 +258,7 @@ def test_a_party_tells_the_auditor_other_steps_than_it_did(
     mine["signature"] = to_hex(consortium.key("south", "recorder").sign(digest))
     file = tmp_path / "altered.bundle"
     file.write_text(json.dumps(content))
-    answer = audit(consortium, "--bundle", file)
+    answer = audited(consortium.made.folder, bundle=file)
     assert answer["verdict"] == "tampered"
     assert answer["named"] == ["Bank South"], answer
 
@@ -287,7 +288,7 @@ def test_a_withdrawal_while_the_job_runs(consortium: LiveConsortium) -> None:
     blocks = amended.block - dead.block
     steps = sum(len(e.hashes) for e in told if isinstance(e, StepsRecorded) and dead.block < e.block <= amended.block)
     assert 0 < blocks <= 240 and steps <= 15, (blocks, steps)
-    answer = audit_live(consortium, jobs[0])
+    answer = consortium.audited(jobs[0])
     assert answer["verdict"] == "intact", answer
     delay = f"withdrawn in block {dead.block}, attempt 2 from block {amended.block}: {blocks} blocks, {steps} steps"
     assert delay in answer["notes"]

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulator import CONSUMER, Simulation
 
+from examples import examples
 from placet.audit.bundle import Bundle, parse_bundle
 from placet.audit.facts import Ending
 from placet.audit.outcome import Verdict
@@ -225,7 +226,7 @@ def test_deployment_and_trust(job: str) -> None:
     assert [s for s in slipped if shape(s[0]) not in harmless and s[0][-1] not in endpoints] == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.data())
 def test_anything_anywhere_without_a_new_signature(data: st.DataObject) -> None:
     """A change by somebody who can't sign for the party: never intact, never an exception."""
@@ -241,7 +242,7 @@ def test_anything_anywhere_without_a_new_signature(data: st.DataObject) -> None:
     assert verify(bundle).verdict is not Verdict.INTACT
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.data())
 def test_garbage_facts_never_raise(data: st.DataObject) -> None:
     """Several changes at once in the facts: some verdict, and no exception."""

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from web3 import Web3
 
+from examples import examples
 from placet.chain import abi, calls, events
 from placet.chain.calls import NO_PROOF, Call, Calls
 from placet.chain.rpc import octets
@@ -130,7 +131,7 @@ def reference(contract: str, name: str, *values: Any) -> bytes:
     return bytes.fromhex(Web3().eth.contract(abi=abi.artifact(contract)["abi"]).encode_abi(name, list(values))[2:])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(plan=plans(), seal=seals(), signature=st.binary(max_size=65))
 def test_calls_of_the_ledger_as_web3_encodes_them(plan: Plan, seal: Seal, signature: bytes) -> None:
     signatures = [signature, b""]
@@ -158,7 +159,7 @@ def web3_plan(plan: Plan) -> tuple[Any, ...]:
     return (*head, [(p[0], text(p[1]), text(p[2]), *p[3:]) for p in parties])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(consent=consents(), signature=st.binary(max_size=65), proof=st.lists(bytes32, max_size=5))
 def test_calls_of_the_registry_as_web3_encodes_them(consent: Consent, signature: bytes, proof: list[bytes]) -> None:
     grant, root, reason = consent.grant(), bytes(31) + b"\1", bytes(31) + b"\2"
@@ -199,7 +200,9 @@ def ask(environment: Any, contract: str, name: str, *values: Any) -> Any:
     return abi.function(contract, name).decode(octets(answer))[0]
 
 
-on_chain = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+on_chain = settings(
+    max_examples=examples(10), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @on_chain
@@ -261,7 +264,7 @@ def test_solidity_own_errors() -> None:
     assert abi.decode_revert(bytes.fromhex("4e487b71")).arguments == ()
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=10) | st.binary(max_size=70).map(to_hex),

@@ -45,7 +45,7 @@ async def test_both_companies_get_the_comparison_and_the_service_holds_nothing_o
     for result in ended.results.values():
         same(result, (old.encode(), "old.md"), (new.encode(), "new.md"))
     assert harness.chain.balance_of(from_hex(harness.made.token), harness.address("service")) == money + FEE
-    audit = await asyncio.to_thread(harness.made.audit, to_hex(ended.job))
+    audit = await asyncio.to_thread(harness.audited, ended.job)
     assert audit["verdict"] == "intact"
     assert any("simulated" in note for note in audit["notes"])
     words = [PHRASE.encode(), b"Supplier", b"old.md", zlib.compress(PHRASE.encode())[2:-4]]
@@ -87,7 +87,7 @@ async def test_a_hostile_document_ends_the_job_at_once_and_the_fee_comes_back(
         assert [moment["code"] for moment in moments if moment["status"] == "abort-reason"] == [code]
     assert harness.chain.balance_of(token, sponsor) == money
     assert ended.results == {"before": None, "after": None}
-    assert (await asyncio.to_thread(harness.made.audit, to_hex(ended.job)))["verdict"] == "intact"
+    assert (await asyncio.to_thread(harness.audited, ended.job))["verdict"] == "intact"
 
 
 async def withdraw(here: Company, consent: bytes) -> None:
@@ -142,7 +142,7 @@ async def test_a_withdrawal_while_it_runs_ends_the_enclave(
     assert harness.chain.job(record.job).status is JobStatus.ABORTED
     with pytest.raises(Exception, match="ended"):
         await enclaves[0].prove(bytes(32))
-    assert (await asyncio.to_thread(harness.made.audit, to_hex(ended.job)))["verdict"] == "intact"
+    assert (await asyncio.to_thread(harness.audited, ended.job))["verdict"] == "intact"
 
 
 @pytest.mark.slow
@@ -192,7 +192,7 @@ async def test_a_client_that_was_ended_goes_on_with_a_new_attempt(
     assert ended.how == "completed", ended.moments
     assert harness.chain.job(record.job).attempt == 2
     same(ended.results["before"], (BEFORE.encode(), "old.md"), (AFTER.encode(), "new.md"))
-    assert (await asyncio.to_thread(harness.made.audit, to_hex(ended.job)))["verdict"] == "intact"
+    assert (await asyncio.to_thread(harness.audited, ended.job))["verdict"] == "intact"
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from benchmarks._documents import FORMATS, Item, make, numbered
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from placet.comparison.compare import compare
 from placet.comparison.normal import normal, tokens
 from placet.comparison.numbering import marker
@@ -25,7 +26,7 @@ TEXT = (
 WORDS = TEXT.split()
 sentences = st.lists(st.sampled_from(WORDS), min_size=1, max_size=24).map(lambda words: f"Z{' '.join(words)}.")
 documents = st.lists(st.builds(Item, st.integers(0, 2), st.just(False), sentences), min_size=1, max_size=16)
-calm = settings(deadline=None, max_examples=60)
+calm = settings(deadline=None, max_examples=examples(60))
 
 
 def plain(items: list[Item], scheme: str = "letters", width: int = 10_000, gap: str = "\n\n") -> bytes:
@@ -100,7 +101,7 @@ def test_segments_hold_both_texts(one: list[Item], other: list[Item]) -> None:
             assert tokens(old) == tokens(found.before.clauses[entry.before[0]].text)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(st.lists(st.sampled_from("abcd"), max_size=30), st.lists(st.sampled_from("abcd"), max_size=30))
 def test_word_edits_turn_one_side_into_the_other(one: list[str], other: list[str]) -> None:
     i = j = 0

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from placet.core import csv_file
 from placet.core.csv_file import plain_cell, read_rows, shown_cell, written
 from placet.core.errors import DataError
@@ -292,7 +293,7 @@ def test_no_cell_that_is_written_is_a_formula(cell: str, shown: str) -> None:
 
 
 @given(st.lists(st.lists(st.text(CELLS, max_size=8), min_size=2, max_size=3), min_size=1, max_size=8))
-@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@settings(max_examples=examples(100), deadline=None, derandomize=True, database=None)
 def test_what_is_written_is_read_again_and_stays_text_for_unix_tools(rows: list[list[str]]) -> None:
     raw = written(rows)
     assert not raw.startswith(b"\xef\xbb\xbf") and raw.endswith(b"\n")

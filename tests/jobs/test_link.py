@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from examples import examples
 from parties import NAMES, JobEnvironment, at_once
 from placet.chain.client import JobStatus
 from placet.cli import certificates
@@ -534,7 +535,7 @@ def test_what_came_while_the_peer_was_asked_is_not_lost(four: Parties) -> None:
 Fates = st.lists(st.sampled_from(["ok", "drop", "lose", "twice"]), max_size=12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(["a", "b"]), st.binary(max_size=8)), min_size=1, max_size=6),
     Fates,
@@ -650,7 +651,7 @@ class Postman(RuleBasedStateMachine):
 
 
 TestPostman = Postman.TestCase
-TestPostman.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestPostman.settings = settings(max_examples=examples(25), stateful_step_count=25, deadline=None)
 
 
 # The node's door, before a link sees anything: the chain decides.

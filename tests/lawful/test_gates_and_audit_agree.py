@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from examples import examples
 from parties import NOW, JobEnvironment
 from placet.audit.bundle import Bundle, PartyEvidence
 from placet.audit.case import Case
@@ -204,14 +205,18 @@ def test_what_is_lawful_passes_everywhere(name: str) -> None:
     assert demand_agreement(lawful(name, PEOPLE)).passed
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(
+    max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
 @given(drafts(PEOPLE))
 def test_gates_and_audit_say_the_same(draft: Draft) -> None:
     demand_agreement(draft)
 
 
 @pytest.mark.parametrize(("place", "name"), WAYS)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(
+    max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
 @given(data=st.data())
 def test_each_thing_that_can_be_wrong(place: str, name: str, data: st.DataObject) -> None:
     draft = lawful(data.draw(st.sampled_from(sorted(LAWFUL))), PEOPLE)

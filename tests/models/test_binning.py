@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from placet.core.errors import DataError, InputError
 from placet.core.hashing import canonical
 from placet.core.values import parse
@@ -28,7 +29,7 @@ TEXTS = st.lists(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(values=NUMBERS, bins=st.integers(2, 12), least=st.integers(1, 8))
 def test_numbers_lie_in_bins_that_are_large_enough(values: list[float | None], bins: int, least: int) -> None:
     made = fit(values, "number", bins, least=least)
@@ -47,7 +48,7 @@ def test_numbers_lie_in_bins_that_are_large_enough(values: list[float | None], b
     assert [code for _, code in present] == sorted(code for _, code in present)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(values=TEXTS, bins=st.integers(2, 5), least=st.integers(1, 4))
 def test_categories_are_the_most_frequent_ones(values: list[str | None], bins: int, least: int) -> None:
     made = fit(values, "category", bins, least=least)
@@ -60,7 +61,7 @@ def test_categories_are_the_most_frequent_ones(values: list[str | None], bins: i
     assert made.codes(["never seen"])[0] == made.other
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(values=NUMBERS, bins=st.integers(2, 12))
 def test_what_was_written_down_bins_as_before(values: list[float | None], bins: int) -> None:
     made = fit(values, "number", bins)
@@ -70,7 +71,7 @@ def test_what_was_written_down_bins_as_before(values: list[float | None], bins: 
     assert len(made.words()) == made.cells
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(low=st.floats(allow_nan=False, allow_infinity=False), high=st.floats(allow_nan=False, allow_infinity=False))
 def test_an_edge_is_a_short_decimal_between_two_neighbours(low: float, high: float) -> None:
     made = fit([low, high], "number", 2)

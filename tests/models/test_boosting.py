@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from placet.core.errors import DataError, InputError, ProtocolError
 from placet.core.hashing import document_bytes
 from placet.core.values import parse
@@ -57,7 +58,7 @@ def nodes(draw: st.DrawFn) -> tuple[tuple[CodedColumn, ...], Whole, Whole]:
     return tuple(columns), np.array(gradient), np.array(curvature)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(nodes(), st.integers(1, 5), st.randoms(use_true_random=False))
 def test_the_best_cut_is_the_best_of_all_sets_of_cells(node, smallest, chance) -> None:  # type: ignore[no-untyped-def]
     """Of numbers every prefix with and without the missing; of categories every set: by brute force."""

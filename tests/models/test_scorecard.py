@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from placet.core.errors import InputError
 from placet.core.values import parse
 from placet.models.binning import CategoryBins, NumberBins
@@ -123,7 +124,7 @@ def test_nothing_comes_of_too_few_of_either_label(positives: int) -> None:
     assert fit(codes, labels, columns, scale=SCALE, smallest=5, steps=2, l2=0.001) is None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(few=st.integers(0, 9), positive=st.integers(0, 9), seed=st.integers(0, 5))
 def test_a_small_bin_has_no_weight_of_its_own(few: int, positive: int, seed: int) -> None:
     """Whatever the labels of the few in a bin are: the bin's weight is that of `other`."""
@@ -147,7 +148,7 @@ def test_small_bins_count_together_where_they_are_enough() -> None:
     assert own[1] == own[2] == own[5] == own[6] > 1 and own[0] != own[1]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(seed=st.integers(0, 10_000), rising=st.booleans())
 def test_monotone_weights_rise_or_fall(seed: int, rising: bool) -> None:
     codes, labels, columns = sample(200, seed)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from placet.core.errors import DataError, InputError, ProtocolError
 from placet.protocols.local import LocalNetwork
 from placet.protocols.mpc import additive
@@ -154,7 +155,7 @@ def test_scatter_refuses_bad_positions(positions: list[int | None], reason: str)
         scatter([1, 2], positions, 3)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(st.integers(min_value=2, max_value=5), st.integers(min_value=0, max_value=6), st.data())
 def test_parties_sum_without_showing_their_vectors(
     together: Callable[..., list[Any]], parties: int, length: int, data: st.DataObject

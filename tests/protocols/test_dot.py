@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from placet.core.errors import DataError, InputError, LimitError, ProtocolError
 from placet.protocols.local import LocalNetwork
 from placet.protocols.mpc.additive import LIMIT, encode, from_bytes, reconstruct, to_bytes
@@ -42,7 +43,7 @@ def run(
     return shares, {tag: payload for _, _, tag, payload in network.sent}
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=examples(12))
 @given(st.data())
 def test_shares_add_up_to_the_products(together: Together, paillier_key: SecretKey, data: st.DataObject) -> None:
     length = data.draw(st.integers(1, 4))
@@ -205,7 +206,7 @@ def test_sides_that_disagree_on_the_rows_are_told(together: Together, paillier_k
         )
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=examples(8))
 @given(st.lists(weights, max_size=3), weights, st.data())
 def test_scores_are_exact_but_for_the_weights_rounding(
     together: Together, paillier_key: SecretKey, chosen: list[float], bias: float, data: st.DataObject

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from placet.core.errors import DataError, InputError, ProtocolError
 from placet.protocols.order import Entropy
 
@@ -25,7 +26,7 @@ phe = pytest.importorskip("phe", reason="no phe here: pip install 'placet[pailli
 from placet.protocols.mpc import djn, paillier  # noqa: E402
 from placet.protocols.mpc.paillier import Ciphertext, Mixture, SecretKey  # noqa: E402
 
-few = settings(deadline=None, max_examples=15)
+few = settings(deadline=None, max_examples=examples(15))
 small = st.integers(min_value=-(2**64), max_value=2**64)
 BACKEND = Path(__file__).resolve().parents[2] / "backend"
 
@@ -97,7 +98,7 @@ def test_phe_decrypts_ours(paillier_key: SecretKey, data: st.DataObject) -> None
     assert paillier_key.decrypt(ciphertext) == value
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=examples(8))
 @given(st.data())
 def test_ours_decrypts_phes(paillier_key: SecretKey, data: st.DataObject) -> None:
     value = data.draw(signed(paillier_key))
@@ -105,7 +106,7 @@ def test_ours_decrypts_phes(paillier_key: SecretKey, data: st.DataObject) -> Non
     assert paillier_key.decrypt(from_phe(paillier_key, number)) == value
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=examples(8))
 @given(st.lists(st.tuples(small, small), min_size=1, max_size=4), small)
 def test_sums_and_multiples_agree_with_phes(
     paillier_key: SecretKey, terms: list[tuple[int, int]], constant: int

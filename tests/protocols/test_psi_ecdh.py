@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from placet.core.errors import DataError, InputError, ProtocolError
 from placet.protocols.local import LocalNetwork
 from placet.protocols.order import Entropy, restore, secret_permutation
@@ -60,7 +61,7 @@ def key_of(entropy: Entropy) -> Blinding:
     return Blinding(entropy)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(customers=identifiers, rows=identifiers, data=st.data())
 def test_placement_is_plain_set_intersection(
     together: Together, customers: list[bytes], rows: list[bytes], data: st.DataObject

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from placet.core.errors import DataError, InputError, LimitError, ProtocolError
 from placet.protocols.local import LocalNetwork
 from placet.protocols.order import Entropy, secret_permutation
@@ -56,7 +57,7 @@ def split(payload: bytes) -> list[bytes]:
 
 @both_engines
 @pytest.mark.parametrize("receiver", ["shop", "bank", None])
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(shop=identifiers, bank=identifiers)
 def test_it_is_plain_set_intersection_for_who_receives(
     together: Together, intersect: Any, receiver: str | None, shop: list[bytes], bank: list[bytes]

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from placet.core.errors import PlacetError
 from placet.sandbox import files as asset_view_files
 from placet.sandbox.files import MAPPING, Data, Meeting, read
@@ -27,7 +28,7 @@ from placet.study.results import totals
 from placet.vault import files
 
 ROOT = Path(__file__).resolve().parents[2]
-QUIET = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+QUIET = settings(max_examples=examples(60), deadline=None, derandomize=True, database=None)
 GOOD = """
 [consumer]
 name = "Family Office"

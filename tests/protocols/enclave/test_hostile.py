@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from placet.core.errors import AttestationError
 from placet.core.hashing import sha256
 from placet.protocols.enclave.evidence import azure, certificates, cose, hcl, intel, nitro, quote, snp, tpm
@@ -57,7 +58,7 @@ def only_refusals(read: Callable[[], Any]) -> None:
 
 @pytest.mark.parametrize("name", READERS)
 @given(data=st.binary(max_size=1500))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_any_bytes(name: str, data: bytes) -> None:
     only_refusals(lambda: READERS[name](data))
 
@@ -71,7 +72,7 @@ def spoiled(draw: st.DrawFn, good: bytes) -> bytes:
 
 
 @given(data=st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_good_evidence_with_a_piece_replaced(data: st.DataObject) -> None:
     made = makers()
     sgx = good("sgx")
@@ -99,7 +100,7 @@ def test_good_evidence_with_a_piece_replaced(data: st.DataObject) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_intels_documents_with_a_piece_replaced(data: st.DataObject) -> None:
     made = makers()
     sgx = good("sgx")
@@ -114,7 +115,7 @@ def test_intels_documents_with_a_piece_replaced(data: st.DataObject) -> None:
 
 
 @given(content=st.recursive(st.none() | st.booleans() | st.integers() | st.binary() | st.text(), st.lists))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_any_content_that_aws_would_sign(content: Any) -> None:
     import cbor2
 

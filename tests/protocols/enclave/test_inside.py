@@ -17,6 +17,7 @@ from benchmarks._documents import Item, docx, pdf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from placet.comparison.compare import compare
 from placet.core.enclave_policy import ROLES, Recipient, Role
 from placet.core.errors import DataError, InputError, PlacetError, ProtocolError
@@ -251,7 +252,7 @@ def test_messages_out_of_turn_are_refused() -> None:
         assert talk(lambda key, change=change: change(said(key))) == [(FrameKind.FAILED, b"enclave.protocol")]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.binary(max_size=200))
 def test_noise_ends_in_a_code(noise: bytes) -> None:
     [(kind, code)] = talk(lambda _: [noise])

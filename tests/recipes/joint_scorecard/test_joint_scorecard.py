@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from declaring import CUSTOMER, declaring
+from examples import examples
 from placet.catalogue.declared import declared
 from placet.catalogue.joint_scorecard import SPEC, cost
 from placet.catalogue.modelling import MAX_ROWS, PROVIDERS, Feature, Split
@@ -172,7 +173,7 @@ def test_rows_are_split_by_a_column() -> None:
 # Columns of those that do not compute.
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(
     numbers=st.lists(st.integers(-(2**63), 2**63 - 1), min_size=4, max_size=4), key=st.binary(min_size=32, max_size=32)
 )
@@ -327,7 +328,7 @@ def test_bands_are_merged_as_the_models_room_says() -> None:
             ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(place=st.integers(0, 10**6), change=st.sampled_from([2**63 - 1, -(2**63), 2**40, -1]))
 def test_a_forged_share_makes_no_scorecard(place: int, change: int) -> None:
     """A word that is random, as a share that is none makes it: nothing of it becomes a report."""
