@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,9 +81,21 @@ def module_name(file: Path, package: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@functools.cache
+def tree_of(source: str) -> ast.Module:
+    """Several tests read all of the package."""
+    return ast.parse(source)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forgotten() -> Iterator[None]:
+    yield
+    tree_of.cache_clear()
+
+
 def imports(source: str, module: str, *, is_package: bool) -> Iterator[str]:
     """Absolute names of everything that a module imports, wherever in it the import stands."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree_of(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -185,7 +198,7 @@ LARGE: dict[str, str] = {
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
     for file in sorted(PACKAGE.rglob("*.py")):
-        yield module_name(file, PACKAGE).removeprefix("placet."), ast.parse(file.read_text(encoding="utf-8"))
+        yield module_name(file, PACKAGE).removeprefix("placet."), tree_of(file.read_text(encoding="utf-8"))
 
 
 def test_a_public_class_name_stands_for_one_thing() -> None:
@@ -310,7 +323,7 @@ def waiting_coroutines(package: Path) -> list[str]:
     """Each call in a coroutine that waits for a database or the chain, itself or through functions of the package."""
     bodies: dict[Place, tuple[bool, list[tuple[int, tuple[str, ...]]], dict[str, str]]] = {}
     for file in sorted(package.rglob("*.py")):
-        module, tree = module_name(file, package), ast.parse(file.read_text(encoding="utf-8"))
+        module, tree = module_name(file, package), tree_of(file.read_text(encoding="utf-8"))
         known = {
             alias.asname or alias.name: f"{node.module}.{alias.name}"
             for node in ast.walk(tree)

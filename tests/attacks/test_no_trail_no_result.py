@@ -128,6 +128,7 @@ def test_a_party_swaps_its_output(consortium: LiveConsortium) -> None:
     assert (answer["verdict"], answer["ending"], answer["named"]) == ("intact", "aborted", [])
 
 
+@pytest.mark.slow  # by default an output that was swapped is what is never sealed, and the contract's tests refuse keys
 def test_a_consumer_refuses_the_seal(consortium: LiveConsortium) -> None:
     """It holds every masked output, and nothing opens them: no key is ever on chain, and a provider ends the job."""
     calls = Calls(consortium.deployment)
@@ -295,6 +296,7 @@ def test_a_withdrawal_while_the_job_runs(consortium: LiveConsortium) -> None:
     print(delay)
 
 
+@pytest.mark.slow  # by default two plans race in one block, at the contract and the vault: test_no_consent_no_data
 def test_two_jobs_at_once_on_a_consent_with_one_use(consortium: LiveConsortium) -> None:
     """Both are agreed while one opening is left: exactly one of them uses the row."""
     who = consortium.silent[-1]

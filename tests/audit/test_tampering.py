@@ -120,8 +120,13 @@ def chosen(every: bool, value: Any, earlier: Iterable[Any]) -> list[Path]:
     return [path for kind, path in last.items() if kind not in before]
 
 
+def tried(every: bool, value: Any) -> list[Any]:
+    """What is put in its place: all `changes`, or the first."""
+    return changes(value)[: None if every else 1]
+
+
 by_reach = pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["once", "every"])
-"""Each shape of place once over all documents, or all `places` of each document."""
+"""One change of each shape of place over all documents, or all of all `places` of each document."""
 
 
 def changed(value: Any, path: Path, new: Any) -> Any:
@@ -164,7 +169,7 @@ def test_evidence(job: str, party: int, every: bool) -> None:
     earlier = SUBMITTED[: SUBMITTED.index((job, party))]
     slipped = []
     for path in chosen(every, own, (simulation(other).evidence(who).to_json() for other, who in earlier)):
-        for new in changes(get(own, path)):
+        for new in tried(every, get(own, path)):
             if new is None or path == ("party",) or is_harmless(path, get(own, path), new):
                 continue
             plain = changed(own, path, new)
@@ -197,8 +202,8 @@ def test_facts(job: str, every: bool) -> None:
     """In those of an aborted job, a record that is not told could be still to come."""
     honest = bundle_json(job)["facts"]
     earlier = COLLECTED[: COLLECTED.index(job)]
-    tried = chosen(every, honest, (bundle_json(other)["facts"] for other in earlier))
-    changes_of = [(p, new) for p in tried if not known_to_the_chain_alone(p) for new in changes(get(honest, p))]
+    where = chosen(every, honest, (bundle_json(other)["facts"] for other in earlier))
+    changes_of = [(p, new) for p in where if not known_to_the_chain_alone(p) for new in tried(every, get(honest, p))]
     slipped = [(p, new) for p, new in changes_of if facts_slip(job, p, new)]
     to_come = [(("recorded",), honest["recorded"][:-1])] if job == "aborted" else []
     assert [change for change in slipped if change not in to_come] == []

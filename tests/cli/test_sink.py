@@ -18,6 +18,7 @@ import typer
 from typer.testing import CliRunner
 
 from placet.chain.keystore import save_secret
+from placet.cli import confined
 from placet.cli.main import app
 from placet.cli.output import console, emit, say, show_error, table, write_line
 from placet.core.errors import InputError
@@ -353,6 +354,9 @@ def test_hostile_parties_steer_no_terminal(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("placet.chain.keystore.SCRYPT_N", 2**12)
     monkeypatch.setattr("placet.owner.wallet.SCRYPT_N", 2**14)
     monkeypatch.setattr("placet.owner.wire.TRIES", 1)
+    monkeypatch.setattr(
+        confined, "judge", lambda request: confined.judge_here(request, lambda size: None)
+    )  # no process for each
     monkeypatch.setenv("PLACET_PASSPHRASE", "only for tests")
     monkeypatch.setenv("PLACET_SUBJECT", EVIL.replace("\x00", ""))
     monkeypatch.setenv("PLACET_CODE", "code")

@@ -18,7 +18,7 @@ from placet.core.signatures import Key
 from placet.core.values import to_hex
 
 STEPS = 30
-by_histories = pytest.mark.parametrize("histories", [10, pytest.param(60, marks=pytest.mark.slow)])
+by_histories = pytest.mark.parametrize("histories", [6, pytest.param(60, marks=pytest.mark.slow)])
 """So many histories of `STEPS` steps at most."""
 
 

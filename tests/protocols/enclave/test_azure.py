@@ -82,7 +82,7 @@ def test_a_real_machine_passes_all_but_the_binding(product: Product) -> None:
 def test_the_bytes_of_a_real_machines_evidence_count(part: str, step: int) -> None:
     statement = real.azure_snp("genoa")
     whole = b"".join(statement.vtpm.pcrs) if part == "pcrs" else getattr(statement, part, None)
-    for changed in real.flipped(whole or getattr(statement.vtpm, part), step):
+    for changed in real.flipped(whole or getattr(statement.vtpm, part), real.sampled(step)):
         if part in ("hcl", "vek"):
             other = statement.model_copy(update={part: changed})
         else:
