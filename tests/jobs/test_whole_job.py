@@ -18,6 +18,7 @@ from httpx_sse import EventSource
 
 from declaring import CUSTOMER
 from faulty_endpoint import faulty_endpoint
+from judging import audited
 from live import PROVIDERS, Done, Given, LiveConsortium
 from placet.chain.client import JobStatus
 from placet.chain.events import JobCancelled, JobOpened
@@ -601,16 +602,13 @@ def test_a_job_over_an_endpoint_whose_logs_lag(consortium: LiveConsortium) -> No
             one = next(given[0] for given in ours if len(given) == 1)
             consortium.withdraw(one)
             done = consortium.job(providers=[offered[key] for key in pair])
-            report = consortium.made.run(
-                *("audit", done.job, "--url", faulty.url, "--deployment", "deployment.json"),
-                *("--trust", "trust.json", "--key", "auditor.json", "--json"),
-            )
+            report = audited(consortium.made.folder, done.job, url=faulty.url)
             assert faulty.calls["eth_getBlockReceipts"] > 0, "what the logs left out was asked for"
         finally:
             moved(faulty.url, chain)
     assert done == Done(done.job, "completed", consortium.expected(pair))
     assert consortium.expected(pair) != expected
-    assert json.loads(report)["verdict"] == "intact"
+    assert report["verdict"] == "intact"
 
 
 def test_a_job_is_cancelled_before_its_opening_and_never_opens(consortium: LiveConsortium) -> None:
