@@ -354,6 +354,7 @@ async def test_a_company_lies_about_its_consent(
     assert not trio.app.state.runner.store.messages(record.job)
 
 
+@pytest.mark.slow  # by default recipes/contract_compare/test_sessions: the service takes no such document
 async def test_a_company_uploads_another_document_than_it_told(
     trio: ComparisonHarness, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

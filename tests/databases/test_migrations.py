@@ -413,7 +413,11 @@ def go(process: subprocess.Popen[str]) -> None:
     process.stdin.flush()
 
 
-@pytest.mark.parametrize("name", ["node", "vault"])
+one_program = pytest.mark.parametrize("name", ["node", pytest.param("vault", marks=pytest.mark.slow)])
+"""Both are upgraded by the same code."""
+
+
+@one_program
 def test_a_killed_upgrade_has_not_begun(tmp_path: Path, name: str) -> None:
     schema, file, reached = FILLED[name], filled(tmp_path, name), tmp_path / "reached"
     before = layout(file), rows(file)
@@ -458,7 +462,7 @@ def test_processes_that_start_at_once_upgrade_once(tmp_path: Path, name: str, em
 
 
 @pytest.mark.skipif(not Path("/proc/locks").exists(), reason="only Linux tells who waits for a lock")
-@pytest.mark.parametrize("name", ["node", "vault"])
+@one_program
 def test_an_upgrade_waits_for_another_before_it_touches_the_file(tmp_path: Path, name: str) -> None:
     """SQLite itself would refuse one of two that turn a new file to the write-ahead log at once."""
     schema, file = FILLED[name], tmp_path / "new.db"

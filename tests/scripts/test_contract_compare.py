@@ -126,6 +126,7 @@ def _said(log: Path, process: subprocess.Popen[bytes], pattern: str) -> str:
     return found[1]
 
 
+@pytest.mark.slow  # by default sandbox/test_up_and_down: a start that is killed
 def test_a_script_that_is_ended_leaves_nothing(home: Path) -> None:
     (home / "old.md").write_text(BEFORE)
     (home / "new.md").write_text(AFTER)
