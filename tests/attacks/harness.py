@@ -330,7 +330,15 @@ class AttackHarness(Sending):
         """The lender's consent for its own list; the words of its offer play no part here."""
         now = self.chain.head().timestamp
         state = self.chain.offer(changes["offer"].id if "offer" in changes else self.list_offer)
-        words = {"dataset": "d", "consumer": "c", "purpose": "p", "columns": "x", "output": "o", "parties": "p"}
+        words = {
+            "dataset": "d",
+            "consumer": "c",
+            "purpose": "p",
+            "columns": "x",
+            "output": "o",
+            "parties": "p",
+            "language": "en",
+        }
         details = words | {"notice": ZERO32, "enrolment": ZERO32, "salt": secrets.token_bytes(32)}
         fields: dict[str, Any] = {
             "owner": self.lender.address,
