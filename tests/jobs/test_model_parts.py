@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import secrets
 from collections.abc import AsyncIterator, Coroutine
 from types import SimpleNamespace
@@ -14,15 +15,17 @@ from placet.core.lawful import ModelRef
 from placet.core.model_part import ModelPart, model_commitment
 from placet.core.trail import Artefact
 from placet.jobs import model_parts
+from placet.recipes.joint_scorecard import run as joint_scorecard
 from placet.vault.models import KeptModel
 
 TRAINING, SCORING = secrets.token_bytes(32), secrets.token_bytes(32)
 
 
 class Wires:
-    """What parties send each other, by sender and receiver."""
+    """What parties send each other, by sender and receiver; `lies` instead of what the sender would say of a tag."""
 
-    def __init__(self) -> None:
+    def __init__(self, lies: dict[tuple[int, int, str], bytes] | None = None) -> None:
+        self.lies = lies or {}
         self.queues: dict[tuple[int, int], asyncio.Queue[bytes]] = {}
 
     def between(self, sender: int, receiver: int) -> asyncio.Queue[bytes]:
@@ -34,7 +37,8 @@ class Step:
         self.wires, self.me, self.outputs = wires, me, outputs
 
     async def send(self, to: str, tag: str, payload: bytes) -> None:
-        await self.wires.between(self.me, int(to.removeprefix("party-"))).put(payload)
+        receiver = int(to.removeprefix("party-"))
+        await self.wires.between(self.me, receiver).put(self.wires.lies.get((self.me, receiver, tag), payload))
 
     async def receive(self, sender: str, tag: str, *, limit: int) -> bytes:
         payload = await self.wires.between(int(sender.removeprefix("party-")), self.me).get()
@@ -65,6 +69,9 @@ class Party:
     @contextlib.asynccontextmanager
     async def step(self, name: str, protocol: str, *inputs: Artefact) -> AsyncIterator[Step]:
         yield Step(self.wires, self.party, self.outputs)
+
+    def name(self, party: int) -> str:
+        return f"Bank {party}"
 
     def entropy(self, *labels: bytes) -> Any:
         return lambda size: secrets.token_bytes(size)
@@ -109,6 +116,33 @@ def brought(kept: list[KeptModel], model: ModelRef | None = None, kind: str = "s
 def refused(ended: list[Any]) -> set[str]:
     assert all(isinstance(error, ProtocolError) for error in ended), ended
     return {error.code for error in ended}
+
+
+def test_who_tells_two_parties_of_two_parts_is_named_before_anything_is_kept() -> None:
+    """The seal would go through otherwise, and the parts never come together."""
+    wires = Wires({(2, 1, model_parts.PART): secrets.token_bytes(32)})
+    runs: list[Any] = [Party(wires, party) for party in range(3)]
+    ended = together(*(model_parts.keep(run, "scorecard", {"points": str(run.party)}) for run in runs))
+    assert refused(ended[:2]) == {model_parts.DIFFERS}
+    assert all("Bank 2" in error.message and {"Bank 0", "Bank 1"} & set(words(error)) for error in ended[:2])
+    assert not any(run.kept for run in runs[:2])
+    assert joint_scorecard.JOINT_SCORECARD.final(model_parts.DIFFERS)
+
+
+def test_who_says_that_it_was_told_otherwise_ends_the_job_too() -> None:
+    """Whether it lies or was lied to, the others can't tell; nobody keeps a part."""
+    wires = Wires({(2, 0, model_parts.PARTS): secrets.token_bytes(96)})
+    runs: list[Any] = [Party(wires, party) for party in range(3)]
+    ended = together(*(model_parts.keep(run, "scorecard", {}) for run in runs))
+    assert refused(ended[:1]) == {model_parts.DIFFERS} and "Bank 2 says" in str(ended[0].found)
+    cut = Wires({(2, 0, model_parts.PARTS): b"short"})
+    runs = [Party(cut, party) for party in range(3)]
+    assert refused(together(*(model_parts.keep(run, "scorecard", {}) for run in runs))[:1]) == {"model.parts"}
+
+
+def words(error: ProtocolError) -> list[str]:
+    """Names of institutions in it."""
+    return re.findall(r"Bank \d", f"{error.expected} {error.found}")
 
 
 def test_what_is_kept_is_what_is_brought() -> None:

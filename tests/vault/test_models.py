@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from declaring import CUSTOMER
 from placet.core.consent import Status
-from placet.core.errors import NotFoundError, StateError, WarrantError
+from placet.core.errors import DataError, NotFoundError, StateError, WarrantError
+from placet.core.ids import JobId
 from placet.core.lawful import ModelRef
 from placet.core.lineage import Lineage, Origin, Registration
 from placet.core.model_part import ModelPart, model_commitment
@@ -132,6 +134,43 @@ def test_a_part_comes_back_for_a_job_that_scores_by_it(environment: Any, kept: K
     assert kept.info(environment.provider.address) in environment.vault.datasets()
     assert environment.vault.model(scored(environment, kept)) == kept
     refused("warrant.model", environment.vault.rows, scored(environment, kept))
+
+
+def test_a_part_is_found_without_opening_others(
+    environment: Any, training: RowRequest, kept: KeptModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        other = made(training, job=JobId(bytes([number]) * 32))
+        environment.models.keep(other)
+        environment.models.settle(other.part.job, 1)
+    opened: list[bytes] = []
+    sealer = environment.models._sealer
+    monkeypatch.setattr(
+        environment.models, "_sealer", SimpleNamespace(open=lambda *a: opened.append(a[1]) or sealer.open(*a))
+    )
+    assert environment.models.named(kept.name) == kept
+    assert environment.models.by_id(kept.info(environment.provider.address).dataset) == kept
+    refused("not-found", environment.models.by_id, bytes(32))
+    for unknown in ("accounts", "model-", kept.name[:-1], "model-" + kept.part.job.hex()):
+        refused("not-found", environment.models.named, unknown)
+    assert len(opened) == 2
+
+
+def test_two_models_never_have_one_name(environment: Any, training: RowRequest, kept: KeptModel) -> None:
+    """A proposer chooses what goes into a job's id. Another attempt of one job has that job's name."""
+    twin = made(training, job=JobId(kept.part.job[:16] + secrets.token_bytes(15) + b"\0"))
+    assert twin.name == kept.name
+    refused("model.name", environment.models.keep, twin)
+    environment.models.keep(made(training, attempt=2))
+    assert environment.models.named(kept.name) == kept
+    near = made(training, job=JobId(kept.part.job[:15] + bytes([kept.part.job[15] ^ 1]) + kept.part.job[16:]))
+    environment.models.keep(near)
+
+
+def test_no_table_has_a_name_as_models_have_it(environment: Any, kept: KeptModel) -> None:
+    with pytest.raises(DataError) as caught:
+        environment.tables.save(kept.name, environment.dataset.table, {})
+    assert caught.value.code == "data.name"
 
 
 def test_a_part_lies_sealed(environment: Any, kept: KeptModel) -> None:

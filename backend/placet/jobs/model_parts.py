@@ -1,7 +1,9 @@
 """A model stays with the parties that made it: how each keeps its part in a job, and brings it to another.
 
 In either job each party tells the others the commitment of its part, in a step that its trail holds: what a part is
-can't be changed afterwards, and parts of two models don't come together.
+can't be changed afterwards, and parts of two models don't come together. Before they keep them, parties tell each other
+what they were told: who says one thing to this party and another to that is found out before the seal, since the parts
+would never come together again.
 """
 
 from __future__ import annotations
@@ -18,12 +20,17 @@ from placet.jobs.party_run import PartyRun, StepRecorder, name_of
 from placet.vault.models import KeptModel
 
 PROTOCOL = "model-part/1"
-PART = "model.part"
+PART, PARTS = "model.part", "model.parts"
+"""Tags: the commitment to the sender's own part; those to all parts, as the sender was told them."""
+DIFFERS = "model.differs"
+FINAL = frozenset({DIFFERS, "model.name"})
+"""Codes of failures to keep a model that another attempt would meet again."""
 
 
 async def keep(job: PartyRun, kind: str, content: dict[str, JsonValue], *inputs: Artefact) -> Artefact:
     """Keep this party's part of the model that the job makes, in its vault, where it may be used once the job is
-    completed. All parties call this. Returns the model's commitment. WarrantError if the vault says no."""
+    completed. All parties call this. Returns the model's commitment. WarrantError if the vault says no; ProtocolError
+    `model.differs` where a party told others another commitment to its part: nobody seals that attempt."""
     part = ModelPart(
         job=job.record.job,
         attempt=job.attempt,
@@ -33,7 +40,9 @@ async def keep(job: PartyRun, kind: str, content: dict[str, JsonValue], *inputs:
         salt=job.entropy(b"model")(32),
     )
     async with job.step(KEEP, PROTOCOL, *inputs) as step:
-        kept = KeptModel(part=part, commitments=await _told(job, step, part.commitment))
+        commitments = await _told(job, step, part.commitment)
+        await _compare(job, step, commitments)
+        kept = KeptModel(part=part, commitments=commitments)
         await job.context.demand_rows().keep_model(job.record.job, job.plan, job.terms, kept)
         return step.public(COMMITMENT, kept.commitment)
 
@@ -69,12 +78,37 @@ async def bring(job: PartyRun, alias: str, kind: str) -> tuple[ModelPart, Artefa
 async def _told(job: PartyRun, step: StepRecorder, own: bytes) -> tuple[bytes, ...]:
     """All parties' commitments to their parts, in the plan's order."""
     step.public("part", own)
-    parts = {job.party: own}
+    parts = {job.party: own} | await _exchanged(job, step, PART, own)
+    return tuple(parts[party] for party in sorted(parts))
+
+
+async def _compare(job: PartyRun, step: StepRecorder, commitments: tuple[bytes, ...]) -> None:
+    """ProtocolError `model.differs` unless all parties were told the same commitments."""
+    for party, joined in (await _exchanged(job, step, PARTS, b"".join(commitments))).items():
+        theirs = tuple(joined[start : start + 32] for start in range(0, len(joined), 32))
+        for whose, (expected, found) in enumerate(zip(commitments, theirs, strict=True)):
+            if found != expected:
+                raise ProtocolError(
+                    f"{job.name(whose)} committed to different parts of one model towards different parties",
+                    expected=f"{to_hex(expected)}, as {job.name(job.party)} was told",
+                    found=f"{to_hex(found)}, as {job.name(party)} says it was told",
+                    remedy="both hold the message in question signed; propose the job again, or without that party",
+                    code=DIFFERS,
+                )
+
+
+async def _exchanged(job: PartyRun, step: StepRecorder, tag: str, own: bytes) -> dict[int, bytes]:
+    """What each other party says under a tag, all of one length."""
     others = [party for party in range(len(job.plan.parties)) if party != job.party]
     for party in others:
-        await step.send(name_of(party), PART, own)
-    for party in others:
-        parts[party] = await step.receive(name_of(party), PART, limit=32)
-        if len(parts[party]) != 32:
-            raise ProtocolError("a commitment has 32 bytes", found=name_of(party), code="model.parts")
-    return tuple(parts[party] for party in sorted(parts))
+        await step.send(name_of(party), tag, own)
+    answers = {party: await step.receive(name_of(party), tag, limit=len(own)) for party in others}
+    for party, answer in answers.items():
+        if len(answer) != len(own):
+            raise ProtocolError(
+                "commitments to a model's parts are of another length",
+                expected=f"{len(own)} bytes",
+                found=f"{len(answer)} bytes of {job.name(party)}",
+                code="model.parts",
+            )
+    return answers

@@ -69,6 +69,7 @@ MODELS = sa.Table(
     METADATA,
     sa.Column("job", sa.LargeBinary(32), primary_key=True),
     sa.Column("attempt", sa.BigInteger, primary_key=True),
+    sa.Column("dataset", sa.LargeBinary(32), nullable=False, unique=True),
     sa.Column("ready", sa.Boolean, nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
 )

@@ -11,13 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from placet.core.at_rest import AtRest, context
-from placet.core.errors import NotFoundError
+from placet.core.errors import NotFoundError, StateError
 from placet.core.hashing import sha256
 from placet.core.ids import DatasetId, JobId
 from placet.core.model_part import ModelPart, model_commitment
 from placet.core.values import Bytes32, Value, parse, to_hex
 from placet.vault.database import MODELS, forget
-from placet.vault.schema import DatasetInfo, Field_, Schema, dataset_id
+from placet.vault.schema import MODEL_DIGITS, DatasetInfo, Field_, Schema, dataset_id, model_name
 
 COLUMN = "model"
 """What a part's schema has for a column, so that an offer of it reads as any other."""
@@ -37,8 +37,8 @@ class KeptModel(Value):
 
     @property
     def name(self) -> str:
-        """As a table's, for offers: `model-` and the job's first twelve digits."""
-        return f"model-{self.part.job.hex()[:12]}"
+        """As a table's, for offers."""
+        return model_name(self.part.job)
 
     def info(self, institution: bytes) -> DatasetInfo:
         """The part as a dataset of this institution's."""
@@ -64,11 +64,22 @@ class KeptModels:
         self._institution = institution
 
     def keep(self, kept: KeptModel) -> None:
-        """Store a part; the same again is nothing new."""
+        """Store a part; the same again is nothing new. StateError `model.name` where another job's model has its name
+        here."""
         job, attempt = kept.part.job, kept.part.attempt
         sealed = self._sealer.seal(kept.model_dump_json().encode(), _context(job, attempt))
-        statement = sqlite.insert(MODELS).values(job=job, attempt=attempt, ready=False, sealed=sealed)
+        dataset = kept.info(self._institution).dataset
+        statement = sqlite.insert(MODELS).values(job=job, attempt=attempt, dataset=dataset, ready=False, sealed=sealed)
         with self._engine.begin() as connection:
+            other = connection.execute(sa.select(MODELS.c.job).where(_named(kept.name), MODELS.c.job != job)).scalar()
+            if other is not None:
+                raise StateError(
+                    "another job's model has this name here: the ids of the two jobs begin alike",
+                    expected=f"a job whose id begins otherwise than {to_hex(other)}",
+                    found=to_hex(job),
+                    remedy="propose the job again: its id is another one then",
+                    code="model.name",
+                )
             connection.execute(statement.on_conflict_do_nothing())
 
     def settle(self, job: JobId, attempt: int | None) -> None:
@@ -101,29 +112,33 @@ class KeptModels:
 
     def named(self, name: str) -> KeptModel:
         """NotFoundError if there is no such part, or its job has not been completed."""
-        for kept in self._ready():
-            if kept.name == name:
-                return kept
+        for kept in self._ready(_named(name)):
+            return kept
         raise NotFoundError("no such model", found=name, remedy="restore the vault from its backup")
 
     def by_id(self, dataset: DatasetId) -> KeptModel:
         """The part with this dataset id. NotFoundError if it isn't here, or its job has not been completed."""
-        for kept in self._ready():
-            if kept.info(self._institution).dataset == dataset:
-                return kept
+        for kept in self._ready(MODELS.c.dataset == dataset):
+            return kept
         raise NotFoundError(
             "no part of a model here has this dataset id",
             found=to_hex(dataset),
             remedy="restore the vault from its backup",
         )
 
-    def _ready(self) -> Iterator[KeptModel]:
+    def _ready(self, *which: sa.ColumnElement[bool]) -> Iterator[KeptModel]:
         c = MODELS.c
         with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(c.job, c.attempt, c.sealed).where(c.ready).order_by(c.job)).all()
+            query = sa.select(c.job, c.attempt, c.sealed).where(c.ready, *which).order_by(c.job)
+            rows = connection.execute(query).all()
         for row in rows:
             plain = self._sealer.open(row.sealed, _context(JobId(bytes(row.job)), row.attempt))
             yield parse(KeptModel, plain, limit=_LARGEST)
+
+
+def _named(name: str) -> sa.ColumnElement[bool]:
+    """Models of this name; none for what is no model's name."""
+    return sa.literal("model-") + sa.func.lower(sa.func.hex(sa.func.substr(MODELS.c.job, 1, MODEL_DIGITS // 2))) == name
 
 
 def _context(job: JobId, attempt: int) -> bytes:

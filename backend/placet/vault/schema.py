@@ -22,6 +22,9 @@ WHOLE: frozenset[str] = frozenset({"integer", "optional-integer"})
 """Types of columns whose amounts may have decimals."""
 COLUMN_TYPES: tuple[ColumnType, ...] = get_args(ColumnType)
 MAX_COLUMNS = 64
+MODEL_DIGITS = 32
+"""Hexadecimal digits of a job's id in the name of the model that it made."""
+_MODEL_NAME = re.compile(rf"model-[0-9a-f]{{{MODEL_DIGITS}}}")
 
 
 class Column(Value):
@@ -150,6 +153,24 @@ def demand_name(name: str, what: str = "table") -> None:
             remedy="choose another name" if what == "table" else "give it another name: NAME=SOURCE",
             code="data.name",
         )
+
+
+def demand_no_model(name: str) -> None:
+    """DataError (`data.name`) for a table's name that a part of a model may have."""
+    if _MODEL_NAME.fullmatch(name):
+        raise DataError(
+            "a name as parts of models have it",
+            found=name,
+            remedy="choose another name",
+            code="data.name",
+        )
+
+
+def model_name(job: JobId) -> str:
+    """What a vault calls its part of the model that a job made: `model-` and the first 32 digits of the job's id. Who
+    proposes a job chooses its salt, so a short name could be made to be another model's too; that two of 128 bits are
+    alike takes some 2^64 tries, and a vault refuses the second."""
+    return f"model-{job.hex()[:MODEL_DIGITS]}"
 
 
 def dataset_id(institution: bytes, name: str, salt: bytes) -> DatasetId:

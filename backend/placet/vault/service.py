@@ -194,7 +194,7 @@ class Vault:
 
     def _dataset(self, dataset: DatasetId) -> DatasetInfo:
         """A table, or a part of a model, by its id. NotFoundError."""
-        try:  # tables first: to look among models is to open each
+        try:
             return self._tables.by_id(dataset)
         except NotFoundError as missing:
             try:

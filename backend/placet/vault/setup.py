@@ -15,7 +15,7 @@ from placet.chain.migrations import upgrade
 from placet.core import at_rest
 from placet.core.at_rest import AtRest
 from placet.core.damage import Damage, damages
-from placet.core.errors import StateError
+from placet.core.errors import NotFoundError, StateError
 from placet.core.namespace import own_namespace
 from placet.core.values import to_hex
 from placet.vault.config import VaultSettings
@@ -101,7 +101,7 @@ def list_tables(settings: VaultSettings) -> list[DatasetInfo]:
 def named_table(settings: VaultSettings, name: str) -> DatasetInfo:
     """NotFoundError if there is no such table."""
     with opened(settings) as store:
-        return _named(store, name)
+        return _named(settings, store, name)
 
 
 def remove_table(settings: VaultSettings, name: str, *, anyway: bool = False) -> DatasetInfo:
@@ -109,7 +109,7 @@ def remove_table(settings: VaultSettings, name: str, *, anyway: bool = False) ->
     it are kept, unless `anyway`: they can serve no job any more, since the dataset's id is gone with it. The vault may
     be running."""
     with opened(settings) as store:
-        info = _named(store, name)
+        info = _named(settings, store, name)
         consents = store.records.consents_to(info.dataset)
         if consents and not anyway:
             raise StateError(
@@ -122,12 +122,15 @@ def remove_table(settings: VaultSettings, name: str, *, anyway: bool = False) ->
         return store.tables.remove(name) if info.origin is None else store.models.remove(name)
 
 
-def _named(store: VaultStore, name: str) -> DatasetInfo:
+def _named(settings: VaultSettings, store: VaultStore, name: str) -> DatasetInfo:
     """A table, or a part of a model. NotFoundError."""
-    for info in store.models.infos():
-        if info.name == name:
-            return info
-    return store.tables.named(name)
+    try:
+        return store.tables.named(name)
+    except NotFoundError as missing:
+        try:
+            return store.models.named(name).info(settings.institution)
+        except NotFoundError:
+            raise missing from None
 
 
 @dataclass(frozen=True)

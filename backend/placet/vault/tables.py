@@ -25,7 +25,7 @@ from placet.core.offers import Subjects
 from placet.core.values import Bytes32, Value, parse, to_hex
 from placet.vault.columns import Column32, RowSubjects, column, find_anywhere, joined
 from placet.vault.database import DATASETS, MATCHES, forget
-from placet.vault.schema import Cell, ColumnType, DatasetInfo, Schema, dataset_id, demand_name, row_commitment
+from placet.vault.schema import Cell, ColumnType, DatasetInfo, Schema, dataset_id, demand_name, demand_no_model, row_commitment
 
 CHUNK_ROWS = 65_536
 _SALT, _COMMITMENT = "\0salt", "\0commitment"
@@ -72,6 +72,7 @@ class Tables:
         kind of identifiers (`data.namespace`): its consents are of the persons who have these.
         """
         demand_name(name)
+        demand_no_model(name)
         with self._alone():
             earlier = self._manifests().get(name)
             if salt is None:

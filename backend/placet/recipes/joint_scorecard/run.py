@@ -52,7 +52,11 @@ LAID_OUT = 40
 """Bytes at the most of a number that a party which does not compute shares out: itself and its copies."""
 MAX_PART = 64 << 20
 """Bytes of what a provider releases."""
-_FINAL = contribution.FINAL | {DataError.code, "joint.list", "joint.label", "warrant.change", "warrant.changes"}
+_FINAL = (
+    contribution.FINAL
+    | model_parts.FINAL
+    | {DataError.code, "joint.list", "joint.label", "warrant.change", "warrant.changes"}
+)
 
 
 class ProviderPart(Value):

@@ -14,6 +14,7 @@ def upgrade() -> None:
         "models",
         sa.Column("job", sa.LargeBinary(32), primary_key=True),
         sa.Column("attempt", sa.BigInteger, primary_key=True),
+        sa.Column("dataset", sa.LargeBinary(32), nullable=False, unique=True),
         sa.Column("ready", sa.Boolean, nullable=False),
         sa.Column("sealed", sa.LargeBinary, nullable=False),
     )
