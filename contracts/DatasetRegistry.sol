@@ -18,13 +18,19 @@ contract DatasetRegistry is IDatasetRegistry {
     }
 
     /// @inheritdoc IDatasetRegistry
-    function registerModel(DatasetId dataset, JobId origin, bytes32 schema, bytes32 commitment, uint64 budget)
-        external
-    {
+    function registerModel(
+        DatasetId dataset,
+        JobId origin,
+        bytes32 schema,
+        bytes32 commitment,
+        bytes32 card,
+        uint64 budget
+    ) external {
         if (JobId.unwrap(origin) == 0) revert OriginMissing(dataset);
         if (commitment == 0) revert ModelCommitmentMissing(dataset);
+        if (card == 0) revert ModelCardMissing(dataset);
         _register(dataset, Subjects.Model, schema, commitment, budget).origin = origin;
-        emit ModelRegistered(dataset, origin, msg.sender, commitment);
+        emit ModelRegistered(dataset, origin, msg.sender, commitment, card);
     }
 
     /// @inheritdoc IDatasetRegistry

@@ -56,8 +56,11 @@ interface IDatasetRegistry {
     /// @param dataset the part's id
     /// @param job the job that made the model, by the holder's word
     /// @param provider the holder
-    /// @param commitment commitment to all parts of the model, the same for every holder
-    event ModelRegistered(DatasetId indexed dataset, JobId indexed job, address indexed provider, bytes32 commitment);
+    /// @param commitment commitment to all parts of the model, the same for every holder; of a model in clear, its hash
+    /// @param card hash of the holder's model card: whose data, under which consents, how good, what it is not for
+    event ModelRegistered(
+        DatasetId indexed dataset, JobId indexed job, address indexed provider, bytes32 commitment, bytes32 card
+    );
 
     /// @notice A provider replaced the commitment to a dataset's rows.
     /// @param dataset its id
@@ -88,6 +91,10 @@ interface IDatasetRegistry {
     /// @param dataset the id that was to be registered
     error ModelCommitmentMissing(DatasetId dataset);
 
+    /// @notice A model is registered with the hash of its card.
+    /// @param dataset the id that was to be registered
+    error ModelCardMissing(DatasetId dataset);
+
     /// @notice What a job made is never replaced: a model trained anew is another dataset.
     /// @param dataset the model's id
     error ModelIsFixed(DatasetId dataset);
@@ -113,15 +120,24 @@ interface IDatasetRegistry {
     /// describes it, or that its rows are true.
     function register(DatasetId dataset, Subjects subjects, bytes32 schema, bytes32 commitment, uint64 budget) external;
 
-    /// @notice Registers the sender's part of a model that a job made, once and for ever. Each holder registers its own part, under
-    /// an id of its own, all with one commitment.
+    /// @notice Registers the sender's part of a model that a job made, or the whole that it got in clear, once and for ever. Each
+    /// holder registers its own part, under an id of its own, all with one commitment.
     /// @param origin the job that made the model
-    /// @param commitment commitment to all parts of the model, the same for every holder
+    /// @param commitment commitment to all parts of the model, the same for every holder; of a model in clear, its hash
+    /// @param card hash of the holder's model card; it stands in the event alone
     /// @custom:not-protected The origin: that the job exists, was sealed before this registration and had the sender as a party,
     /// that its other holders registered the same commitment, and how many have withdrawn since, is not looked up here; every
     /// node, vault and auditor reads it from the chain and refuses a model without. That the parts are what the job
-    /// computed: the job's trail says what its parties committed to. The id against a front-runner, as in `register`.
-    function registerModel(DatasetId dataset, JobId origin, bytes32 schema, bytes32 commitment, uint64 budget) external;
+    /// computed: the job's trail says what its parties committed to. What the card says: the audit reads it against chain and
+    /// plan, and its metrics are the holder's word. The id against a front-runner, as in `register`.
+    function registerModel(
+        DatasetId dataset,
+        JobId origin,
+        bytes32 schema,
+        bytes32 commitment,
+        bytes32 card,
+        uint64 budget
+    ) external;
 
     /// @notice Replaces the commitment to the rows; refused for a model.
     /// @custom:not-protected Jobs that run on the old rows: a plan binds its rows by its lawful roots, not by this value.

@@ -73,8 +73,8 @@ contract DatasetRegistryTest is Base {
             NEW, address(this), IDatasetRegistry.Subjects.Model, "schema", "commitment", 7
         );
         vm.expectEmit(true, true, true, true);
-        emit IDatasetRegistry.ModelRegistered(NEW, JOB, address(this), "commitment");
-        datasets.registerModel(NEW, JOB, "schema", "commitment", 7);
+        emit IDatasetRegistry.ModelRegistered(NEW, JOB, address(this), "commitment", "card");
+        datasets.registerModel(NEW, JOB, "schema", "commitment", "card", 7);
         assertSubjects(NEW, IDatasetRegistry.Subjects.Model);
         IDatasetRegistry.Dataset memory entry = datasets.datasets(NEW);
         vm.assertEq(JobId.unwrap(entry.origin), JobId.unwrap(JOB));
@@ -84,30 +84,32 @@ contract DatasetRegistryTest is Base {
         vm.assertEq(datasets.datasets(NEW).spent, 7);
     }
 
-    function test_a_model_without_origin_or_commitment_is_refused() public {
+    function test_a_model_without_origin_commitment_or_card_is_refused() public {
         bytes memory missing = abi.encodeWithSelector(IDatasetRegistry.OriginMissing.selector, NEW);
         vm.expectRevert(missing);
         datasets.register(NEW, IDatasetRegistry.Subjects.Model, 0, "commitment", 0);
         vm.expectRevert(missing);
-        datasets.registerModel(NEW, JobId.wrap(0), 0, "commitment", 0);
+        datasets.registerModel(NEW, JobId.wrap(0), 0, "commitment", "card", 0);
         vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.ModelCommitmentMissing.selector, NEW));
-        datasets.registerModel(NEW, JOB, 0, 0, 0);
+        datasets.registerModel(NEW, JOB, 0, 0, "card", 0);
+        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.ModelCardMissing.selector, NEW));
+        datasets.registerModel(NEW, JOB, 0, "commitment", 0, 0);
         assertSubjects(NEW, IDatasetRegistry.Subjects.Unknown);
     }
 
     function test_a_model_is_registered_once_and_never_over_rows() public {
         vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.DatasetExists.selector, dataset, provider(0)));
         vm.prank(provider(0));
-        datasets.registerModel(dataset, JOB, 0, "commitment", 0);
-        datasets.registerModel(NEW, JOB, 0, "commitment", 0);
+        datasets.registerModel(dataset, JOB, 0, "commitment", "card", 0);
+        datasets.registerModel(NEW, JOB, 0, "commitment", "card", 0);
         vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.DatasetExists.selector, NEW, address(this)));
-        datasets.registerModel(NEW, JobId.wrap("other job"), 0, "other", 0);
+        datasets.registerModel(NEW, JobId.wrap("other job"), 0, "other", "card", 0);
         vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.DatasetExists.selector, NEW, address(this)));
         datasets.register(NEW, IDatasetRegistry.Subjects.Own, 0, 0, 0);
     }
 
     function test_a_models_commitment_is_for_ever() public {
-        datasets.registerModel(NEW, JOB, 0, "commitment", 0);
+        datasets.registerModel(NEW, JOB, 0, "commitment", "card", 0);
         vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.ModelIsFixed.selector, NEW));
         datasets.commit(NEW, "other");
         vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.ModelIsFixed.selector, NEW));
@@ -122,7 +124,7 @@ contract DatasetRegistryTest is Base {
     /// @dev A model's fields share no bits either.
     function testFuzz_a_models_entry_keeps_what_was_registered(bytes32 origin, uint64 budget, bytes32 hash) public {
         if (origin == 0 || hash == 0) return;
-        datasets.registerModel(NEW, JobId.wrap(origin), ~hash, hash, budget);
+        datasets.registerModel(NEW, JobId.wrap(origin), ~hash, hash, hash, budget);
         datasets.spend(NEW, budget, JOB);
         IDatasetRegistry.Dataset memory entry = datasets.datasets(NEW);
         assertSubjects(NEW, IDatasetRegistry.Subjects.Model);

@@ -61,7 +61,7 @@ contract GasTest is Base {
     function test_datasets() public {
         datasets.register(DatasetId.wrap("rows"), IDatasetRegistry.Subjects.Persons, "schema", "commitment", 1);
         vm.snapshotGasLastCall("DatasetRegistry", "register");
-        datasets.registerModel(DatasetId.wrap("model"), JobId.wrap("job"), "schema", "commitment", 1);
+        datasets.registerModel(DatasetId.wrap("model"), JobId.wrap("job"), "schema", "commitment", "card", 1);
         vm.snapshotGasLastCall("DatasetRegistry", "registerModel");
     }
 

@@ -29,7 +29,7 @@ from placet.jobs.store import Phase
 from placet.models.contribution import PROTOCOL, Contribution, Division, sealed_payouts
 from placet.vault.endpoint import Endpoint
 
-POT = 1_000
+POT, CARD = 1_000, b"c" * 32
 DIVISION = Division("shapley", 2, 100_000)
 METRICS = Contribution.of(
     "auc", {frozenset(): 500_000, frozenset({0}): 700_000, frozenset({1}): 600_000, frozenset({0, 1}): 760_000}
@@ -47,7 +47,7 @@ async def trained(harness: AttackHarness) -> tuple[OfferFixture, Agreed]:
 
 def registered(harness: AttackHarness, origin: bytes, commitment: bytes = b"m" * 32) -> bytes:
     dataset = secrets.token_bytes(32)
-    harness.mined(harness.calls.register_model(dataset, origin, ZERO32, commitment), harness.bank)
+    harness.mined(harness.calls.register_model(dataset, origin, ZERO32, commitment, CARD), harness.bank)
     return dataset
 
 
@@ -98,7 +98,7 @@ async def test_the_auditor_reads_the_same_lineage_from_the_chain(harness: Attack
     """A job over the lender's part of a model: its facts have the model, the plan of the origin, and who has ended."""
     offer_fixture, origin = await trained(harness)
     dataset = secrets.token_bytes(32)
-    harness.mined(harness.calls.register_model(dataset, origin.job, ZERO32, b"m" * 32), harness.lender)
+    harness.mined(harness.calls.register_model(dataset, origin.job, ZERO32, b"m" * 32, CARD), harness.lender)
     offer = Offer(
         dataset=dataset, consumer=harness.lender.address, purpose=purpose_id(harness.scope().purpose),
         operations=Operation.PSI | Operation.MPC, scope=ZERO32,
@@ -165,7 +165,7 @@ async def test_what_was_registered_is_never_another_model(harness: AttackHarness
     _, agreed = await trained(harness)
     dataset = registered(harness, agreed.job)
     assert harness.refused(harness.calls.commit(dataset, b"n" * 32), harness.bank) == ("ModelIsFixed", dataset)
-    again = harness.calls.register_model(dataset, agreed.job, ZERO32, b"n" * 32)
+    again = harness.calls.register_model(dataset, agreed.job, ZERO32, b"n" * 32, CARD)
     assert harness.refused(again, harness.bank) == ("DatasetExists", dataset, harness.bank.address)
     rows = harness.calls.register(secrets.token_bytes(32), Subjects.MODEL, ZERO32, ZERO32)
     assert harness.refused(rows, harness.bank)[0] == "OriginMissing"
@@ -184,7 +184,7 @@ async def test_a_model_that_its_job_did_not_make_is_used_by_nobody(harness: Atta
         _, agreed = await trained(harness)
         job = secrets.token_bytes(32) if forged == "no such job" else agreed.job
         dataset = secrets.token_bytes(32)
-        call = harness.calls.register_model(dataset, job, ZERO32, b"better".ljust(32))
+        call = harness.calls.register_model(dataset, job, ZERO32, b"better".ljust(32), CARD)
         harness.mined(call, harness.thief if forged == "a stranger" else harness.bank)
     owner = harness.thief if forged == "a stranger" else harness.bank
     offer = Offer(

@@ -8,6 +8,7 @@ tests/lawful and tests/audit/test_models.py.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import random
 import time
@@ -24,6 +25,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from placet.core.values import parse
+from placet.jobs.messages import JobRequest
 from placet.models.binning import one_hot
 from placet.protocols.spu import choose, reconstruct
 from placet.recipes.blocks.kept_scorecard import KeptScorecard
@@ -167,10 +169,41 @@ def train(lenders: Lenders) -> None:
         assert (model["job"], model["commitment"]) == (lenders.training, lenders.commitment)
         for _ in range(2):  # once on chain, however often it is asked
             lenders.made.run("model", "register", model["name"], "--config", f"{key}/node.toml")
+        card(lenders, key, model["name"])
         offer = lenders.offer(key, model["name"], "model", "score", "model-score", "PSI,MPC", "--own")
         words = ("grant", "--config", f"{key}/node.toml", "--offer", offer, "--uses", USES, "--json")
         lenders.offers["model"][key] = offer
         lenders.offers["consent"][key] = json.loads(lenders.made.run(*words))["consent"]
+
+
+def card(lenders: Lenders, key: str, name: str) -> None:
+    """The file's hash is on chain; only the consumer was told how good the model is."""
+    config = ("--config", f"{key}/node.toml", "--json")
+    summary = json.loads(lenders.made.run("model", "card", name, "--out", f"{key}-card", *config))
+    document = (lenders.made.folder / f"{key}-card" / "card.json").read_bytes()
+    assert summary == {"card": "0x" + hashlib.sha256(document).hexdigest(), "registered": True, "withdrawn_since": 0}
+    assert ("metrics" in (json.loads(document)["results"] or {})) == (key == "consumer")
+    page = (lenders.made.folder / f"{key}-card" / "card.html").read_text()
+    assert summary["card"] in page and "North Bank" in page and "hash on chain" in page
+    shown = json.loads(lenders.made.run("model", "show", lenders.training, *config))
+    assert (shown["held"], shown["card"], shown["withdrawn_since"]) == ("in parts", summary["card"], 0)
+    assert shown["holders"] == ["North Bank", "Lender"] and shown["name"] == name
+
+
+def planned(lenders: Lenders, model: str) -> dict[str, Any]:
+    """The request that nobody writes by hand."""
+    words = ("job", "plan", "--config", "consumer/node.toml", "--recipe", "model-score", "--model", model)
+    return dict(json.loads(lenders.made.run(*words, "--parameter", "output=score")))
+
+
+def retrained(lenders: Lenders, model: str) -> tuple[str, str]:
+    """The training again: what it asks is what it asked, and it runs."""
+    words = ("model", "retrain", model, "--config", "consumer/node.toml")
+    request = json.loads(lenders.made.run(*words))
+    assert request["parameters"]["features"] == FEATURES and request["parameters"]["model"] == "shared"
+    assert [one["offer"] for one in request["providers"]] == [lenders.offers["training"]["north"]]
+    job = lenders.made.run(*words, "--start").split()[-1]
+    return job, lenders.made.ended(job, 300)
 
 
 def scoring(lenders: Lenders, **changes: Any) -> dict[str, Any]:
@@ -216,12 +249,17 @@ def expected(lenders: Lenders, scratch: Path) -> dict[str, str]:
 def test_a_model_scores_as_its_holders_said_and_not_otherwise(lenders: Lenders, tmp_path: Path) -> None:
     """One test, since each step stands on the one before: train, score, then each thing that is not agreed."""
     train(lenders)
-    job, how = lenders.ended(scoring(lenders))
+    (kept,) = json.loads(lenders.made.run("model", "list", "--config", "consumer/node.toml", "--json"))
+    request = planned(lenders, kept["name"])
+    assert parse(JobRequest, request) == parse(JobRequest, scoring(lenders))
+    job, how = lenders.ended(request)
     assert how == "completed"
     rows = lenders.ask("consumer", f"/v1/jobs/{job}/result").json()["rows"]
     assert {row["customer"]: row["score"] for row in rows} == expected(lenders, tmp_path)
     trained = lenders.verdict(lenders.training)
     assert trained["verdict"] == "intact", [one for one in trained["results"] if one["status"] == "failed"]
+    (checked,) = (one for one in trained["results"] if one["name"] == "model.card")
+    assert (checked["status"], checked["notes"]) == ("passed", ["the results in the card of Lender are its word"])
     report = lenders.verdict(job)
     assert report["verdict"] == "intact", [one for one in report["results"] if one["status"] == "failed"]
     assert "0 consents of its lineage had ended" in json.dumps(report)
@@ -233,3 +271,9 @@ def test_a_model_scores_as_its_holders_said_and_not_otherwise(lenders: Lenders, 
 
     assert lenders.ended(scoring(lenders))[1] == "completed"
     assert lenders.ended(scoring(lenders))[1] != "completed"  # beyond its count
+    again, how = retrained(lenders, kept["name"])
+    assert how == "completed" and again != lenders.training
+    names = [
+        one["name"] for one in json.loads(lenders.made.run("model", "list", "--config", "north/node.toml", "--json"))
+    ]
+    assert len(set(names)) == 2

@@ -42,6 +42,8 @@ def test_every_check_looks_at_something() -> None:
         "model.facts": "the job uses no model",
         "model.lineage": "the job uses no model",
         "model.made": "nobody registered a model of this job",
+        "model.card": "nobody registered a model of this job",
+        "model.handed-out": "no model left this job in clear",
     }
     assert all(c.rule and c.title for c in CHECKS)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from simulator import CONSUMER, NAMES, Simulation, h
+from simulator import CONSUMER, NAMES, PURPOSE, Simulation, h
 
+from placet.audit.case import Case
 from placet.audit.facts import LineageOffer, ModelFact, Moment, OriginFact, ProvenEnd
 from placet.audit.findings import Result
 from placet.audit.outcome import AuditReport, Verdict
 from placet.audit.verify import verify
+from placet.core.evidence import Evidence
 from placet.core.lineage import COMMITMENT, KEEP
-from placet.core.offers import Offer, Scope, Subjects
+from placet.core.model_card import CardInput, ModelCard
+from placet.core.offers import CLEAR_MODEL, SHARED_MODEL, Offer, Scope, Subjects
 from placet.core.plan import Plan
 from placet.core.withdrawal import FIRST_EPOCH, withdrawal_head
 
@@ -81,6 +84,7 @@ class Scores(Simulation):
             provider=self.signers[CONSUMER].address,
             origin=origin,
             commitment=h("model"),
+            card=h("card"),
             registered=self.tick(),
         )
 
@@ -170,10 +174,11 @@ def test_an_origin_whose_plan_the_endpoint_does_not_show_is_incomplete() -> None
 
 
 class Trains(Simulation):
-    """All commit to one model in their trails, and the first two register their parts of it."""
+    """All commit to one model in their trails, and the first two register their parts of it, each with its card."""
 
     registered_as: tuple[bytes, ...] = (h("model"), h("model"))
     before_the_seal = False
+    said: ClassVar[dict[str, Any]] = {}
 
     def committed(self, party: int) -> bytes:
         return h("model")
@@ -187,20 +192,134 @@ class Trains(Simulation):
         facts = super().chain_facts()
         at = facts.opened.at if self.before_the_seal else facts.head
         made = tuple(
-            ModelFact(id=h("part", p), provider=self.holder(p), origin=self.job, commitment=commitment, registered=at)
+            ModelFact(
+                id=h("part", p),
+                provider=self.holder(p),
+                origin=self.job,
+                commitment=commitment,
+                card=self.card(p).hash,
+                registered=at,
+            )
             for p, commitment in enumerate(self.registered_as)
         )
         return facts.model_copy(update={"made": made})
+
+    def card(self, party: int) -> ModelCard:
+        plan, sealed = self.plan, self.seal.seal  # type: ignore[union-attr]
+        owners = [who for who, one in enumerate(plan.parties) for _ in one.inputs]
+        card = ModelCard(
+            job=self.job,
+            commitment=self.registered_as[party],
+            holder=self.holder(party),
+            held="shared",
+            holders=tuple(one.signer for one in plan.parties),
+            recipe=self.terms.recipe,
+            recipe_version=self.terms.recipe_version,
+            engine=self.terms.engine,
+            purpose=PURPOSE,
+            consumer=plan.consumer,
+            parties=tuple(one.signer for one in plan.parties),
+            data=tuple(
+                CardInput(
+                    institution=plan.parties[who].signer,
+                    role="provider",
+                    offer=one.offer,
+                    root=one.consent if one.named else self._root(who),
+                    epoch=epoch,
+                    columns=("customer",),
+                )
+                for who, one, epoch in zip(owners, plan.inputs, sealed.epochs, strict=True)
+            ),
+            parameters=self.terms.parameters,
+            results={"metrics": {"test": {"auc": "0.77"}}} if party == 0 else None,
+            limits=("It is for no other purpose.",),
+        )
+        return card.model_copy(update=self.said)
+
+    def evidence(self, party: int) -> Evidence:
+        evidence = super().evidence(party)
+        if party < len(self.registered_as):
+            return evidence.model_copy(update={"cards": (self.card(party),)})
+        return evidence
 
     def holder(self, party: int) -> bytes:
         return self.signers[party].address
 
 
-def test_a_model_as_its_parties_committed_to_it() -> None:
-    assert report(Trains()).verdict is Verdict.INTACT
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulated job's recipe trains nothing: here it does, and each party keeps a part."""
+    monkeypatch.setattr(Case, "output", SHARED_MODEL)
 
 
-def test_a_forged_commitment_names_who_registered_it() -> None:
+def test_a_model_as_its_parties_committed_to_it(shared: None) -> None:
+    found = report(Trains())
+    assert found.verdict is Verdict.INTACT
+    (card,) = (one for one in found.results if one.name == "model.card")
+    assert (card.status, card.looked_at > 2) == ("passed", True)
+    assert card.notes == (f"the results in the card of {NAMES[0]} are its word",)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"commitment": h("another model")},
+        {"job": h("another job")},
+        {"purpose": "https://w3id.org/dpv#DirectMarketing"},
+        {"consumer": bytes(20)},
+        {"parties": (bytes(20),)},
+        {"parameters": {"level": "1"}},
+        {"recipe_version": 99},
+        {"held": "clear"},
+        {"data": ()},
+    ],
+    ids=lambda said: next(iter(said)),
+)
+def test_a_card_that_says_otherwise_than_plan_and_seal_names_its_holder(shared: None, said: dict[str, Any]) -> None:
+    """Though its hash is the registered one."""
+    simulation = type("Says", (Trains,), {"said": said})()
+    card = result(simulation, "model.card")
+    assert (card.status, card.named) == ("failed", NAMES[:2])
+
+
+def test_a_card_of_another_hash_than_the_registered_one_names_its_holder(shared: None) -> None:
+    simulation = Trains()
+    changed = simulation.card(1).model_copy(update={"limits": ("It is for everything.",)})
+    evidence = simulation.evidence(1).model_copy(update={"cards": (changed,)})
+    for shown in (evidence, evidence.model_copy(update={"cards": ()})):
+        card = next(one for one in verify(simulation.bundle(shown)).results if one.name == "model.card")
+        assert (card.status, card.named) == ("failed", (NAMES[1],))
+
+
+@pytest.mark.parametrize("registered", [True, False])
+def test_who_got_a_model_in_clear_is_told(monkeypatch: pytest.MonkeyPatch, registered: bool) -> None:
+    monkeypatch.setattr(Case, "output", CLEAR_MODEL)
+
+    class Clear(Trains):
+        registered_as = (h("document"),) if registered else ()
+        said: ClassVar = {"held": "clear"}
+
+        def holder(self, party: int) -> bytes:
+            return self.signers[CONSUMER].address
+
+        def evidence(self, party: int) -> Evidence:
+            evidence = Simulation.evidence(self, party)
+            if party == CONSUMER and registered:
+                return evidence.model_copy(update={"cards": (self.card(0),)})
+            return evidence
+
+    simulation = Clear()
+    found = report(simulation)
+    notes = [note for one in found.results if one.group == "model" for note in one.notes]
+    assert found.verdict is Verdict.INTACT
+    assert any(f"the model went to {NAMES[CONSUMER]} in clear" in note for note in notes)
+    assert any("no lineage binds it" in note for note in notes) is not registered
+    monkeypatch.setattr(Clear, "holder", lambda self, party: self.signers[0].address)
+    if registered:
+        assert result(Clear(), "model.made").named == (NAMES[0],)
+
+
+def test_a_forged_commitment_names_who_registered_it(shared: None) -> None:
     class Forges(Trains):
         registered_as = (h("model"), h("a better one"))
 
@@ -209,14 +328,14 @@ def test_a_forged_commitment_names_who_registered_it() -> None:
     assert [r.name for r in found.results if r.problems] == ["model.made"]
 
 
-def test_a_model_that_is_registered_before_the_seal() -> None:
+def test_a_model_that_is_registered_before_the_seal(shared: None) -> None:
     class Early(Trains):
         before_the_seal = True
 
     assert result(Early(), "model.made").named == NAMES[:2]
 
 
-def test_a_stranger_that_claims_the_job_harms_nobody() -> None:
+def test_a_stranger_that_claims_the_job_harms_nobody(shared: None) -> None:
     class Claimed(Trains):
         def holder(self, party: int) -> bytes:
             return h("stranger", party)[:20]
@@ -226,7 +345,7 @@ def test_a_stranger_that_claims_the_job_harms_nobody() -> None:
     assert any("which is no party, registered a model" in note for r in found.results for note in r.notes)
 
 
-def test_parties_that_commit_to_different_models_are_disputed() -> None:
+def test_parties_that_commit_to_different_models_are_disputed(shared: None) -> None:
     class Differs(Trains):
         registered_as = ()
 
@@ -243,7 +362,7 @@ def test_parties_that_commit_to_different_models_are_disputed() -> None:
     assert report(Differs()).verdict is Verdict.DISPUTED
 
 
-def test_a_model_of_a_party_that_hides_its_trail_is_incomplete() -> None:
+def test_a_model_of_a_party_that_hides_its_trail_is_incomplete(shared: None) -> None:
     found = verify(Trains().bundle(without=(1,)))
     made = next(r for r in found.results if r.name == "model.made")
     assert made.incomplete and not made.problems

@@ -284,7 +284,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "offer list": ("--config {node}",),
     "model list": ("--config {node}", "--config {node} --json"),
-    "model show": ("--config {node} {evil}",),
+    "model show": ("--config {node} {evil}", "--config {node} {id}"),
+    "model card": ("--config {node} {evil} --out {new}", "--config {node} {id} --out {new}"),
+    "model retrain": ("--config {node} {evil}", "--config {node} {id}", "--config {node} {id} --offers {evil} --start"),
     "model register": ("--config {node} {evil}",),
     "batch make": ("--config {node} {json} {new} --offer {id}",),
     "batch check": ("{json} " + FILES, "{txt} --deployment {json} --trust {json}"),
@@ -297,7 +299,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "compare join": ("{txt} --config {node} --with {evil} --service {address} --out {new} --wait 1s",),
     "compare resume": ("{evil} --config {node} --out {new}",),
     "compare withdraw": ("{evil} --config {node} --timeout 1",),
-    "job plan": ("--config {node} --recipe {evil} --offers {json}", "--config {node} --recipe match --offers {txt}"),
+    "job plan": (
+        "--config {node} --recipe model-score --model {evil}",
+        "--config {node} --recipe {evil} --offers {json}",
+        "--config {node} --recipe match --offers {txt}",
+    ),
     "job start": (
         "--config {node} --file {json}",
         "--config {node} --file {json} --json",

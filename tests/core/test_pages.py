@@ -29,7 +29,7 @@ def test_only_our_own_text_is_markup() -> None:
         for line in file.read_text(encoding="utf-8").splitlines()
         if "Markup(" in line
     ]
-    assert len(uses) == 5
+    assert len(uses) == 6
     assert all(any(line.startswith(start) for start in OURS) for _, line in uses), uses
 
 

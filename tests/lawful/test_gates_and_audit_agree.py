@@ -152,6 +152,7 @@ def bundle_of(job: Job) -> Bundle:
                 provider=provider,
                 origin=model.origin,
                 commitment=model.commitment,
+                card=b"c" * 32,
                 registered=early,
             )
             for offer, provider, model in zip(job.offers, job.providers, job.models, strict=True)

@@ -9,17 +9,21 @@ from typing import Any
 
 import pytest
 
-from declaring import CUSTOMER
+from declaring import CUSTOMER, vectors
+from placet.catalogue.specs import spec_of
 from placet.core.consent import Status
 from placet.core.errors import DataError, NotFoundError, StateError, WarrantError
+from placet.core.hashing import canonical, sha256
 from placet.core.ids import JobId
 from placet.core.lawful import ModelRef
 from placet.core.lineage import Lineage, Origin, Registration
 from placet.core.model_part import ModelPart, model_commitment
 from placet.core.offers import Subjects
 from placet.core.plan import Input, Plan, Terms
+from placet.core.values import to_hex
 from placet.vault.gate import RowRequest
 from placet.vault.models import KeptModel
+from placet.vault.released import demand_unreleased
 
 
 def made(training: RowRequest, **changes: Any) -> KeptModel:
@@ -251,3 +255,112 @@ def test_a_removed_part_is_gone(environment: Any, kept: KeptModel) -> None:
     job = scored(environment, kept)
     environment.models.remove(kept.name)
     refused("not-found", environment.vault.model, job)
+
+
+# ------------------------------------------------------------------------------- a model that came in clear
+
+SCORECARD = {"type": "placet.scorecard", "columns": [{"points": [12, -3, 40]}, {"points": [7, 7, 55, -20]}]}
+
+
+def clear_job(environment: Any, model: str = "consumer") -> RowRequest:
+    """A job that trained a scorecard, this institution its consumer, completed."""
+    feature = {"column": "balance", "kind": "number", "bins": 2}
+    asked = vectors("joint-scorecard")[0]["parameters"] | {"features": {"first-provider": [feature]}, "model": model}
+    terms = Terms(
+        recipe="joint-scorecard",
+        recipe_version=1,
+        engine="spu",
+        parameters=asked,
+        roles=("first-provider", "consumer"),
+        inputs=("features", "labels"),
+        block=60,
+        consumer_key=secrets.token_bytes(32),
+        on_withdrawal="drop",
+    )
+    draft = environment.agree(secrets.token_bytes(32)).plan
+    consumer, other, _ = draft.parties
+    parties = tuple(
+        type(one)(**(dict(one) | {"inputs": (brought(lawful_root=b"r" * 32),), "output": output}))
+        for one, output in ((other, True), (consumer, False))
+    )
+    operations = int(spec_of("joint-scorecard").operations)
+    changes = {"terms": terms.hash, "operations": operations, "parties": parties}
+    own = environment.provider.address
+    plan = Plan(**(dict(draft) | changes | {"consumer": own, "sponsor": own}))
+    job = RowRequest(plan.job(environment.deployment.jobs), plan, terms, attempt=1, input=0)
+    return environment.open(job, open=False, sealed_block=94, completed_block=95)
+
+
+def in_clear(job: RowRequest, document: dict[str, Any] = SCORECARD, party: int = 1) -> KeptModel:
+    commitment = sha256(canonical(document))
+    fields: dict[str, Any] = {"job": job.job, "attempt": 1, "party": party, "kind": "joint-scorecard"}
+    content = {"scorecard": document, "commitment": to_hex(commitment), "rows": {"train": 10}}
+    return KeptModel(part=ModelPart(**fields, content=content, salt=bytes(32)), clear=commitment)
+
+
+def test_a_model_that_came_in_clear_is_kept_with_its_origin(environment: Any) -> None:
+    job = clear_job(environment)
+    for _ in range(2):
+        keep(environment, job, in_clear(job))
+    (info,) = [one for one in environment.vault.datasets() if one.origin is not None]
+    assert (info.origin, info.commitment) == (job.job, sha256(canonical(SCORECARD)))
+    assert (info.name, info.personal) == (in_clear(job).name, False)
+
+
+def test_a_model_in_clear_is_its_consumers_alone_once_the_job_is_completed(environment: Any) -> None:
+    job = clear_job(environment)
+    refused("warrant.model", keep, environment, job, in_clear(job, party=0))
+    shared = clear_job(environment, model="shared")
+    refused("warrant.model", keep, environment, shared, in_clear(shared))
+    running = environment.open(clear_job(environment))
+    refused("vault.unsettled", keep, environment, running, in_clear(running))
+    refused("warrant.plan", keep, environment, replace(job, job=running.job), in_clear(running))
+    assert not environment.models.infos()
+
+
+@pytest.mark.parametrize(
+    ("points", "note", "known"),
+    [
+        ([7, 7, 12, -3, 40, 55, -20], "", True),
+        ([7, 7, 12, -3, 40, 55, -21], "", False),
+        ([7, 7, 12, -3, 40, 55], "", False),
+        ([1, 2, 3], to_hex(sha256(canonical(SCORECARD))), True),
+        ([1, 2, 3], to_hex(sha256(b"another model")), False),
+    ],
+    ids=["its points in another order", "one changed", "one left out", "its commitment", "another commitment"],
+)
+def test_a_model_in_clear_is_no_rows_of_the_institutions_own(
+    environment: Any, points: list[int], note: str, known: bool
+) -> None:
+    job = clear_job(environment)
+    keep(environment, job, in_clear(job))
+    cells = {"id": [f"bin-{number}" for number, _ in enumerate(points)], "points": points}
+    if note:
+        cells["note"] = [note] * len(points)
+    if not known:
+        return demand_unreleased(cells, environment.models.released())
+    with pytest.raises(DataError) as caught:
+        demand_unreleased(cells, environment.models.released())
+    assert caught.value.code == "data.model" and in_clear(job).name in caught.value.found
+    return None
+
+
+# ----------------------------------------------------------------------------------------- who is erased
+
+
+def test_to_erase_a_person_changes_no_part_of_a_model_and_leaves_nothing_of_him(
+    environment: Any, training: RowRequest
+) -> None:
+    """A part has cells of columns and shares of points: no row, no identifier and no consent, so nothing of one person
+    can be taken out of it. It is that of the vault's own records that goes."""
+    (person,) = environment.accept("customer-00002")
+    content = {"columns": [{"column": "balance", "bins": {"kind": "number", "edges": ["1.5"]}}], "points": "0x0102"}
+    model = made(training, content=content)
+    keep(environment, training, model)
+    complete(environment, training)
+    sealed = environment.models.named(model.name)
+    assert environment.vault.erase(person)
+    assert environment.models.named(model.name) == sealed == model
+    text = sealed.model_dump_json()
+    assert all(mark not in text for mark in ("customer-0000", person.hex()))
+    refused("consent.unknown", environment.vault.named_evidence, person)

@@ -19,9 +19,10 @@ from placet.audit.reading import LeafContext
 from placet.audit.sections import Sections
 from placet.audit.shown import ShownLeaves, ShownSet
 from placet.audit.withdrawals import Withdrawals
+from placet.catalogue.declared import declared
 from placet.core.consent import CompactConsent, Consent
 from placet.core.ecdsa import recover
-from placet.core.errors import NotFoundError
+from placet.core.errors import NotFoundError, PlanError
 from placet.core.evidence import Evidence, InputEvidence, SignedAmendment
 from placet.core.ids import ConsentId, DatasetId, OfferId
 from placet.core.lawful import ModelRef
@@ -147,6 +148,17 @@ class Case:
         if self.plan is None:
             return None
         return next((e.terms for e in self.evidence.values() if e.terms.hash == self.plan.terms), None)
+
+    @cached_property
+    def output(self) -> str | None:
+        """What comes out of the job, as scopes say it; None where the terms are not shown, or no recipe's."""
+        if self.plan is None or self.terms is None:
+            return None
+        try:
+            job = declared(self.plan, self.terms)
+        except PlanError:  # plan.terms fails over it
+            return None
+        return job.spec.tells(job.parameters).output
 
     def name(self, party: int) -> str:
         """A party's name for people."""

@@ -204,6 +204,7 @@ class FactReader:
             provider=event.provider,
             origin=event.job,
             commitment=event.commitment,
+            card=event.card,
             registered=self.moment(event),
         )
 

@@ -88,12 +88,14 @@ class DatasetFact(Value):
 
 
 class ModelFact(Value):
-    """`ModelRegistered`: a holder's part of a model; `origin` is the job that made it, by the holder's word."""
+    """`ModelRegistered`: a holder's part of a model; `origin` is the job that made it, by the holder's word;
+    `card` the hash of the holder's model card."""
 
     id: DatasetId
     provider: Address
     origin: JobId
     commitment: Bytes32
+    card: Bytes32
     registered: Moment
 
     @property

@@ -40,7 +40,8 @@ re-execution shows.
 
 *Model.* A model that the job uses was made by a job that its holder was a party of, and no more of its lineage had
 withdrawn before the opening than its offer tolerates. A model that is registered as this job's is the one that its
-parties' trails commit to.
+parties' trails commit to, and the card whose hash its holder registered says what plan and seal say. Notes tell whose
+word a card's results are, and who got a model in clear.
 
 *Enclave.* Where one computed: its task holds the documents that were committed to on chain; what it proved to each
 company verifies again and binds its key to this job; the service accepted its measurement on chain, of that class; all
@@ -68,6 +69,7 @@ from collections.abc import Iterable, Iterator
 from placet.audit.bundle import Bundle
 from placet.audit.case import Case
 from placet.audit.checks import (
+    cards,
     chain,
     consent,
     enclave,
@@ -99,6 +101,7 @@ CHECKS: tuple[Check, ...] = (
     *exchange.CHECKS,
     *flow.CHECKS,
     *model.CHECKS,
+    *cards.CHECKS,
     *enclave.CHECKS,
     *seal.CHECKS,
     *payment.CHECKS,

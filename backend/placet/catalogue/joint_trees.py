@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from placet.catalogue.modelling import PROVIDERS, TrainingParameters, demand_columns, reads
 from placet.catalogue.spec import CONSUMER, RecipeSpec, Role, by_identifier
 from placet.core.lawful import Tells
+from placet.core.offers import TREE_MODEL
 from placet.core.plan import Terms
 from placet.core.purposes import Operation
 from placet.models.trees import MAX_DEPTH, MAX_TREES
@@ -46,7 +47,7 @@ def tells(parameters: JointTreesParameters) -> Tells:
     """Each provider finds its own rows in the list before anything is computed; the consumer learns its rows' scores
     while trees grow."""
     return Tells(
-        "tree-model",
+        TREE_MODEL,
         parameters.smallest_group,
         within=(CONSUMER,),
         shows=PROVIDERS,

@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 from placet.catalogue.spec import CONSUMER, Column, IdentifiedParameters, Role, SmallestGroup
 from placet.core.errors import PlanError
 from placet.core.lawful import Tells
-from placet.core.offers import SHARED_MODEL
+from placet.core.offers import CLEAR_MODEL, SHARED_MODEL
 from placet.core.plan import Terms
 from placet.core.values import Value
 from placet.models.binning import Bins
@@ -195,7 +195,7 @@ def reads(role: str, parameters: TrainingParameters) -> tuple[str, ...]:
 
 def tells(parameters: ModellingParameters) -> Tells:
     """Providers find their own rows in the list before anything is computed."""
-    output = "model" if parameters.model == CONSUMER else SHARED_MODEL
+    output = CLEAR_MODEL if parameters.model == CONSUMER else SHARED_MODEL
     return Tells(output, parameters.smallest_group, shows=PROVIDERS)
 
 

@@ -54,11 +54,11 @@ class Calls:
         return self._dataset("register", dataset, subjects, schema, commitment, budget)
 
     def register_model(
-        self, dataset: DatasetId, origin: JobId, schema: bytes, commitment: bytes, budget: int = 0
+        self, dataset: DatasetId, origin: JobId, schema: bytes, commitment: bytes, card: bytes, budget: int = 0
     ) -> Call:
         """Sender becomes the provider of its part of the model that the job `origin` made; `commitment` is to all
-        parts."""
-        return self._dataset("registerModel", dataset, origin, schema, commitment, budget)
+        parts, `card` the hash of the sender's model card."""
+        return self._dataset("registerModel", dataset, origin, schema, commitment, card, budget)
 
     def commit(self, dataset: DatasetId, commitment: bytes) -> Call:
         """Provider: a new commitment to the dataset's rows; refused for a model."""

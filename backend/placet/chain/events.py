@@ -47,12 +47,13 @@ class DatasetRegistered(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRegistered(Event):
-    """`job` is the one that made the model, by the holder's word."""
+    """`job` is the one that made the model, by the holder's word; `card` the hash of the holder's model card."""
 
     dataset: DatasetId
     job: JobId
     provider: bytes
     commitment: bytes
+    card: bytes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -179,6 +179,10 @@ class Index:
         grants = self._events(events.ConsentGiven, at, logs.c.consent == consent)
         return grants[0] if grants else None
 
+    def given_to(self, offer: OfferId, at: int | None = None) -> list[events.ConsentGiven]:
+        """The events of all consents to an offer that were granted by themselves, in order."""
+        return self._events(events.ConsentGiven, at, logs.c.offer == offer)
+
     def withdrawal_list(self, offer: OfferId, at: int | None = None) -> list[ConsentId]:
         """All ended consents of an offer, in order."""
         return [event.consent for event in self._ended(offer, at)]

@@ -9,7 +9,7 @@ from placet.chain.events import JobOpened, JobSealed
 from placet.chain.index import Index
 from placet.core.errors import ChainError, NotFoundError
 from placet.core.ids import ConsentId, DatasetId, JobId, OfferId
-from placet.core.lineage import Lineage, Order, Origin, Registration, lineage
+from placet.core.lineage import Lineage, Order, Origin, Registration, lineage, withdrawn_since
 from placet.core.values import to_hex
 
 END = (2**63 - 1, 0)
@@ -20,6 +20,12 @@ def lineage_at(chain: Chain, index: Index, dataset: DatasetId, *, before: Order 
     """A model's lineage as of just before a place on the chain, or now; None where it can't be shown to be one. The
     index has been synchronised. ChainError `chain.incomplete` where events of withdrawals are missing."""
     return lineage(dataset, _Models(chain, index, before))
+
+
+def withdrawn_at(chain: Chain, index: Index, job: JobId) -> tuple[tuple[OfferId, int], ...] | None:
+    """Now, of each offer that the model of a job was made of, how many consents have ended since its seal. Errors and
+    None as above."""
+    return withdrawn_since(job, _Models(chain, index, END))
 
 
 class _Models:

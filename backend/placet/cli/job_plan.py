@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 import typer
 
-from placet.cli.inputs import NodeConfig, read_address
+from placet.cli import model_inputs
+from placet.cli.inputs import NodeConfig, read_address, read_offer
 from placet.cli.operator import Operator
 from placet.cli.output import emit, say
 from placet.core.errors import InputError, NotFoundError, PlacetError
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from placet.catalogue.spec import RecipeParameters, RecipeSpec
+    from placet.cli.model_inputs import KeptModelFacts
+    from placet.core.ids import OfferId
     from placet.core.lawful import Aligns
     from placet.core.offers import Scope
     from placet.core.trust import Institution
-    from placet.jobs.messages import JobRequest, OwnInput
+    from placet.jobs.messages import JobRequest, ModelInput, OwnInput
     from placet.owner.client import Offered
 
 MAX_REWARD = 2**96
@@ -38,9 +41,17 @@ def plan(
     config: NodeConfig,
     recipe: Annotated[str, typer.Option("--recipe", help="What to compute; `placet recipes` lists them.")],
     offers: Annotated[
-        list[str],
-        typer.Option("--offers", help="A provider by its name or address, or one of its offers by its id; repeat it."),
-    ],
+        list[str] | None,
+        typer.Option(
+            "--offers",
+            help="A provider by its name or address, or one of its offers by its id; repeat it. With --model all who "
+            "keep a part of that by default.",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="The model to use, by its name in the vault; `placet model list` shows them."),
+    ] = None,
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", help="NAME=VALUE, as `placet recipes` names them; repeat it.")
     ] = None,
@@ -59,10 +70,11 @@ def plan(
     """Print a job's request as JSON, for `placet job start --file`. Nothing is sent and nobody is asked to agree."""
     from placet.catalogue.specs import spec_of
 
-    spec = spec_of(recipe)
+    operator, spec = Operator(config), spec_of(recipe)
     given = _parameters(parameter or [])
     payment = Payment(reward, pot, token)
-    emit(planned(Operator(config), spec, given, offers, engine, payment).model_dump(mode="json"))
+    facts = None if model is None else model_inputs.facts_of(operator, model)
+    emit(planned(operator, spec, given, offers or (), engine, payment, facts).model_dump(mode="json"))
 
 
 def planned(
@@ -72,12 +84,22 @@ def planned(
     offers: Sequence[str],
     engine: str | None,
     payment: Payment,
+    model: KeptModelFacts | None = None,
 ) -> JobRequest:
     """A job's request from what the parties offer, of whom `offers` are words; and what it means, on stderr."""
-    choices = [_one_offer(word, _offered(operator, word), spec.name) for word in offers]
+    given = model_inputs.with_model(spec, model, given)
+    words = list(offers) or (model.providers(operator.address) if model is not None else [])
+    if not words:
+        raise InputError("no provider is named", expected="--offers and a provider, or an offer's id")
+    choices = [_one_offer(word, _rows(_offered(operator, word)), spec.name) for word in words]
+    if model is not None:
+        places = model_inputs.in_order([one.scope.provider for one in choices], model, operator.address)
+        choices = [choices[place] for place in places]
     scopes = [one.scope for one in choices]
     parameters = _scaled(spec, _with_kind(spec, given, scopes), scopes)
     request = _request(operator, spec, parameters, choices, engine or spec.engines[0], payment)
+    if model is not None:
+        request = _with_parts(operator, spec, parameters, request, model)
     _tell(operator, spec, choices)
     _tell_cost(operator, spec, parameters, request)
     return request
@@ -138,8 +160,6 @@ def _scaled(spec: RecipeSpec[Any], parameters: RecipeParameters, scopes: Sequenc
 
 def _offered(operator: Operator, word: str) -> list[Offered]:
     """What the institution that a word names offers this one; of an offer's id, that offer."""
-    from placet.cli.inputs import read_offer
-
     if word.startswith("0x") and len(word) == 66:
         offer = read_offer(word)
         others = [one for one in operator.trust.institutions if one.address != operator.address]
@@ -147,6 +167,44 @@ def _offered(operator: Operator, word: str) -> list[Offered]:
     else:
         offered = _of_all(operator, [_institution(operator, word)], patient=False)
     return [one for one in offered if one.offer.consumer == operator.address]
+
+
+def offers_of(operator: Operator, institutions: Sequence[Institution]) -> list[Offered]:
+    """What some institutions offer this one of rows. PeerError where one does not answer."""
+    offered = _of_all(operator, institutions, patient=False)
+    return _rows([one for one in offered if one.offer.consumer == operator.address])
+
+
+def own_input(operator: Operator, request: JobRequest) -> OwnInput:
+    """Of a request that is made again: this institution's own rows, under a consent that stands."""
+    from placet.catalogue.specs import spec_of
+
+    spec = spec_of(request.recipe)
+    return _own(operator, spec, spec.aligns(spec.parse(request.parameters)), request.purpose)
+
+
+def _rows(offered: Sequence[Offered]) -> list[Offered]:
+    """Offers of rows: a part of a model has no identifier."""
+    return [one for one in offered if one.scope.identifier is not None]
+
+
+def _with_parts(
+    operator: Operator, spec: RecipeSpec[Any], parameters: RecipeParameters, request: JobRequest, model: KeptModelFacts
+) -> JobRequest:
+    """The request, with each party's part of the model. NotFoundError names who offers none for this."""
+    from placet.core.offers import Scope
+    from placet.core.values import parse
+
+    def part(institution: bytes, scopes: Mapping[OfferId, Scope]) -> ModelInput:
+        name, offers = operator.trust.name(institution), model.offers(institution)
+        return model_inputs.part_of(spec, parameters, request.purpose, name, offers, scopes)
+
+    institutions = [operator.trust.institution(one.address) for one in request.providers]
+    offered = {one.id: one.scope for one in _of_all(operator, institutions, patient=False)}
+    listed = operator.ask("GET", "/v1/offers")["offers"]
+    own = {read_offer(one["id"]): parse(Scope, one["scope"]) for one in listed}
+    providers = [one.model_copy(update={"model": part(one.address, offered)}) for one in request.providers]
+    return request.model_copy(update={"providers": tuple(providers), "model": part(operator.address, own)})
 
 
 def _institution(operator: Operator, word: str) -> Institution:
@@ -235,7 +293,7 @@ def _own(operator: Operator, spec: RecipeSpec[Any], aligns: Aligns, purpose: str
     """This institution's own offer to itself for recipe and purpose, of rows that are found as the others' are. Of its
     own rows the one that it consented to, the last if there are several; of persons' rows the only one."""
     from placet.catalogue.spec import CONSUMER
-    from placet.cli.inputs import read_consent, read_offer
+    from placet.cli.inputs import read_consent
     from placet.core.lawful import alignment_breaches
     from placet.core.offers import Scope
     from placet.core.values import parse, to_hex
@@ -285,8 +343,6 @@ def _tell(operator: Operator, spec: RecipeSpec[Any], offers: Sequence[Offered]) 
 
 def _tell_cost(operator: Operator, spec: RecipeSpec[Any], parameters: RecipeParameters, request: JobRequest) -> None:
     """What the job takes, by how many rows the own table has; nothing where a recipe can't say it."""
-    from placet.cli.inputs import read_offer
-
     if spec.cost is None:
         return
     offers = operator.ask("GET", "/v1/offers")["offers"]

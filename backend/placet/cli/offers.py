@@ -17,6 +17,7 @@ from placet.core.errors import ChainError, ConsentError, InputError, NotFoundErr
 if TYPE_CHECKING:
     from placet.core.consent import Consent
     from placet.core.ids import OfferId
+    from placet.core.model_card import ModelCard
     from placet.core.offers import Offer, Scope, Subjects
 
 commands = typer.Typer(no_args_is_help=True, help="Offers: what may be asked of a dataset, by whom, for what.")
@@ -212,16 +213,16 @@ def _demand_known(office: Operator, offer: Offer, scope: Scope) -> None:
         raise InputError("provider and consumer must be among the parties")
 
 
-def registration(office: Operator, found: Mapping[str, Any], budget: int) -> list[EnsureTransaction]:
+def registration(office: Operator, dataset_info: Mapping[str, Any], budget: int) -> list[EnsureTransaction]:
     """What registers a dataset of the vault, or commits to its rows as they are now; a part of a model as one.
     ConsentError, once it is carried out, where it stands on chain as other people's rows."""
     from placet.core.ids import DatasetId, JobId
     from placet.core.offers import Subjects
     from placet.core.values import from_hex
 
-    chain, calls, dataset = office.chain, office.calls, DatasetId(from_hex(found["id"]))
-    key, schema, commitment = dataset.hex(), from_hex(found["schema_hash"]), from_hex(found["commitment"])
-    subjects = Subjects.MODEL if found.get("origin") else Subjects.of(found["personal"])
+    chain, calls, dataset = office.chain, office.calls, DatasetId(from_hex(dataset_info["id"]))
+    key, schema, commitment = dataset.hex(), from_hex(dataset_info["schema_hash"]), from_hex(dataset_info["commitment"])
+    subjects = Subjects.MODEL if dataset_info.get("origin") else Subjects.of(dataset_info["personal"])
 
     def registered() -> bool:
         try:
@@ -236,13 +237,12 @@ def registration(office: Operator, found: Mapping[str, Any], budget: int) -> lis
     def committed() -> bool:
         return registered() and chain.dataset(dataset).commitment == commitment
 
-    if found.get("origin"):
-        origin = JobId(from_hex(found["origin"]))
-        return [
-            EnsureTransaction(
-                f"register:{key}", calls.register_model(dataset, origin, schema, commitment, budget), registered
-            )
-        ]
+    if dataset_info.get("origin"):
+        if registered():
+            return []
+        origin, card = JobId(from_hex(dataset_info["origin"])), kept_card(office, dataset_info["origin"])
+        call = calls.register_model(dataset, origin, schema, commitment, card.hash, budget)
+        return [EnsureTransaction(f"register:{key}", call, registered)]
     wishes = [
         EnsureTransaction(f"register:{key}", calls.register(dataset, subjects, schema, commitment, budget), registered)
     ]
@@ -253,8 +253,27 @@ def registration(office: Operator, found: Mapping[str, Any], budget: int) -> lis
     return wishes
 
 
+def kept_card(office: Operator, job: str) -> ModelCard:
+    """This institution's card of the model that a job made, kept for the audit before its hash goes on chain."""
+    from placet.node.jobs.cards import Cards
+
+    card = read_card(office.ask("GET", f"/v1/jobs/{job}/model"))
+    Cards(office.settings.cards).add(card)
+    return card
+
+
+def read_card(about: Mapping[str, Any]) -> ModelCard:
+    """The card in what the node says of a model. NotFoundError where this institution has nothing of it."""
+    from placet.core.model_card import ModelCard
+    from placet.core.values import parse
+
+    if about["card"] is None:
+        raise NotFoundError("this institution has no card of the model", found=about["why"], code="model.none")
+    return parse(ModelCard, about["card"])
+
+
 def _publish(
-    office: Operator, found: Mapping[str, Any], offer: Offer, scope: Scope, budget: int, timeout: float
+    office: Operator, dataset_info: Mapping[str, Any], offer: Offer, scope: Scope, budget: int, timeout: float
 ) -> None:
     chain, calls = office.chain, office.calls
 
@@ -267,7 +286,7 @@ def _publish(
     def appointed() -> bool:
         return chain.is_relay(office.address, office.recorder)
 
-    wishes = registration(office, found, budget)
+    wishes = registration(office, dataset_info, budget)
     wishes.append(EnsureTransaction(f"offer:{offer.id.hex()}", calls.offer(offer), offered))
     wishes.append(
         EnsureTransaction(f"appoint:{office.recorder.hex()}", calls.appoint(office.recorder, True), appointed)

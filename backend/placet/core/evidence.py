@@ -1,6 +1,7 @@
 """What a party hands an auditor about one job, and the bundle of all of it.
 
-Evidence holds no output and no subject: consents in compact form, commitments, steps, signed messages.
+Evidence holds no output and no subject: consents in compact form, commitments, steps, signed messages; and the cards of
+a model that the party registered, in which the job's consumer says how good it is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from placet.core.consent import CompactConsent
 from placet.core.enrolment import Enrolment
 from placet.core.hashing import document_hash
 from placet.core.ids import BatchRoot, ConsentId, JobId
+from placet.core.model_card import ModelCard
 from placet.core.offers import Offer, Scope
 from placet.core.plan import MAX_PARTIES, Amendment, Plan, Seal, Terms
 from placet.core.trail import SignedMessage, Step
@@ -22,6 +24,8 @@ MAX_EVIDENCE = 64 << 20
 """Bytes of one party's evidence document at the most, without its sections."""
 MAX_SECTIONS = 8 << 30
 """Bytes of one party's sections at the most, all together."""
+MAX_CARDS = 4
+"""Model cards of one party about one job."""
 MAX_INLINE = 10_000
 """Leaves that stand in the document itself; where a set or a batch has more, they are in a section beside it."""
 
@@ -93,7 +97,8 @@ class SignedSeal(Value):
 
 
 class Evidence(Value):
-    """One party's evidence about one job. `steps` and messages cover all attempts."""
+    """One party's evidence about one job. `steps` and messages cover all attempts; `cards` are those of the model that
+    it registered as the job's."""
 
     type: Literal["placet.evidence"] = "placet.evidence"
     version: Literal[1] = 1
@@ -109,6 +114,7 @@ class Evidence(Value):
     received: tuple[SignedMessage, ...] = ()
     amendments: tuple[SignedAmendment, ...] = ()
     seal: SignedSeal | None = None
+    cards: Annotated[tuple[ModelCard, ...], Field(max_length=MAX_CARDS, exclude_if=lambda cards: not cards)] = ()
 
     def hash(self) -> bytes:
         return document_hash(self)

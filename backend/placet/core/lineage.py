@@ -92,19 +92,30 @@ def ended_since(ended: Sequence[ConsentId]) -> dict[bytes, int]:
 
 
 def lineage(dataset: DatasetId, models: Models) -> Lineage | None:
-    """A model's lineage; None where the view does not show all of it. Of an offer that stands in it twice, the earlier
-    epoch counts. A job that uses a model was sealed after that one's registration, and before that of what it made."""
-    first = models.registration(dataset)
-    origin = None if first is None else models.origin(first.origin)
-    if first is None or origin is None:
+    """A model's lineage; None where the view does not show all of it."""
+    registration = models.registration(dataset)
+    origin = None if registration is None else models.origin(registration.origin)
+    if registration is None or origin is None:
         return None
+    withdrawn = withdrawn_since(origin.job, models, before=registration.at)
+    return None if withdrawn is None else Lineage(registration, origin, withdrawn)
+
+
+def withdrawn_since(
+    job: JobId, models: Models, *, before: Order | None = None
+) -> tuple[tuple[OfferId, int], ...] | None:
+    """Of each offer that a job's model was made of, how many consents have ended since its seal, whether a model of it
+    is registered or not; None where the view does not show all of it, or the job was not sealed `before`. Of an offer
+    that stands in it twice, the earlier epoch counts. A job that uses a model was sealed after that one's registration,
+    and before that of what it made."""
     counts: dict[OfferId, int] = {}
     epochs: dict[OfferId, dict[bytes, int]] = {}
-    waiting, seen = [first], {dataset}
+    waiting: list[tuple[JobId, Order | None]] = [(job, before)]
+    seen: set[DatasetId] = set()
     while waiting:
-        registration = waiting.pop()
-        maker = models.origin(registration.origin)
-        if maker is None or maker.sealed >= registration.at:
+        origin_job, until = waiting.pop()
+        maker = models.origin(origin_job)
+        if maker is None or (until is not None and maker.sealed >= until):
             return None
         for offer, epoch in maker.inputs:
             if offer not in epochs:
@@ -120,8 +131,8 @@ def lineage(dataset: DatasetId, models: Models) -> Lineage | None:
                 return None
             if behind not in seen:
                 seen.add(behind)
-                waiting.append(earlier)
-    return Lineage(first, origin, tuple(sorted(counts.items())))
+                waiting.append((earlier.origin, earlier.at))
+    return tuple(sorted(counts.items()))
 
 
 def model_breaches(provider: bytes, scope: Scope | None, lineage: Lineage | None) -> Iterator[Breach]:

@@ -22,6 +22,8 @@ from placet.core.values import U32, Address, BigUint, Bytes32, Name, Text, Value
 MAX_DECIMALS = 18
 """Digits after the point that amounts may have."""
 Decimals = Annotated[int, Field(strict=True, ge=1, le=MAX_DECIMALS)]
+CLEAR_MODEL, TREE_MODEL = "model", "tree-model"
+"""A scope's outputs where the consumer gets a model in clear."""
 SHARED_MODEL = "shared-model"
 """A scope's output where each party keeps a part of a model, and nobody gets the whole."""
 Names = Callable[[bytes], str]

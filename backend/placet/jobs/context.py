@@ -19,6 +19,7 @@ from placet.chain.signals import Signal, listening
 from placet.core.errors import ConfigError, LimitError, StateError
 from placet.core.evidence import NamedConsent
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
+from placet.core.model_card import ModelCard
 from placet.core.offers import Offer, Scope
 from placet.core.plan import Plan, Terms
 from placet.core.signatures import Key
@@ -139,6 +140,7 @@ class EnginePorts:
 @dataclass(frozen=True)
 class JobContext:
     """One institution's means. `scope` opens one of its own offers; `note_uses` tells owners what used their data;
+    `cards` are those that it has registered of a job's model;
     `moved` is sent when the chain may have something new of the contracts.
 
     `rows` is None for a company, which has documents and no rows; `extensions` are what it brings to recipes that take
@@ -165,6 +167,7 @@ class JobContext:
     purposes: tuple[str, ...]
     note_uses: Callable[[JobId, int, OfferId, Iterable[ConsentId]], None]
     extensions: tuple[Extension, ...] = ()
+    cards: Callable[[JobId], tuple[ModelCard, ...]] = lambda job: ()
     moved: Signal = field(default_factory=Signal)
 
     def demand_rows(self) -> RowSource:

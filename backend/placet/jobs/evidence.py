@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import BinaryIO
 
 from placet.chain.events import JobAmended, JobSealed
-from placet.chain.threaded import ask_chain
+from placet.chain.threaded import ask_chain, ask_store
 from placet.core.errors import NotFoundError, PlacetError, StateError
 from placet.core.evidence import (
     MAX_INLINE,
@@ -93,6 +93,7 @@ async def gather(runner: Runner, job: JobId, beside: Beside) -> Evidence:
             if (amendment.attempt, amendment.roots, amendment.epochs) in amended
         ),
         seal=next((SignedSeal(seal=seal, signatures=given) for seal, given in seals if seal == sealed), None),
+        cards=await ask_store(runner.context.cards, job),
     )
 
 

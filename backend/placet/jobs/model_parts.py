@@ -8,15 +8,18 @@ would never come together again.
 
 from __future__ import annotations
 
-from pydantic import JsonValue
+import secrets
+
+from pydantic import JsonValue, ValidationError
 
 from placet.chain.threaded import ask_store
-from placet.core.errors import ProtocolError
+from placet.core.errors import ProtocolError, StateError
 from placet.core.lineage import COMMITMENT, KEEP
-from placet.core.model_part import ModelPart, model_commitment
+from placet.core.model_part import MAX_PART, ModelPart, model_commitment
 from placet.core.trail import Artefact
-from placet.core.values import to_hex
+from placet.core.values import from_hex, to_hex
 from placet.jobs.party_run import PartyRun, StepRecorder, name_of
+from placet.jobs.store import JobRecord
 from placet.vault.models import KeptModel
 
 PROTOCOL = "model-part/1"
@@ -73,6 +76,28 @@ async def bring(job: PartyRun, alias: str, kind: str) -> tuple[ModelPart, Artefa
                 code="model.parts",
             )
         return kept.part, step.public(COMMITMENT, commitment)
+
+
+def in_clear(record: JobRecord, attempt: int, report: dict[str, JsonValue]) -> KeptModel:
+    """The whole of a model that its consumer got in clear: all of the job's report, of which `commitment` is in hex.
+    StateError `model.large` where that is more than a vault keeps."""
+    try:
+        part = ModelPart(
+            job=record.job,
+            attempt=attempt,
+            party=record.party,
+            kind=record.terms.recipe,
+            content=report,
+            salt=secrets.token_bytes(32),
+        )
+    except ValidationError:
+        raise StateError(
+            "the model is larger than what a vault keeps",
+            expected=f"{MAX_PART} bytes at the most",
+            remedy="it is in the job's result; it can't be registered",
+            code="model.large",
+        ) from None
+    return KeptModel(part=part, clear=from_hex(str(report["commitment"])))
 
 
 async def _told(job: PartyRun, step: StepRecorder, own: bytes) -> tuple[bytes, ...]:

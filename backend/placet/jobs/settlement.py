@@ -14,10 +14,11 @@ from placet.chain.threaded import ask_chain, ask_store
 from placet.core.errors import PlacetError, Reverted, StateError, unforeseen
 from placet.core.ids import JobId
 from placet.core.masking import unmask
-from placet.core.offers import SHARED_MODEL
+from placet.core.model_card import held_as
 from placet.core.values import ZERO32, to_hex
+from placet.jobs import model_parts
 from placet.jobs.attempts import Attempts
-from placet.jobs.context import JobContext
+from placet.jobs.context import JobContext, RowSource
 from placet.jobs.party_run import Say, masked_outputs
 from placet.jobs.progress import CHAIN, PARTIES, blocks_more
 from placet.jobs.recipe import run_of
@@ -123,7 +124,7 @@ class Settlement:
         for event in events:
             if isinstance(event, JobAborted):
                 await self.say(record, "abort-reason", code=_reason(event.reason))
-        own = run_of(self.runs, record.terms.recipe).open is not None
+        own, result = run_of(self.runs, record.terms.recipe).open is not None, dict[str, Any]()
         if state.status is JobStatus.COMPLETED and (own or record.plan.consumer == self.context.address):
             try:
                 result = await ask_store(self._open_result, record, events)
@@ -140,16 +141,25 @@ class Settlement:
                     await record_steps(self.context, self.store, self.intents, record, attempt.attempt)
                 except Reverted as refusal:
                     await self.say(record, "trail-refused", attempt=attempt.attempt, code=refusal.name)
-        if self.context.rows is not None and self._keeps_model(record):
-            await self.context.rows.settle_model(record.job)
+        if self.context.rows is not None:
+            await self._keep_model(self.context.rows, record, state, result.get("report") or {})
         if state.rewarded:
             await self._claim(record)
         return how
 
-    def _keeps_model(self, record: JobRecord) -> bool:
-        """Does each party keep a part of what the job makes?"""
+    async def _keep_model(self, vault: RowSource, record: JobRecord, state: JobState, report: dict[str, Any]) -> None:
+        """What the job made stays in the vault: the own part of it, or what its consumer got in clear."""
         spec = spec_of(record.terms.recipe)
-        return spec.tells(spec.parse(record.terms.parameters)).output == SHARED_MODEL
+        how = held_as(spec.tells(spec.parse(record.terms.parameters)).output)
+        if how == "shared":
+            await vault.settle_model(record.job)
+        elif how == "clear" and "commitment" in report:
+            try:
+                whole = model_parts.in_clear(record, state.attempt, report)
+            except StateError as error:
+                await self.say(record, "model-not-kept", code=error.code, why=error.message)
+                return
+            await vault.keep_model(record.job, record.plan, record.terms, whole)
 
     async def _claim(self, record: JobRecord) -> None:
         """Fetch what the escrow owes this institution, from this job and others in its token."""

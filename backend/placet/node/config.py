@@ -122,6 +122,11 @@ class NodeSettings(EnvironmentFirst):
         return self.folder / value
 
     @property
+    def cards(self) -> Path:
+        """The folder of the model cards that this institution has registered."""
+        return self.folder / "cards"
+
+    @property
     def database(self) -> str:
         """The database's URL; an SQLite file in the folder by default."""
         return self.database_url or f"sqlite:///{self.folder / 'state.db'}"

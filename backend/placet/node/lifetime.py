@@ -47,6 +47,7 @@ def job_context(node: Node) -> JobContext:
         peers=PeerLink(tls_context(folder, passphrase, node.trust, server=False)),
         engine_ports=ports,
         scope=node.scopes.of,
+        cards=node.cards.of,
         recipes=node.settings.policy.recipes,
         purposes=node.settings.policy.purposes,
         moved=node.moved,

@@ -42,6 +42,7 @@ from placet.node.contract_signers import ContractSigners
 from placet.node.http.limits import ClientRates, Reservations, SubjectKey
 from placet.node.http.metrics import Counts
 from placet.node.http.sessions import Sessions
+from placet.node.jobs.cards import Cards
 from placet.node.migrations import NODE
 from placet.node.state import counters, open_engine
 from placet.vault.client import VaultClient
@@ -116,6 +117,7 @@ class Node:
     vault: VaultClient
     admissions: AdmissionQueue
     scopes: Scopes
+    cards: Cards
     signers: ContractSigners
     credential: bytes = field(repr=False)
     subjects: SubjectKey = field(repr=False)
@@ -302,6 +304,7 @@ def open_node(settings: NodeSettings) -> Node:
         vault=vault,
         admissions=AdmissionQueue(),
         scopes=Scopes(settings.path(settings.scopes)),
+        cards=Cards(settings.cards),
         signers=ContractSigners(settings.chain_url, deployment.verifiers),
         credential=read_credential(settings.folder / "credential"),
         subjects=SubjectKey(keys.signer.secret),

@@ -16,7 +16,7 @@ def model_card(data: StudyData, outcome: StudyOutcome, model: ModelFacts) -> dic
     """
     terms = data.terms
     return {
-        "type": "placet.model-card",
+        "type": "placet.study-model-card",
         "version": 1,
         "model": model.kind,
         "held_by": model.holder,

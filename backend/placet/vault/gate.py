@@ -15,10 +15,11 @@ from typing import Literal
 
 from placet.catalogue.declared import declared
 from placet.core.eip712 import Domain
-from placet.core.errors import PlanError, WarrantError
+from placet.core.errors import PlanError, StateError, WarrantError
 from placet.core.ids import BatchRoot, ConsentId, JobId
 from placet.core.lawful import ModelRef, Use, breaches
 from placet.core.lineage import Lineage, model_breaches
+from placet.core.model_card import held_as
 from placet.core.plan import Input, Plan, Terms
 from placet.core.values import ZERO32, to_hex
 from placet.vault.candidates import Candidates
@@ -158,25 +159,52 @@ def _demand_opened(request: RowRequest, facts: JobFacts | None, now: ChainSnapsh
 
 def demand_running(request: RowRequest, facts: JobFacts | None, now: ChainSnapshot, domain: Domain) -> None:
     """WarrantError unless the plan is the job's, which the chain holds open in this attempt."""
+    demand_planned(request, domain)
+    _demand_open(request, facts, now)
+
+
+def demand_planned(request: RowRequest, domain: Domain) -> None:
+    """WarrantError unless the plan is the job's."""
     job = request.plan.job(domain)
     if job != request.job:
         raise WarrantError(
             "the plan is not this job's", expected=to_hex(request.job), found=to_hex(job), code="warrant.plan"
         )
-    _demand_open(request, facts, now)
 
 
 def demand_own_part(model: KeptModel, job: JobId, plan: Plan, institution: bytes) -> None:
-    """WarrantError unless a part is of this job and party, and one of those that the whole is committed to."""
+    """WarrantError unless a part is of this job and party, and one of those that the whole is committed to, if it
+    is not the whole."""
     party, part = plan.party_of(institution), model.part
     if (part.job, part.party) != (job, party):
         raise WarrantError("the part is another party's", expected=party, found=part.party, code="warrant.model")
+    if model.clear is not None:
+        return
     if len(model.commitments) != len(plan.parties) or model.commitments[party] != part.commitment:
         raise WarrantError(
             "the part is not what the parties were told of",
             expected="a commitment a party, the own one this part's",
             code="warrant.model",
         )
+
+
+def demand_clear(request: RowRequest, facts: JobFacts | None, now: ChainSnapshot, institution: bytes) -> None:
+    """WarrantError unless a model in clear is this institution's to keep: it was the consumer of a job whose recipe
+    gives the consumer one. StateError `vault.unsettled` before that job's completion is at confirmation depth."""
+    try:
+        job = declared(request.plan, request.terms)
+    except PlanError as error:
+        raise WarrantError(error.message, found=error.found, code="warrant.model") from None
+    output = job.spec.tells(job.parameters).output
+    if request.plan.consumer != institution or held_as(output) != "clear":
+        raise WarrantError(
+            "no model of this job comes to this institution in clear",
+            expected="its consumer, and a model in clear as its output",
+            found=output,
+            code="warrant.model",
+        )
+    if ended(facts, now) != "completed":
+        raise StateError("the job's end is not at confirmation depth", code="vault.unsettled")
 
 
 def ended(facts: JobFacts | None, now: ChainSnapshot) -> Literal["completed", "otherwise"] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import sqlalchemy as sa
+from pydantic import model_validator
 from sqlalchemy.dialects import sqlite
 
 from placet.core.at_rest import AtRest, context
@@ -25,15 +26,23 @@ _LARGEST = 32 << 20
 
 
 class KeptModel(Value):
-    """A part, and the commitments of all parts in party order, its own among them."""
+    """A part, and the commitments of all parts in party order, its own among them; or the whole of a model that this
+    institution got in clear, and its commitment `clear`, which is the consumer's own word."""
 
     part: ModelPart
-    commitments: tuple[Bytes32, ...]
+    commitments: tuple[Bytes32, ...] = ()
+    clear: Bytes32 | None = None
+
+    @model_validator(mode="after")
+    def _either(self) -> KeptModel:
+        if (self.clear is None) == (not self.commitments):
+            raise ValueError("the commitments to all parts, or the one to a model in clear")
+        return self
 
     @property
     def commitment(self) -> bytes:
         """The whole model's."""
-        return model_commitment(self.commitments)
+        return model_commitment(self.commitments) if self.clear is None else self.clear
 
     @property
     def name(self) -> str:
@@ -110,16 +119,20 @@ class KeptModels:
         """Of parts that may be used, by name."""
         return sorted((kept.info(self._institution) for kept in self._ready()), key=lambda info: info.name)
 
+    def released(self) -> list[KeptModel]:
+        """Those that came to this institution in clear."""
+        return [model for model in self._ready() if model.clear is not None]
+
     def named(self, name: str) -> KeptModel:
         """NotFoundError if there is no such part, or its job has not been completed."""
-        for kept in self._ready(_named(name)):
-            return kept
+        for model in self._ready(_named(name)):
+            return model
         raise NotFoundError("no such model", found=name, remedy="restore the vault from its backup")
 
     def by_id(self, dataset: DatasetId) -> KeptModel:
         """The part with this dataset id. NotFoundError if it isn't here, or its job has not been completed."""
-        for kept in self._ready(MODELS.c.dataset == dataset):
-            return kept
+        for model in self._ready(MODELS.c.dataset == dataset):
+            return model
         raise NotFoundError(
             "no part of a model here has this dataset id",
             found=to_hex(dataset),

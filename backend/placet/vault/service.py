@@ -403,10 +403,17 @@ class Vault:
         request = gate.RowRequest(job, plan, terms, part.attempt, 0)
         with self._lock:
             now = self._look(thorough=True)
-            gate.demand_running(request, self._chain.job(job), now, self._deployment.jobs)
+            if model.clear is None:
+                gate.demand_running(request, self._chain.job(job), now, self._deployment.jobs)
+            else:
+                gate.demand_planned(request, self._deployment.jobs)
+                gate.demand_clear(request, self._chain.job(job), now, self._institution)
             gate.demand_own_part(model, job, plan, self._institution)
             self._models.keep(model)
-        log.info("job %s attempt %d: keeps a part of its model", to_hex(job), part.attempt)
+            if model.clear is not None:
+                self._models.settle(job, part.attempt)
+        what = "a part of its model" if model.clear is None else "the model that it got in clear"
+        log.info("job %s attempt %d: keeps %s", to_hex(job), part.attempt, what)
 
     def settle_model(self, job: JobId) -> None:
         with self._lock:

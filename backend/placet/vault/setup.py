@@ -24,6 +24,7 @@ from placet.vault.files import read
 from placet.vault.migrations import VAULT
 from placet.vault.models import KeptModels
 from placet.vault.records import Records
+from placet.vault.released import demand_unreleased
 from placet.vault.schema import Column, DatasetInfo, Schema, demand_name
 from placet.vault.tables import Tables
 
@@ -79,7 +80,8 @@ def import_table(
 
     `columns`: new name to where it comes from; `identifier`: the new name of the text column that names a row's
     subject; `personal` false: the institution's own rows; `namespace`: what kind of identifier it is, by default the
-    institution's own; `warn` is told of identifiers that look damaged.
+    institution's own; `warn` is told of identifiers that look damaged. A model that a job made is no rows of its own
+    (`data.model`).
     """
     demand_name(name)
     schema, cells = read(path, identifier, columns)
@@ -88,6 +90,8 @@ def import_table(
     kind = namespace or own_namespace(settings.institution, identifier)
     schema = Schema(identifier=identifier, namespace=kind, columns=schema.columns)
     with opened(settings) as store:
+        if not personal:
+            demand_unreleased(cells, store.models.released())
         return store.tables.save(name, schema, cells, personal=personal)
 
 

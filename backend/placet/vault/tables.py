@@ -25,7 +25,16 @@ from placet.core.offers import Subjects
 from placet.core.values import Bytes32, Value, parse, to_hex
 from placet.vault.columns import Column32, RowSubjects, column, find_anywhere, joined
 from placet.vault.database import DATASETS, MATCHES, forget
-from placet.vault.schema import Cell, ColumnType, DatasetInfo, Schema, dataset_id, demand_name, demand_no_model, row_commitment
+from placet.vault.schema import (
+    Cell,
+    ColumnType,
+    DatasetInfo,
+    Schema,
+    dataset_id,
+    demand_name,
+    demand_no_model,
+    row_commitment,
+)
 
 CHUNK_ROWS = 65_536
 _SALT, _COMMITMENT = "\0salt", "\0commitment"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import sqlite3
 from typing import Any
@@ -98,6 +99,32 @@ def test_a_model_of_both_sides_columns(lenders: LiveConsortium) -> None:
     assert [step.name for step in trail] == [
         *("open-features", "bin", "split", "psi-place", "trees-start", "tree-1", "tree-2", "mask-output"),
     ]
+    demand_known_in_clear(lenders, job, report["commitment"])
+
+
+def demand_known_in_clear(lenders: LiveConsortium, job: str, commitment: str) -> None:
+    """The model went to the consumer in clear: every party and the audit can say so; the consumer registers it with its
+    origin, under a card, and nobody else can."""
+    made = lenders.made
+    north, own = ("--config", "north/node.toml"), ("--config", "consumer/node.toml")
+
+    def shown(config: tuple[str, str]) -> dict[str, Any]:
+        return dict(json.loads(made.run("model", "show", job, *config, "--json")))
+
+    def note() -> str:
+        results = lenders.audited(job)["results"]
+        return str(next(one["notes"] for one in results if one["name"] == "model.handed-out"))
+
+    assert (shown(north)["held"], shown(north)["registered_by"], shown(north)["card"]) == ("in clear", [], None)
+    assert "no lineage binds it" in note()
+    assert json.loads(made.run("model", "list", *north, "--json")) == []
+    (model,) = json.loads(made.run("model", "list", *own, "--json"))
+    assert (model["job"], model["commitment"]) == (job, commitment)
+    made.run("model", "register", model["name"], *own)
+    assert shown(north)["registered_by"] == shown(north)["holders"] == shown(own)["holders"]
+    assert (shown(own)["withdrawn_since"], shown(own)["trained_on_inputs"]) == (0, 2)
+    assert "registered it with this job as its origin" in note()
+    assert lenders.audited(job)["verdict"] == "intact"
 
 
 @pytest.mark.slow

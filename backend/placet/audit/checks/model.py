@@ -9,6 +9,7 @@ from placet.audit.findings import Findings, check
 from placet.audit.models import ShownModels
 from placet.core.ids import OfferId
 from placet.core.lineage import COMMITMENT, KEEP, lineage, model_breaches
+from placet.core.model_card import held_as
 from placet.core.offers import Subjects
 from placet.core.values import to_hex
 from placet.core.withdrawal import FIRST_EPOCH, withdrawal_head
@@ -95,8 +96,9 @@ def _is_model(case: Case, offer: OfferId) -> bool:
 @check(GROUP, "made", "A model that is registered as this job's is the one that its parties committed to")
 def made(case: Case, tell: Findings) -> None:
     """Each dataset that names this job as its origin was registered after the seal by a party, with the commitment that
-    this party's own trail has of the whole model; all parties' trails have the same. A stranger's registration binds
-    nobody, since no node uses it: a note tells it."""
+    this party's own trail has of the whole model; all parties' trails have the same. A model that went to the consumer
+    in clear is in no trail: only the consumer may register it, and what it registers is its word, which a note tells.
+    A stranger's registration binds nobody, since no node uses it: a note tells it."""
     if not case.facts.made or case.plan is None:
         return tell.skip("nobody registered a model of this job")
     sealed = case.facts.sealed
@@ -111,6 +113,12 @@ def made(case: Case, tell: Findings) -> None:
             continue
         if party not in case.evidence:
             tell.lack(f"the trail of {case.name(party)}, which registered a model")
+            continue
+        if held_as(case.output) == "clear":
+            if model.provider != case.plan.consumer:
+                tell.fail("a model in clear registered by its consumer, who alone got it", case.name(party), party)
+            else:
+                tell.note(f"which model {case.name(party)} registered as the one that it got in clear is its word")
             continue
         tell.same(f"model of {case.name(party)}", _committed(case, party, sealed.attempt), (model.commitment,), party)
     if sealed is not None:
