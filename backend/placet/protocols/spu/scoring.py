@@ -1,27 +1,66 @@
-"""The program `scorecard-score` as SPU runs it: integers alone, all of it on shares."""
+"""The program `scorecard-score` as SPU runs it: integers alone, all of it on shares but for whether the model is as it
+was, which is opened to who computes."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from placet.protocols.mpc.scoring import ScorecardScore
+from placet.protocols.spu.top import largest, largest_places
 
 Array = Any
 """A jax array under trace."""
 POINTS = "points"
+FIRST_PARTS, SECOND_PARTS = "parts-first", "parts-second"
+"""Of the cells of parties that do not compute: what adds up to them."""
+SKEW = "model.skew"
 
 
 def scorecard_score(program: ScorecardScore, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
-    """`points`: (1 + cells,), the base first; all others are owners' cells (rows, own cells), in the points' order."""
+    """`points`: what is kept of the model (`kept_of`); all others are owners' cells (rows, own cells), in the points'
+    order, the probes' last. Then 1 where a probe's score is not the kept one, else 0."""
     import jax.numpy as jnp
 
-    points = arrays[POINTS]
-    cells = jnp.concatenate([array for name, array in arrays.items() if name != POINTS], axis=1)
-    score = points[0] + cells @ points[1:]
-    if program.output == "score":
-        return (score,)
-    edges = np.array(program.edges, dtype=np.int64)
-    return ((score[:, None] >= edges[None, :]).astype(jnp.int64).sum(axis=1),)
+    kept = arrays[POINTS]
+    base, points, expected = kept[0], kept[1 : 1 + program.cells], kept[1 + program.cells :]
+    blocks = [array for name, array in arrays.items() if name not in (POINTS, SECOND_PARTS)]
+    if SECOND_PARTS in arrays:
+        place = [name for name in arrays if name not in (POINTS, SECOND_PARTS)].index(FIRST_PARTS)
+        blocks[place] = blocks[place] + arrays[SECOND_PARTS]
+    cells = jnp.concatenate(blocks, axis=1)
+    rows = cells.shape[0] - program.probes
+    own = cells @ (points if program.reasons is None else points[:, None] * _spread(program))
+    score = base + (own if program.reasons is None else own.sum(axis=1))
+    skew = ((score[rows:] != expected).astype(jnp.int64).sum() > 0).astype(jnp.int64)
+    value = score[:rows]
+    if program.output != "score":
+        edges = np.array(program.edges, dtype=np.int64)
+        value = (value[:, None] >= edges[None, :]).astype(jnp.int64).sum(axis=1)
+    if program.reasons is None:
+        return (value, skew)
+    best = _best(program, points)[None, :] if program.reasons.against == "best" else 0
+    codes = largest_places(best - own[:rows], min(program.reasons.most, len(program.bins)))
+    if program.output == "decision":
+        codes = codes * (1 - value)[:, None]
+    padding = jnp.zeros((rows, program.reasons.most - codes.shape[1]), jnp.int64)
+    return (jnp.concatenate([value[:, None], codes, padding], axis=1), skew)
+
+
+def _spread(program: ScorecardScore) -> Any:
+    """(cells, columns): 1 where a cell is a column's."""
+    return np.repeat(np.eye(len(program.widths), dtype=np.int64), program.widths, axis=0)
+
+
+def _best(program: ScorecardScore, points: Array) -> Array:
+    """(columns,): the points of each column's best cell."""
+    import jax.numpy as jnp
+
+    wide, ends = max(program.widths), itertools.pairwise(itertools.accumulate(program.widths, initial=0))
+    each = [
+        jnp.concatenate([points[low:high], jnp.broadcast_to(points[low], (wide - high + low,))]) for low, high in ends
+    ]
+    return largest(jnp.stack(each))
