@@ -12,6 +12,7 @@ from placet.catalogue.modelling import (
     MAX_ROWS,
     PROVIDERS,
     FeatureParameters,
+    absent,
     demand_columns,
     demand_protocol,
 )
@@ -21,12 +22,15 @@ from placet.core.lawful import ModelRef, Tells
 from placet.core.plan import Terms
 from placet.core.purposes import Operation
 from placet.core.values import Bytes32, Value
+from placet.models.scorecard import MAX_REASONS, Reasons
 
 MODEL = "model"
 _LEARNS = (
     "how long the consumer's list of applicants is, and, while the job runs, which of its own consented rows are in "
     "it; neither scores nor others' columns, nor the points"
 )
+_TOLD = {"score": "explained-score", "decision": "explained-decision"}
+"""What comes out with reasons, as offers say it."""
 
 
 class PlannedModel(Value):
@@ -60,6 +64,16 @@ class ModelScoreParameters(FeatureParameters):
         ),
     ] = None
 
+    reasons: Annotated[
+        Reasons | None,
+        Field(
+            exclude_if=absent,
+            description="{most, against}, with a score or where the decision is no: which columns, 1 to "
+            f"{MAX_REASONS} at the most, cost an applicant most points, against best (the column's best bin, if not "
+            "given) or neutral (a bin that speaks for neither label)",
+        ),
+    ] = None
+
     @model_validator(mode="after")
     def _cut(self) -> ModelScoreParameters:
         edges = self.edges or ()
@@ -67,6 +81,8 @@ class ModelScoreParameters(FeatureParameters):
             raise ValueError("edges ascend")
         if {"score": bool(edges), "band": not edges, "decision": len(edges) != 1}[self.output]:
             raise ValueError("no edges for a score, one for a decision, one or more for bands")
+        if self.reasons is not None and self.output not in _TOLD:
+            raise ValueError("reasons go with a score or a decision")
         return self
 
 
@@ -78,7 +94,8 @@ def reads(role: str, parameters: ModelScoreParameters) -> tuple[str, ...]:
 
 def tells(parameters: ModelScoreParameters) -> Tells:
     """Providers find their own rows in the list before anything is computed."""
-    return Tells(parameters.output, edges=parameters.edges or (), shows=PROVIDERS)
+    output = parameters.output if parameters.reasons is None else _TOLD[parameters.output]
+    return Tells(output, edges=parameters.edges or (), shows=PROVIDERS)
 
 
 def model(parameters: ModelScoreParameters) -> ModelRef:
@@ -97,11 +114,25 @@ def _roles() -> tuple[Role, ...]:
         Role(name, _LEARNS, alias="features", persons=True, model=MODEL, output=True, least=int(name == PROVIDERS[0]))
         for name in COMPUTING_PROVIDERS
     )
-    learns = (
-        "after the release, of each applicant that consented, the score, or its band, or yes or no, as the offers say; "
-        "how many consented rows each provider has; not the points, nor which columns a provider lacks"
+    sharing = tuple(
+        Role(
+            name,
+            f"{_LEARNS}; it does not compute",
+            alias="features",
+            persons=True,
+            model=MODEL,
+            output=True,
+            least=0,
+        )
+        for name in PROVIDERS[len(COMPUTING_PROVIDERS) :]
     )
-    return (*computing, Role(CONSUMER, learns, alias="applicants", persons=True, model=MODEL))
+    learns = (
+        "after the release, of each applicant that consented, the score, or its band, or yes or no, as the offers say, "
+        "and where they say so which columns, at the most four, cost the applicant most points, the dearest first, not "
+        "how many points nor which bin; how many consented rows each provider has; not the points, nor, without "
+        "reasons, which columns a provider lacks"
+    )
+    return (*computing, *sharing, Role(CONSUMER, learns, alias="applicants", persons=True, model=MODEL))
 
 
 SPEC = RecipeSpec(

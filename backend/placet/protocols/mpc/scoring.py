@@ -16,26 +16,15 @@ from pydantic import Field, model_validator
 from placet.core.values import Value
 from placet.models.binning import MAX_BINS, Codes
 from placet.models.probes import probe_cells
-from placet.models.scorecard import Points
+from placet.models.scorecard import Points, Reasons
 
 MAX_EDGES = 63
 MAX_COLUMNS = 512
-MAX_REASONS = 4
-"""More than four don't help an applicant (Regulation B, official interpretation of § 1002.9(b)(2))."""
 Output = Literal["score", "band", "decision"]
-Against = Literal["best", "neutral"]
 
 
 def _none(value: object) -> bool:
     return not value
-
-
-class Reasons(Value):
-    """Of each row the `most` columns in which it loses most points: to the column's best cell, or to 0, which is what
-    a cell has that speaks for neither label."""
-
-    most: Annotated[int, Field(strict=True, ge=1, le=MAX_REASONS)]
-    against: Against = "best"
 
 
 class ScorecardScore(Value):

@@ -25,8 +25,8 @@ def scorecard_score(program: ScorecardScore, arrays: Mapping[str, Array]) -> tup
     order, the probes' last. Then 1 where a probe's score is not the kept one, else 0."""
     import jax.numpy as jnp
 
-    kept = arrays[POINTS]
-    base, points, expected = kept[0], kept[1 : 1 + program.cells], kept[1 + program.cells :]
+    model = arrays[POINTS]
+    base, points, expected = model[0], model[1 : 1 + program.cells], model[1 + program.cells :]
     blocks = [array for name, array in arrays.items() if name not in (POINTS, SECOND_PARTS)]
     if SECOND_PARTS in arrays:
         place = [name for name in arrays if name not in (POINTS, SECOND_PARTS)].index(FIRST_PARTS)
