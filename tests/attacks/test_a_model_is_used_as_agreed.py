@@ -1,8 +1,8 @@
 """A model that stays with its makers: trained in one job, it scores in another, and only as its holders said.
 
-On a real chain, with four institutions, of which one shares its columns out, and the distributed engine. What a vault, a node and the audit refuse one by one
-is in tests/vault/test_models.py (after too many withdrawals, forged, swapped), tests/jobs/test_model_parts.py,
-tests/lawful and tests/audit/test_models.py.
+On a real chain, with four institutions, of which one shares its columns out, and the distributed engine. What a vault,
+a node and the audit refuse one by one is in tests/vault/test_models.py (after too many withdrawals, forged, swapped),
+tests/jobs/test_model_parts.py, tests/lawful and tests/audit/test_models.py.
 """
 
 from __future__ import annotations
