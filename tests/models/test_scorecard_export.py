@@ -78,7 +78,7 @@ def test_sqlite_scores_as_python_does() -> None:
     assert scores == expected(ROWS) and all(type(score) is int for score in scores) and len(set(scores)) > 20
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(
         st.tuples(
