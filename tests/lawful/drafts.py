@@ -98,7 +98,7 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
         "spu",
         4,
         _SCORE
-        | {"features": _BY_ROLE | dict.fromkeys(modelling.PROVIDERS[1:3], [_FEATURE]), "protocol": "aby3"}
+        | {"features": _BY_ROLE | {role: [_FEATURE] for role in modelling.PROVIDERS[1:3]}, "protocol": "aby3"}
         | {"output": "decision", "edges": [600], "reasons": {"most": 4}},
     ),
     "comparison": ("contract-compare", "simulated", 3, {"policy": _POLICY, "recipients": _RECIPIENTS}),
