@@ -140,6 +140,21 @@ def test_a_row_that_is_not_there_is_missing_in_all_columns() -> None:
     assert nothing.cells({}, PROBES[:, :0], 3).shape == (7, 0)
 
 
+@pytest.mark.parametrize(
+    ("balance", "sector", "columns"),
+    [
+        ([None] * 10, ["shop"] * 10, ["balance"]),
+        ([None] * 9 + [5], ["SHOP"] * 9 + [None], ["sector"]),
+        ([None] * 9, ["SHOP"] * 9, []),
+        ([], [], []),
+    ],
+)
+def test_a_column_that_tells_nothing_of_anybody_is_named(
+    balance: list[Any], sector: list[Any], columns: list[str]
+) -> None:
+    assert KEPT.unseen({"balance": balance, "sector": sector}) == columns
+
+
 @pytest.mark.parametrize("kind", [NumberBins, CategoryBins])
 def test_values_that_are_cut_otherwise_than_in_training_score_nobody(
     kind: type[NumberBins | CategoryBins], monkeypatch: pytest.MonkeyPatch

@@ -21,6 +21,8 @@ from placet.protocols.spu import KeptShare
 from placet.protocols.spu.scoring import SKEW
 
 KIND = "scorecard"
+ENOUGH = 10
+"""Rows from which on it is worth a word that a column tells nothing of any."""
 
 
 class KeptColumn(Value):
@@ -66,6 +68,15 @@ class KeptScorecard(Value):
             for place, one in enumerate(self.columns)
         ]
         return np.concatenate(each, axis=1) if each else np.zeros((rows + len(probes), 0), dtype=np.int64)
+
+    def unseen(self, values: Mapping[str, Sequence[Any]]) -> list[str]:
+        """Columns of which no value at all is in one of the bins: all are missing or others, of `ENOUGH` rows at the
+        least. So a column looks that is empty now, or written otherwise than in training, and all scores are alike."""
+        return [
+            one.column
+            for one in self.columns
+            if len(values[one.column]) >= ENOUGH and (one.bins.codes(values[one.column]) >= one.bins.other).all()
+        ]
 
 
 def _tried(column: KeptColumn, codes: Codes) -> Codes:

@@ -40,6 +40,7 @@ from placet.recipes.model_score.result import combine, engine_of
 
 MAX_CELLS = 2**25
 """Of all applicants together: 8 bytes each, and as many in each share."""
+UNSEEN = "no value is in a bin that training had: is the column filled, and written as it was then?"
 _FINAL = frozenset({DataError.code, "score.list", "model.parts", "model.columns", "spu.kept", SKEW})
 
 
@@ -122,6 +123,9 @@ async def _score(
     probes = probe_codes(program.widths)[:, first : first + len(own)]
     values = {one.column: [None if row is None else columns[one.column][row] for row in at] for one in own}
     cells = kept.cells(values, probes, len(at))
+    there = [place for place, row in enumerate(at) if row is not None]
+    if silent := kept.unseen({name: [column[place] for place in there] for name, column in values.items()}):
+        await job.say(job.record, "unseen-values", attempt=job.attempt, columns=silent, rows=len(there), why=UNSEEN)
     members, arrays = computing(job.terms.roles), {_cells(job.party): cells} if own else {}
     if sharing := sharing_of(job.terms.roles, parameters):
         async with job.step("share-columns", sharing_out.PROTOCOL, made) as step:
