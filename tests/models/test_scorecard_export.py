@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from hypothesis import example, given, settings
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from placet.core.csv_file import plain_cell, read_rows
 from placet.core.errors import InputError
 from placet.core.values import parse
-from placet.models.binning import CategoryBins, NumberBins
+from placet.models.binning import CategoryBins, NumberBins, fit
 from placet.models.scorecard import Scale, Scorecard, ScoredColumn
 from placet.models.scorecard_export import csv_of, json_of, names_of, sql_of
 
@@ -107,6 +108,35 @@ def test_whole_numbers_and_columns_of_whole_numbers_as_categories() -> None:
         scores = [row[-1] for row in database.execute(sql_of(one, "applicants"))]
     numbers, kinds = zip(*rows, strict=True)
     assert scores == one.scores({("a", "n"): numbers, ("a", "k"): kinds}).tolist()
+
+
+SAMPLE = Path(__file__).resolve().parents[2] / "scripts" / "examples" / "marketing" / "retailer.csv"
+
+
+def test_customers_of_a_sample_are_scored_as_python_does() -> None:
+    """Some with a value that is missing, some with a category that is too rare for a bin."""
+    with SAMPLE.open("rb") as stream:
+        header, *lines = [cells for _, cells in read_rows(stream)]
+    rng = np.random.default_rng(5)
+    table: dict[str, list[Any]] = {}
+    for name, cells in zip(header, zip(*lines, strict=True), strict=True):
+        values = [None if rng.random() < 0.1 else cell for cell in cells]
+        table[name] = values if name != "age" else [None if one is None else int(one) for one in values]
+    scored = []
+    for name, values in [*table.items()][1:]:
+        bins = fit(values, "number" if name == "age" else "category", 6, least=30)
+        scored.append(("retailer", name, bins, tuple(rng.integers(-60, 60, bins.cells).tolist())))
+    made = card(*scored)
+    codes = {name: set(bins.codes(table[name]).tolist()) for _, name, bins, _ in scored}
+    assert all(bins.missing in codes[name] for _, name, bins, _ in scored)
+    assert any(bins.other in codes[name] for _, name, bins, _ in scored)
+    with sqlite3.connect(":memory:") as database:
+        database.execute(f"CREATE TABLE applicants (member TEXT, age INTEGER, {', '.join(header[2:])})")
+        marks = ", ".join("?" * len(header))
+        database.executemany(f"INSERT INTO applicants VALUES ({marks})", zip(*table.values(), strict=True))  # noqa: S608
+        scores = [row[-1] for row in database.execute(sql_of(made, "applicants"))]
+    assert scores == made.scores({("retailer", name): table[name] for _, name, _, _ in scored}).tolist()
+    assert len(scores) == 400
 
 
 def exact(cell: Any) -> Any:

@@ -103,13 +103,13 @@ async def _score(
     kept: KeptScorecard,
     columns: Mapping[str, Sequence[Any]],
     at: Sequence[int | None],
-    made: Artefact,
+    artefact: Artefact,
     model: Artefact,
 ) -> tuple[bytes, Artefact]:
     """This party's share of what comes out, place by place, empty of who does not compute; `at` has its row at each
     place, None where it has none."""
     if not at:
-        return b"", made
+        return b"", artefact
     program = program_of(job.declared, parameters)
     if len(at) * program.cells > MAX_CELLS:
         raise LimitError(
@@ -128,17 +128,17 @@ async def _score(
         await job.say(job.record, "unseen-values", attempt=job.attempt, columns=silent, rows=len(there), why=UNSEEN)
     members, arrays = computing(job.terms.roles), {_cells(job.party): cells} if own else {}
     if sharing := sharing_of(job.terms.roles, parameters):
-        async with job.step("share-columns", sharing_out.PROTOCOL, made) as step:
+        async with job.step("share-columns", sharing_out.PROTOCOL, artefact) as step:
             parts = await sharing_out.columns(job, step, cells, members, sharing)
-            made = step.output("columns", np.concatenate([cells, *parts], axis=1).tobytes())
+            artefact = step.output("columns", np.concatenate([cells, *parts], axis=1).tobytes())
         if parts:
             arrays[FIRST_PARTS if job.party == members[0] else SECOND_PARTS] = np.concatenate(parts, axis=1)
     if job.party not in members:
-        return b"", made
+        return b"", artefact
     if kept.points is None:
         raise InputError("this party keeps no share of the points", found=job.role, code="spu.kept")
     secrets = secrets_of(job.terms.roles, parameters, program, len(at))
-    return await _computed(job, program, secrets, arrays, kept.points, (made, model))
+    return await _computed(job, program, secrets, arrays, kept.points, (artefact, model))
 
 
 async def _computed(
