@@ -11,7 +11,7 @@ import pytest
 
 from declaring import CUSTOMER, declaring, vectors
 from placet.catalogue.declared import declared
-from placet.catalogue.model_score import SPEC
+from placet.catalogue.model_score import SPEC, cost
 from placet.catalogue.modelling import Feature
 from placet.core.errors import InputError, PlanError
 from placet.core.hashing import canonical
@@ -276,3 +276,18 @@ def test_the_identifier_is_no_column_of_a_model() -> None:
     feature = {"column": CUSTOMER["identifier"], "kind": "category", "bins": 2}
     with pytest.raises(PlanError):
         SPEC.parse(SCORE | {"features": {"first-provider": [feature]}})
+
+
+def test_what_it_takes_is_said_from_the_shapes() -> None:
+    """About what was measured, each party's memory and all bytes, with 23 columns of 10 bins."""
+    columns = [{"column": f"c{place}", "kind": "number", "bins": 10} for place in range(23)]
+    asked = SCORE | {"features": {"first-provider": columns[:12], "consumer": columns[12:]}}
+    reasons = {"reasons": {"most": 4}}
+    needs = cost(SPEC.parse(asked | reasons), 3_000)
+    assert 1_350 << 20 < needs.memory < 1_550 << 20 and 95_000_000 < needs.traffic < 125_000_000
+    three = cost(SPEC.parse(asked | reasons | {"protocol": "aby3"}), 10_000)
+    assert 550 << 20 < three.memory < 650 << 20 and 280_000_000 < three.traffic < 320_000_000
+    plain = cost(SPEC.parse(asked | {"protocol": "aby3"}), 10_000)
+    assert 85_000_000 < plain.traffic < 100_000_000 and plain.seconds < three.seconds
+    edges = {"output": "band", "edges": [*range(63)]}
+    assert cost(SPEC.parse(asked | edges), 1_000).traffic - cost(SPEC.parse(asked), 1_000).traffic > 100_000_000

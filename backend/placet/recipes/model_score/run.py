@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from placet.catalogue.declared import DeclaredTerms
-from placet.catalogue.model_score import MODEL, SPEC, ModelScoreParameters
+from placet.catalogue.model_score import MODEL, SPEC, ModelScoreParameters, cost
 from placet.catalogue.modelling import MAX_ROWS, computing
 from placet.catalogue.spec import CONSUMER
 from placet.core.errors import DataError, InputError, LimitError, ProtocolError
@@ -137,6 +137,9 @@ async def _score(
         return b"", artefact
     if kept.points is None:
         raise InputError("this party keeps no share of the points", found=job.role, code="spu.kept")
+    needs = cost(parameters, len(at))
+    distributed.demand_memory(needs.memory)
+    await job.say(job.record, "estimated", attempt=job.attempt, words=needs.words())
     secrets = secrets_of(job.terms.roles, parameters, program, len(at))
     return await _computed(job, program, secrets, arrays, kept.points, (artefact, model))
 
