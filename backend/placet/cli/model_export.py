@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,14 +40,16 @@ def export(
 
 
 def _scorecard(path: Path) -> Scorecard:
+    from pydantic_core import from_json
+
     from placet.core.values import parse
     from placet.models.scorecard import Scorecard
 
     what = "the job's result"
     raw = read(path, what)
     try:
-        document = json.loads(raw)
-    except (ValueError, RecursionError):
+        document = from_json(raw)  # Python's own decoder may overflow the stack on deep nesting
+    except ValueError:
         raise InputError(f"{what} is no JSON", found=str(path)) from None
     if isinstance(document, dict) and isinstance(document.get("report"), dict):
         if "scorecard" not in document["report"]:
