@@ -187,13 +187,17 @@ def card(lenders: Lenders, key: str, name: str) -> None:
     assert summary["card"] in page and "North Bank" in page and "hash on chain" in page
     shown = json.loads(lenders.made.run("model", "show", lenders.training, *config))
     assert (shown["held"], shown["card"], shown["withdrawn_since"]) == ("in parts", summary["card"], 0)
-    assert shown["holders"] == ["North Bank", "Lender"] and shown["name"] == name
+    assert shown["holders"] == [*PROVIDERS.values(), "Lender"] and shown["name"] == name
 
 
 def planned(lenders: Lenders, model: str) -> dict[str, Any]:
     """The request that nobody writes by hand."""
     words = ("job", "plan", "--config", "consumer/node.toml", "--recipe", "model-score", "--model", model)
-    return dict(json.loads(lenders.made.run(*words, "--parameter", "output=score")))
+    return dict(
+        json.loads(
+            lenders.made.run(*words, "--parameter", "output=score", "--parameter", f"reasons={json.dumps(REASONS)}")
+        )
+    )
 
 
 def retrained(lenders: Lenders, model: str) -> tuple[str, str]:
@@ -201,7 +205,7 @@ def retrained(lenders: Lenders, model: str) -> tuple[str, str]:
     words = ("model", "retrain", model, "--config", "consumer/node.toml")
     request = json.loads(lenders.made.run(*words))
     assert request["parameters"]["features"] == FEATURES and request["parameters"]["model"] == "shared"
-    assert [one["offer"] for one in request["providers"]] == [lenders.offers["training"]["north"]]
+    assert [one["offer"] for one in request["providers"]] == [lenders.offers["training"][key] for key in PROVIDERS]
     job = lenders.made.run(*words, "--start").split()[-1]
     return job, lenders.made.ended(job, 300)
 
