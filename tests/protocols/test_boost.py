@@ -23,6 +23,7 @@ for package in ("gmpy2", "phe"):
     pytest.importorskip(package, reason=f"no {package} here: pip install 'placet[paillier]'")
 
 from placet.protocols.boost import HolderState, Host, LabelHolder  # noqa: E402
+from placet.protocols.boost.ciphers import OKAMOTO_UCHIYAMA, PAILLIER, Cipher  # noqa: E402
 from placet.protocols.boost.messages import (  # noqa: E402
     CUTS,
     GRADIENTS,
@@ -80,14 +81,25 @@ async def grown(holder: LabelHolder, hosts: Sequence[Host], network: LocalNetwor
         await asyncio.gather(*works)
 
 
+KEYS = {PAILLIER: "paillier_key", OKAMOTO_UCHIYAMA: "okamoto_key"}
+ciphers = pytest.mark.parametrize("cipher", KEYS, ids=lambda cipher: cipher.name)
+
+
+@ciphers
 @pytest.mark.parametrize(
     ("hosts", "boosting"),
     [(1, Boosting(3, 3, 4)), (2, Boosting(2, 2, 3)), (1, Boosting(4, 1, 15)), (1, Boosting(2, 4, 1, rate=100))],
     ids=["one host", "two hosts", "stumps", "leaves of one row"],
 )
 def test_the_trees_are_those_of_the_twin(
-    hosts: int, boosting: Boosting, paillier_key: Any, seeded: Callable[[str], Any], together: Together
+    hosts: int,
+    boosting: Boosting,
+    cipher: Cipher,
+    request: pytest.FixtureRequest,
+    seeded: Callable[[str], Any],
+    together: Together,
 ) -> None:
+    key = request.getfixturevalue(KEYS[cipher])
     names = ("holder", *(f"host-{number}" for number in range(hosts)))
     tables = [table(number) for number in range(hosts + 1)]
     labels = labels_of(*tables)
@@ -99,9 +111,9 @@ def test_the_trees_are_those_of_the_twin(
     twins = [PlainHost(columns, shuffle(name)) for name, columns in zip(names[1:], tables[1:], strict=True)]
     twin, margins = train(Own(tables[0]), twins, labels, ROWS, boosting)
     network = LocalNetwork(names)
-    holder = LabelHolder(names[1:], paillier_key, Own(tables[0]), labels, ROWS, boosting)
+    holder = LabelHolder(names[1:], key, Own(tables[0]), labels, ROWS, boosting)
     others = [
-        Host("holder", columns, TRAIN, boosting, order=seeded(name))
+        Host("holder", columns, TRAIN, boosting, cipher=cipher, order=seeded(name))
         for name, columns in zip(names[1:], tables[1:], strict=True)
     ]
     together(grown(holder, others, network, boosting.trees))
@@ -176,16 +188,16 @@ def test_after_a_kill_at_most_one_tree_is_grown_again(
 
 
 @pytest.mark.parametrize("rows", [1, 2, 21_000, 32_768, 100_000])
-@pytest.mark.parametrize("bits", [2048, 3072])
+@pytest.mark.parametrize("bits", [618, 2047, 3071])
 def test_sums_never_run_over(rows: int, bits: int) -> None:
     """All rows at their largest, or their least, in each of the places: what comes out is what went in."""
     packing = Packing(rows, bits)
-    assert packing.each * packing.width < bits
+    assert packing.each * packing.width <= bits
     extremes = [(MAX_GRADIENT, MAX_CURVATURE), (-MAX_GRADIENT, 0), (MAX_GRADIENT, 0), (-MAX_GRADIENT, MAX_CURVATURE)]
     for start in range(len(extremes)):
         shown = [extremes[(start + place) % len(extremes)] for place in range(packing.each)]
         residue = sum(rows * packing.encode(*one) << packing.width * place for place, one in enumerate(shown))
-        assert residue < 1 << bits - 1
+        assert residue < 1 << bits
         counts = np.full(packing.each, rows)
         decoded = packing.decode([residue], counts, sender="host")
         assert decoded.tolist() == [[rows, rows * gradient, rows * curvature] for gradient, curvature in shown]
@@ -193,7 +205,7 @@ def test_sums_never_run_over(rows: int, bits: int) -> None:
 
 @pytest.mark.parametrize("short", [1, 3])
 def test_sums_of_more_rows_than_told_are_refused(short: int) -> None:
-    packing = Packing(100, 2048)
+    packing = Packing(100, 2047)
     residue = 10 * packing.encode(MAX_GRADIENT, MAX_CURVATURE)
     assert packing.decode([residue], np.array([10]), sender="host")[0].tolist() == [10, 10 * UNIT, 10 * UNIT // 4]
     for counts in (np.array([10 - short]), np.array([0])):
@@ -248,7 +260,7 @@ class Liar:
         self.key, self.boosting = key, boosting
         self.host = Host("holder", self.columns, TRAIN, boosting, order=bytes)
         self.channel = self.network.channel("holder")
-        self.packing = Packing(TRAIN, key.public.n.bit_length())
+        self.packing = Packing(TRAIN, key.public.plaintext_bits)
         self.arranged = candidates(self.columns, TRAIN, range)
 
     async def begin(self) -> None:

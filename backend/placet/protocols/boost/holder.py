@@ -56,7 +56,7 @@ from placet.protocols.boost.messages import (
 )
 from placet.protocols.boost.packing import Packing
 from placet.protocols.channel import Channel
-from placet.protocols.mpc.paillier import SecretKey
+from placet.protocols.mpc.ciphertexts import SumKey
 from placet.protocols.order import Entropy
 from placet.protocols.work import Progress, each
 
@@ -78,7 +78,7 @@ class LabelHolder:
     """
 
     hosts: tuple[str, ...]
-    key: SecretKey
+    key: SumKey
     own: Own
     labels: Whole
     rows: int
@@ -103,7 +103,7 @@ class LabelHolder:
 
     async def start(self, channel: Channel) -> int:
         """Send the key to all hosts; from how many trees of an earlier try all go on."""
-        await asyncio.to_thread(lambda: self.key.public.table)
+        await asyncio.to_thread(self.key.public.prepare)
         standing = [len(self.trees)]
         for host in self.hosts:
             reader = BoostReader(await channel.receive(host, STANDING, limit=4), STANDING, host)
@@ -178,7 +178,7 @@ class _Turn:
 
     @property
     def packing(self) -> Packing:
-        return Packing(len(self.holder.labels), self.holder.key.public.n.bit_length())
+        return Packing(len(self.holder.labels), self.holder.key.public.plaintext_bits)
 
     async def grow(self, slopes: Gradients) -> Tree:
         holder = self.holder

@@ -14,6 +14,7 @@ from placet.core.framing import header
 from placet.models.boosting import Boosting, hide_few, hide_siblings
 from placet.models.cuts import CodedColumn, CutCandidates, candidates, cell_sums, sides_of
 from placet.models.trees import Marks, TreeCut, Whole
+from placet.protocols.boost.ciphers import MAX_KEY_BYTES, PAILLIER, Cipher
 from placet.protocols.boost.messages import (
     CUTS,
     GRADIENTS,
@@ -35,8 +36,8 @@ from placet.protocols.boost.messages import (
 )
 from placet.protocols.boost.packing import Packing
 from placet.protocols.channel import Channel
+from placet.protocols.mpc.ciphertexts import AdditiveKey, Mixture
 from placet.protocols.mpc.extra import gmpy2
-from placet.protocols.mpc.paillier import MAX_KEY_BYTES, Mixture, PublicKey, public_key_from_bytes
 from placet.protocols.order import Entropy, secret_permutation
 from placet.protocols.work import Progress, each
 
@@ -68,6 +69,7 @@ class Host:
         train: int,
         boosting: Boosting,
         *,
+        cipher: Cipher = PAILLIER,
         entropy: Entropy = secrets.token_bytes,
         order: Entropy = secrets.token_bytes,
     ) -> None:
@@ -75,14 +77,14 @@ class Host:
             raise InputError("a host without columns", expected="one or more", found=0)
         self.holder, self.columns, self.train, self.boosting = holder, tuple(columns), train, boosting
         self.rows = len(columns[0].codes)
-        self.entropy, self.order = entropy, order
+        self.cipher, self.entropy, self.order = cipher, entropy, order
         self.cuts: list[TreeCut] = []
         self.counts: list[int] = []
         """How many cuts there were after each tree."""
-        self._key: PublicKey | None = None
+        self._key: AdditiveKey | None = None
 
     @property
-    def key(self) -> PublicKey:
+    def key(self) -> AdditiveKey:
         if self._key is None:
             raise InputError("the label holder's key is not here yet", remedy="start first")
         return self._key
@@ -94,7 +96,7 @@ class Host:
 
     @property
     def packing(self) -> Packing:
-        return Packing(self.train, self.key.n.bit_length())
+        return Packing(self.train, self.key.plaintext_bits)
 
     async def start(self, channel: Channel) -> None:
         """Tell how many trees stand from an earlier try; take the label holder's key, and how many it goes on from.
@@ -104,7 +106,7 @@ class Host:
         reader = BoostReader(payload, KEY, self.holder)
         trees = reader.number(len(self.counts))
         del self.counts[trees:], self.cuts[self.counts[trees - 1] if trees else 0 :]
-        self._key = await asyncio.to_thread(public_key_from_bytes, reader.rest(), sender=self.holder)
+        self._key = await asyncio.to_thread(self.cipher.read, reader.rest(), sender=self.holder)
 
     async def grow(self, channel: Channel, progress: Progress | None = None) -> None:
         """One tree. ProtocolError for what the label holder may not ask."""
@@ -200,15 +202,15 @@ class Host:
         for pair in _pairs(self.columns, len(learned)):
             codes = [column.codes[learned] for column in pair]
             powers += await asyncio.to_thread(
-                _multiply, mine, codes, [c.cells for c in pair], gmpy2.mpz(self.key.square)
+                _multiply, mine, codes, [c.cells for c in pair], gmpy2.mpz(self.key.modulus)
             )
         return powers
 
     def _without(self, parent: _Powers, child: _Powers) -> _Powers:
-        square = gmpy2.mpz(self.key.square)
+        modulus = gmpy2.mpz(self.key.modulus)
         return [
             [
-                power if part == 1 else power * gmpy2.invert(part, square) % square
+                power if part == 1 else power * gmpy2.invert(part, modulus) % modulus
                 for power, part in zip(*two, strict=True)
             ]
             for two in zip(parent, child, strict=True)
@@ -217,17 +219,17 @@ class Host:
     async def _tell_sums(
         self, channel: Channel, at: At, arranged: CutCandidates, nodes: Sequence[_Node], progress: Progress | None
     ) -> None:
-        square, packing = gmpy2.mpz(self.key.square), self.packing
+        modulus, packing = gmpy2.mpz(self.key.modulus), self.packing
 
         def packed(group: Sequence[gmpy2.mpz]) -> bytes:
             total = gmpy2.mpz(1)
             for power in reversed(group):
-                total = gmpy2.powmod(total, 1 << packing.width, square) * power % square
+                total = gmpy2.powmod(total, 1 << packing.width, modulus) * power % modulus
             return self.key.pack([self.key.refresh(Mixture(self.key.n, int(total)), self.entropy)])
 
         counts, groups = [], []
         for node in nodes:
-            sums = await asyncio.to_thread(_by_place, arranged, node.powers, square)
+            sums = await asyncio.to_thread(_by_place, arranged, node.powers, modulus)
             shown = [gmpy2.mpz(1) if hidden else power for power, hidden in zip(sums, node.hidden, strict=True)]
             groups += [shown[start : start + packing.each] for start in range(0, len(shown), packing.each)]
             counts.append(node.counts.astype(">u4").tobytes())
@@ -272,35 +274,35 @@ def _pairs(columns: Sequence[CodedColumn], rows: int) -> Iterator[Sequence[Coded
         place += 2 if share else 1
 
 
-def _multiply(values: Sequence[gmpy2.mpz], codes: Sequence[Whole], cells: Sequence[int], square: gmpy2.mpz) -> _Powers:
+def _multiply(values: Sequence[gmpy2.mpz], codes: Sequence[Whole], cells: Sequence[int], modulus: gmpy2.mpz) -> _Powers:
     """Of one or two columns by cell the product of the rows' ciphertexts."""
     joint = codes[0] if len(codes) == 1 else codes[0] * cells[1] + codes[1]
     products: list[gmpy2.mpz | None] = [None] * int(np.prod(cells))
     for cell, value in zip(joint.tolist(), values, strict=True):
         before = products[cell]
-        products[cell] = value if before is None else before * value % square
+        products[cell] = value if before is None else before * value % modulus
     if len(codes) == 1:
         return [[gmpy2.mpz(1) if product is None else product for product in products]]
     first, second = [gmpy2.mpz(1)] * cells[0], [gmpy2.mpz(1)] * cells[1]
     for cell, product in enumerate(products):
         if product is not None:
             high, low = divmod(cell, cells[1])
-            first[high] = first[high] * product % square
-            second[low] = second[low] * product % square
+            first[high] = first[high] * product % modulus
+            second[low] = second[low] * product % modulus
     return [first, second]
 
 
-def _by_place(arranged: CutCandidates, powers: _Powers, square: gmpy2.mpz) -> list[gmpy2.mpz]:
+def _by_place(arranged: CutCandidates, powers: _Powers, modulus: gmpy2.mpz) -> list[gmpy2.mpz]:
     """`CutCandidates.places` of encrypted sums."""
     prefixes = []
     for column in powers:
         total, prefix = gmpy2.mpz(1), []
         for power in column:
-            total = total * power % square
+            total = total * power % modulus
             prefix.append(total)
         prefixes.append(prefix)
     sums = [
-        prefixes[cut.column][cut.last] * powers[cut.column][-1] % square
+        prefixes[cut.column][cut.last] * powers[cut.column][-1] % modulus
         if cut.missing
         else prefixes[cut.column][cut.last]
         for cut in arranged.cuts

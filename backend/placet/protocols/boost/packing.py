@@ -1,8 +1,8 @@
-"""Gradients and curvatures as one Paillier plaintext, and sums of them as many in one.
+"""Gradients and curvatures as one plaintext, and sums of them as many in one.
 
 A row is (g + 1)·2^18 behind h·2^18: both are not negative, so sums of them have no sign either. Fields are as wide as
-the sum over all rows of training may be, so none runs over into the next. `pack` puts as many sums behind each other as
-the key's modulus holds: multiplying by 2^width moves a sum up by one place.
+the sum over all rows of training may be, so none runs over into the next. As many sums as a plaintext holds stand
+behind each other: multiplying by 2^width moves a sum up by one place.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from placet.models.trees import Whole
 
 @dataclass(frozen=True)
 class Packing:
-    """Of sums over up to `rows` rows under a modulus of `bits` bits."""
+    """Of sums over up to `rows` rows in plaintexts of `bits` bits."""
 
     rows: int
     bits: int
@@ -37,7 +37,7 @@ class Packing:
     @property
     def each(self) -> int:
         """Sums in one ciphertext."""
-        return (self.bits - 1) // self.width
+        return self.bits // self.width
 
     def ciphertexts(self, sums: int) -> int:
         """For so many sums."""
