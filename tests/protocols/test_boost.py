@@ -13,7 +13,8 @@ from placet.core.errors import InputError, ProtocolError
 from placet.core.framing import header
 from placet.core.hashing import document_bytes
 from placet.core.values import parse
-from placet.models.boosting import MAX_CURVATURE, MAX_GRADIENT, Boosting, HostCut, Own, PlainHost, train
+from placet.models.boosting import MAX_CURVATURE, MAX_GRADIENT, Boosting, HostCut, Own
+from placet.models.boosting_twin import PlainHost, train
 from placet.models.cuts import Choice, CodedColumn, candidates, cell_sums, sides_of
 from placet.models.trees import UNIT, TreeCut, TreeFork, Whole
 from placet.protocols.local import LocalNetwork
@@ -86,14 +87,16 @@ ciphers = pytest.mark.parametrize("cipher", KEYS, ids=lambda cipher: cipher.name
 
 
 @ciphers
+@pytest.mark.parametrize("blind", [False, True], ids=["open", "blind"])
 @pytest.mark.parametrize(
     ("hosts", "boosting"),
-    [(1, Boosting(3, 3, 4)), (2, Boosting(2, 2, 3)), (1, Boosting(4, 1, 15)), (1, Boosting(2, 4, 1, rate=100))],
+    [(1, Boosting(3, 3, 4)), (2, Boosting(3, 3, 2)), (1, Boosting(4, 1, 15)), (1, Boosting(2, 4, 1, rate=100))],
     ids=["one host", "two hosts", "stumps", "leaves of one row"],
 )
 def test_the_trees_are_those_of_the_twin(
     hosts: int,
     boosting: Boosting,
+    blind: bool,
     cipher: Cipher,
     request: pytest.FixtureRequest,
     seeded: Callable[[str], Any],
@@ -109,11 +112,11 @@ def test_the_trees_are_those_of_the_twin(
         return lambda count: secret_permutation(count, entropy)
 
     twins = [PlainHost(columns, shuffle(name)) for name, columns in zip(names[1:], tables[1:], strict=True)]
-    twin, margins = train(Own(tables[0]), twins, labels, ROWS, boosting)
+    twin, margins = train(Own(tables[0]), twins, labels, ROWS, boosting, blind=blind)
     network = LocalNetwork(names)
-    holder = LabelHolder(names[1:], key, Own(tables[0]), labels, ROWS, boosting)
+    holder = LabelHolder(names[1:], key, Own(tables[0]), labels, ROWS, boosting, blind=blind)
     others = [
-        Host("holder", columns, TRAIN, boosting, cipher=cipher, order=seeded(name))
+        Host("holder", columns, TRAIN, boosting, cipher=cipher, blind=blind, order=seeded(name))
         for name, columns in zip(names[1:], tables[1:], strict=True)
     ]
     together(grown(holder, others, network, boosting.trees))

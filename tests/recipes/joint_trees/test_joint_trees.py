@@ -20,7 +20,8 @@ from placet.core.hashing import canonical, document_bytes
 from placet.core.trail import Artefact
 from placet.core.values import to_hex
 from placet.models.binning import CategoryBins, NumberBins
-from placet.models.boosting import Own, PlainHost, train
+from placet.models.boosting import Own
+from placet.models.boosting_twin import PlainHost, train
 from placet.models.trees import UNIT, TreeColumn, TreeModel, TreePart
 from placet.recipes.blocks.features import cells_of, labels_of
 from placet.recipes.blocks.split import RowParts

@@ -30,7 +30,7 @@ from placet.core.trail import Artefact
 from placet.core.values import parse, to_hex
 from placet.jobs.party_run import PartyRun, name_of
 from placet.jobs.recipe import RecipeRun
-from placet.models import boosting
+from placet.models import boosting_twin
 from placet.models.boosting import Boosting, Own
 from placet.models.cuts import CodedColumn
 from placet.models.trees import TreeColumn, TreeCut, TreeModel, TreePart, Whole
@@ -223,7 +223,7 @@ async def _trained(
     if (state := await job.last_checkpoint()) is not None:
         holder.resume(HolderState.model_validate_json(state))
     await _grow_holder(job, holder, parameters.trees, made)
-    _, alone = await asyncio.to_thread(boosting.train, Own(own.columns), (), learned, parts.total, wanted)
+    _, alone = await asyncio.to_thread(boosting_twin.train, Own(own.columns), (), learned, parts.total, wanted)
     tested = slice(parts.total - parts.test, None)
     return {
         "model": holder.model.to_json(),
