@@ -23,7 +23,7 @@ from placet.models.boosting import (
     grow,
 )
 from placet.models.cuts import Choice, CodedColumn, Shuffle, candidates, cell_sums, sides_of
-from placet.models.disclosure import told_places
+from placet.models.disclosure import Disclosed, told_places
 from placet.models.trees import Marks, Tree, TreeCut, TreeModel, Whole, tree_margins
 
 
@@ -82,30 +82,35 @@ class _Answering:
     blind: bool
     hides: bool
     nodes: tuple[Whole, ...] = ()
-    told: list[Marks] = field(default_factory=list)
+    told: list[Disclosed] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.arranged = candidates(self.host.columns, len(self.slopes.gradient), self.host.shuffle)
 
-    def _told(self, above: Marks | None, nodes: Sequence[Whole]) -> Marks:
-        if not self.hides:
-            return np.ones(self.arranged.shape.places, np.bool_)
+    def _family(self, parent: Disclosed | None, nodes: Sequence[Whole]) -> list[Disclosed]:
+        """What is told of the root, or of both children of a node."""
         learned = [node[: np.searchsorted(node, len(self.slopes.gradient))] for node in nodes]
         counts = [[column[:, 0] for column in cell_sums(self.host.columns, rows, ())] for rows in learned]
-        return told_places(self.arranged, above, counts, self.boosting.smallest)
+        if not self.hides:
+            told = np.ones(self.arranged.shape.places, np.bool_)
+        elif self.blind and parent is not None:
+            told = parent.told
+        else:
+            told = told_places(self.arranged, parent, counts, self.boosting.smallest)
+        return [Disclosed(one, told, parent) for one in counts]
 
     def sums(self, request: SumsRequest) -> list[Whole]:
         """By node."""
         self.nodes = request.nodes
-        above = [told for told, way in zip(self.told, request.parents, strict=True) if way is not None]
-        if not above:
-            self.told = [self._told(None, self.nodes)]
-        elif self.blind:
-            self.told = above[:1] * len(self.nodes)
-        else:
+        above = [node for node, way in zip(self.told, request.parents, strict=True) if way is not None]
+        if above:
             pairs = zip(above, self.nodes[::2], self.nodes[1::2], strict=True)
-            self.told = [told for parent, *two in pairs for told in [self._told(parent, two)] * 2]
-        return [np.where(told[:, None], self._sums(node), 0) for node, told in zip(self.nodes, self.told, strict=True)]
+            self.told = [child for parent, *two in pairs for child in self._family(parent, two)]
+        else:
+            self.told = self._family(None, self.nodes)
+        return [
+            np.where(one.told[:, None], self._sums(node), 0) for node, one in zip(self.nodes, self.told, strict=True)
+        ]
 
     def _sums(self, node: Whole) -> Whole:
         learned = node[: np.searchsorted(node, len(self.slopes.gradient))]

@@ -2,13 +2,15 @@
 
 A column's cells fall into groups: what lies between two cuts that are told, what lies behind the last one, what is
 missing, what lies in one cell of a category, and in all cells of it that are not told. In each node that is told of
-each group has no row or `smallest` and more. So has the difference of any two sums that are told: of two cuts of a
-column, of a node and its child, and so in the child's sibling; and what is told of no node is told of none below it.
+each group has no row or `smallest` and more. So has, of each column, the difference of any two sums that are told in a
+tree: of two cuts in a node, and of a node's and those of a node above it. What is told of no node is told of none below
+it, and of two siblings the same places are told, since each is its parent less the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,15 +21,34 @@ Counts = Sequence[Whole]
 """By column how many rows of training are in each cell."""
 
 
-def told_places(arranged: CutCandidates, above: Marks | None, nodes: Sequence[Counts], smallest: int) -> Marks:
-    """Of each place whether it is told of each of `nodes`: the root alone, or both nodes into which one fell of which
-    the places `above` were told."""
-    told = np.ones(arranged.shape.places, np.bool_) if above is None else above.copy()
+@dataclass(frozen=True)
+class Disclosed:
+    """A node, and of which places is told in it."""
+
+    counts: Counts
+    told: Marks
+    parent: Disclosed | None = None
+
+    def upwards(self) -> Iterator[Disclosed]:
+        """This node and those above it."""
+        node: Disclosed | None = self
+        while node is not None:
+            yield node
+            node = node.parent
+
+
+def told_places(arranged: CutCandidates, parent: Disclosed | None, nodes: Sequence[Counts], smallest: int) -> Marks:
+    """Of each place whether it is told of each of `nodes`: the root alone, or both nodes into which `parent` fell."""
+    above = [] if parent is None else [*parent.upwards()]
+    told = parent.told.copy() if parent else np.ones(arranged.shape.places, np.bool_)
     cuts: dict[int, list[int]] = {}
     for place, cut in enumerate(arranged.cuts):
         cuts.setdefault(cut.column, []).append(place)
     for column, places in cuts.items():
-        _tell_cuts(arranged, places, told, np.array([node[column] for node in nodes]), smallest)
+        counts = np.array([node[column] for node in nodes])
+        _Cuts(arranged, places, counts, [(node.told, np.cumsum(node.counts[column])) for node in above]).tell(
+            told, smallest
+        )
     start = len(arranged.cuts)
     for column, order in arranged.categories:
         places = [*range(start, start + len(order))]
@@ -41,28 +62,52 @@ def _enough(rows: Whole, smallest: int) -> bool:
     return bool(((rows == 0) | (rows >= smallest)).all())
 
 
-def _tell_cuts(arranged: CutCandidates, places: Sequence[int], told: Marks, counts: Whole, smallest: int) -> None:
-    """Of one column; `counts` (nodes, cells). From the first cell on, each cut that lies far enough behind the one
-    before; then the last ones go until enough lies behind."""
-    upto, missing = np.cumsum(counts, axis=1), counts[:, -1]
-    total = upto[:, -2]
-    apart = _enough(missing, smallest)
-    chosen: list[tuple[int, int]] = []
-    before = np.zeros_like(missing)
-    plain = sorted((arranged.cuts[place].last, place) for place in places if not arranged.cuts[place].missing)
-    for last, place in plain:
-        if told[place] and _enough(upto[:, last] - before, smallest):
-            chosen.append((last, place))
-            before = upto[:, last]
-    with_missing = {arranged.cuts[place].last: place for place in places if arranged.cuts[place].missing}
-    apart = apart and all(told[with_missing[last]] for last, _ in chosen if last in with_missing)
-    while chosen and not _enough(total - upto[:, chosen[-1][0]] + (0 if apart else missing), smallest):
-        chosen.pop()
-    told[list(places)] = False
-    for last, place in chosen:
-        told[place] = True
-        if apart and last in with_missing:
-            told[with_missing[last]] = True
+@dataclass(frozen=True)
+class _Cuts:
+    """One column's, at these places; `counts` (nodes, cells). `above`: of each node above what is told of it, and how
+    many rows are in its cells up to each."""
+
+    arranged: CutCandidates
+    places: Sequence[int]
+    counts: Whole
+    above: Sequence[tuple[Marks, Whole]]
+
+    def tell(self, told: Marks, smallest: int) -> None:
+        """From the first cell on, each cut that lies far enough behind the one before; then the last ones go until
+        enough lies behind."""
+        upto, missing = np.cumsum(self.counts, axis=1), self.counts[:, -1]
+        cuts = [(self.arranged.cuts[place], place) for place in self.places]
+        plain = sorted((cut.last, place) for cut, place in cuts if not cut.missing)
+        with_missing = {cut.last: place for cut, place in cuts if cut.missing}
+        chosen: list[tuple[int, int]] = []
+        skipped: list[tuple[int, int]] = []
+        before = np.zeros_like(missing)
+        for last, place in plain:
+            if not told[place]:
+                skipped.append((last, place))
+            elif _enough(upto[:, last] - before, smallest) and self._apart(upto, last, skipped, smallest):
+                chosen.append((last, place))
+                before, skipped = upto[:, last], []
+            else:
+                skipped.append((last, place))
+        alone = _enough(missing, smallest) and all(told[with_missing[n]] for n, _ in chosen if n in with_missing)
+        while chosen and not _enough(upto[:, -2] - upto[:, chosen[-1][0]] + (0 if alone else missing), smallest):
+            chosen.pop()
+        told[list(self.places)] = False
+        for last, place in chosen:
+            told[place] = True
+            if alone and last in with_missing:
+                told[with_missing[last]] = True
+
+    def _apart(self, upto: Whole, last: int, skipped: Sequence[tuple[int, int]], smallest: int) -> bool:
+        """Is what is told up to `last` far enough from what the nodes above tell up to one of the `skipped`? They
+        differ by the rows up to there that went elsewhere, and by those from there to `last`."""
+        return all(
+            _enough(above[less] + upto[:, last] - 2 * upto[:, less], smallest)
+            for told, above in self.above
+            for less, place in skipped
+            if told[place]
+        )
 
 
 def _tell_cells(places: Sequence[int], told: Marks, counts: Whole, smallest: int) -> None:

@@ -14,7 +14,7 @@ from placet.core.errors import ProtocolError
 from placet.core.framing import header
 from placet.models.boosting import Boosting
 from placet.models.cuts import CutCandidates, cell_sums, sides_of
-from placet.models.disclosure import told_places
+from placet.models.disclosure import Disclosed, told_places
 from placet.models.trees import Marks, TreeCut, Whole
 from placet.protocols.boost.encrypted import EncryptedColumns, Sums
 from placet.protocols.boost.messages import (
@@ -79,10 +79,11 @@ class HostTree(ABC):
         """Those of training."""
         return rows[: np.searchsorted(rows, self.train)]
 
-    def _told(self, above: Marks | None, nodes: Sequence[Whole]) -> Marks:
-        """What is told of each of these nodes, by their rows of training."""
+    def _family(self, parent: Disclosed | None, nodes: Sequence[Whole]) -> list[Disclosed]:
+        """What is told of the root, or of both children of a node, by their rows of training."""
         counts = [[column[:, 0] for column in cell_sums(self.encrypted.columns, rows, ())] for rows in nodes]
-        return told_places(self.arranged, above, counts, self.boosting.smallest)
+        told = told_places(self.arranged, parent, counts, self.boosting.smallest)
+        return [Disclosed(one, told, parent) for one in counts]
 
     def _demand_enough(self, *counts: int) -> None:
         if min(counts) < self.boosting.smallest:
@@ -108,7 +109,7 @@ class _Node:
     """A node of the tree as a host sees it: its rows, what it tells of it, encrypted sums."""
 
     rows: Whole
-    told: Marks
+    shown: Disclosed
     sums: Sums
 
 
@@ -139,7 +140,8 @@ class OpenTree(HostTree):
             rows = np.arange(self.rows)
             learned = self._learned(rows)
             sums = await asyncio.to_thread(self.encrypted.sums, values, learned)
-            self.nodes = [_Node(rows, self._told(None, [learned]), sums)]
+            (root,) = self._family(None, [learned])
+            self.nodes = [_Node(rows, root, sums)]
             return self.nodes
         below, asked = [], []
         for place, (parent, marks) in enumerate(
@@ -161,10 +163,10 @@ class OpenTree(HostTree):
             learned_of = [self._learned(child) for child in children]
             self._demand_enough(*map(len, learned_of))
             small = smaller(*map(len, learned_of))
-            told = self._told(parent.told, learned_of)
             sums = await asyncio.to_thread(self.encrypted.sums, values, learned_of[small])
             rest = await asyncio.to_thread(self.encrypted.without, parent.sums, sums)
-            pair = [_Node(rows, told, rest) for rows in children]
+            family = self._family(parent.shown, learned_of)
+            pair = [_Node(rows, shown, rest) for rows, shown in zip(children, family, strict=True)]
             pair[small].sums = sums
             asked.append(pair[small])
             below += pair
@@ -174,9 +176,9 @@ class OpenTree(HostTree):
     async def _tell_sums(self, at: At, asked: Sequence[_Node], packing: Packing) -> None:
         answer = b""
         for node in asked:
-            rows = self.arranged.places(cell_sums(self.encrypted.columns, self._learned(node.rows), ()))[:, 0]
-            answer += rows_bytes(node.told) + rows[node.told].astype(">u4").tobytes()
-            answer += await self.encrypted.packed(self.arranged, node.sums, node.told, packing, self.progress)
+            told, counts = node.shown.told, [column[:, None] for column in node.shown.counts]
+            answer += rows_bytes(told) + self.arranged.places(counts)[told, 0].astype(">u4").tobytes()
+            answer += await self.encrypted.packed(self.arranged, node.sums, told, packing, self.progress)
         await self.channel.send(self.holder, SUMS, at.write(answer))
 
     async def _tell_sides(self, at: At) -> None:
@@ -205,17 +207,17 @@ class BlindTree(HostTree):
 
     async def grow(self) -> None:
         learned = np.arange(self.train)
-        told = self._told(None, [learned])
+        (root,) = self._family(None, [learned])
         for level in range(self.boosting.depth):
             at = At(self.tree, level)
             packing = Packing(self.train, self.encrypted.key.plaintext_bits, slots_of(level), counted=True)
             layers = await self._values(at, packing, ends=level > 0)
             if not layers:
                 break
-            answer = rows_bytes(told)
+            answer = rows_bytes(root.told)
             for values in layers:
                 sums = await asyncio.to_thread(self.encrypted.sums, values, learned)
-                answer += await self.encrypted.packed(self.arranged, sums, told, packing, self.progress)
+                answer += await self.encrypted.packed(self.arranged, sums, root.told, packing, self.progress)
             await self.channel.send(self.holder, SUMS, at.write(answer))
             await self._tell_sides(at)
 
