@@ -93,8 +93,15 @@ KEYS = {PAILLIER: "paillier_key", OKAMOTO_UCHIYAMA: "okamoto_key"}
 ciphers = pytest.mark.parametrize("cipher", KEYS, ids=lambda cipher: cipher.name)
 
 
-@ciphers
-@pytest.mark.parametrize("blind", [False, True], ids=["open", "blind"])
+@pytest.mark.parametrize(
+    ("cipher", "blind"),
+    [
+        pytest.param(PAILLIER, False, id="paillier"),
+        pytest.param(PAILLIER, True, id="paillier, blind", marks=pytest.mark.slow),
+        pytest.param(OKAMOTO_UCHIYAMA, False, id="okamoto-uchiyama"),
+        pytest.param(OKAMOTO_UCHIYAMA, True, id="okamoto-uchiyama, blind"),
+    ],
+)
 @pytest.mark.parametrize(
     ("hosts", "boosting"),
     [(1, Boosting(3, 3, 4)), (2, Boosting(3, 3, 2)), (1, Boosting(4, 1, 15)), (1, Boosting(2, 4, 1, rate=100))],

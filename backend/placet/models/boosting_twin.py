@@ -92,12 +92,12 @@ class _Answering:
         learned = [node[: np.searchsorted(node, len(self.slopes.gradient))] for node in nodes]
         counts = [[column[:, 0] for column in cell_sums(self.host.columns, rows, ())] for rows in learned]
         if not self.hides:
-            told = np.ones(self.arranged.shape.places, np.bool_)
+            disclosed = np.ones(self.arranged.shape.places, np.bool_)
         elif self.blind and parent is not None:
-            told = parent.told
+            disclosed = parent.told
         else:
-            told = told_places(self.arranged, parent, counts, self.boosting.smallest)
-        return [Disclosed(one, told, parent) for one in counts]
+            disclosed = told_places(self.arranged, parent, counts, self.boosting.smallest)
+        return [Disclosed(one, disclosed, parent) for one in counts]
 
     def sums(self, request: SumsRequest) -> list[Whole]:
         """By node."""

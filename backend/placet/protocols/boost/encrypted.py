@@ -44,7 +44,7 @@ class EncryptedColumns:
         ]
 
     async def packed(
-        self, arranged: CutCandidates, sums: Sums, told: Marks, packing: Packing, progress: Progress | None
+        self, arranged: CutCandidates, sums: Sums, disclosed: Marks, packing: Packing, progress: Progress | None
     ) -> bytes:
         """The sums of the places that are told, as many in a ciphertext as fit, refreshed."""
         modulus = gmpy2.mpz(self.key.modulus)
@@ -55,7 +55,7 @@ class EncryptedColumns:
                 total = gmpy2.powmod(total, 1 << packing.shift, modulus) * one % modulus
             return self.key.pack([self.key.refresh(Mixture(self.key.n, int(total)), self.entropy)])
 
-        shown = [one for one, tell in zip(_by_place(arranged, sums, modulus), told, strict=True) if tell]
+        shown = [one for one, tell in zip(_by_place(arranged, sums, modulus), disclosed, strict=True) if tell]
         groups = [shown[start : start + packing.places] for start in range(0, len(shown), packing.places)]
         return b"".join(await each(together, groups, stage="sums", progress=progress))
 

@@ -26,7 +26,7 @@ from placet.models.trees import (
     Whole,
     tree_margins,
 )
-from placet.protocols.boost.holder_tree import BlindTree, HolderTree, OpenTree, Remembered
+from placet.protocols.boost.holder_tree import BlindHolderTree, HolderTree, OpenHolderTree, Remembered
 from placet.protocols.boost.messages import KEY, STANDING, BoostReader
 from placet.protocols.channel import Channel
 from placet.protocols.mpc.ciphertexts import SumKey
@@ -117,7 +117,7 @@ class LabelHolder:
 
     async def grow(self, channel: Channel, progress: Progress | None = None) -> Tree:
         """The next tree; the first one says nothing to anybody. ProtocolError for what a host may not answer."""
-        kind: type[HolderTree] = BlindTree if self.blind else OpenTree
+        kind: type[HolderTree] = BlindHolderTree if self.blind else OpenHolderTree
         turn = kind(
             channel,
             len(self.trees),

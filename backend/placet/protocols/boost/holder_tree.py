@@ -144,10 +144,10 @@ class HolderTree(ABC):
             await self.channel.send(host, CUTS, at.write(self._write_cuts(cuts)))
         for number, (host, cuts) in enumerate(zip(self.hosts, by_host, strict=True)):
             if cuts:
-                wanted = self._rows_of(cuts)
-                limit = HEADER + sum(4 + (len(rows) + 7) // 8 for rows in wanted)
+                rows_of_cuts = self._rows_of(cuts)
+                limit = HEADER + sum(4 + (len(rows) + 7) // 8 for rows in rows_of_cuts)
                 reader = at.read(await self.channel.receive(host, SIDES, limit=limit), SIDES, host)
-                numbers = [self._remember(reader, number + 1, rows) for rows in wanted]
+                numbers = [self._remember(reader, number + 1, rows) for rows in rows_of_cuts]
                 reader.end()
                 answers |= self._by_cut(cuts, numbers)
         return [answers[cut] for cut in request.cuts]
@@ -213,7 +213,7 @@ class HolderTree(ABC):
 
 
 @dataclass
-class OpenTree(HolderTree):
+class OpenHolderTree(HolderTree):
     """Hosts are told which rows are in which node, and count them themselves."""
 
     @property
@@ -238,13 +238,13 @@ class OpenTree(HolderTree):
         payload = await self.channel.receive(host, SUMS, limit=HEADER + nodes * most)
         reader, answers = At(self.tree, level).read(payload, SUMS, host), []
         for _ in range(nodes):
-            told = reader.rows(places)
-            shown = int(told.sum())
+            disclosed = reader.rows(places)
+            shown = int(disclosed.sum())
             counts = np.frombuffer(reader.take(4 * shown), dtype=">u4").astype(np.int64)
             residues = await self._residues(reader, packing.ciphertexts(shown))
             sums = np.zeros((places, 3), np.int64)
-            sums[told] = packing.decode([residues], shown, sender=host, counts=counts[None])[0]
-            answers.append(_Told(told, sums))
+            sums[disclosed] = packing.decode([residues], shown, sender=host, counts=counts[None])[0]
+            answers.append(_Told(disclosed, sums))
         reader.end()
         return answers
 
@@ -259,7 +259,7 @@ class OpenTree(HolderTree):
 
 
 @dataclass
-class BlindTree(HolderTree):
+class BlindHolderTree(HolderTree):
     """Hosts are told of no row in which node it is: at each level all rows are encrypted anew, each in the slot of its
     node and as nothing if it is in none that is asked about; and a cut is made in all rows."""
 
@@ -284,15 +284,15 @@ class BlindTree(HolderTree):
         most = packing.layers * packing.ciphertexts(places) * self.key.public.ciphertext_bytes
         payload = await self.channel.receive(host, SUMS, limit=HEADER + (places + 7) // 8 + most)
         reader = At(self.tree, level).read(payload, SUMS, host)
-        told = reader.rows(places)
-        shown = int(told.sum())
+        disclosed = reader.rows(places)
+        shown = int(disclosed.sum())
         layers = [await self._residues(reader, packing.ciphertexts(shown)) for _ in range(packing.layers)]
         reader.end()
         sums = np.zeros((packing.nodes, places, 3), np.int64)
-        sums[:, told] = packing.decode(layers, shown, sender=host)
+        sums[:, disclosed] = packing.decode(layers, shown, sender=host)
         if sums[nodes:].any():
             raise impossible(host)
-        return [_Told(told, one) for one in sums[:nodes]]
+        return [_Told(disclosed, one) for one in sums[:nodes]]
 
     def _write_cuts(self, cuts: Sequence[HostCut]) -> bytes:
         return write_choices(_choices(cuts))

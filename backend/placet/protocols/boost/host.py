@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from placet.core.errors import InputError
 from placet.core.framing import header
@@ -13,7 +13,7 @@ from placet.models.cuts import CodedColumn, candidates
 from placet.models.trees import TreeCut
 from placet.protocols.boost.ciphers import MAX_KEY_BYTES, PAILLIER, Cipher
 from placet.protocols.boost.encrypted import EncryptedColumns
-from placet.protocols.boost.host_tree import BlindTree, HostTree, OpenTree
+from placet.protocols.boost.host_tree import BlindHostTree, HostTree, OpenHostTree
 from placet.protocols.boost.messages import KEY, SHAPE, STANDING, At, BoostReader, write_shape
 from placet.protocols.channel import Channel
 from placet.protocols.mpc.ciphertexts import AdditiveKey
@@ -21,6 +21,7 @@ from placet.protocols.order import Entropy, secret_permutation
 from placet.protocols.work import Progress
 
 
+@dataclass
 class Host:
     """One party without the label. `columns` have a cell for each of all rows; the first `train` are those of training.
     Its candidates are shuffled by `order`. `blind`: it is not told which rows are in which node.
@@ -28,26 +29,22 @@ class Host:
     Call `start` once, then `grow` for each tree but the first. `cuts` are those of its columns that the model makes.
     """
 
-    def __init__(
-        self,
-        holder: str,
-        columns: Sequence[CodedColumn],
-        train: int,
-        boosting: Boosting,
-        *,
-        cipher: Cipher = PAILLIER,
-        blind: bool = False,
-        entropy: Entropy = secrets.token_bytes,
-        order: Entropy = secrets.token_bytes,
-    ) -> None:
-        if not columns:
+    holder: str
+    columns: tuple[CodedColumn, ...]
+    train: int
+    boosting: Boosting
+    cipher: Cipher = PAILLIER
+    blind: bool = False
+    entropy: Entropy = secrets.token_bytes
+    order: Entropy = secrets.token_bytes
+    cuts: list[TreeCut] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    """How many cuts there were after each tree."""
+    _key: AdditiveKey | None = None
+
+    def __post_init__(self) -> None:
+        if not self.columns:
             raise InputError("a host without columns", expected="one or more", found=0)
-        self.holder, self.columns, self.train, self.boosting = holder, tuple(columns), train, boosting
-        self.cipher, self.blind, self.entropy, self.order = cipher, blind, entropy, order
-        self.cuts: list[TreeCut] = []
-        self.counts: list[int] = []
-        """How many cuts there were after each tree."""
-        self._key: AdditiveKey | None = None
 
     @property
     def key(self) -> AdditiveKey:
@@ -73,7 +70,7 @@ class Host:
     async def grow(self, channel: Channel, progress: Progress | None = None) -> None:
         """One tree. ProtocolError for what the label holder may not ask."""
         arranged = candidates(self.columns, self.train, lambda count: secret_permutation(count, self.order))
-        kind: type[HostTree] = BlindTree if self.blind else OpenTree
+        kind: type[HostTree] = BlindHostTree if self.blind else OpenHostTree
         tree = kind(
             self.holder,
             channel,

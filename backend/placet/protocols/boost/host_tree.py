@@ -82,8 +82,8 @@ class HostTree(ABC):
     def _family(self, parent: Disclosed | None, nodes: Sequence[Whole]) -> list[Disclosed]:
         """What is told of the root, or of both children of a node, by their rows of training."""
         counts = [[column[:, 0] for column in cell_sums(self.encrypted.columns, rows, ())] for rows in nodes]
-        told = told_places(self.arranged, parent, counts, self.boosting.smallest)
-        return [Disclosed(one, told, parent) for one in counts]
+        disclosed = told_places(self.arranged, parent, counts, self.boosting.smallest)
+        return [Disclosed(one, disclosed, parent) for one in counts]
 
     def _demand_enough(self, *counts: int) -> None:
         if min(counts) < self.boosting.smallest:
@@ -114,7 +114,7 @@ class _Node:
 
 
 @dataclass
-class OpenTree(HostTree):
+class OpenHostTree(HostTree):
     """The label holder says which rows are in which node."""
 
     nodes: list[_Node] = field(default_factory=list)
@@ -125,10 +125,10 @@ class OpenTree(HostTree):
         (values,) = await self._values(At(self.tree, 0), packing, ends=False)
         for level in range(self.boosting.depth):
             at = At(self.tree, level)
-            asked = await self._take_nodes(at, values)
-            if not asked:
+            telling = await self._take_nodes(at, values)
+            if not telling:
                 break
-            await self._tell_sums(at, asked, packing)
+            await self._tell_sums(at, telling, packing)
             await self._tell_sides(at)
 
     async def _take_nodes(self, at: At, values: Sequence[gmpy2.mpz]) -> list[_Node]:
@@ -143,7 +143,7 @@ class OpenTree(HostTree):
             (root,) = self._family(None, [learned])
             self.nodes = [_Node(rows, root, sums)]
             return self.nodes
-        below, asked = [], []
+        below, telling = [], []
         for place, (parent, marks) in enumerate(
             zip(self.nodes, read_nodes(reader, len(self.nodes), self.rows), strict=True)
         ):
@@ -168,17 +168,17 @@ class OpenTree(HostTree):
             family = self._family(parent.shown, learned_of)
             pair = [_Node(rows, shown, rest) for rows, shown in zip(children, family, strict=True)]
             pair[small].sums = sums
-            asked.append(pair[small])
+            telling.append(pair[small])
             below += pair
         self.nodes = below
-        return asked
+        return telling
 
-    async def _tell_sums(self, at: At, asked: Sequence[_Node], packing: Packing) -> None:
+    async def _tell_sums(self, at: At, telling: Sequence[_Node], packing: Packing) -> None:
         answer = b""
-        for node in asked:
-            told, counts = node.shown.told, [column[:, None] for column in node.shown.counts]
-            answer += rows_bytes(told) + self.arranged.places(counts)[told, 0].astype(">u4").tobytes()
-            answer += await self.encrypted.packed(self.arranged, node.sums, told, packing, self.progress)
+        for node in telling:
+            disclosed, counts = node.shown.told, [column[:, None] for column in node.shown.counts]
+            answer += rows_bytes(disclosed) + self.arranged.places(counts)[disclosed, 0].astype(">u4").tobytes()
+            answer += await self.encrypted.packed(self.arranged, node.sums, disclosed, packing, self.progress)
         await self.channel.send(self.holder, SUMS, at.write(answer))
 
     async def _tell_sides(self, at: At) -> None:
@@ -193,15 +193,14 @@ class OpenTree(HostTree):
                     found=f"node {cut.node}",
                     code="boost.nodes",
                 )
-            yes, told = self._make(self.arranged.cut(cut.choice), self.nodes[cut.node].rows)
-            answer += told
-            self.sides[cut.node] = yes
+            self.sides[cut.node], message = self._make(self.arranged.cut(cut.choice), self.nodes[cut.node].rows)
+            answer += message
         if cuts:
             await self.channel.send(self.holder, SIDES, at.write(answer))
 
 
 @dataclass
-class BlindTree(HostTree):
+class BlindHostTree(HostTree):
     """The label holder says of no row in which node it is: each row's number stands in a slot of its node, and the
     sums of all rows are told."""
 

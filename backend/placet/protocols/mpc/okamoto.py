@@ -63,7 +63,7 @@ class PowerTable:
 
 
 @dataclass(frozen=True)
-class PublicKey(AdditiveKey):
+class OkamotoPublicKey(AdditiveKey):
     """n, g and h. Made by `generate` or `public_key_from_bytes`, which check it.
 
     What `refresh` gives is uniform whatever h is, if n is coprime to (p - 1)(q - 1).
@@ -109,10 +109,10 @@ class PublicKey(AdditiveKey):
 
 
 @dataclass(frozen=True)
-class SecretKey(SumKey):
+class OkamotoSecretKey(SumKey):
     """Made for one job and attempt, kept in memory, and forgotten."""
 
-    public: PublicKey
+    public: OkamotoPublicKey
     p: int = field(repr=False)
 
     @functools.cached_property
@@ -139,7 +139,7 @@ class SecretKey(SumKey):
         return (gmpy2.powmod(value, p - 1, p * p) - 1) // p
 
 
-def generate(entropy: Entropy = secrets.token_bytes) -> SecretKey:
+def generate(entropy: Entropy = secrets.token_bytes) -> OkamotoSecretKey:
     """A key whose n has 2048 bits, of primes of 683 and 682 bits that are 3 modulo 4. Takes some hundredths of a
     second."""
     for _ in range(100):  # two of three pairs will do
@@ -148,11 +148,11 @@ def generate(entropy: Entropy = secrets.token_bytes) -> SecretKey:
         g, x = uniform(n, entropy), uniform(n, entropy)
         fits = n.bit_length() == BITS and p != q and gmpy2.gcd(g * x, n) == 1 and gmpy2.gcd(n, (p - 1) * (q - 1)) == 1
         if fits and gmpy2.powmod(g, p - 1, p * p) != 1:
-            return SecretKey(PublicKey(n, g, int(gmpy2.powmod(x, n, n))), p)
+            return OkamotoSecretKey(OkamotoPublicKey(n, g, int(gmpy2.powmod(x, n, n))), p)
     raise InputError("no pair of primes found", remedy="the source of randomness is broken")
 
 
-def public_key_from_bytes(payload: bytes, *, sender: str) -> PublicKey:
+def public_key_from_bytes(payload: bytes, *, sender: str) -> OkamotoPublicKey:
     """The inverse of `to_bytes`, for a key that `sender` made; ProtocolError where a check fails.
 
     Checked: the size, n's form (`demand_modulus`), and that g and h are units other than ±1.
@@ -166,4 +166,4 @@ def public_key_from_bytes(payload: bytes, *, sender: str) -> PublicKey:
     for base in (g, h):
         if not 1 < base < n - 1 or gmpy2.gcd(base, n) != 1:
             raise ProtocolError(f"{sender} sent a base that is no unit, or ±1")
-    return PublicKey(n, g, h)
+    return OkamotoPublicKey(n, g, h)
