@@ -37,15 +37,19 @@ class JointTreesParameters(TrainingParameters):
     rate: Annotated[
         int, Field(strict=True, ge=1, le=100, description="how much of its correction a tree makes, in percent")
     ] = 30
-    blind: Annotated[
-        bool,
+    nodes: Annotated[
+        Literal["open", "blind"],
         Field(
-            strict=True,
-            description="providers are not told which rows are in which node; then none can hold sums within a node to "
-            "the smallest group, and offers that promise one refuse the plan",
+            description="whether providers are told which rows are in which node (open) or not (blind); a blind one "
+            "can't hold a node's sums to the smallest group, so offers that promise one refuse the plan",
         ),
-    ] = False
+    ] = "open"
     model: Annotated[Literal["consumer"], Field(description="who gets the model: the consumer, in clear")] = "consumer"
+
+    @property
+    def blind(self) -> bool:
+        """Providers are not told which rows are in which node."""
+        return self.nodes == "blind"
 
     @model_validator(mode="after")
     def _no_monotone(self) -> JointTreesParameters:

@@ -100,21 +100,21 @@ def test_engines_that_it_does_not_run_on(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ["embedded", "okamoto-uchiyama"])
-@pytest.mark.parametrize("blind", [False, True])
-def test_by_which_scheme_sums_are_encrypted_stands_in_plan_and_trail(engine: str, blind: bool) -> None:
-    parameters = SPEC.parse(TREES | {"blind": blind})
+@pytest.mark.parametrize("nodes", ["open", "blind"])
+def test_by_which_scheme_sums_are_encrypted_stands_in_plan_and_trail(engine: str, nodes: str) -> None:
+    parameters = SPEC.parse(TREES | {"nodes": nodes})
     check(parameters.to_json(), engine=engine)
     job = cast(PartyRun, SimpleNamespace(terms=SimpleNamespace(engine=engine), parameters=lambda _: parameters))
     assert run.cipher_of(job).name == {"embedded": "paillier-2048"}.get(engine, "okamoto-uchiyama-2048")
-    assert run.secureboost(job) == f"boost.{'blind' if blind else 'secureboost'}-{run.cipher_of(job).name}/1"
+    assert run.secureboost(job) == f"boost.{'blind' if nodes == 'blind' else 'secureboost'}-{run.cipher_of(job).name}/1"
 
 
 def test_a_blind_plan_promises_no_smallest_group() -> None:
     """Providers can't count the rows of nodes that they don't know: who was told of a smallest group is not in it."""
-    blind, opened = (SPEC.tells(SPEC.parse(TREES | {"blind": blind})) for blind in (True, False))
+    blind, opened = (SPEC.tells(SPEC.parse(TREES | {"nodes": nodes})) for nodes in ("blind", "open"))
     assert (blind.group, opened.group) == (1, 2)
-    with pytest.raises(PlanError, match="no such value of blind"):
-        check(TREES | {"blind": "yes"})
+    with pytest.raises(PlanError, match="no such value of nodes"):
+        check(TREES | {"nodes": "yes"})
 
 
 def test_without_paillier_nobody_signs(monkeypatch: pytest.MonkeyPatch) -> None:
