@@ -4,6 +4,7 @@ tree by encrypted sums costs, both parties and all they send each other in one p
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +18,6 @@ from placet.models.boosting import Boosting, Own
 from placet.models.boosting_twin import PlainHost, train
 from placet.models.cuts import CodedColumn
 from placet.models.trees import Whole
-from placet.protocols.boost import Host, LabelHolder
-from placet.protocols.boost.ciphers import Cipher
 from placet.protocols.local import LocalNetwork
 
 
@@ -69,10 +68,12 @@ class Cost:
     to_holder: float
 
 
-def encrypted(rows: Rows, boosting: Boosting, cipher: Cipher, *, blind: bool = False) -> Cost:
-    """Of the trees but the first, which is the label holder's own."""
-    network = LocalNetwork(("holder", "host"))
-    key = cipher.generate(np.random.default_rng(0).bytes)
+def encrypted(rows: Rows, boosting: Boosting, engine: str, *, blind: bool = False) -> Cost:
+    """Of the trees but the first, which is the label holder's own. ConfigError without `placet[paillier]`."""
+    from placet.protocols.boost import Host, LabelHolder, ciphers
+
+    cipher = {"embedded": ciphers.PAILLIER, "okamoto-uchiyama": ciphers.OKAMOTO_UCHIYAMA}[engine]
+    network, key = LocalNetwork(("holder", "host")), cipher.generate(secrets.token_bytes)
     holder = LabelHolder(
         ("host",), key, Own(rows.own), rows.labels[: rows.count], len(rows.labels), boosting, blind=blind
     )
