@@ -50,6 +50,7 @@ from placet.protocols.boost.messages import (  # noqa: E402
     write_shape,
 )
 from placet.protocols.boost.packing import Packing  # noqa: E402
+from placet.protocols.mpc import okamoto  # noqa: E402
 from placet.protocols.mpc.ciphertexts import Ciphertext  # noqa: E402
 
 Together = Callable[..., list[Any]]
@@ -529,6 +530,20 @@ def test_a_blind_host_is_told_of_no_row_where_it_is(
     assert NODES in {tag for tag, _ in opened.messages()}
 
 
+def test_many_nodes_take_several_plaintexts_a_row(
+    okamoto_key: Any, together: Together, seeded: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a level has more nodes than slots; the trees are the same."""
+    with_one = watched(okamoto_key, together, OKAMOTO_UCHIYAMA, True, seeded)
+    monkeypatch.setattr(okamoto, "PLAINTEXT_BITS", 70)
+    assert Packing(TRAIN, okamoto_key.public.plaintext_bits, 2, counted=True).layers == 2
+    with_two = watched(okamoto_key, together, OKAMOTO_UCHIYAMA, True, seeded)
+    cuts = [[payload for tag, payload in one.messages() if tag == CUTS] for one in (with_one, with_two)]
+    assert cuts[0] == cuts[1] and max(map(len, cuts[0])) > HEADER + 4
+    gradients = [sum(tag == GRADIENTS for tag, _ in one.messages()) for one in (with_one, with_two)]
+    assert gradients[1] > gradients[0]
+
+
 def test_a_blind_host_refuses_cuts_of_few_rows_and_too_many(okamoto_key: Any, together: Together) -> None:
     liar = Liar(okamoto_key, Boosting(2, 3, 4), cipher=OKAMOTO_UCHIYAMA, blind=True)
     rare = [place for place in range(5) if liar.cell(place) < 4]
@@ -567,6 +582,31 @@ def test_a_host_is_told_of_what_was_decrypted_only_which_cuts_are_made(
         assert not host.cuts
         seen.append([(tag, payload if tag != GRADIENTS else len(payload)) for tag, payload in network.messages()])
     assert seen[0] == seen[1]
+
+
+def test_what_no_host_can_refuse(paillier_key: Any, together: Together) -> None:
+    """Documented, not prevented: powers of two in place of gradients name the rows that a sum is over, however many
+    they are. Who follows the protocol is told of gradients alone."""
+    liar = Liar(paillier_key, Boosting(2, 1, 8))
+    names = [liar.key.public.encrypt(1 << row) for row in range(TRAIN)]
+
+    async def run() -> bytes:
+        await liar.begin()
+        await liar.channel.send("host", GRADIENTS, At(1, 0).write(liar.key.public.pack(names)))
+        for work in (liar.nodes(0), liar.cuts(0)):
+            await work
+        await liar.host.grow(liar.network.channel("host"))
+        return await liar.channel.receive("host", SUMS, limit=1 << 20)
+
+    (payload,) = together(run())
+    reader, shape = BoostReader(payload[HEADER:], SUMS, "host"), liar.arranged.shape
+    marks = reader.rows(shape.places)
+    first = int(np.frombuffer(reader.take(4 * int(marks.sum())), dtype=">u4")[0])
+    (ciphertext, *_) = liar.key.public.unpack(reader.rest(), liar.packing.ciphertexts(int(marks.sum())), sender="host")
+    named = liar.key.residue(ciphertext) & (1 << liar.packing.width) - 1
+    rows = [row for row in range(TRAIN) if named >> row & 1]
+    cut = liar.arranged.cut(Choice(int(np.flatnonzero(marks)[0])))
+    assert rows == np.flatnonzero(sides_of(liar.columns, cut)[:TRAIN]).tolist() and len(rows) == first
 
 
 # A host that deviates, as the label holder sees it.

@@ -167,14 +167,13 @@ class HolderTree(ABC):
         return number, self.remembered.sides[cut.host + 1, number][self.nodes[cut.node]]
 
     async def _send_numbers(self, at: At, plaintexts: Sequence[Sequence[int]]) -> None:
-        """By layer each training row's number, encrypted."""
-        public, body = self.key.public, b""
+        """By layer each training row's number, encrypted; one message a layer."""
+        public = self.key.public
         for layer in plaintexts:
             encrypted = await each(
                 lambda number: public.encrypt(number, self.entropy), layer, stage="encrypt", progress=self.progress
             )
-            body += await asyncio.to_thread(public.pack, encrypted)
-        await self._send_all(GRADIENTS, at.write(body))
+            await self._send_all(GRADIENTS, at.write(await asyncio.to_thread(public.pack, encrypted)))
 
     async def _send_all(self, tag: str, payload: bytes) -> None:
         for host in self.hosts:
@@ -277,7 +276,7 @@ class BlindHolderTree(HolderTree):
         await self._send_numbers(At(self.tree, request.level), layers)
 
     async def _end(self, level: int) -> None:
-        await self._send_numbers(At(self.tree, level), [])
+        await self._send_all(GRADIENTS, At(self.tree, level).write(b""))
 
     async def _told_of(self, host: str, shape: CutShape, level: int, nodes: int) -> list[_Told]:
         packing, places = self.packing(level), shape.places

@@ -64,16 +64,15 @@ class HostTree(ABC):
     async def grow(self) -> None:
         """All levels. ProtocolError for what the label holder may not ask."""
 
-    async def _values(self, at: At, packing: Packing, *, ends: bool) -> list[list[gmpy2.mpz]]:
-        """By layer each training row's ciphertext; nothing at the tree's end, where it may `ends`."""
-        key, count = self.encrypted.key, packing.layers * self.train
-        payload = await self.channel.receive(self.holder, GRADIENTS, limit=HEADER + count * key.ciphertext_bytes)
-        body = at.read(payload, GRADIENTS, self.holder).rest()
+    async def _values(self, at: At, *, ends: bool = False) -> list[gmpy2.mpz]:
+        """Each training row's ciphertext, of one layer; none where the tree `ends`, if it may."""
+        key = self.encrypted.key
+        limit = HEADER + self.train * key.ciphertext_bytes
+        body = at.read(await self.channel.receive(self.holder, GRADIENTS, limit=limit), GRADIENTS, self.holder).rest()
         if ends and not body:
             return []
-        unpacked = await asyncio.to_thread(key.unpack, body, count, sender=self.holder)
-        values = await asyncio.to_thread(lambda: [gmpy2.mpz(one.value) for one in unpacked])
-        return [values[start : start + self.train] for start in range(0, count, self.train)]
+        unpacked = await asyncio.to_thread(key.unpack, body, self.train, sender=self.holder)
+        return await asyncio.to_thread(lambda: [gmpy2.mpz(one.value) for one in unpacked])
 
     def _learned(self, rows: Whole) -> Whole:
         """Those of training."""
@@ -122,7 +121,7 @@ class OpenHostTree(HostTree):
 
     async def grow(self) -> None:
         packing = Packing(self.train, self.encrypted.key.plaintext_bits)
-        (values,) = await self._values(At(self.tree, 0), packing, ends=False)
+        values = await self._values(At(self.tree, 0))
         for level in range(self.boosting.depth):
             at = At(self.tree, level)
             telling = await self._take_nodes(at, values)
@@ -210,11 +209,11 @@ class BlindHostTree(HostTree):
         for level in range(self.boosting.depth):
             at = At(self.tree, level)
             packing = Packing(self.train, self.encrypted.key.plaintext_bits, slots_of(level), counted=True)
-            layers = await self._values(at, packing, ends=level > 0)
-            if not layers:
-                break
             answer = rows_bytes(root.told)
-            for values in layers:
+            for layer in range(packing.layers):
+                values = await self._values(at, ends=level > 0 and layer == 0)
+                if not values:
+                    return
                 sums = await asyncio.to_thread(self.encrypted.sums, values, learned)
                 answer += await self.encrypted.packed(self.arranged, sums, root.told, packing, self.progress)
             await self.channel.send(self.holder, SUMS, at.write(answer))
