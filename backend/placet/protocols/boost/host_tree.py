@@ -139,7 +139,7 @@ class OpenHostTree(HostTree):
             rows = np.arange(self.rows)
             learned = self._learned(rows)
             sums = await asyncio.to_thread(self.encrypted.sums, values, learned)
-            (root,) = self._family(None, [learned])
+            (root,) = await asyncio.to_thread(self._family, None, [learned])
             self.nodes = [_Node(rows, root, sums)]
             return self.nodes
         below, telling = [], []
@@ -164,7 +164,7 @@ class OpenHostTree(HostTree):
             small = smaller(*map(len, learned_of))
             sums = await asyncio.to_thread(self.encrypted.sums, values, learned_of[small])
             rest = await asyncio.to_thread(self.encrypted.without, parent.sums, sums)
-            family = self._family(parent.shown, learned_of)
+            family = await asyncio.to_thread(self._family, parent.shown, learned_of)
             pair = [_Node(rows, shown, rest) for rows, shown in zip(children, family, strict=True)]
             pair[small].sums = sums
             telling.append(pair[small])
@@ -205,7 +205,7 @@ class BlindHostTree(HostTree):
 
     async def grow(self) -> None:
         learned = np.arange(self.train)
-        (root,) = self._family(None, [learned])
+        (root,) = await asyncio.to_thread(self._family, None, [learned])
         for level in range(self.boosting.depth):
             at = At(self.tree, level)
             packing = Packing(self.train, self.encrypted.key.plaintext_bits, slots_of(level), counted=True)
