@@ -367,7 +367,7 @@ def test_only_one_module_imports_the_extra_and_the_others_never_unasked() -> Non
                 importers.add(file.stem)
             if "placet.protocols.mpc.extra" in names:
                 users.add(file.stem)
-    assert (importers, users) == ({"extra"}, {"ciphertexts", "djn", "host", "okamoto", "paillier"})
+    assert (importers, users) == ({"extra"}, {"ciphertexts", "djn", "encrypted", "host_tree", "okamoto", "paillier"})
     code = "import sys, placet.cli.main, placet.protocols.mpc; print({'phe', 'gmpy2'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.strip() == "set()"
