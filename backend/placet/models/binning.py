@@ -61,7 +61,7 @@ class NumberBins(_Cells):
 
     def codes(self, values: Sequence[Any]) -> Codes:
         """The cell of each value. DataError for what is no number."""
-        numbers = _numbers(values)
+        numbers = numbers_of(values)
         codes = np.searchsorted(np.array([float(edge) for edge in self.edges]), numbers, side="left").astype(np.int64)
         return np.where(np.isnan(numbers), self.missing, codes)
 
@@ -99,7 +99,7 @@ class CategoryBins(_Cells):
         """The cell of each value, which counts as its text; an empty text is missing."""
         places: dict[str | None, int] = {category: place for place, category in enumerate(self.categories)}
         places[None] = self.missing
-        return np.array([places.get(_category(value), self.other) for value in values], dtype=np.int64)
+        return np.array([places.get(category_of(value), self.other) for value in values], dtype=np.int64)
 
     def examples(self) -> dict[int, str | None]:
         """A value for each cell that a value can fall into; of `other` a text that is longer than all categories."""
@@ -123,10 +123,10 @@ def fit(values: Sequence[Any], kind: Kind, bins: int, *, least: int = 1) -> Numb
     no number.
     """
     if kind == "category":
-        counts = Counter(text for value in values if (text := _category(value)) is not None)
+        counts = Counter(text for value in values if (text := category_of(value)) is not None)
         frequent = sorted((text for text, count in counts.items() if count >= least), key=lambda t: (-counts[t], t))
         return CategoryBins(bins=bins, categories=tuple(frequent[:bins]))
-    numbers = _numbers(values)
+    numbers = numbers_of(values)
     distinct, each = np.unique(numbers[~np.isnan(numbers)], return_counts=True)
     return NumberBins(bins=bins, edges=_edges(distinct, each, bins, least))
 
@@ -160,7 +160,7 @@ def _between(low: np.float64, high: np.float64) -> str:
     return f"{exact:f}"
 
 
-def _numbers(values: Sequence[Any]) -> npt.NDArray[np.float64]:
+def numbers_of(values: Sequence[Any]) -> npt.NDArray[np.float64]:
     """As float64, NaN for None. DataError that names the row of what is neither."""
     numbers = np.empty(len(values), dtype=np.float64)
     for row, value in enumerate(values):
@@ -178,7 +178,7 @@ def _numbers(values: Sequence[Any]) -> npt.NDArray[np.float64]:
     return numbers
 
 
-def _category(value: Any) -> str | None:
+def category_of(value: Any) -> str | None:
     """None for what is missing. A number is the text that it prints as, without a fraction where it is whole."""
     if value is None or value == "" or value != value:
         return None

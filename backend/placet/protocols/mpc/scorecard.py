@@ -215,7 +215,7 @@ class ScorecardTrain(Declared):
         edges = self._edges(card, table[train])
         points = [number for column in card.points for number in column]
         head = [card.people, card.positives, card.base, *points, *(round(IV_UNIT * iv) for iv in card.iv), *edges]
-        tables = [self._table(card.scores(table[part]), labels[part], edges) for part in others]
+        tables = [counted(card.scores(table[part]), labels[part], edges, self.smallest) for part in others]
         result[:] = [*head, *tables[0], *tables[1]]
         return result
 
@@ -235,24 +235,6 @@ class ScorecardTrain(Declared):
         middle = self.scale.offset + self.scale.factor * logits.mean()
         width = abs(self.scale.factor) * max(float(logits.std()), 0.01)
         return [int(np.floor(middle + width * quantile + 0.5)) for quantile in NORMAL]
-
-    def _table(self, scores: Integers, labels: Integers, edges: Sequence[int]) -> list[int]:
-        lines = [[int((scores[labels == label] < edge).sum()) for edge in edges] + [int((labels == label).sum())]
-                 for label in (1, 0)]  # fmt: skip
-        positives, negatives = lines[0][-1], lines[1][-1]
-        if min(positives, negatives) < self.smallest:
-            return [0] * TABLE
-        kept, last = [], [0, 0]
-        for place in range(BANDS):
-            here = [line[place] for line in lines]
-            ahead = [line[-1] - line[place] for line in lines]
-            stays = min(a - b for a, b in zip(here, last, strict=True)) >= self.smallest <= min(ahead)
-            kept.append(int(stays or place == BANDS - 1))
-            last = here if stays else last
-        steps = [np.diff([0, *line]) for line in lines]
-        pairs = int(sum(p * (2 * n - own) for p, n, own in zip(steps[0], lines[1], steps[1], strict=True)))
-        distance = max(abs(p * negatives - n * positives) for p, n in zip(*lines, strict=True))
-        return [*(count * k for line in lines for count, k in zip(line, kept, strict=True)), pairs, distance]
 
     def read(self, result: Integers) -> dict[str, JsonValue]:
         """`opened` as JSON."""
@@ -280,3 +262,24 @@ class TrainedCard:
     iv: list[int]
     edges: list[int]
     tables: list[list[int]]
+
+
+def counted(scores: Integers, labels: Integers, edges: Sequence[int], smallest: int) -> list[int]:
+    """In the clear, the `TABLE` numbers of scores and labels by bands between `BANDS` - 1 edges: running totals of
+    positives and of negatives where bands stay apart, 0 elsewhere, pairs and distance; zeros of too few."""
+    lines = [[int((scores[labels == label] < edge).sum()) for edge in edges] + [int((labels == label).sum())]
+             for label in (1, 0)]  # fmt: skip
+    positives, negatives = lines[0][-1], lines[1][-1]
+    if min(positives, negatives) < smallest:
+        return [0] * TABLE
+    kept, last = [], [0, 0]
+    for place in range(BANDS):
+        here = [line[place] for line in lines]
+        ahead = [line[-1] - line[place] for line in lines]
+        stays = min(a - b for a, b in zip(here, last, strict=True)) >= smallest <= min(ahead)
+        kept.append(int(stays or place == BANDS - 1))
+        last = here if stays else last
+    steps = [np.diff([0, *line]) for line in lines]
+    pairs = int(sum(p * (2 * n - own) for p, n, own in zip(steps[0], lines[1], steps[1], strict=True)))
+    distance = max(abs(p * negatives - n * positives) for p, n in zip(*lines, strict=True))
+    return [*(count * k for line in lines for count, k in zip(line, kept, strict=True)), pairs, distance]

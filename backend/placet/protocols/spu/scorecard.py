@@ -36,7 +36,7 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
     people, positives, count, hits = _counts(
         cells[:train], positive[:train], None if present is None else present[:train]
     )
-    enough = _flags(positives >= program.smallest) * _flags(people - positives >= program.smallest)
+    enough = flags(positives >= program.smallest) * flags(people - positives >= program.smallest)
     woe, value = _evidence(program, people, positives, count, hits)
     spread = _spread(program)
     design = cells[:train] @ (woe[:, None] * spread)
@@ -50,9 +50,9 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
     gram = mean_of(shrunk.T @ shrunk)
     weights, centre, width = _regress(program, design, gram, positive[:train], mean_of, exact=exact)
     factor = program.scale.factor
-    points = _rounded(factor * woe * (spread @ weights[:-1]))
-    base = _rounded(program.scale.offset + factor * weights[-1])
-    edges = _rounded(program.scale.offset + factor * centre + abs(factor) * width * np.array(NORMAL, np.float32))
+    points = rounded(factor * woe * (spread @ weights[:-1]))
+    base = rounded(program.scale.offset + factor * weights[-1])
+    edges = rounded(program.scale.offset + factor * centre + abs(factor) * width * np.array(NORMAL, np.float32))
     score = base + cells[train:] @ points
     tables = []
     weight = None if present is None else present[train:]
@@ -60,10 +60,10 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
         if high > low:
             joined = jnp.ones((high - low,), jnp.int64) if weight is None else weight[low:high]
             hit = positive[train + low : train + high]
-            tables += _table(score[low:high], jnp.stack([hit, joined - hit]), edges, program.smallest)
+            tables += band_table(score[low:high], jnp.stack([hit, joined - hit]), edges, program.smallest)
         else:
             tables.append(jnp.zeros((TABLE,), jnp.int64))
-    numbers = [jnp.stack([people, positives, base]), points, _rounded(IV_UNIT * value), edges, *tables]
+    numbers = [jnp.stack([people, positives, base]), points, rounded(IV_UNIT * value), edges, *tables]
     results = [jnp.concatenate(numbers) * enough]
     if program.keeps:
         probes = base + probe_cells([column.cells for column in program.columns]) @ points
@@ -71,12 +71,12 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
         numbers = [jnp.stack([people, positives]), jnp.zeros(1 + program.cells, jnp.int64), value, edges, *tables]
         results = [jnp.concatenate(numbers) * enough, card]
     if program.payout_rule is not None:
-        products = mean_of(shrunk.T @ (_real(positive[:train]) * _SHRINK))
+        products = mean_of(shrunk.T @ (real(positive[:train]) * _SHRINK))
         by_coalition = card_points(program, gram, products, woe, spread)
         joined = jnp.ones((rows - train,), jnp.int64) if weight is None else weight
         test = slice(train + program.validation, None)
         lines = jnp.stack([positive[test], joined[program.validation :] - positive[test]])
-        few = _flags(lines.sum(axis=1) >= program.smallest)
+        few = flags(lines.sum(axis=1) >= program.smallest)
         results.append(card_areas(program, by_coalition, cells[test], lines) * enough * few[0] * few[1])
     return tuple(results)
 
@@ -155,17 +155,17 @@ def _evidence(
     whole = _spread(program).astype(np.int64)
     unused = np.ones(program.cells, np.int64)
     unused[[high - 2 for high in program.starts[1:]]] = 0
-    own = _flags(count >= program.smallest) * unused
+    own = flags(count >= program.smallest) * unused
     rest = jnp.stack([count, hits]) * (1 - own)[None, :] @ whole
-    kept = _flags(rest[0] >= program.smallest)
+    kept = flags(rest[0] >= program.smallest)
     odds = _log_odds(
         jnp.concatenate([hits, rest[1], positives[None]]),
         jnp.concatenate([count - hits, rest[0] - rest[1], (people - positives)[None]]),
     )
     prior, cells = odds[-1], program.cells
     woe = _monotone(program, odds[:cells] - prior, count, hits, prior)
-    rest_woe = whole @ (_real(kept) * (odds[cells:-1] - prior))
-    woe = jnp.clip(rest_woe + _real(own) * (woe - rest_woe), -MAX_WOE, MAX_WOE)
+    rest_woe = whole @ (real(kept) * (odds[cells:-1] - prior))
+    woe = jnp.clip(rest_woe + real(own) * (woe - rest_woe), -MAX_WOE, MAX_WOE)
     shares = _share(hits, positives) - _share(count - hits, people - positives)
     return woe, (_spread(program).T @ (shares * woe)) * (1 / 1024)
 
@@ -207,7 +207,7 @@ def _mean_of(people: Array, rows: int | None) -> Callable[[Array], Array]:
         return lambda total: total * (1024 / rows)
     import jax.numpy as jnp
 
-    once = jnp.reciprocal(_real(people) * (1 / 1024))
+    once = jnp.reciprocal(real(people) * (1 / 1024))
     return lambda total: total * once
 
 
@@ -228,8 +228,8 @@ def _regress(
     penalty = np.full(wide, program.l2 / 1000, np.float32)
     penalty[-1] = INTERCEPT_L2
     shrunk = design * _SHRINK
-    inverse = _inverse(gram * 0.25 + np.diag(penalty))
-    target, ones = _real(positive), design[:, -1]
+    inverse = inverse_of(gram * 0.25 + np.diag(penalty))
+    target, ones = real(positive), design[:, -1]
 
     def step(_: int, weights: Array) -> Array:
         expected = (sigmoid if exact else quintic)(design @ weights)
@@ -243,7 +243,7 @@ def _regress(
     return weights, centre, jnp.sqrt(jnp.where(variance > 0.0001, variance, 0.0001))
 
 
-def _inverse(matrix: Array) -> Array:
+def inverse_of(matrix: Array, steps: int = _INVERSE_STEPS) -> Array:
     """By Newton and Schulz, from 1 / trace on: squares the distance to the inverse in each step."""
     import jax
     import jax.numpy as jnp
@@ -253,17 +253,17 @@ def _inverse(matrix: Array) -> Array:
     def step(_: int, inverse: Array) -> Array:
         return inverse @ (2 * unit - matrix @ inverse)
 
-    return jax.lax.fori_loop(0, _INVERSE_STEPS, step, unit * jnp.reciprocal(jnp.trace(matrix)))
+    return jax.lax.fori_loop(0, steps, step, unit * jnp.reciprocal(jnp.trace(matrix)))
 
 
-def _table(score: Array, lines: Array, edges: Array, smallest: int) -> list[Array]:
+def band_table(score: Array, lines: Array, edges: Array, smallest: int) -> list[Array]:
     """Running totals of positives and negatives by band, at the upper edges that `models.bands.kept_places` keeps, 0 at
     others; the last are all of them. Then what AUC and KS are made of, from all bands. All are 0 where positives or
     negatives are too few."""
     import jax.numpy as jnp
 
     total = lines.sum(axis=1)[:, None]
-    running = jnp.concatenate([lines @ _flags(score[:, None] < edges[None, :]), total], axis=1)
+    running = jnp.concatenate([lines @ flags(score[:, None] < edges[None, :]), total], axis=1)
     judged = jnp.stack([_pairs(running), _distance(running)])
     kept = _kept(running, smallest)
     return [*(running * kept[None, :]), judged * kept[-1]]
@@ -275,10 +275,10 @@ def _kept(running: Array, smallest: int) -> Array:
     import jax.numpy as jnp
 
     start = jnp.concatenate([jnp.zeros((2, 1), jnp.int64), running[:, :-1]], axis=1)
-    far = _flags(running[:, None, :] - start[:, :, None] >= smallest)
+    far = flags(running[:, None, :] - start[:, :, None] >= smallest)
     reached = far[0] * far[1]
     first = reached - jnp.concatenate([jnp.zeros((BANDS, 1), jnp.int64), reached[:, :-1]], axis=1)
-    ahead = _flags(running[:, -1:] - running >= smallest)
+    ahead = flags(running[:, -1:] - running >= smallest)
     to = (first * (ahead[0] * ahead[1])[None, :])[:, :-1]
     steps = jnp.concatenate([jnp.zeros((BANDS, 1), jnp.int64), to], axis=1)
     stays = jnp.array(np.eye(1, BANDS, dtype=np.int64)[0])
@@ -312,25 +312,28 @@ def _distance(running: Array) -> Array:
 def _log_odds(positive: Array, negative: Array) -> Array:
     import jax.numpy as jnp
 
-    return jnp.log(_real(positive) + SMOOTHING) - jnp.log(_real(negative) + SMOOTHING)
+    return jnp.log(real(positive) + SMOOTHING) - jnp.log(real(negative) + SMOOTHING)
 
 
 def _share(part: Array, whole: Array) -> Array:
     """1024 times a quotient of counts."""
     import jax.numpy as jnp
 
-    return _real(part) * jnp.reciprocal(_real(whole) * (1 / 1024) + 1e-4)
+    return real(part) * jnp.reciprocal(real(whole) * (1 / 1024) + 1e-4)
 
 
-def _rounded(value: Array) -> Array:
+def rounded(value: Array) -> Array:
+    """To the nearest whole number, halves up."""
     import jax.numpy as jnp
 
     return jnp.floor(value + 0.5).astype(jnp.int64)
 
 
-def _flags(compared: Array) -> Array:
+def flags(compared: Array) -> Array:
+    """1 where it is so."""
     return compared.astype("int64")
 
 
-def _real(whole: Array) -> Array:
+def real(whole: Array) -> Array:
+    """A whole number in fixed point."""
     return whole.astype("float32")

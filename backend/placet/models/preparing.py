@@ -1,0 +1,150 @@
+"""A column as numbers that a linear model reads: standardised, or one-hot, the same in training and in use.
+
+Numbers are winsorised, centred and divided by their spread, and then whole thirty-seconds within ±4 (`UNIT`), so that
+whoever prepares them gets the very same ones. A category is an indicator for each of its most frequent values but the
+first, which is the reference, and one for all others. What is missing is 0, and may have an indicator of its own.
+
+What is told of a column's numbers (centre, spread, ends) is rounded to about a hundredth of the spread: that loses
+nothing, since it only scales, and tells less of who has which value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, TypeAdapter, field_validator, model_validator
+
+from placet.core.values import Value
+from placet.models.binning import MAX_BINS, MAX_CATEGORY, category_of, numbers_of
+
+UNIT = 32
+"""What 1 is as a prepared number."""
+LIMIT = 4
+"""Spreads from the centre."""
+Prepared = npt.NDArray[np.int64]
+Number = Annotated[str, Field(max_length=400, pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
+Levels = Annotated[int, Field(strict=True, ge=2, le=MAX_BINS)]
+Missing = Literal["own", "usual"]
+"""What is missing has an indicator of its own beside the usual value, or is the usual value: a number's mean, the most
+frequent category."""
+
+
+class PreparedNumber(Value):
+    """Of a column of numbers: values below `low` count as it, values above `high` as that; then less `centre`, by
+    `spread`."""
+
+    kind: Literal["number"] = "number"
+    low: Number
+    high: Number
+    centre: Number
+    spread: Number
+    missing: Missing
+
+    @model_validator(mode="after")
+    def _ordered(self) -> PreparedNumber:
+        if float(self.low) > float(self.high) or float(self.spread) <= 0:
+            raise ValueError("low is not above high, and the spread is above 0")
+        return self
+
+    @property
+    def width(self) -> int:
+        """Prepared numbers of a row."""
+        return 1 + int(self.missing == "own")
+
+    def prepare(self, values: Sequence[Any]) -> Prepared:
+        """(rows, width). DataError for what is no number."""
+        known = numbers_of(values)
+        lacks = np.isnan(known)
+        scaled = (np.clip(known, float(self.low), float(self.high)) - float(self.centre)) / float(self.spread)
+        whole = np.rint(UNIT * np.clip(np.where(lacks, 0.0, scaled), -LIMIT, LIMIT)).astype(np.int64)
+        return np.stack([whole, UNIT * lacks], axis=1)[:, : self.width].astype(np.int64)
+
+    def words(self) -> tuple[str, ...]:
+        """What each prepared number says of a row, beside the column's name; empty for the number itself."""
+        return ("", "missing")[: self.width]
+
+
+class PreparedCategory(Value):
+    """Of a column of categories, the most frequent first: that one is the reference. `levels` - 1 further ones have an
+    indicator each, as far as there are so many, all others one together."""
+
+    kind: Literal["category"] = "category"
+    levels: Levels
+    categories: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=MAX_CATEGORY)], ...], Field(max_length=MAX_BINS)
+    ]
+    missing: Missing
+
+    @field_validator("categories")
+    @classmethod
+    def _distinct(cls, categories: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(categories)) < len(categories):
+            raise ValueError("each category once")
+        return categories
+
+    @model_validator(mode="after")
+    def _no_more(self) -> PreparedCategory:
+        if len(self.categories) > self.levels:
+            raise ValueError("no more categories than levels")
+        return self
+
+    @property
+    def width(self) -> int:
+        """Prepared numbers of a row: `levels` - 1 categories, others, and what is missing if it has its own."""
+        return self.levels + int(self.missing == "own")
+
+    def prepare(self, values: Sequence[Any]) -> Prepared:
+        """(rows, width). A value counts as its text."""
+        places: dict[str | None, int] = {text: place - 1 for place, text in enumerate(self.categories)}
+        places[None] = self.levels if self.missing == "own" else -1
+        codes = np.array([places.get(category_of(value), self.levels - 1) for value in values], dtype=np.int64)
+        return UNIT * (codes[:, None] == np.arange(self.width)[None, :]).astype(np.int64)
+
+    def words(self) -> tuple[str, ...]:
+        """What each prepared number says of a row; empty for a level that is not used."""
+        own = self.categories[1:]
+        return (*own, *[""] * (self.levels - 1 - len(own)), "other", "missing")[: self.width]
+
+
+PreparedColumn = Annotated[PreparedNumber | PreparedCategory, Field(discriminator="kind")]
+PREPARED: TypeAdapter[PreparedNumber | PreparedCategory] = TypeAdapter(PreparedColumn)
+
+
+def fit_number(values: Sequence[Any], missing: Missing, *, clip: int | None, least: int) -> PreparedNumber:
+    """`clip`: percent of values at either end that are winsorised; None for none. All within `LIMIT` spreads in any
+    case. A column of which fewer than `least` values are known is 0 throughout. DataError for what is no number."""
+    known = numbers_of(values)
+    known = known[~np.isnan(known)]
+    if len(known) < max(least, 1):
+        return PreparedNumber(low="0", high="0", centre="0", spread="1", missing=missing)
+    low, high = (-math.inf, math.inf) if clip is None else np.quantile(known, (clip / 100, 1 - clip / 100))
+    kept = np.clip(known, low, high)
+    centre, spread = float(kept.mean()), float(kept.std())
+    if spread <= 1e-12 * max(1.0, abs(centre)):
+        text = _rounded(centre, abs(centre) or 1.0)
+        return PreparedNumber(low=text, high=text, centre=text, spread="1", missing=missing)
+    ends = max(float(kept.min()), centre - LIMIT * spread), min(float(kept.max()), centre + LIMIT * spread)
+    low_text, high_text, centre_text = (_rounded(end, spread) for end in (*ends, centre))
+    return PreparedNumber(
+        low=low_text, high=high_text, centre=centre_text, spread=_rounded(spread, spread), missing=missing
+    )
+
+
+def fit_category(values: Sequence[Any], missing: Missing, *, levels: int, least: int) -> PreparedCategory:
+    """The most frequent categories that have `least` of these values or more, by their text where equally frequent."""
+    counts = Counter(text for value in values if (text := category_of(value)) is not None)
+    frequent = sorted((text for text, count in counts.items() if count >= least), key=lambda text: (-counts[text], text))
+    return PreparedCategory(levels=levels, categories=tuple(frequent[:levels]), missing=missing)
+
+
+def _rounded(number: float, spread: float) -> str:
+    """The decimal nearest to it, with places down to a hundredth of the spread's first digit."""
+    places = math.floor(math.log10(spread)) - 2
+    text = f"{Decimal(repr(number)).quantize(Decimal(1).scaleb(places)) if abs(number) < 1e300 else Decimal(0):f}"
+    return text.lstrip("-") if float(text) == 0 else text

@@ -1,0 +1,391 @@
+"""The program `linear-train`: a linear model of prepared columns fitted, and judged on rows it has not seen, wholly on
+shares; and what of the columns says beforehand whether it is worth it: how they correlate, and their VIF.
+
+Columns come prepared by their owners (`models.preparing`), as whole numbers, so that sums of products are exact; the
+fit itself is fixed point, and `models.regression` its reference. Rows stand at the same places at all parties: first
+those that train, then those that validate, then those that test. Each party that computes brings one array of 64-bit
+integers, a row a line: its prepared numbers, a 1 for each number that differs from its column's most frequent one, a 1
+where a provider has the row, if only rows of all count; the consumer its label behind them (`bring_label`). What a
+party that does not compute brings comes as two random-looking parts, as in `scorecard`.
+
+No number is told of fewer people than the smallest group: an indicator that so few have, or lack, is 0 for everybody
+there, and so is a column of numbers which differ from their most frequent one in so few rows. Coefficients and
+correlations are rounded to steps about as large as what one row of average values adds (`step_bits`), far below their
+standard error, and sums of the label to the 4096th part of a row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, JsonValue, model_validator
+
+from placet.core.errors import DataError, PlanError
+from placet.core.values import Value
+from placet.models.preparing import LIMIT, UNIT, Levels, Missing, Prepared
+from placet.models.regression import Family, mean_of, regress
+from placet.protocols.mpc.numbers import INT64, Integers, Magnitudes
+from placet.protocols.mpc.program import Declared, Shape, Size, wrong_number
+from placet.protocols.mpc.scorecard import BANDS, MAX_OWNERS, NORMAL, TABLE, Row, counted
+
+LABEL_UNIT = 1024
+"""Of a label that is a number, and of what goes with it."""
+MAX_LABEL = 64
+"""In units of the labels' spread, or of their mean."""
+SUMS = 4
+"""Numbers of a part's sums: people, the label, what goes with it, and the loss."""
+SUM_BITS = 12
+VIF_UNIT, MAX_VIF, VIF_RIDGE = 10, 100, 0.001
+MAX_WIDTH = 256
+"""Prepared numbers of a row, of all parties."""
+Statistics = Literal["none", "also", "only"]
+
+
+class DesignColumn(Value):
+    """A column of `owner`, by its number: providers in the plan's order from 0 on, then the consumer."""
+
+    owner: Annotated[int, Field(strict=True, ge=0, lt=MAX_OWNERS)]
+    kind: Literal["number", "category"]
+    levels: Levels = 2
+    missing: Missing = "own"
+
+    @property
+    def width(self) -> int:
+        """As `models.preparing` lays it out."""
+        return (1 if self.kind == "number" else self.levels) + int(self.missing == "own")
+
+    @property
+    def numbers(self) -> tuple[bool, ...]:
+        """Whether each prepared number is a number, and not an indicator."""
+        return (self.kind == "number", *[False] * (self.width - 1))
+
+
+class LinearTrain(Declared):
+    """`providers` and the consumer have columns, or the consumer none. `train` and `validation` are numbers of rows,
+    the rest tests. `l2`, in thousandths, is the penalty on half a squared coefficient by a row's mean loss. `join`: all
+    rows count, or those that all providers have. `statistics`: none, besides the model, or instead of it."""
+
+    program: Literal["linear-train"] = "linear-train"
+    family: Family
+    providers: Annotated[int, Field(strict=True, ge=1, lt=MAX_OWNERS)]
+    columns: Annotated[tuple[DesignColumn, ...], Field(min_length=1, max_length=512)]
+    train: Row
+    validation: Row
+    join: Literal["all", "any"]
+    smallest: Annotated[int, Field(strict=True, ge=2, le=2**20)]
+    steps: Annotated[int, Field(strict=True, ge=1, le=30)]
+    l2: Annotated[int, Field(strict=True, ge=1, le=1_000)]
+    statistics: Statistics
+
+    @model_validator(mode="after")
+    def _in_order(self) -> LinearTrain:
+        owners = [column.owner for column in self.columns]
+        if owners != sorted(owners) or max(owners) > self.providers:
+            raise ValueError("columns by their owners' order")
+        if not set(owners) >= set(range(self.providers)):
+            raise ValueError("columns of each provider")
+        if self.wide > MAX_WIDTH:
+            raise ValueError(f"at most {MAX_WIDTH} prepared numbers a row")
+        return self
+
+    @property
+    def wide(self) -> int:
+        """Prepared numbers of a row."""
+        return sum(column.width for column in self.columns)
+
+    @property
+    def numbers(self) -> tuple[bool, ...]:
+        """Of each prepared number whether it is no indicator."""
+        return tuple(number for column in self.columns for number in column.numbers)
+
+    @property
+    def step_bits(self) -> int:
+        """Coefficients and correlations are told in steps of 2 to the minus this: the smallest ones that are at least
+        4 / rows that train, between 2^-12 and 1/16."""
+        return min(12, max(4, math.floor(math.log2(max(self.train, 1) / 4))))
+
+    @property
+    def shared(self) -> tuple[int, ...]:
+        """Owners that do not compute."""
+        return tuple(range(2, self.providers))
+
+    def of(self, owner: int) -> tuple[DesignColumn, ...]:
+        """One owner's columns."""
+        return tuple(column for column in self.columns if column.owner == owner)
+
+    def layout(self, owner: int) -> tuple[int, int, int]:
+        """What a row of one owner's is brought in: prepared numbers, flags, and 1 for whether a provider has it."""
+        own = self.of(owner)
+        flags = sum(column.kind == "number" for column in own)
+        return sum(column.width for column in own), flags, int(self.join == "all" and owner < self.providers)
+
+    def width(self, owner: int) -> int:
+        """Numbers a row that one owner's columns are brought in."""
+        return sum(self.layout(owner))
+
+    @property
+    def labels(self) -> int:
+        """Numbers a row of the label: itself; for a number also what goes with it, and whether it is unusual."""
+        return 0 if self.statistics == "only" else 1 if self.family == "logistic" else 3
+
+    def bring(self, owner: int, prepared: Prepared, present: npt.NDArray[np.bool_]) -> Integers:
+        """What an owner's prepared rows (rows, own prepared numbers) come to, as (rows, `width`). Where a row is not
+        `present` its values are missing, or it does not count at all."""
+        wide, _, presence = self.layout(owner)
+        kept = np.asarray(prepared, dtype=np.int64).reshape(len(present), wide) * present[:, None]
+        places = np.flatnonzero([number for column in self.of(owner) for number in column.numbers])
+        lines = [kept, *(_unusual(kept[:, place], present)[:, None] for place in places)]
+        if self.join == "any":
+            at = 0
+            for column in self.of(owner):
+                at += column.width
+                if column.missing == "own":
+                    kept[~present, at - 1] = UNIT
+        if presence:
+            lines.append(present[:, None].astype(np.int64))
+        return np.concatenate(lines, axis=1)
+
+    def bring_label(self, labels: npt.NDArray[np.float64]) -> Integers:
+        """Labels as the consumer brings them, (rows, `labels`): 0 and 1; or numbers by their spread or mean, with their
+        square, or their product with their logarithm, and a 1 where they are not the most frequent one. DataError for a
+        number beyond `MAX_LABEL`."""
+        if self.statistics == "only":
+            return np.zeros((len(labels), 0), np.int64)
+        if self.family == "logistic":
+            return np.asarray(labels, dtype=np.int64)[:, None]
+        if np.abs(labels).max(initial=0) > MAX_LABEL:
+            raise DataError(
+                "a label is too far from the others",
+                expected=f"within {MAX_LABEL} times their {'mean' if self.family == 'poisson' else 'spread'}",
+                code="joint.label",
+            )
+        whole = np.rint(labels * LABEL_UNIT).astype(np.int64)
+        exact = whole / LABEL_UNIT
+        beside = exact**2 if self.family == "linear" else exact * np.log(np.maximum(exact, 1e-9))
+        unusual = _unusual(whole, np.ones(len(whole), np.bool_))
+        return np.stack([whole, np.rint(beside * LABEL_UNIT).astype(np.int64), unusual], axis=1)
+
+    def rows(self, size: Size) -> tuple[range, range, range]:
+        """The places of rows that train, validate and test."""
+        second = self.train + self.validation
+        return range(self.train), range(self.train, second), range(second, size.rows)
+
+    def roles(self, parties: int) -> tuple[str, ...]:
+        expected = min(self.providers, 2) + 1
+        if parties != expected:
+            raise wrong_number(self, f"{expected} that compute", parties)
+        return (*("first-provider", "second-provider")[: expected - 1], "consumer")
+
+    def shapes(self, parties: int, size: Size) -> tuple[Shape, ...]:
+        behind = sum(self.width(owner) for owner in self.shared)
+        providers = [(size.rows, self.width(owner) + behind) for owner in range(len(self.roles(parties)) - 1)]
+        return (*providers, (size.rows, self.width(self.providers) + self.labels))
+
+    @property
+    def judged(self) -> int:
+        """Numbers by which a part of the split is judged."""
+        return 0 if self.statistics == "only" else TABLE if self.family == "logistic" else SUMS
+
+    def output_shape(self, size: Size) -> Shape:
+        """[people, positives (0 of numbers), people of each prepared number] and, of a model, [coefficients, intercept,
+        edges of bands if logistic, numbers of validation, of test], of statistics [correlations, row by row below the
+        diagonal, VIF]."""
+        wide = self.wide
+        model = wide + 1 + (BANDS - 1) * (self.family == "logistic") + 2 * self.judged
+        statistics = wide * (wide - 1) // 2 + wide
+        return (2 + wide + (self.statistics != "only") * model + (self.statistics != "none") * statistics,)
+
+    def magnitudes(self, parties: int, size: Size) -> Magnitudes:
+        """Sums over rows of products of prepared numbers, of 18 fraction bits, with residuals of as many; a label that
+        is a number is about 1 on average, whatever the largest is."""
+        self.shapes(parties, size)
+        if not 1 <= self.train <= size.rows or self.train + self.validation > size.rows:
+            raise PlanError("rows to train on", expected=f"1 to {size.rows}", found=self.train)
+        return Magnitudes(INT64, 4 * UNIT * size.rows << 36, max(size.rows * MAX_LABEL**2 * LABEL_UNIT, 2**31))
+
+    def inspect(self, role: str, size: Size, array: Integers) -> None:
+        """Own numbers alone: what others sent is random."""
+        owner = {"first-provider": 0, "second-provider": 1}.get(role, self.providers)
+        wide, flags, presence = self.layout(owner)
+        numbers = np.array([number for column in self.of(owner) for number in column.numbers], dtype=np.bool_)
+        prepared = array[:, :wide]
+        fits = not wide or (
+            np.abs(prepared[:, numbers]).max(initial=0) <= LIMIT * UNIT
+            and np.isin(prepared[:, ~numbers], (0, UNIT)).all()
+        )
+        fits = fits and np.isin(array[:, wide : wide + flags + presence], (0, 1)).all()
+        label = array[:, wide + flags + presence :] if role == "consumer" else array[:, :0]
+        if label.shape[1] == 1:
+            fits = fits and np.isin(label, (0, 1)).all()
+        elif label.shape[1]:
+            fits = fits and np.abs(label[:, 0]).max(initial=0) <= MAX_LABEL * LABEL_UNIT
+            fits = fits and np.isin(label[:, 2], (0, 1)).all()
+        if not fits:
+            raise DataError("a prepared number or label that there can't be", expected="as the program declares them")
+
+    def compute(self, brought: Sequence[Integers]) -> Integers:
+        """What `models` gives in the clear."""
+        whole = self.put_together(brought)
+        result = np.zeros(self.output_shape(Size(len(whole.present))), dtype=object)
+        train = np.flatnonzero(whole.present[: self.train])
+        people, counts = len(train), whole.flags[train].sum(axis=0)
+        kept = self._kept(counts, people)
+        if not self._enough(whole, train):
+            return result
+        design = np.concatenate([whole.prepared * kept, np.full((len(whole.present), 1), UNIT)], axis=1)
+        positives = int(whole.labels[train, 0].sum()) if self.family == "logistic" and self.labels else 0
+        numbers = [people, positives, *(int(count) for count in counts * kept)]
+        if self.statistics != "only":
+            numbers += self._model(whole, train, design)
+        if self.statistics != "none":
+            numbers += self._statistics(design[train, :-1] / UNIT, kept)
+        result[:] = numbers
+        return result
+
+    def put_together(self, brought: Sequence[Integers]) -> Whole:
+        """In the clear: what all have brought, by what it is."""
+        *providers, consumer = [np.asarray(array).astype(object) for array in brought]
+        blocks = [array[:, : self.width(owner)] for owner, array in enumerate(providers)]
+        starts = [self.width(owner) for owner in range(len(providers))]
+        for owner in self.shared:
+            added = sum(array[:, low : low + self.width(owner)] for array, low in zip(providers, starts, strict=True))
+            blocks.append((np.asarray(added) + 2**63) % 2**64 - 2**63)
+            starts = [low + self.width(owner) for low in starts]
+        blocks.append(consumer)
+        prepared, flags, present = [], [], np.ones(len(consumer), np.int64)
+        for owner, block in enumerate(np.asarray(block).astype(np.int64) for block in blocks):
+            wide, more, presence = self.layout(owner)
+            prepared.append(block[:, :wide])
+            flags.append(block[:, wide : wide + more])
+            present = present * block[:, wide + more] if presence else present
+        labels = np.asarray(consumer[:, self.width(self.providers) :]).astype(np.int64)
+        whole = np.concatenate(prepared, axis=1)
+        return Whole(whole, self.counted(whole, np.concatenate(flags, axis=1)), labels, present)
+
+    def counted(self, prepared: Integers, flags: Integers) -> Integers:
+        """(rows, `wide`): what is counted of each prepared number, an indicator or whether a number is unusual."""
+        lines, flag = [], 0
+        for place, number in enumerate(self.numbers):
+            lines.append(flags[:, flag] if number else prepared[:, place] // UNIT)
+            flag += number
+        return np.stack(lines, axis=1)
+
+    def _kept(self, counts: Integers, people: int) -> Integers:
+        few = np.where(self.numbers, counts, np.minimum(counts, people - counts)) < self.smallest
+        return (~few).astype(np.int64)
+
+    def _enough(self, whole: Whole, train: Integers) -> bool:
+        if len(train) < max(2 * self.smallest, self.wide + 1):
+            return False
+        if not self.labels:
+            return True
+        unusual = int(whole.labels[train, -1].sum())
+        return unusual >= self.smallest and (self.family != "logistic" or len(train) - unusual >= self.smallest)
+
+    def _model(self, whole: Whole, train: Integers, design: Integers) -> list[int]:
+        labels = whole.labels[:, 0] / (1 if self.family == "logistic" else LABEL_UNIT)
+        fitted = regress(design[train] / UNIT, labels[train], self.family, steps=self.steps, l2=self.l2 / 1000)
+        told = np.floor(fitted * 2**self.step_bits + 0.5).astype(np.int64)
+        scores = design @ told
+        parts = [[place for place in part if whole.present[place]] for part in self.rows(Size(len(labels)))[1:]]
+        numbers = [int(one) for one in told]
+        if self.family != "logistic":
+            predictors = scores / (UNIT << self.step_bits)
+            sums = [self.sums(whole.labels[part], predictors[part], self.sum_bits(size))
+                    for part, size in zip(parts, self._sizes(len(labels)), strict=True)]  # fmt: skip
+            return [*numbers, *sums[0], *sums[1]]
+        middle, width = (scores[train] / UNIT).mean(), max(float((scores[train] / UNIT).std()), 0.01 * 2**self.step_bits)
+        edges = [int(np.floor(middle + width * quantile + 0.5)) for quantile in NORMAL]
+        fine = [UNIT * edge for edge in edges]
+        tables = [counted(scores[part], whole.labels[part, 0], fine, self.smallest) for part in parts]
+        return [*numbers, *edges, *tables[0], *tables[1]]
+
+    def _sizes(self, rows: int) -> tuple[int, int]:
+        return self.validation, rows - self.train - self.validation
+
+    def sum_bits(self, rows: int) -> int:
+        """A part's sums are told in units of 2 to this, so in no more than 2^-12 of a row."""
+        return max(rows - 1, 1).bit_length() - SUM_BITS
+
+    def sums(self, labels: Integers, predictors: npt.NDArray[np.float64], bits: int) -> list[int]:
+        """[people, sum of labels, of what goes with them, of the loss]; zeros of too few."""
+        if len(labels) < self.smallest or int(labels[:, 2].sum()) < self.smallest:
+            return [0] * SUMS
+        label, beside = labels[:, 0] / LABEL_UNIT, labels[:, 1] / LABEL_UNIT
+        expected = mean_of(self.family, predictors)
+        loss = (label - expected) ** 2
+        if self.family == "poisson":
+            loss = beside - label * np.log(expected) - label + expected
+        return [len(labels), *(int(np.floor(float(one.sum()) * 2.0**-bits + 0.5)) for one in (label, beside, loss))]
+
+    def _statistics(self, design: npt.NDArray[np.float64], kept: Integers) -> list[int]:
+        centred = design - design.mean(axis=0)
+        norms = np.sqrt(np.maximum((centred**2).mean(axis=0), 1e-5))
+        wide = self.wide
+        correlated = (centred / norms).T @ (centred / norms) / len(design)
+        correlated = np.where(np.eye(wide, dtype=bool), 1.0, correlated)
+        told = np.floor(correlated * 2**self.step_bits + 0.5).astype(np.int64)
+        inflated = np.diag(np.linalg.inv(correlated + VIF_RIDGE * np.eye(wide)))
+        factors = np.floor(np.clip(inflated, 1, MAX_VIF) * VIF_UNIT + 0.5).astype(np.int64) * kept
+        return [*(int(told[i, j]) for i in range(wide) for j in range(i)), *(int(one) for one in factors)]
+
+    def read(self, result: Integers) -> dict[str, JsonValue]:
+        """Its numbers, as text."""
+        return {"numbers": [str(int(number)) for number in result]}
+
+    def opened(self, result: Integers) -> TrainedLine:
+        """A result by its parts."""
+        numbers = [int(number) for number in result]
+
+        def take(count: int) -> list[int]:
+            taken = numbers[:count]
+            del numbers[:count]
+            return taken
+
+        wide, people, positives = self.wide, *take(2)
+        counts = take(wide)
+        model = self.statistics != "only"
+        coefficients = take(wide + 1) if model else []
+        edges = take(BANDS - 1) if model and self.family == "logistic" else []
+        parts = [take(self.judged), take(self.judged)] if model else []
+        told = take(wide * (wide - 1) // 2) if self.statistics != "none" else []
+        return TrainedLine(people, positives, counts, coefficients, edges, parts, told, take(len(numbers)))
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What all parties brought: prepared numbers, what is counted of them, labels, and 1 for each row that counts."""
+
+    prepared: Integers
+    flags: Integers
+    labels: Integers
+    present: Integers
+
+
+@dataclass(frozen=True)
+class TrainedLine:
+    """What comes out, by prepared number; all of it 0 where there are too few. `parts`: of validation and test, a
+    table by bands of the predictor as a scorecard has it, or sums. `edges` and `coefficients`, intercept last, count
+    2^-`step_bits`, as `correlations` do, row by row below the diagonal; `vif` counts tenths, 0 of what is not told."""
+
+    people: int
+    positives: int
+    counts: list[int]
+    coefficients: list[int]
+    edges: list[int]
+    parts: list[list[int]]
+    correlations: list[int]
+    vif: list[int]
+
+
+def _unusual(numbers: Integers, present: npt.NDArray[np.bool_]) -> Integers:
+    """1 where a number is not the most frequent one of those that are there."""
+    if not present.any():
+        return np.zeros(len(numbers), np.int64)
+    values, counts = np.unique(numbers[present], return_counts=True)
+    return ((numbers != values[np.argmax(counts)]) & present).astype(np.int64)
