@@ -144,7 +144,7 @@ class TrainingParameters(FeatureParameters):
         return self
 
 
-class ModellingParameters(TrainingParameters):
+class JoinedParameters(TrainingParameters):
     """Of recipes that train on secret shares."""
 
     join: Annotated[
@@ -157,6 +157,11 @@ class ModellingParameters(TrainingParameters):
     protocol: Annotated[
         Literal["cheetah", "aby3"], Field(description="the MPC protocol: cheetah where two compute, aby3 where three")
     ]
+
+
+class ModellingParameters(JoinedParameters):
+    """Of those that measure what each party contributed."""
+
     payout_rule: Annotated[
         PayoutRule | None,
         Field(
@@ -193,7 +198,7 @@ def reads(role: str, parameters: TrainingParameters) -> tuple[str, ...]:
     return (parameters.identifier, parameters.label, *by, *own)
 
 
-def tells(parameters: ModellingParameters) -> Tells:
+def tells(parameters: JoinedParameters) -> Tells:
     """Providers find their own rows in the list before anything is computed."""
     output = CLEAR_MODEL if parameters.model == CONSUMER else SHARED_MODEL
     return Tells(output, parameters.smallest_group, shows=PROVIDERS)
@@ -206,7 +211,7 @@ def pays(parameters: ModellingParameters, roles: Sequence[str]) -> Division | No
     return Division(parameters.payout_rule, roles.index(CONSUMER), parameters.label_share or 0)
 
 
-def fits(parameters: ModellingParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:
+def fits(parameters: JoinedParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:
     """PlanError unless each provider brings columns, no others do, and the protocol is the one for so many."""
     demand_columns(parameters, terms)
     demand_protocol(parameters.protocol, parties)
@@ -242,14 +247,20 @@ def demand_columns(parameters: FeatureParameters, terms: Terms) -> None:
         )
 
 
-def roles(consumer_learns: str) -> tuple[Role, ...]:
-    """Of two to eight parties: one to seven providers, then the consumer, all with rows of persons."""
-    learns = (
-        "how long the consumer's list is and how it is split, and, while the job runs, which of its own consented rows "
-        "are in it and in which part of the split; with a payout_rule, before the seal, how good a model is with the "
-        "columns of each coalition of parties that the rule needs (the AUC on the rows that test, which are at least "
-        "the smallest group of either label, else nothing); neither labels nor others' columns"
-    )
+_LEARNS = (
+    "how long the consumer's list is and how it is split, and, while the job runs, which of its own consented rows are "
+    "in it and in which part of the split"
+)
+_PAID = (
+    "; with a payout_rule, before the seal, how good a model is with the columns of each coalition of parties that the "
+    "rule needs (the AUC on the rows that test, which are at least the smallest group of either label, else nothing)"
+)
+
+
+def roles(consumer_learns: str, *, paid: bool) -> tuple[Role, ...]:
+    """Of two to eight parties: one to seven providers, then the consumer, all with rows of persons. `paid`: the recipe
+    measures what each contributed, where a plan asks for it."""
+    learns = f"{_LEARNS}{_PAID if paid else ''}; neither labels nor others' columns"
     computing = tuple(
         Role(name, learns, alias="features", persons=True, output=True, least=int(name == PROVIDERS[0]))
         for name in COMPUTING_PROVIDERS

@@ -7,6 +7,7 @@ from typing import Any
 from placet.catalogue import (
     asset_view,
     contract_compare,
+    joint_linear,
     joint_scorecard,
     joint_statistics,
     joint_trees,
@@ -24,6 +25,7 @@ from placet.core.errors import PlanError
 SPECS: tuple[RecipeSpec[Any], ...] = (
     asset_view.SPEC,
     contract_compare.SPEC,
+    joint_linear.SPEC,
     joint_scorecard.SPEC,
     joint_statistics.SPEC,
     joint_trees.SPEC,

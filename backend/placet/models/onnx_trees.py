@@ -26,7 +26,7 @@ PRODUCER = "placet"
 def to_onnx(model: TreeModel, parts: Sequence[TreePart], names: Sequence[str]) -> bytes:
     """The document. `names`: of the parties, which inputs begin with: `first-provider.income`. InputError for parts of
     another model; ConfigError without `placet[export]`."""
-    onnx = _onnx()
+    onnx = onnx_package()
     model.demand_parts(parts)
     features = _Features(onnx, parts, names)
     nodes = _Nodes()
@@ -65,7 +65,8 @@ def to_onnx(model: TreeModel, parts: Sequence[TreePart], names: Sequence[str]) -
     return bytes(document.SerializeToString())
 
 
-def _onnx() -> ModuleType:
+def onnx_package() -> ModuleType:
+    """ConfigError without `placet[export]`."""
     try:
         import onnx
     except ModuleNotFoundError:

@@ -27,6 +27,8 @@ UNIT = 32
 """What 1 is as a prepared number."""
 LIMIT = 4
 """Spreads from the centre."""
+MAX_WIDTH = 256
+"""Prepared numbers of a row, of all columns together."""
 Prepared = npt.NDArray[np.int64]
 Number = Annotated[str, Field(max_length=400, pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
 Levels = Annotated[int, Field(strict=True, ge=2, le=MAX_BINS)]
@@ -63,7 +65,7 @@ class PreparedNumber(Value):
         lacks = np.isnan(known)
         scaled = (np.clip(known, float(self.low), float(self.high)) - float(self.centre)) / float(self.spread)
         whole = np.rint(UNIT * np.clip(np.where(lacks, 0.0, scaled), -LIMIT, LIMIT)).astype(np.int64)
-        return np.stack([whole, UNIT * lacks], axis=1)[:, : self.width].astype(np.int64)
+        return np.asarray(np.stack([whole, UNIT * lacks], axis=1)[:, : self.width], dtype=np.int64)
 
     def words(self) -> tuple[str, ...]:
         """What each prepared number says of a row, beside the column's name; empty for the number itself."""
@@ -104,7 +106,7 @@ class PreparedCategory(Value):
         places: dict[str | None, int] = {text: place - 1 for place, text in enumerate(self.categories)}
         places[None] = self.levels if self.missing == "own" else -1
         codes = np.array([places.get(category_of(value), self.levels - 1) for value in values], dtype=np.int64)
-        return UNIT * (codes[:, None] == np.arange(self.width)[None, :]).astype(np.int64)
+        return np.asarray(UNIT * (codes[:, None] == np.arange(self.width)[None, :]), dtype=np.int64)
 
     def words(self) -> tuple[str, ...]:
         """What each prepared number says of a row; empty for a level that is not used."""
@@ -124,12 +126,12 @@ def fit_number(values: Sequence[Any], missing: Missing, *, clip: int | None, lea
     if len(known) < max(least, 1):
         return PreparedNumber(low="0", high="0", centre="0", spread="1", missing=missing)
     low, high = (-math.inf, math.inf) if clip is None else np.quantile(known, (clip / 100, 1 - clip / 100))
-    kept = np.clip(known, low, high)
-    centre, spread = float(kept.mean()), float(kept.std())
+    within = np.clip(known, low, high)
+    centre, spread = float(within.mean()), float(within.std())
     if spread <= 1e-12 * max(1.0, abs(centre)):
         text = _rounded(centre, abs(centre) or 1.0)
         return PreparedNumber(low=text, high=text, centre=text, spread="1", missing=missing)
-    ends = max(float(kept.min()), centre - LIMIT * spread), min(float(kept.max()), centre + LIMIT * spread)
+    ends = max(float(within.min()), centre - LIMIT * spread), min(float(within.max()), centre + LIMIT * spread)
     low_text, high_text, centre_text = (_rounded(end, spread) for end in (*ends, centre))
     return PreparedNumber(
         low=low_text, high=high_text, centre=centre_text, spread=_rounded(spread, spread), missing=missing
@@ -139,7 +141,9 @@ def fit_number(values: Sequence[Any], missing: Missing, *, clip: int | None, lea
 def fit_category(values: Sequence[Any], missing: Missing, *, levels: int, least: int) -> PreparedCategory:
     """The most frequent categories that have `least` of these values or more, by their text where equally frequent."""
     counts = Counter(text for value in values if (text := category_of(value)) is not None)
-    frequent = sorted((text for text, count in counts.items() if count >= least), key=lambda text: (-counts[text], text))
+    frequent = sorted(
+        (text for text, count in counts.items() if count >= least), key=lambda text: (-counts[text], text)
+    )
     return PreparedCategory(levels=levels, categories=tuple(frequent[:levels]), missing=missing)
 
 

@@ -9,8 +9,8 @@ Nesterov's with a constant factor ("Introductory lectures on convex optimization
 that bound.
 
 The Poisson mean e^η has no such bound. Here η counts from the mean label, e^η grows up to `BEND` and goes on as its
-tangent: the loss stays convex, its curvature is e^BEND at the most, and where no row's mean is beyond e^BEND = 7.4 times
-the average, the fit is Poisson's own.
+tangent: the loss stays convex, its curvature is e^BEND at the most, and where no row's mean is beyond e^BEND = 7.4
+times the average, the fit is Poisson's own.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 Family = Literal["logistic", "linear", "poisson"]
+Statistics = Literal["none", "also", "only"]
+"""Whether correlations and VIF come with a model, instead of it, or not."""
 Reals = npt.NDArray[np.float64]
 BEND, FLOOR = 2.0, -6.0
 """Where the Poisson mean goes on as its tangent, and below which it falls no more."""
@@ -50,8 +52,8 @@ def regress(
     mean: Any = mean_of,
 ) -> Reals:
     """Coefficients of the columns of `design`, of which the last one is 1 throughout: the intercept, which is not
-    penalised. `l2`: the penalty on half a squared coefficient, by the mean loss of a row. `mean`: of a family and linear
-    predictors."""
+    penalised. `l2`: the penalty on half a squared coefficient, by the mean loss of a row. `mean`: of a family and
+    linear predictors."""
     rows, width = design.shape
     penalty = np.full(width, l2)
     penalty[-1] = 0.0

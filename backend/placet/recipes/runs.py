@@ -5,6 +5,7 @@ from __future__ import annotations
 from placet.jobs.recipe import RecipeRun, Runs
 from placet.recipes.asset_view.run import ASSET_VIEW
 from placet.recipes.contract_compare.run import CONTRACT_COMPARE
+from placet.recipes.joint_linear.run import JOINT_LINEAR
 from placet.recipes.joint_scorecard.run import JOINT_SCORECARD
 from placet.recipes.joint_statistics.run import JOINT_STATISTICS
 from placet.recipes.joint_trees.run import JOINT_TREES
@@ -18,6 +19,7 @@ from placet.recipes.model_stability.run import MODEL_STABILITY
 _ALL: tuple[RecipeRun, ...] = (
     ASSET_VIEW,
     CONTRACT_COMPARE,
+    JOINT_LINEAR,
     JOINT_SCORECARD,
     JOINT_STATISTICS,
     JOINT_TREES,

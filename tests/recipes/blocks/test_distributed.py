@@ -20,6 +20,9 @@ from placet.core.values import from_hex, parse, to_hex
 from placet.models.bands import equal_edges, kept_places, merged, tally
 from placet.models.binning import fit as fit_bins
 from placet.models.contribution import PROTOCOL, Contribution, Division, divide
+from placet.models.linear import LinearModel
+from placet.models.preparing import UNIT, fit_number
+from placet.models.regression import regress
 from placet.models.scorecard import Scorecard
 from placet.models.scorecard_fit import FitColumn, Fitted, fit
 from placet.protocols.mpc.scorecard import ScorecardTrain
@@ -508,7 +511,7 @@ def modelled(_installed: None, consortium: LiveConsortium) -> Modelled:
     )
     tables = {"consumer": ("training", "customer,label,period,age")}
     providers = ["north", "south", "fund"]
-    offered = consortium.offering("joint-scorecard", "model", "PSI,MPC,FL", providers, 2, tables, own=False)
+    offered = consortium.offering("joint-scorecard,joint-linear", "model", "PSI,MPC,FL", providers, 2, tables, own=False)
     offered.give_many([("consumer", who, 1000, LASTING) for who in people])
     return Modelled(offered, labels, periods, ages)
 
@@ -570,5 +573,42 @@ def test_a_scorecard_is_the_one_in_the_clear(modelled: Modelled, providers: list
     assert abs(card.base - clear.base) <= most
     for one, points in zip(card.columns, clear.points, strict=True):
         assert max(abs(a - b) for a, b in zip(one.points, points, strict=True)) <= most
+    assert consortium.audited(job)["verdict"] == "intact"
+    nothing_left(consortium)
+
+
+@pytest.mark.slow  # its parts and its report in tests/recipes/joint_linear, its circuit in tests/protocols/spu
+@pytest.mark.parametrize("providers", [["north"], ["north", "south", "fund"]], ids=len)
+def test_a_linear_model_is_the_one_in_the_clear(modelled: Modelled, providers: list[str]) -> None:
+    consortium, roles = modelled.consortium, ("first-provider", "second-provider", "third-provider")[: len(providers)]
+    asked = modelled.asked(*providers)
+    asked["recipe"] = "joint-linear"
+    asked["parameters"] |= {
+        "features": {role: [{"column": "balance", "missing": "usual"}] for role in roles}
+        | {"consumer": [{"column": "age"}]},
+        "steps": 8,
+    }
+    job, outcome = consortium.result(**asked)
+    report = outcome["report"]
+    assert (outcome["rows"], outcome["disclosed_in_protocol"], report["too_few"]) == ([], [], False)
+    model = parse(LinearModel, report["linear"])
+    assert report["commitment"] == to_hex(model.commitment)
+    assert [one.party for one in model.columns] == [*roles, "consumer"]
+    people = modelled.rows(1)
+    blocks = []
+    for key, column in zip(providers, model.columns, strict=False):
+        consenting = {given.subject for given in consortium.given if given.provider == key}
+        held = {who: balance for who, balance in consortium.balances[key].items() if who in consenting}
+        prepared = fit_number([*held.values()], "usual", clip=None, least=2)
+        assert column.prepared == prepared
+        blocks.append(prepared.prepare([held.get(who) for who in people]))
+    ages = fit_number([*modelled.ages.values()], "own", clip=None, least=2)
+    assert model.columns[-1].prepared == ages
+    design = np.concatenate([*blocks, ages.prepare([modelled.ages[who] for who in people])], axis=1) / UNIT
+    labels = np.array([modelled.labels[who] for who in people], dtype=np.float64)
+    expected = regress(np.concatenate([design, np.ones((len(people), 1))], 1), labels, "logistic", steps=8, l2=0.001)
+    told = [float(one) for column in model.columns for one in column.coefficients]
+    assert np.abs(np.array([*told, float(model.intercept)]) - expected).max() <= (0.05 if len(providers) > 1 else 0.3)
+    assert report["fitted"] == {"people": len(people), "positives": int(labels.sum())}
     assert consortium.audited(job)["verdict"] == "intact"
     nothing_left(consortium)

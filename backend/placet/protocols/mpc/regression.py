@@ -27,8 +27,8 @@ from pydantic import Field, JsonValue, model_validator
 
 from placet.core.errors import DataError, PlanError
 from placet.core.values import Value
-from placet.models.preparing import LIMIT, UNIT, Levels, Missing, Prepared
-from placet.models.regression import Family, mean_of, regress
+from placet.models.preparing import LIMIT, MAX_WIDTH, UNIT, Levels, Missing, Prepared
+from placet.models.regression import Family, Statistics, mean_of, regress
 from placet.protocols.mpc.numbers import INT64, Integers, Magnitudes
 from placet.protocols.mpc.program import Declared, Shape, Size, wrong_number
 from placet.protocols.mpc.scorecard import BANDS, MAX_OWNERS, NORMAL, TABLE, Row, counted
@@ -41,9 +41,6 @@ SUMS = 4
 """Numbers of a part's sums: people, the label, what goes with it, and the loss."""
 SUM_BITS = 12
 VIF_UNIT, MAX_VIF, VIF_RIDGE = 10, 100, 0.001
-MAX_WIDTH = 256
-"""Prepared numbers of a row, of all parties."""
-Statistics = Literal["none", "also", "only"]
 
 
 class DesignColumn(Value):
@@ -299,7 +296,10 @@ class LinearTrain(Declared):
             sums = [self.sums(whole.labels[part], predictors[part], self.sum_bits(size))
                     for part, size in zip(parts, self._sizes(len(labels)), strict=True)]  # fmt: skip
             return [*numbers, *sums[0], *sums[1]]
-        middle, width = (scores[train] / UNIT).mean(), max(float((scores[train] / UNIT).std()), 0.01 * 2**self.step_bits)
+        middle, width = (
+            (scores[train] / UNIT).mean(),
+            max(float((scores[train] / UNIT).std()), 0.01 * 2**self.step_bits),
+        )
         edges = [int(np.floor(middle + width * quantile + 0.5)) for quantile in NORMAL]
         fine = [UNIT * edge for edge in edges]
         tables = [counted(scores[part], whole.labels[part, 0], fine, self.smallest) for part in parts]
@@ -388,4 +388,4 @@ def _unusual(numbers: Integers, present: npt.NDArray[np.bool_]) -> Integers:
     if not present.any():
         return np.zeros(len(numbers), np.int64)
     values, counts = np.unique(numbers[present], return_counts=True)
-    return ((numbers != values[np.argmax(counts)]) & present).astype(np.int64)
+    return np.asarray((numbers != values[np.argmax(counts)]) & present, dtype=np.int64)

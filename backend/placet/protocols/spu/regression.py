@@ -184,7 +184,9 @@ def _regress(fit: _Fit, people: Array, positives: Array, *, exact: bool) -> Arra
     penalty = np.full(wide, program.l2 / 1000, np.float32)
     penalty[-1] = 0
     penalty = penalty * fit.share
-    hessian = CURVATURE[family] * (fit.gram * (mask[:, None] * mask[None, :])) + np.eye(wide, dtype=np.float32) * penalty
+    hessian = (
+        CURVATURE[family] * (fit.gram * (mask[:, None] * mask[None, :])) + np.eye(wide, dtype=np.float32) * penalty
+    )
     inverse = inverse_of(hessian) * (1 / UNIT)
     inverse = inverse * (mask[:, None] * mask[None, :])
     start = jnp.zeros((wide,), design.dtype)

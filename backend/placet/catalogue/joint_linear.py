@@ -1,0 +1,167 @@
+"""`joint-linear`: a linear model of the consumer's label and several providers' columns, fitted wholly on shares; and
+how the columns correlate, which a bank looks at before it trains."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from placet.catalogue import modelling
+from placet.catalogue.modelling import MAX_FEATURES, PROVIDERS, DataRole, JoinedParameters, absent, fits, roles, tells
+from placet.catalogue.spec import CONSUMER, Column, Cost, RecipeSpec, by_identifier
+from placet.core.lawful import Tells
+from placet.core.purposes import Operation
+from placet.core.values import Value
+from placet.models.preparing import MAX_WIDTH, Levels, Missing
+from placet.models.regression import Family, Statistics
+
+
+class LinearFeature(Value):
+    """A column that goes into the model, and how its owner prepares it. A number is winsorised at the quantiles of
+    `clip` percent from either end and within 4 standard deviations, and standardised. A category has an indicator for
+    each of its `levels` most frequent values but the first, and one for all others. What is `missing` has an indicator
+    of its own and else counts as usual, or only that."""
+
+    column: Column
+    kind: Literal["number", "category"] = "number"
+    levels: Levels = 10
+    missing: Missing = "own"
+    clip: Annotated[int | None, Field(strict=True, ge=1, le=25, exclude_if=absent)] = None
+
+    @model_validator(mode="after")
+    def _numbers(self) -> LinearFeature:
+        if self.clip is not None and self.kind != "number":
+            raise ValueError("only numbers are winsorised")
+        return self
+
+    @property
+    def width(self) -> int:
+        """Numbers of a row that it becomes."""
+        return (1 if self.kind == "number" else self.levels) + int(self.missing == "own")
+
+
+class JointLinearParameters(JoinedParameters):
+    """The label is 0 or 1, a number, or a count, by the model's family."""
+
+    features: Annotated[  # type: ignore[assignment]
+        dict[DataRole, Annotated[tuple[LinearFeature, ...], Field(min_length=1, max_length=MAX_FEATURES)]],
+        Field(
+            min_length=1,
+            description="by role, consumer and first-provider to seventh-provider: the columns that the model reads, "
+            "each {column, kind: number or category, levels of a category, missing: own or usual, clip: percent of a "
+            "number that is winsorised at either end}",
+        ),
+    ]
+    label: Annotated[
+        Column,
+        Field(
+            description="the consumer's column that is learned: integers 0 and 1 (logistic), numbers (linear), or "
+            "counts (poisson)"
+        ),
+    ]
+    family: Annotated[Family, Field(description="which regression: logistic, linear or poisson")] = "logistic"
+    steps: Annotated[
+        int,
+        Field(
+            strict=True,
+            ge=1,
+            le=30,
+            description="Newton steps: 1 to 30; 8 are enough, 20 for counts or where few have label 1",
+        ),
+    ] = 8
+    l2: Annotated[
+        int,
+        Field(
+            strict=True,
+            ge=1,
+            le=1_000,
+            description="the penalty on half a squared coefficient of a standardised column, in thousandths of a row's "
+            "mean loss: 1 to 1000",
+        ),
+    ] = 1
+    statistics: Annotated[
+        Statistics,
+        Field(
+            description="whether the columns' correlations and variance inflation factors come with the model (also), "
+            "instead of it (only), or not (none)"
+        ),
+    ] = "also"
+    model: Annotated[Literal["consumer"], Field(description="who gets the model: the consumer, in clear")] = "consumer"
+
+    @property
+    def width(self) -> int:
+        """Numbers of a row that all columns become."""
+        return sum(feature.width for features in self.features.values() for feature in features)
+
+    @model_validator(mode="after")
+    def _fits(self) -> JointLinearParameters:
+        if self.width > MAX_WIDTH:
+            raise ValueError(f"at most {MAX_WIDTH} numbers of a row, an indicator each for levels and what is missing")
+        return self
+
+
+def linear_features(parameters: JointLinearParameters, role: str) -> tuple[LinearFeature, ...]:
+    """A role's columns; none where it has none."""
+    return parameters.of(role)  # type: ignore[return-value]
+
+
+def reads(role: str, parameters: JointLinearParameters) -> tuple[str, ...]:
+    """As a model does, but no label where none is trained."""
+    columns = modelling.reads(role, parameters)
+    if role == CONSUMER and parameters.statistics == "only":
+        return tuple(column for column in columns if column != parameters.label)
+    return columns
+
+
+def says(parameters: JointLinearParameters) -> Tells:
+    """A model, or statistics alone."""
+    if parameters.statistics == "only":
+        return Tells("aggregate", parameters.smallest_group, shows=PROVIDERS)
+    return tells(parameters)
+
+
+def cost(parameters: JointLinearParameters, rows: int) -> Cost:
+    """From 30,000 rows of 23 columns with 4 and 8 steps by Cheetah, and 45,211 of 42 by ABY3."""
+    cells, steps = rows * parameters.width, parameters.steps
+    if parameters.protocol == "cheetah":
+        return Cost(
+            memory=(1200 << 20) + 2000 * cells,
+            traffic=(60 << 20) + 200 * cells + 1000 * steps * rows,
+            seconds=10 + cells // 60_000 + steps * rows // 20_000,
+        )
+    return Cost(
+        memory=(350 << 20) + 250 * cells,
+        traffic=(30 << 20) + 90 * cells + 1200 * steps * rows,
+        seconds=5 + cells // 500_000 + steps * rows // 100_000,
+    )
+
+
+SPEC = RecipeSpec(
+    name="joint-linear",
+    version=1,
+    does="The consumer gets a linear model (logistic, linear or Poisson regression) of its own label that was trained "
+    "on its own columns and those of one to seven providers, how good it is on rows that it was not trained on, and "
+    "how the columns correlate; nobody sees another party's rows, and no number in it is of fewer people than the "
+    "smallest group. On the engine spu.",
+    operations=Operation.PSI | Operation.MPC | Operation.FL,
+    engines=("spu",),
+    on_withdrawal="drop",
+    roles=roles(
+        "after the release how each column is prepared (winsorised ends, mean and spread, categories, to about a "
+        "hundredth of the spread, over all of its owner's consented rows) and, to the percent, how much of it is "
+        "missing; how many of the rows that train have each indicator, unless too few have or lack it; of a model the "
+        "coefficients, in steps of about 4 / rows that train, how many rows trained it and how many of them are "
+        "positive, and how good it is on the rows that validate and test (by up to 64 bands of the score, or by the "
+        "mean and variance of the label and the mean loss); unless statistics is none the correlation of each two "
+        "columns over the rows that train, in the same steps, and the columns' variance inflation factors; how many "
+        "consented rows each provider has",
+        paid=False,
+    ),
+    parameters=JointLinearParameters,
+    reads=reads,
+    aligns=by_identifier,
+    tells=says,
+    fits=fits,
+    cost=cost,
+)

@@ -1,0 +1,245 @@
+"""`joint-linear`: a linear model of the consumer's label and several providers' columns, fitted wholly on shares.
+
+Rows come to places in the consumer's secret order (`blocks.split`, `blocks.psi_join`). Each party prepares its own
+columns by all of its own consented rows, so that the consumer's list can't choose whose values an end or a mean is of.
+Prepared numbers enter the program `linear-train` as shares; what comes out stays shares until the release.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field, TypeAdapter
+
+from placet.catalogue import joint_linear
+from placet.catalogue.declared import DeclaredTerms
+from placet.catalogue.joint_linear import JointLinearParameters, LinearFeature, linear_features
+from placet.catalogue.modelling import MAX_FEATURES, MAX_ROWS
+from placet.catalogue.spec import CONSUMER
+from placet.core.errors import DataError, InputError
+from placet.core.hashing import canonical
+from placet.core.trail import Artefact
+from placet.core.values import Octets, Value, parse
+from placet.jobs.party_run import PartyRun
+from placet.jobs.recipe import RecipeRun
+from placet.models.preparing import Prepared, PreparedCategory
+from placet.protocols.mpc.numbers import Integers
+from placet.protocols.mpc.program import Size
+from placet.protocols.mpc.regression import DesignColumn, LinearTrain
+from placet.protocols.spu import evaluate
+from placet.recipes.blocks import distributed, psi_join, sharing_out, split
+from placet.recipes.blocks.columns import subjects
+from placet.recipes.blocks.prepared import ToldColumn, listed, prepare
+from placet.recipes.blocks.sharing_out import computing
+from placet.recipes.blocks.split import RowParts
+from placet.recipes.joint_linear.alone import alone
+from placet.recipes.joint_linear.report import opened_report
+from placet.vault.rows import Rows
+
+PREPARING = "models.preparing/1"
+SECONDS = 600
+"""For putting the shares together."""
+LAID_OUT = 40
+"""Bytes at the most of a number that a party which does not compute shares out: itself and its copies."""
+MAX_PART = 64 << 20
+"""Bytes of what a provider releases."""
+_FINAL = {DataError.code, "joint.list", "joint.label", "warrant.change", "warrant.changes"}
+_COLUMNS: TypeAdapter[tuple[ToldColumn, ...]] = TypeAdapter(tuple[ToldColumn, ...])
+
+
+class PreparedPart(Value):
+    """What a provider releases: how its columns are prepared, and its share, which is empty where it does not
+    compute."""
+
+    columns: Annotated[tuple[ToldColumn, ...], Field(max_length=MAX_FEATURES)]
+    share: Octets
+
+
+def program_of(parameters: JointLinearParameters, roles: Sequence[str], parts: RowParts) -> LinearTrain:
+    """The program that the plan declares, for so many rows of each part."""
+    columns = [
+        DesignColumn(owner=owner, kind=feature.kind, levels=feature.levels, missing=feature.missing)
+        for owner, role in enumerate(roles)
+        for feature in linear_features(parameters, role)
+    ]
+    return LinearTrain(
+        family=parameters.family,
+        providers=len(roles) - 1,
+        columns=tuple(columns),
+        train=parts.train,
+        validation=parts.validation,
+        join=parameters.join,
+        smallest=parameters.smallest_group,
+        steps=parameters.steps,
+        l2=parameters.l2,
+        statistics=parameters.statistics,
+    )
+
+
+def worth(program: LinearTrain, parts: RowParts) -> bool:
+    """Are there enough rows that anything could come out?"""
+    tested = parts.test >= 1 or program.statistics == "only"
+    return parts.train >= max(2 * program.smallest, program.wide + 1) and tested
+
+
+def demand(job: DeclaredTerms) -> None:
+    """PlanError for what no engine holds."""
+    parameters = joint_linear.SPEC.parse(job.terms.parameters)
+    most = RowParts(MAX_ROWS * 7 // 10, 0, MAX_ROWS - MAX_ROWS * 7 // 10)
+    members = computing(job.terms.roles)
+    evaluate.engine_of(program_of(parameters, job.terms.roles, most), len(members), len(members), Size(MAX_ROWS))
+
+
+async def run(job: PartyRun) -> None:
+    """The same function at every party."""
+    if job.role == CONSUMER:
+        await _consume(job)
+    else:
+        await _provide(job)
+
+
+async def _provide(job: PartyRun) -> None:
+    parameters = job.parameters(JointLinearParameters)
+    (consumer,) = job.others(CONSUMER)
+    rows, opened = await job.open("features")
+    people = subjects(rows, parameters.identifier)
+    columns, numbers, artefact = await _prepared(job, rows, opened)
+    parts, artefact = await split.provider(job, parameters.split, consumer, artefact, most=MAX_ROWS)
+    placement, artefact = await psi_join.provider(job, consumer, people, artefact, most=MAX_ROWS)
+    places = [(row, place) for row, place in enumerate(placement.positions) if place is not None]
+    await job.matched("features", rows, [row for row, _ in places])
+    if placement.total != parts.total:
+        raise split.otherwise(placement.total)
+    program = program_of(parameters, job.terms.roles, parts)
+    part = PreparedPart(columns=(), share=b"")
+    if worth(program, parts):
+        await _demand_room(job, program, parts)
+        placed = np.zeros((parts.total, numbers.shape[1]), np.int64)
+        present = np.zeros(parts.total, np.bool_)
+        own, there = [row for row, _ in places], [place for _, place in places]
+        placed[there], present[there] = numbers[own], True
+        share, artefact = await _computed(job, program, program.bring(job.party, placed, present), parts, artefact)
+        part = PreparedPart(columns=tuple(columns), share=share)
+    await job.release(canonical(part.to_json()), artefact)
+
+
+async def _consume(job: PartyRun) -> None:
+    parameters = job.parameters(JointLinearParameters)
+    rows, opened = await job.open("labels")
+    people, labels, values = listed(rows, parameters)
+    columns, numbers, artefact = await _prepared(job, rows, opened)
+    order, parts, artefact = await split.consumer(job, parameters.split, people, values, artefact)
+    providers = [party for party in range(len(job.plan.parties)) if party != job.party]
+    _, brought, artefact = await psi_join.consumer(
+        job, providers, people, artefact, most=distributed.MAX_ROWS, order=order
+    )
+    program = program_of(parameters, job.terms.roles, parts)
+    state: dict[str, Any] = {
+        "parameters": job.terms.parameters,
+        "roles": list(job.terms.roles),
+        "parts": parts.to_json(),
+        "provider_rows": brought,
+        "columns": [column.to_json() for column in columns],
+        "label": [labels.centre, labels.spread],
+        "alone": None,
+        "share": "",
+    }
+    if worth(program, parts):
+        await _demand_room(job, program, parts)
+        placed, label = numbers[order], labels.values[order]
+        own = program.bring(job.party, placed, np.ones(len(order), np.bool_))
+        own = np.concatenate([own, program.bring_label(label)], axis=1)
+        share, artefact = await _computed(job, program, own, parts, artefact)
+        state["share"] = share.hex()
+        state["alone"] = await asyncio.to_thread(alone, program, placed, label)
+    await job.collect(canonical(state), artefact)
+
+
+async def _prepared(job: PartyRun, rows: Rows, opened: Artefact) -> tuple[list[ToldColumn], Prepared, Artefact]:
+    """This party's columns as they are prepared, and what its rows become."""
+    parameters = job.parameters(JointLinearParameters)
+    features = linear_features(parameters, job.role)
+    async with job.step("prepare", PREPARING, opened) as step:
+        columns, numbers = await asyncio.to_thread(prepare, rows, features, parameters.smallest_group)
+        artefact = step.output("preparation", canonical([column.to_json() for column in columns]))
+    return columns, numbers, artefact
+
+
+async def _demand_room(job: PartyRun, program: LinearTrain, parts: RowParts) -> None:
+    """LimitError `engine.memory` before anything is laid out."""
+    if job.party in computing(job.terms.roles):
+        needs = joint_linear.cost(job.parameters(JointLinearParameters), parts.total)
+        distributed.demand_memory(needs.memory)
+        await job.say(job.record, "estimated", attempt=job.attempt, words=needs.words())
+    else:
+        distributed.demand_memory(LAID_OUT * parts.total * program.width(job.party))
+
+
+async def _computed(
+    job: PartyRun, program: LinearTrain, own: Integers, parts: RowParts, artefact: Artefact
+) -> tuple[bytes, Artefact]:
+    """This party's share of what the program gives; empty of who does not compute."""
+    members, widths = computing(job.terms.roles), {owner: program.width(owner) for owner in program.shared}
+    own, artefact = await sharing_out.shared_out(job, widths, own, parts.total, artefact)
+    if job.party not in members:
+        return b"", artefact
+    size = Size(parts.total)
+    return await distributed.evaluated(job, "linear", members, program, own, size=size, made=artefact)
+
+
+def part_of(raw: bytes) -> PreparedPart:
+    """InputError for what no provider releases."""
+    return parse(PreparedPart, raw, limit=MAX_PART, what="a provider's part of the model")
+
+
+def demand_planned(role: str, features: Sequence[LinearFeature], columns: Sequence[ToldColumn]) -> None:
+    """InputError where a party's columns are prepared otherwise than planned."""
+    planned = [(feature.kind, feature.missing, feature.width) for feature in features]
+    told = [(one.prepared.kind, one.prepared.missing, one.prepared.width) for one in columns]
+    levels = [one.prepared.levels for one in columns if isinstance(one.prepared, PreparedCategory)]
+    if planned != told or levels != [feature.levels for feature in features if feature.kind == "category"]:
+        raise InputError(
+            "columns are prepared otherwise than planned", expected=f"{len(planned)} of {role}", found=len(told)
+        )
+
+
+def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:
+    """No rows; `report`: {too_few, smallest_group, family, rows: {train, validation, test}, provider_rows} and, unless
+    too few have either label, {columns, fitted, ...}: see `report.opened_report`."""
+    state = json.loads(private)
+    parameters = joint_linear.SPEC.parse(state["parameters"])
+    sizes = RowParts(**state["parts"])
+    report: dict[str, Any] = {
+        "too_few": True,
+        "smallest_group": parameters.smallest_group,
+        "family": parameters.family,
+        "rows": sizes.to_json(),
+        "provider_rows": state["provider_rows"],
+    }
+    program = program_of(parameters, state["roles"], sizes)
+    if worth(program, sizes):
+        providers = {party: part_of(raw) for party, raw in parts.items()}
+        members = computing(state["roles"])
+        own = bytes.fromhex(state["share"])
+        shares = [providers[party].share if party in providers else own for party in members]
+        engine = evaluate.engine_of(program, len(members), len(members), Size(sizes.total))
+        opening = evaluate.combine(program, Size(sizes.total), engine, shares, scratch=scratch, seconds=SECONDS)
+        told = {party: part.columns for party, part in providers.items()}
+        told[len(providers)] = _COLUMNS.validate_python(state["columns"])
+        columns = []
+        for party, role in enumerate(state["roles"]):
+            features = linear_features(parameters, role)
+            demand_planned(role, features, told[party])
+            columns += [(role, feature.column, one) for feature, one in zip(features, told[party], strict=True)]
+        report |= opened_report(
+            parameters, columns, program, asyncio.run(opening), sizes, state["alone"], tuple(state["label"])
+        )
+    return {"rows": [], "report": report}
+
+
+JOINT_LINEAR = RecipeRun(spec=joint_linear.SPEC, run=run, combine=combine, final=_FINAL.__contains__, demand=demand)
