@@ -15,7 +15,6 @@ from placet.models.preparing import PreparedCategory, PreparedNumber, fit_catego
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.regression import DesignColumn, LinearTrain
-from placet.protocols.mpc.scorecard import BANDS
 
 SMALLEST = 5
 
@@ -70,8 +69,8 @@ def linear(case: Case, providers: int, steps: int) -> LinearRun:
         statistics="none",
     )
     there = np.ones(len(rows), np.bool_)
-    brought = [program.bring(owner, numbers, there) for owner, numbers in enumerate(own)]
-    brought[-1] = np.concatenate([brought[-1], program.bring_label(case.label[rows].astype(float))], axis=1)
+    brought = [program.whole(owner, numbers, there) for owner, numbers in enumerate(own[:-1])]
+    brought.append(program.whole(providers, own[-1], there, case.label[rows].astype(float)))
     size = Size(len(rows))
     run = bare(program, brought, size)
     return LinearRun(
@@ -82,5 +81,5 @@ def linear(case: Case, providers: int, steps: int) -> LinearRun:
 
 def _area(program: LinearTrain, result: Integers) -> float:
     table: Any = program.opened(result).parts[1]
-    whole = max(table[:BANDS]) * max(table[BANDS : 2 * BANDS])
+    whole = max(table[: program.bands]) * max(table[program.bands : -2])
     return float(Fraction(table[-2], 2 * whole))

@@ -13,6 +13,7 @@ import pytest
 
 from declaring import CUSTOMER, NAMESPACE
 from live import LASTING, PROVIDERS, LiveConsortium
+from placet.catalogue.joint_linear import SPEC as LINEAR
 from placet.catalogue.joint_scorecard import SPEC as SCORECARD
 from placet.core.csv_file import written
 from placet.core.evidence import SignedEvidence
@@ -21,13 +22,13 @@ from placet.models.bands import equal_edges, kept_places, merged, tally
 from placet.models.binning import fit as fit_bins
 from placet.models.contribution import PROTOCOL, Contribution, Division, divide
 from placet.models.linear import LinearModel
-from placet.models.preparing import UNIT, fit_number
-from placet.models.regression import regress
+from placet.models.preparing import fit_number
 from placet.models.scorecard import Scorecard
 from placet.models.scorecard_fit import FitColumn, Fitted, fit
 from placet.protocols.mpc.scorecard import ScorecardTrain
 from placet.protocols.spu import extra
 from placet.recipes.blocks.split import RowParts
+from placet.recipes.joint_linear.run import program_of as linear_program
 from placet.recipes.joint_scorecard.run import program_of
 
 EDGES = [0, 1, 500_000, 5_000_000]
@@ -511,7 +512,9 @@ def modelled(_installed: None, consortium: LiveConsortium) -> Modelled:
     )
     tables = {"consumer": ("training", "customer,label,period,age")}
     providers = ["north", "south", "fund"]
-    offered = consortium.offering("joint-scorecard,joint-linear", "model", "PSI,MPC,FL", providers, 2, tables, own=False)
+    offered = consortium.offering(
+        "joint-scorecard,joint-linear", "model", "PSI,MPC,FL", providers, 2, tables, own=False
+    )
     offered.give_many([("consumer", who, 1000, LASTING) for who in people])
     return Modelled(offered, labels, periods, ages)
 
@@ -594,21 +597,29 @@ def test_a_linear_model_is_the_one_in_the_clear(modelled: Modelled, providers: l
     model = parse(LinearModel, report["linear"])
     assert report["commitment"] == to_hex(model.commitment)
     assert [one.party for one in model.columns] == [*roles, "consumer"]
-    people = modelled.rows(1)
-    blocks = []
-    for key, column in zip(providers, model.columns, strict=False):
+    program = linear_program(LINEAR.parse(asked["parameters"]), (*roles, "consumer"), RowParts(**report["rows"]))
+    people = [who for period in (1, 2, 3) for who in modelled.rows(period)]
+    brought = []
+    for owner, (key, column) in enumerate(zip(providers, model.columns, strict=False)):
         consenting = {given.subject for given in consortium.given if given.provider == key}
         held = {who: balance for who, balance in consortium.balances[key].items() if who in consenting}
         prepared = fit_number([*held.values()], "usual", clip=None, least=2)
         assert column.prepared == prepared
-        blocks.append(prepared.prepare([held.get(who) for who in people]))
+        there = np.array([who in held for who in people])
+        brought.append(program.whole(owner, prepared.prepare([held.get(who) for who in people]), there))
     ages = fit_number([*modelled.ages.values()], "own", clip=None, least=2)
     assert model.columns[-1].prepared == ages
-    design = np.concatenate([*blocks, ages.prepare([modelled.ages[who] for who in people])], axis=1) / UNIT
     labels = np.array([modelled.labels[who] for who in people], dtype=np.float64)
-    expected = regress(np.concatenate([design, np.ones((len(people), 1))], 1), labels, "logistic", steps=8, l2=0.001)
+    everybody = np.ones(len(people), bool)
+    own = program.whole(len(roles), ages.prepare([modelled.ages[who] for who in people]), everybody, labels)
+    for owner in program.shared:
+        brought[0] = np.concatenate([brought[0], np.zeros_like(brought[owner])], axis=1)
+        brought[1] = np.concatenate([brought[1], brought[owner]], axis=1)
+    expected = program.opened(program.compute([*brought[:2][: len(roles)], own]))
     told = [float(one) for column in model.columns for one in column.coefficients]
-    assert np.abs(np.array([*told, float(model.intercept)]) - expected).max() <= (0.05 if len(providers) > 1 else 0.3)
-    assert report["fitted"] == {"people": len(people), "positives": int(labels.sum())}
+    steps_off = np.array([*told, float(model.intercept)]) * 2**program.step_bits - expected.coefficients
+    assert any(told) and np.abs(steps_off).max() <= (1 if len(providers) > 1 else 3)
+    train = labels[: report["rows"]["train"]]
+    assert report["fitted"] == {"people": len(train), "positives": int(train.sum())}
     assert consortium.audited(job)["verdict"] == "intact"
     nothing_left(consortium)

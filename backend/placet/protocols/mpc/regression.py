@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -31,8 +31,9 @@ from placet.models.preparing import LIMIT, MAX_WIDTH, UNIT, Levels, Missing, Pre
 from placet.models.regression import Family, Statistics, mean_of, regress
 from placet.protocols.mpc.numbers import INT64, Integers, Magnitudes
 from placet.protocols.mpc.program import Declared, Shape, Size, wrong_number
-from placet.protocols.mpc.scorecard import BANDS, MAX_OWNERS, NORMAL, TABLE, Row, counted
+from placet.protocols.mpc.scorecard import BANDS, MAX_OWNERS, NORMAL, Row, counted
 
+FEW_BANDS = 32
 LABEL_UNIT = 1024
 """Of a label that is a number, and of what goes with it."""
 MAX_LABEL = 64
@@ -130,6 +131,36 @@ class LinearTrain(Declared):
         """Numbers a row of the label: itself; for a number also what goes with it, and whether it is unusual."""
         return 0 if self.statistics == "only" else 1 if self.family == "logistic" else 3
 
+    @property
+    def bands(self) -> int:
+        """By which a logistic model's scores are counted: fewer where two compute, since comparisons are dear there."""
+        return FEW_BANDS if self.providers == 1 else BANDS
+
+    @property
+    def quantiles(self) -> tuple[float, ...]:
+        """Of the normal distribution, between bands."""
+        return NORMAL[BANDS // self.bands - 1 :: BANDS // self.bands]
+
+    @property
+    def blocks(self) -> bool:
+        """Whether each party brings sums of products of its own columns, which it knows where all rows count: with two
+        parties, for whom products on shares are dear."""
+        return self.providers == 1 and self.join == "any"
+
+    def below(self, owner: int) -> int:
+        """Lines that an owner brings below its rows: those sums, over the rows that train."""
+        return self.layout(owner)[0] if self.blocks else 0
+
+    def whole(self, owner: int, prepared: Prepared, present: npt.NDArray[np.bool_], labels: Any = None) -> Integers:
+        """All that an owner brings of its own columns, and the consumer of its `labels`."""
+        brought = self.bring(owner, prepared, present)
+        if labels is not None:
+            brought = np.concatenate([brought, self.bring_label(labels)], axis=1)
+        if not (below := self.below(owner)):
+            return brought
+        own = brought[: self.train, :below]
+        return np.concatenate([brought, np.pad(own.T @ own, ((0, 0), (0, brought.shape[1] - below)))], axis=0)
+
     def bring(self, owner: int, prepared: Prepared, present: npt.NDArray[np.bool_]) -> Integers:
         """What an owner's prepared rows (rows, own prepared numbers) come to, as (rows, `width`). Where a row is not
         `present` its values are missing, or it does not count at all."""
@@ -180,20 +211,21 @@ class LinearTrain(Declared):
 
     def shapes(self, parties: int, size: Size) -> tuple[Shape, ...]:
         behind = sum(self.width(owner) for owner in self.shared)
-        providers = [(size.rows, self.width(owner) + behind) for owner in range(len(self.roles(parties)) - 1)]
-        return (*providers, (size.rows, self.width(self.providers) + self.labels))
+        lines = {owner: size.rows + self.below(owner) for owner in (0, 1, self.providers)}
+        providers = [(lines[owner], self.width(owner) + behind) for owner in range(len(self.roles(parties)) - 1)]
+        return (*providers, (lines[self.providers], self.width(self.providers) + self.labels))
 
     @property
     def judged(self) -> int:
         """Numbers by which a part of the split is judged."""
-        return 0 if self.statistics == "only" else TABLE if self.family == "logistic" else SUMS
+        return 0 if self.statistics == "only" else 2 * self.bands + 2 if self.family == "logistic" else SUMS
 
     def output_shape(self, size: Size) -> Shape:
         """[people, positives (0 of numbers), people of each prepared number] and, of a model, [coefficients, intercept,
         edges of bands if logistic, numbers of validation, of test], of statistics [correlations, row by row below the
         diagonal, VIF]."""
         wide = self.wide
-        model = wide + 1 + (BANDS - 1) * (self.family == "logistic") + 2 * self.judged
+        model = wide + 1 + (self.bands - 1) * (self.family == "logistic") + 2 * self.judged
         statistics = wide * (wide - 1) // 2 + wide
         return (2 + wide + (self.statistics != "only") * model + (self.statistics != "none") * statistics,)
 
@@ -209,12 +241,15 @@ class LinearTrain(Declared):
         """Own numbers alone: what others sent is random."""
         owner = {"first-provider": 0, "second-provider": 1}.get(role, self.providers)
         wide, flags, presence = self.layout(owner)
+        array, below = array[: size.rows], array[size.rows :, :wide]
         numbers = np.array([number for column in self.of(owner) for number in column.numbers], dtype=np.bool_)
         prepared = array[:, :wide]
         fits = not wide or (
             np.abs(prepared[:, numbers]).max(initial=0) <= LIMIT * UNIT
             and np.isin(prepared[:, ~numbers], (0, UNIT)).all()
         )
+        own = array[: self.train, :wide].astype(np.int64)
+        fits = fits and (not len(below) or np.array_equal(own.T @ own, below.astype(np.int64)))
         fits = fits and np.isin(array[:, wide : wide + flags + presence], (0, 1)).all()
         label = array[:, wide + flags + presence :] if role == "consumer" else array[:, :0]
         if label.shape[1] == 1:
@@ -246,7 +281,8 @@ class LinearTrain(Declared):
 
     def put_together(self, brought: Sequence[Integers]) -> Whole:
         """In the clear: what all have brought, by what it is."""
-        *providers, consumer = [np.asarray(array).astype(object) for array in brought]
+        rows = len(brought[-1]) - self.below(self.providers)
+        *providers, consumer = [np.asarray(array)[:rows].astype(object) for array in brought]
         blocks = [array[:, : self.width(owner)] for owner, array in enumerate(providers)]
         starts = [self.width(owner) for owner in range(len(providers))]
         for owner in self.shared:
@@ -300,7 +336,7 @@ class LinearTrain(Declared):
             (scores[train] / UNIT).mean(),
             max(float((scores[train] / UNIT).std()), 0.01 * 2**self.step_bits),
         )
-        edges = [int(np.floor(middle + width * quantile + 0.5)) for quantile in NORMAL]
+        edges = [int(np.floor(middle + width * quantile + 0.5)) for quantile in self.quantiles]
         fine = [UNIT * edge for edge in edges]
         tables = [counted(scores[part], whole.labels[part, 0], fine, self.smallest) for part in parts]
         return [*numbers, *edges, *tables[0], *tables[1]]
@@ -351,7 +387,7 @@ class LinearTrain(Declared):
         counts = take(wide)
         model = self.statistics != "only"
         coefficients = take(wide + 1) if model else []
-        edges = take(BANDS - 1) if model and self.family == "logistic" else []
+        edges = take(self.bands - 1) if model and self.family == "logistic" else []
         parts = [take(self.judged), take(self.judged)] if model else []
         told = take(wide * (wide - 1) // 2) if self.statistics != "none" else []
         return TrainedLine(people, positives, counts, coefficients, edges, parts, told, take(len(numbers)))

@@ -265,19 +265,20 @@ class TrainedCard:
 
 
 def counted(scores: Integers, labels: Integers, edges: Sequence[int], smallest: int) -> list[int]:
-    """In the clear, the `TABLE` numbers of scores and labels by bands between `BANDS` - 1 edges: running totals of
+    """In the clear, scores and labels by bands between edges, as the `TABLE` numbers of `BANDS` are: running totals of
     positives and of negatives where bands stay apart, 0 elsewhere, pairs and distance; zeros of too few."""
     lines = [[int((scores[labels == label] < edge).sum()) for edge in edges] + [int((labels == label).sum())]
              for label in (1, 0)]  # fmt: skip
     positives, negatives = lines[0][-1], lines[1][-1]
     if min(positives, negatives) < smallest:
-        return [0] * TABLE
+        return [0] * (2 * len(edges) + 4)
     kept, last = [], [0, 0]
-    for place in range(BANDS):
+    bands = len(edges) + 1
+    for place in range(bands):
         here = [line[place] for line in lines]
         ahead = [line[-1] - line[place] for line in lines]
         stays = min(a - b for a, b in zip(here, last, strict=True)) >= smallest <= min(ahead)
-        kept.append(int(stays or place == BANDS - 1))
+        kept.append(int(stays or place == bands - 1))
         last = here if stays else last
     steps = [np.diff([0, *line]) for line in lines]
     pairs = int(sum(p * (2 * n - own) for p, n, own in zip(steps[0], lines[1], steps[1], strict=True)))

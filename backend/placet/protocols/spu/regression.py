@@ -1,9 +1,9 @@
 """The program `linear-train` as SPU runs it: sums of products exact, the rest fixed point of 18 bits in FM64.
 
 Nothing is opened on the way. Sums over rows become means over a power of two of rows, no fewer than there are: 1/n has
-too few bits, and 2^-k is exact. A whole matrix is shifted before it becomes real, since two constant factors one after
-the other are multiplied beforehand and their product is 0. Sigmoids saturate (`scorecard`): a polynomial alone diverges
-in silence.
+too few bits, and 2^-k is exact. Where that is too small for 18 bits a whole matrix is shifted before it becomes real:
+two constant factors one after the other are multiplied beforehand, and their product is 0. Sigmoids saturate
+(`scorecard`): a polynomial alone diverges in silence.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from placet.protocols.mpc.regression import (
     VIF_UNIT,
     LinearTrain,
 )
-from placet.protocols.mpc.scorecard import NORMAL, TABLE
-from placet.protocols.spu.scorecard import band_table, flags, inverse_of, quintic, real, rounded, sigmoid
+from placet.protocols.spu.scorecard import band_table, inverse, quintic, sigmoid
 
 Array = Any
 """A jax array under trace."""
@@ -34,6 +33,8 @@ _UNIT_BITS = UNIT.bit_length() - 1
 _FINE = 3
 """Bits that standard deviations keep beyond the 18, for columns that few rows have."""
 _VIF_STEPS = 20
+_LEAST_BITS = 17
+"""A constant factor is 2 to the minus this at the least: it has 18 bits."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +52,16 @@ def linear_train(program: LinearTrain, arrays: Mapping[str, Array]) -> tuple[Arr
     import jax.numpy as jnp
 
     brought = _brought(program, [*arrays.values()])
-    design = brought.design[: program.train]
-    products = design.T @ design
+    products = _products(program, brought, [*arrays.values()])
     spare = max(program.train - 1, 1).bit_length()
     people = program.train + 0 * brought.counts[0]
     if brought.present is not None:
         people = brought.present[: program.train].sum()
     kept, enough, positives = _kept(program, brought, people)
-    share = program.train / 2**spare if brought.present is None else real(people) * 2.0**-spare
+    share = program.train / 2**spare if brought.present is None else _real(people) * 2.0**-spare
     numbers = [jnp.stack([people, positives]), brought.counts * kept]
     if program.statistics != "only":
-        gram = real(jnp.right_shift(products, 2 * _UNIT_BITS)) * 2.0**-spare
+        gram = _scaled(products, spare + 2 * _UNIT_BITS)
         fit = _Fit(program, brought, gram, jnp.concatenate([kept, jnp.ones((1,), jnp.int64)]), share, spare)
         numbers += _model(fit, people, positives, exact=len(arrays) == 3)
     if program.statistics != "none":
@@ -72,7 +72,8 @@ def linear_train(program: LinearTrain, arrays: Mapping[str, Array]) -> tuple[Arr
 def _brought(program: LinearTrain, arrays: Sequence[Array]) -> _Brought:
     import jax.numpy as jnp
 
-    *providers, consumer = arrays
+    rows = arrays[-1].shape[0] - program.below(program.providers)
+    *providers, consumer = (array[:rows] for array in arrays)
     blocks = [array[:, : program.width(owner)] for owner, array in enumerate(providers)]
     at = [program.width(owner) for owner in range(len(providers))]
     for owner in program.shared:
@@ -102,6 +103,23 @@ def _brought(program: LinearTrain, arrays: Sequence[Array]) -> _Brought:
     return _Brought(design, jnp.stack(counts), labels, present)
 
 
+def _products(program: LinearTrain, brought: _Brought, arrays: Sequence[Array]) -> Array:
+    """design'design over the rows that train; of two parties only what either does not know by itself is computed."""
+    import jax.numpy as jnp
+
+    design = brought.design[: program.train]
+    if not program.blocks:
+        return design.T @ design
+    own = [program.layout(owner)[0] for owner in (0, 1)]
+    first, second = (array[array.shape[0] - wide :, :wide] for array, wide in zip(arrays, own, strict=True))
+    sums = UNIT * design[:, :-1].sum(axis=0)[:, None]
+    if own[1]:
+        crossed = design[:, : own[0]].T @ design[:, own[0] : -1]
+        first = jnp.concatenate([jnp.concatenate([first, crossed], 1), jnp.concatenate([crossed.T, second], 1)], 0)
+    last = jnp.concatenate([sums, jnp.full((1, 1), UNIT * UNIT * program.train, jnp.int64)], axis=0)
+    return jnp.concatenate([jnp.concatenate([first, sums], axis=1), last.T], axis=0)
+
+
 def _kept(program: LinearTrain, brought: _Brought, people: Array) -> tuple[Array, Array, Array]:
     """1 for each prepared number that enough have, and lack if it is an indicator; 1 if there are enough at all; how
     many are positive, of a label that is 0 or 1."""
@@ -117,7 +135,7 @@ def _kept(program: LinearTrain, brought: _Brought, people: Array) -> tuple[Array
         if program.family == "logistic":
             positives = unusual
             least.append(people - unusual)
-    compared = flags(jnp.concatenate([counts, lacking, jnp.stack(least)]) >= program.smallest)
+    compared = _flags(jnp.concatenate([counts, lacking, jnp.stack(least)]) >= program.smallest)
     wide, enough = program.wide, compared[2 * program.wide]
     for place in range(2 * wide + 1, 2 * wide + len(least)):
         enough = enough * compared[place]
@@ -141,25 +159,25 @@ def _model(fit: _Fit, people: Array, positives: Array, *, exact: bool) -> list[A
     import jax.numpy as jnp
 
     program, brought = fit.program, fit.brought
-    told = rounded(_regress(fit, people, positives, exact=exact) * 2.0**program.step_bits)
+    told = _rounded(_regress(fit, people, positives, exact=exact) * 2.0**program.step_bits)
     scores = brought.design[program.train :] @ told
     bounds = (0, program.validation), (program.validation, scores.shape[0])
     parts = []
     if program.family != "logistic":
-        predictors = real(scores) * 2.0 ** -(_UNIT_BITS + program.step_bits)
+        predictors = _real(scores) * 2.0 ** -(_UNIT_BITS + program.step_bits)
         for low, high in bounds:
             part = slice(low, high)
             parts.append(_sums(fit, predictors[part], slice(program.train + low, program.train + high)))
         return [told, *parts]
     steps = 2.0**program.step_bits
-    weights, once = real(told) * (1 / steps), jnp.reciprocal(fit.share)
+    weights, once = _real(told) * (1 / steps), jnp.reciprocal(fit.share)
     centre = (fit.gram[-1] @ weights) * once
     variance = (weights @ (fit.gram @ weights)) * once - centre * centre
     width = jnp.sqrt(jnp.where(variance > 0.0001, variance, 0.0001))
-    edges = rounded(steps * (centre + width * np.array(NORMAL, np.float32)))
+    edges = _rounded(steps * (centre + width * np.array(program.quantiles, np.float32)))
     for low, high in bounds:
         if high == low:
-            parts.append(jnp.zeros((TABLE,), jnp.int64))
+            parts.append(jnp.zeros((program.judged,), jnp.int64))
             continue
         hit = brought.labels[program.train + low : program.train + high, 0]
         there = jnp.ones((high - low,), jnp.int64)
@@ -175,23 +193,21 @@ def _regress(fit: _Fit, people: Array, positives: Array, *, exact: bool) -> Arra
     import jax
     import jax.numpy as jnp
 
-    program, brought, mask = fit.program, fit.brought, real(fit.mask)
+    program, brought, mask = fit.program, fit.brought, _real(fit.mask)
     wide, family = program.wide + 1, program.family
     rows = slice(0, program.train)
-    design, label = real(brought.design[rows]), real(brought.labels[rows, 0])
+    design, label = _real(brought.design[rows]), _real(brought.labels[rows, 0])
     if family != "logistic":
         label = label * (1 / LABEL_UNIT)
     penalty = np.full(wide, program.l2 / 1000, np.float32)
     penalty[-1] = 0
     penalty = penalty * fit.share
-    hessian = (
-        CURVATURE[family] * (fit.gram * (mask[:, None] * mask[None, :])) + np.eye(wide, dtype=np.float32) * penalty
-    )
-    inverse = inverse_of(hessian) * (1 / UNIT)
-    inverse = inverse * (mask[:, None] * mask[None, :])
+    both = mask[:, None] * mask[None, :]
+    inverted = inverse(CURVATURE[family] * (fit.gram * both) + np.eye(wide, dtype=np.float32) * penalty)
+    inverted = inverted * (1 / UNIT) * both
     start = jnp.zeros((wide,), design.dtype)
     if family == "logistic":
-        odds = jnp.log(real(jnp.stack([positives, people - positives])) + 0.5)
+        odds = jnp.log(_real(jnp.stack([positives, people - positives])) + 0.5)
         start = jnp.concatenate([start[:-1], (odds[0] - odds[1])[None]])
 
     def step(_: int, state: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -199,9 +215,9 @@ def _regress(fit: _Fit, people: Array, positives: Array, *, exact: bool) -> Arra
         ahead = now + MOMENTUM[family] * (now - before)
         expected = _expected(program, design @ (ahead * (1 / UNIT)), exact=exact)
         if brought.present is not None:
-            expected = expected * real(brought.present[rows])
+            expected = expected * _real(brought.present[rows])
         gradient = (design.T @ (label - expected)) * 2.0**-fit.spare - UNIT * penalty * ahead
-        return ahead + inverse @ gradient, now
+        return ahead + inverted @ gradient, now
 
     fitted, _ = jax.lax.fori_loop(0, program.steps, step, (start, start))
     return fitted * mask
@@ -231,20 +247,20 @@ def _sums(fit: _Fit, predictors: Array, rows: slice) -> Array:
     if fit.brought.present is not None:
         there = fit.brought.present[rows]
         people = there.sum()
-    enough = flags(jnp.stack([people, labels[:, 2].sum()]) >= program.smallest)
-    label, scale = real(labels[:, 0]) * (1 / LABEL_UNIT), 2.0 ** -program.sum_bits(count)
+    enough = _flags(jnp.stack([people, labels[:, 2].sum()]) >= program.smallest)
+    label, scale = _real(labels[:, 0]) * (1 / LABEL_UNIT), 2.0 ** -program.sum_bits(count)
     expected = _expected(program, predictors, exact=True)
     if program.family == "linear":
         loss = (label - expected) * (label - expected)
     else:
         loss = expected - label - label * jnp.log(expected)
     if there is not None:
-        loss = loss * real(there)
-    whole, beside = (real(labels[:, place].sum()) * (scale / LABEL_UNIT) for place in (0, 1))
+        loss = loss * _real(there)
+    whole, beside = (_real(labels[:, place].sum()) * (scale / LABEL_UNIT) for place in (0, 1))
     lost = loss.sum() * scale
     if program.family == "poisson":
         lost = lost + beside
-    return jnp.concatenate([people[None], rounded(jnp.stack([whole, beside, lost]))]) * enough[0] * enough[1]
+    return jnp.concatenate([people[None], _rounded(jnp.stack([whole, beside, lost]))]) * enough[0] * enough[1]
 
 
 def _statistics(program: LinearTrain, products: Array, kept: Array, share: Any, spare: int) -> list[Array]:
@@ -253,13 +269,35 @@ def _statistics(program: LinearTrain, products: Array, kept: Array, share: Any, 
     import jax.numpy as jnp
 
     wide, once = program.wide, jnp.reciprocal(share)
-    squares = real(jnp.right_shift(products[:-1, :-1], 2 * (_UNIT_BITS - _FINE))) * 2.0**-spare
-    means = (real(jnp.right_shift(products[-1, :-1], 2 * _UNIT_BITS - _FINE)) * 2.0**-spare) * once
+    squares = _scaled(products[:-1, :-1], spare + 2 * (_UNIT_BITS - _FINE))
+    means = _scaled(products[-1, :-1], spare + 2 * _UNIT_BITS - _FINE) * once
     covered = squares * once - means[:, None] * means[None, :]
-    norm = jax.lax.rsqrt(jnp.maximum(jnp.diag(covered), 2.0 ** (2 * _FINE) * 1e-5)) * real(kept)
+    norm = jax.lax.rsqrt(jnp.maximum(jnp.diag(covered), 2.0 ** (2 * _FINE) * 1e-5)) * _real(kept)
     apart = 1 - np.eye(wide, dtype=np.float32)
     correlated = (covered * norm[:, None]) * norm[None, :] * apart
     below = np.tril_indices(wide, -1)
-    told = rounded(correlated[below] * 2.0**program.step_bits)
-    inflated = jnp.diag(inverse_of(correlated + np.eye(wide, dtype=np.float32) * (1 + VIF_RIDGE), _VIF_STEPS))
-    return [told, rounded(jnp.clip(inflated, 1.0, MAX_VIF) * VIF_UNIT) * kept]
+    told = _rounded(correlated[below] * 2.0**program.step_bits)
+    inflated = jnp.diag(inverse(correlated + np.eye(wide, dtype=np.float32) * (1 + VIF_RIDGE), _VIF_STEPS))
+    return [told, _rounded(jnp.clip(inflated, 1.0, MAX_VIF) * VIF_UNIT) * kept]
+
+
+def _scaled(whole: Array, bits: int) -> Array:
+    """A whole number times 2^-`bits`, in fixed point."""
+    import jax.numpy as jnp
+
+    shift = max(0, bits - _LEAST_BITS)
+    return _real(jnp.right_shift(whole, shift) if shift else whole) * 2.0 ** (shift - bits)
+
+
+def _flags(compared: Array) -> Array:
+    return compared.astype("int64")
+
+
+def _real(whole: Array) -> Array:
+    return whole.astype("float32")
+
+
+def _rounded(value: Array) -> Array:
+    import jax.numpy as jnp
+
+    return jnp.floor(value + 0.5).astype(jnp.int64)

@@ -16,7 +16,7 @@ import numpy as np
 
 from placet.models.probes import probe_cells
 from placet.models.scorecard_fit import INTERCEPT_L2, MAX_LOGIT, MAX_WOE, SMOOTHING
-from placet.protocols.mpc.scorecard import BANDS, IV_UNIT, NORMAL, TABLE, ScorecardTrain
+from placet.protocols.mpc.scorecard import IV_UNIT, NORMAL, TABLE, ScorecardTrain
 from placet.protocols.spu.card_coalitions import card_areas, card_points
 
 Array = Any
@@ -36,7 +36,7 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
     people, positives, count, hits = _counts(
         cells[:train], positive[:train], None if present is None else present[:train]
     )
-    enough = flags(positives >= program.smallest) * flags(people - positives >= program.smallest)
+    enough = _flags(positives >= program.smallest) * _flags(people - positives >= program.smallest)
     woe, value = _evidence(program, people, positives, count, hits)
     spread = _spread(program)
     design = cells[:train] @ (woe[:, None] * spread)
@@ -50,9 +50,9 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
     gram = mean_of(shrunk.T @ shrunk)
     weights, centre, width = _regress(program, design, gram, positive[:train], mean_of, exact=exact)
     factor = program.scale.factor
-    points = rounded(factor * woe * (spread @ weights[:-1]))
-    base = rounded(program.scale.offset + factor * weights[-1])
-    edges = rounded(program.scale.offset + factor * centre + abs(factor) * width * np.array(NORMAL, np.float32))
+    points = _rounded(factor * woe * (spread @ weights[:-1]))
+    base = _rounded(program.scale.offset + factor * weights[-1])
+    edges = _rounded(program.scale.offset + factor * centre + abs(factor) * width * np.array(NORMAL, np.float32))
     score = base + cells[train:] @ points
     tables = []
     weight = None if present is None else present[train:]
@@ -63,7 +63,7 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
             tables += band_table(score[low:high], jnp.stack([hit, joined - hit]), edges, program.smallest)
         else:
             tables.append(jnp.zeros((TABLE,), jnp.int64))
-    numbers = [jnp.stack([people, positives, base]), points, rounded(IV_UNIT * value), edges, *tables]
+    numbers = [jnp.stack([people, positives, base]), points, _rounded(IV_UNIT * value), edges, *tables]
     results = [jnp.concatenate(numbers) * enough]
     if program.keeps:
         probes = base + probe_cells([column.cells for column in program.columns]) @ points
@@ -71,12 +71,12 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
         numbers = [jnp.stack([people, positives]), jnp.zeros(1 + program.cells, jnp.int64), value, edges, *tables]
         results = [jnp.concatenate(numbers) * enough, card]
     if program.payout_rule is not None:
-        products = mean_of(shrunk.T @ (real(positive[:train]) * _SHRINK))
+        products = mean_of(shrunk.T @ (_real(positive[:train]) * _SHRINK))
         by_coalition = card_points(program, gram, products, woe, spread)
         joined = jnp.ones((rows - train,), jnp.int64) if weight is None else weight
         test = slice(train + program.validation, None)
         lines = jnp.stack([positive[test], joined[program.validation :] - positive[test]])
-        few = flags(lines.sum(axis=1) >= program.smallest)
+        few = _flags(lines.sum(axis=1) >= program.smallest)
         results.append(card_areas(program, by_coalition, cells[test], lines) * enough * few[0] * few[1])
     return tuple(results)
 
@@ -155,17 +155,17 @@ def _evidence(
     whole = _spread(program).astype(np.int64)
     unused = np.ones(program.cells, np.int64)
     unused[[high - 2 for high in program.starts[1:]]] = 0
-    own = flags(count >= program.smallest) * unused
+    own = _flags(count >= program.smallest) * unused
     rest = jnp.stack([count, hits]) * (1 - own)[None, :] @ whole
-    kept = flags(rest[0] >= program.smallest)
+    kept = _flags(rest[0] >= program.smallest)
     odds = _log_odds(
         jnp.concatenate([hits, rest[1], positives[None]]),
         jnp.concatenate([count - hits, rest[0] - rest[1], (people - positives)[None]]),
     )
     prior, cells = odds[-1], program.cells
     woe = _monotone(program, odds[:cells] - prior, count, hits, prior)
-    rest_woe = whole @ (real(kept) * (odds[cells:-1] - prior))
-    woe = jnp.clip(rest_woe + real(own) * (woe - rest_woe), -MAX_WOE, MAX_WOE)
+    rest_woe = whole @ (_real(kept) * (odds[cells:-1] - prior))
+    woe = jnp.clip(rest_woe + _real(own) * (woe - rest_woe), -MAX_WOE, MAX_WOE)
     shares = _share(hits, positives) - _share(count - hits, people - positives)
     return woe, (_spread(program).T @ (shares * woe)) * (1 / 1024)
 
@@ -207,7 +207,7 @@ def _mean_of(people: Array, rows: int | None) -> Callable[[Array], Array]:
         return lambda total: total * (1024 / rows)
     import jax.numpy as jnp
 
-    once = jnp.reciprocal(real(people) * (1 / 1024))
+    once = jnp.reciprocal(_real(people) * (1 / 1024))
     return lambda total: total * once
 
 
@@ -228,14 +228,14 @@ def _regress(
     penalty = np.full(wide, program.l2 / 1000, np.float32)
     penalty[-1] = INTERCEPT_L2
     shrunk = design * _SHRINK
-    inverse = inverse_of(gram * 0.25 + np.diag(penalty))
-    target, ones = real(positive), design[:, -1]
+    inverted = inverse(gram * 0.25 + np.diag(penalty))
+    target, ones = _real(positive), design[:, -1]
 
     def step(_: int, weights: Array) -> Array:
         expected = (sigmoid if exact else quintic)(design @ weights)
         if program.join == "all":
             expected = expected * ones
-        return weights + inverse @ (mean_of(shrunk.T @ ((target - expected) * _SHRINK)) - penalty * weights)
+        return weights + inverted @ (mean_of(shrunk.T @ ((target - expected) * _SHRINK)) - penalty * weights)
 
     weights = jax.lax.fori_loop(0, program.steps, step, jnp.zeros((wide,), design.dtype))
     centre = gram[-1] @ weights
@@ -243,15 +243,15 @@ def _regress(
     return weights, centre, jnp.sqrt(jnp.where(variance > 0.0001, variance, 0.0001))
 
 
-def inverse_of(matrix: Array, steps: int = _INVERSE_STEPS) -> Array:
+def inverse(matrix: Array, steps: int = _INVERSE_STEPS) -> Array:
     """By Newton and Schulz, from 1 / trace on: squares the distance to the inverse in each step."""
     import jax
     import jax.numpy as jnp
 
     unit = np.eye(matrix.shape[0], dtype=np.float32)
 
-    def step(_: int, inverse: Array) -> Array:
-        return inverse @ (2 * unit - matrix @ inverse)
+    def step(_: int, nearer: Array) -> Array:
+        return nearer @ (2 * unit - matrix @ nearer)
 
     return jax.lax.fori_loop(0, steps, step, unit * jnp.reciprocal(jnp.trace(matrix)))
 
@@ -263,7 +263,7 @@ def band_table(score: Array, lines: Array, edges: Array, smallest: int) -> list[
     import jax.numpy as jnp
 
     total = lines.sum(axis=1)[:, None]
-    running = jnp.concatenate([lines @ flags(score[:, None] < edges[None, :]), total], axis=1)
+    running = jnp.concatenate([lines @ _flags(score[:, None] < edges[None, :]), total], axis=1)
     judged = jnp.stack([_pairs(running), _distance(running)])
     kept = _kept(running, smallest)
     return [*(running * kept[None, :]), judged * kept[-1]]
@@ -274,15 +274,16 @@ def _kept(running: Array, smallest: int) -> Array:
     leave enough behind them; powers of that matrix by squaring give all places that it comes to."""
     import jax.numpy as jnp
 
+    bands = running.shape[1]
     start = jnp.concatenate([jnp.zeros((2, 1), jnp.int64), running[:, :-1]], axis=1)
-    far = flags(running[:, None, :] - start[:, :, None] >= smallest)
+    far = _flags(running[:, None, :] - start[:, :, None] >= smallest)
     reached = far[0] * far[1]
-    first = reached - jnp.concatenate([jnp.zeros((BANDS, 1), jnp.int64), reached[:, :-1]], axis=1)
-    ahead = flags(running[:, -1:] - running >= smallest)
+    first = reached - jnp.concatenate([jnp.zeros((bands, 1), jnp.int64), reached[:, :-1]], axis=1)
+    ahead = _flags(running[:, -1:] - running >= smallest)
     to = (first * (ahead[0] * ahead[1])[None, :])[:, :-1]
-    steps = jnp.concatenate([jnp.zeros((BANDS, 1), jnp.int64), to], axis=1)
-    stays = jnp.array(np.eye(1, BANDS, dtype=np.int64)[0])
-    for doubling in range((BANDS - 1).bit_length()):
+    steps = jnp.concatenate([jnp.zeros((bands, 1), jnp.int64), to], axis=1)
+    stays = jnp.array(np.eye(1, bands, dtype=np.int64)[0])
+    for doubling in range((bands - 1).bit_length()):
         if doubling:
             steps = steps @ steps
         stays = stays + stays @ steps
@@ -312,28 +313,25 @@ def _distance(running: Array) -> Array:
 def _log_odds(positive: Array, negative: Array) -> Array:
     import jax.numpy as jnp
 
-    return jnp.log(real(positive) + SMOOTHING) - jnp.log(real(negative) + SMOOTHING)
+    return jnp.log(_real(positive) + SMOOTHING) - jnp.log(_real(negative) + SMOOTHING)
 
 
 def _share(part: Array, whole: Array) -> Array:
     """1024 times a quotient of counts."""
     import jax.numpy as jnp
 
-    return real(part) * jnp.reciprocal(real(whole) * (1 / 1024) + 1e-4)
+    return _real(part) * jnp.reciprocal(_real(whole) * (1 / 1024) + 1e-4)
 
 
-def rounded(value: Array) -> Array:
-    """To the nearest whole number, halves up."""
+def _rounded(value: Array) -> Array:
     import jax.numpy as jnp
 
     return jnp.floor(value + 0.5).astype(jnp.int64)
 
 
-def flags(compared: Array) -> Array:
-    """1 where it is so."""
+def _flags(compared: Array) -> Array:
     return compared.astype("int64")
 
 
-def real(whole: Array) -> Array:
-    """A whole number in fixed point."""
+def _real(whole: Array) -> Array:
     return whole.astype("float32")

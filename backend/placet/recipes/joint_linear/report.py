@@ -28,7 +28,6 @@ from placet.protocols.mpc.regression import (
     LinearTrain,
     TrainedLine,
 )
-from placet.protocols.mpc.scorecard import BANDS
 from placet.recipes.blocks.prepared import ToldColumn
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_linear.alone import PARTS
@@ -98,7 +97,7 @@ def demand_reached(program: LinearTrain, line: TrainedLine, sizes: RowParts) -> 
 
 
 def _table_fits(program: LinearTrain, part: Sequence[int], rows: int) -> bool:
-    lines = [[count for count in one if count] for one in (part[:BANDS], part[BANDS : 2 * BANDS])]
+    lines = [[count for count in one if count] for one in (part[: program.bands], part[program.bands : -2])]
     fits = len(lines[0]) == len(lines[1]) and sum(one[-1] for one in lines if one) <= rows
     steps = [right - left for one in lines for left, right in itertools.pairwise([0, *one])]
     pairs = 2 * math.prod(one[-1] for one in lines) if all(lines) else 0
@@ -190,17 +189,18 @@ def _logistic(
 def _judged(program: LinearTrain, line: TrainedLine, place: int) -> dict[str, Any] | None:
     """A part's metrics, bands and gains; None where there are too few of either label."""
     part = line.parts[place]
-    positives, negatives = part[:BANDS], part[BANDS : 2 * BANDS]
+    bands = program.bands
+    positives, negatives = part[:bands], part[bands:-2]
     if not positives[-1] or not negatives[-1]:
         return None
-    kept = [at for at in range(BANDS) if positives[at]]
+    kept = [at for at in range(bands) if positives[at]]
     edges = tuple(round(Fraction(SCORE_UNIT * line.edges[at], 2**program.step_bits)) for at in kept[:-1])
     counts = [tuple(np.diff([0, *(one[at] for at in kept)]).tolist()) for one in (positives, negatives)]
     table = BandTable(edges, *counts)
     whole = positives[-1] * negatives[-1]
     area = Fraction(part[-2], 2 * whole)
     return {
-        "metrics": metrics_of(table, area, Fraction(part[-1], whole)) | {"auc_by": f"{BANDS} bands"},
+        "metrics": metrics_of(table, area, Fraction(part[-1], whole)) | {"auc_by": f"{bands} bands"},
         "bands": bands_of(table, 1),
         "gains": [gains_row(row, 1) for row in quality.gains(table)],
         "area": area,

@@ -123,7 +123,7 @@ async def _provide(job: PartyRun) -> None:
         present = np.zeros(parts.total, np.bool_)
         own, there = [row for row, _ in places], [place for _, place in places]
         placed[there], present[there] = numbers[own], True
-        share, artefact = await _computed(job, program, program.bring(job.party, placed, present), parts, artefact)
+        share, artefact = await _computed(job, program, program.whole(job.party, placed, present), parts, artefact)
         part = PreparedPart(columns=tuple(columns), share=share)
     await job.release(canonical(part.to_json()), artefact)
 
@@ -152,8 +152,7 @@ async def _consume(job: PartyRun) -> None:
     if worth(program, parts):
         await _demand_room(job, program, parts)
         placed, label = numbers[order], labels.values[order]
-        own = program.bring(job.party, placed, np.ones(len(order), np.bool_))
-        own = np.concatenate([own, program.bring_label(label)], axis=1)
+        own = program.whole(job.party, placed, np.ones(len(order), np.bool_), label)
         share, artefact = await _computed(job, program, own, parts, artefact)
         state["share"] = share.hex()
         state["alone"] = await asyncio.to_thread(alone, program, placed, label)
