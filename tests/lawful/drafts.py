@@ -60,6 +60,15 @@ _SCORECARD = (
     | _GROUP
     | {"label": "label", "features": {"first-provider": _FEATURES}, "split": {"train": 60, "validation": 0}}
 )
+_NUMBERS = [
+    {"column": "a", "kind": "number", "levels": 10, "missing": "usual"},
+    {"column": "b", "kind": "category", "levels": 3, "missing": "own"},
+]
+_LINEAR = (
+    _IDENTIFIER
+    | _GROUP
+    | {"label": "label", "features": {"first-provider": _NUMBERS}, "split": {"train": 60, "validation": 0}}
+)
 _TREES = (
     _IDENTIFIER
     | {"smallest_group": 5, "label": "label", "split": {"train": 60, "validation": 0}}
@@ -90,6 +99,15 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
         "spu",
         4,
         _SCORECARD | {"protocol": "aby3", "features": dict.fromkeys((*modelling.PROVIDERS[:3], "consumer"), _FEATURES)},
+    ),
+    "linear model": ("joint-linear", "spu", 2, _LINEAR | {"protocol": "cheetah"}),
+    "correlations of four": (
+        "joint-linear",
+        "spu",
+        4,
+        _LINEAR
+        | {"protocol": "aby3", "statistics": "only"}
+        | {"features": dict.fromkeys((*modelling.PROVIDERS[:3], "consumer"), _NUMBERS)},
     ),
     "trees": ("joint-trees", "embedded", 3, _TREES),
     "scores": ("model-score", "spu", 2, _SCORE | {"protocol": "cheetah", "output": "score"}),
@@ -272,7 +290,7 @@ def _stays(base: Draft, role: str, before: Brought, after: Brought) -> bool:
     recipe = base.terms["recipe"]
     provider_sees = recipe in ("asset-view", "model-stability") or parameters.get("receiver") == "provider"
     provider_sees |= recipe == "model-evaluation" and parameters["protocol"] == "cheetah"
-    provider_sees |= recipe in ("joint-scorecard", "joint-trees", "model-score") and role != "consumer"
+    provider_sees |= recipe in ("joint-linear", "joint-scorecard", "joint-trees", "model-score") and role != "consumer"
     edges = (*base.terms["parameters"].get("edges", ()), base.terms["parameters"].get("bound", 0))
     return (
         {k: v for k, v in after.scope.items() if k not in free}

@@ -104,8 +104,8 @@ class LinearTrain(Declared):
     @property
     def step_bits(self) -> int:
         """Coefficients and correlations are told in steps of 2 to the minus this: the smallest ones that are at least
-        4 / rows that train, between 2^-12 and 1/16."""
-        return min(12, max(4, math.floor(math.log2(max(self.train, 1) / 4))))
+        4 / rows that train, between 2^-11 and 1/16."""
+        return min(11, max(4, math.floor(math.log2(max(self.train, 1) / 4))))
 
     @property
     def shared(self) -> tuple[int, ...]:

@@ -1,8 +1,8 @@
 """The program `linear-train` as SPU runs it: sums of products exact, the rest fixed point of 18 bits in FM64.
 
 Nothing is opened on the way. Sums over rows become means over a power of two of rows, no fewer than there are: 1/n has
-too few bits, and 2^-k is exact. Where that is too small for 18 bits a whole matrix is shifted before it becomes real:
-two constant factors one after the other are multiplied beforehand, and their product is 0. Sigmoids saturate
+too few bits, and 2^-k is exact. Where that is too small a constant, a whole matrix is shifted before it becomes real:
+two constant factors one after the other are multiplied beforehand, and their product is no number SPU has. Sigmoids saturate
 (`scorecard`): a polynomial alone diverges in silence.
 """
 
@@ -33,8 +33,8 @@ _UNIT_BITS = UNIT.bit_length() - 1
 _FINE = 3
 """Bits that standard deviations keep beyond the 18, for columns that few rows have."""
 _VIF_STEPS = 20
-_LEAST_BITS = 17
-"""A constant factor is 2 to the minus this at the least: it has 18 bits."""
+_LEAST_BITS = 16
+"""A constant factor is 2 to the minus this at the least: SPU takes a smaller one for something else, in silence."""
 
 
 @dataclass(frozen=True)
@@ -285,8 +285,9 @@ def _scaled(whole: Array, bits: int) -> Array:
     """A whole number times 2^-`bits`, in fixed point."""
     import jax.numpy as jnp
 
-    shift = max(0, bits - _LEAST_BITS)
-    return _real(jnp.right_shift(whole, shift) if shift else whole) * 2.0 ** (shift - bits)
+    if (shift := bits - _LEAST_BITS) > 0:
+        return _real(jnp.right_shift(whole + (1 << shift >> 1), shift)) * 2.0**-_LEAST_BITS
+    return _real(whole) * 2.0**-bits
 
 
 def _flags(compared: Array) -> Array:
