@@ -2,8 +2,8 @@
 
 Nothing is opened on the way. Sums over rows become means over a power of two of rows, no fewer than there are: 1/n has
 too few bits, and 2^-k is exact. Where that is too small a constant, a whole matrix is shifted before it becomes real:
-two constant factors one after the other are multiplied beforehand, and their product is no number SPU has. Sigmoids saturate
-(`scorecard`): a polynomial alone diverges in silence.
+constant factors, and one that is the same for all, are multiplied beforehand, and what comes of it has too few bits.
+Sigmoids saturate (`scorecard`): a polynomial alone diverges in silence.
 """
 
 from __future__ import annotations
@@ -32,8 +32,7 @@ Array = Any
 _UNIT_BITS = UNIT.bit_length() - 1
 _FINE = 3
 """Bits that standard deviations keep beyond the 18, for columns that few rows have."""
-_VIF_STEPS, _ROOT_STEPS = 20, 2
-"""Of Newton's, for an inverse and, since SPU's is off by a tenth, for a root's reciprocal."""
+_VIF_STEPS = 20
 _LEAST_BITS = 16
 """A constant factor is 2 to the minus this at the least: SPU takes a smaller one for something else, in silence."""
 
@@ -59,10 +58,10 @@ def linear_train(program: LinearTrain, arrays: Mapping[str, Array]) -> tuple[Arr
     if brought.present is not None:
         people = brought.present[: program.train].sum()
     kept, enough, positives = _kept(program, brought, people)
-    share = program.train / 2**spare if brought.present is None else _real(people) * 2.0**-spare
     numbers = [jnp.stack([people, positives]), brought.counts * kept]
+    gram = _scaled(products, spare + 2 * _UNIT_BITS)
+    share = program.train / 2**spare if brought.present is None else gram[-1, -1]
     if program.statistics != "only":
-        gram = _scaled(products, spare + 2 * _UNIT_BITS)
         fit = _Fit(program, brought, gram, jnp.concatenate([kept, jnp.ones((1,), jnp.int64)]), share, spare)
         numbers += _model(fit, people, positives, exact=len(arrays) == 3)
     if program.statistics != "none":
@@ -265,19 +264,17 @@ def _sums(fit: _Fit, predictors: Array, rows: slice) -> Array:
 
 
 def _statistics(program: LinearTrain, products: Array, kept: Array, share: Any, spare: int) -> list[Array]:
-    """Correlations below the diagonal, and VIF: the diagonal of the inverse of all of them."""
+    """Correlations below the diagonal, and VIF: the diagonal of the inverse of all of them. Covariances are times the
+    square of `share`, which correlations do not see; it is a matrix there, since a factor would be multiplied with the
+    constant before it, and rounded."""
     import jax
     import jax.numpy as jnp
 
-    wide, once = program.wide, jnp.reciprocal(share)
+    wide = program.wide
     squares = _scaled(products[:-1, :-1], spare + 2 * (_UNIT_BITS - _FINE))
-    means = _scaled(products[-1, :-1], spare + 2 * _UNIT_BITS - _FINE) * once
-    covered = squares * once - means[:, None] * means[None, :]
-    spread = jnp.maximum(jnp.diag(covered), 2.0 ** (2 * _FINE) * 1e-5)
-    norm = jax.lax.rsqrt(spread)
-    for _ in range(_ROOT_STEPS):
-        norm = norm * (1.5 - 0.5 * (spread * norm) * norm)
-    norm = norm * _real(kept)
+    means = _scaled(products[-1, :-1], spare + 2 * _UNIT_BITS - _FINE)
+    covered = squares @ (np.eye(wide, dtype=np.float32) * share) - means[:, None] * means[None, :]
+    norm = jax.lax.rsqrt(jnp.maximum(jnp.diag(covered), 2.0 ** (2 * _FINE) * 1e-5)) * _real(kept)
     apart = 1 - np.eye(wide, dtype=np.float32)
     correlated = (covered * norm[:, None]) * norm[None, :] * apart
     below = np.tril_indices(wide, -1)
