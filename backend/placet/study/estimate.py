@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from placet.catalogue import joint_linear
 from placet.catalogue.joint_trees import OKAMOTO_UCHIYAMA, JointTreesParameters
 from placet.catalogue.modelling import ModellingParameters
 from placet.study.tables import StudyData
@@ -60,6 +61,9 @@ def _job(data: StudyData, rows: int) -> tuple[float, float, float]:
         if parameters.protocol == "aby3":
             return 18 + 5.5 * work, 450 + 60 * work, 30 + 130 * work
         return 15 + 9 * work, 900 + 300 * work, 40 + 60 * work
+    if isinstance(parameters, joint_linear.JointLinearParameters):
+        needs = joint_linear.cost(parameters, listed)
+        return CORES * needs.seconds, needs.memory / MEGABYTE, needs.traffic / MEGABYTE
     if isinstance(parameters, JointTreesParameters):
         others, providers = parameters.trees - 1, len(data.providers)
         small = data.terms.engine == OKAMOTO_UCHIYAMA

@@ -6,6 +6,8 @@ import contextlib
 from importlib.util import find_spec
 
 from placet.core.errors import InputError
+from placet.models.linear import LinearModel
+from placet.models.onnx_linear import linear_to_onnx
 from placet.models.onnx_trees import to_onnx
 from placet.models.scorecard import Scorecard
 from placet.models.scorecard_export import csv_of, json_of, sql_of
@@ -14,9 +16,14 @@ from placet.study.outcome import StudyOutcome
 
 
 def onnx_of(outcome: StudyOutcome) -> bytes | None:
-    """Trees as ONNX; None for what is none, and without `placet[export]`. InputError for parts of another model."""
+    """Trees and linear models as ONNX; None for what is neither, and without `placet[export]`. InputError for parts of
+    another model."""
     report = outcome.report
-    if report.get("model") is None or report.get("parts") is None or find_spec("onnx") is None:
+    if find_spec("onnx") is None:
+        return None
+    if report.get("linear") is not None:
+        return linear_to_onnx(LinearModel.model_validate(report["linear"]))
+    if report.get("model") is None or report.get("parts") is None:
         return None
     parts = [TreePart.model_validate(part) for part in report["parts"]]
     return to_onnx(TreeModel.model_validate(report["model"]), parts, report["parties"])

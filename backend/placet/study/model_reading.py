@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
@@ -53,14 +54,18 @@ def _test(report: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
 
 
 def _quality(metrics: Mapping[str, Any] | None, curves: Curves | None) -> Quality | None:
-    if metrics is None:
+    if metrics is None or "auc" not in metrics:
         return None
     ends = [float(end) for end in metrics.get("auc_interval") or ()]
     return Quality(Figure(float(metrics["auc"]), *ends), float(metrics["ks"]), curves)
 
 
 def _gain(gain: Mapping[str, Any] | None) -> Figure | None:
-    return None if gain is None else Figure(float(gain["auc"]), float(gain["low"]), float(gain["high"]))
+    return (
+        None
+        if gain is None or "auc" not in gain
+        else Figure(float(gain["auc"]), float(gain["low"]), float(gain["high"]))
+    )
 
 
 def _curves(report: Mapping[str, Any], card: Scorecard | None) -> Curves | None:
@@ -73,7 +78,10 @@ def _curves(report: Mapping[str, Any], card: Scorecard | None) -> Curves | None:
     ends = [edges[0] - reach, *edges, edges[-1] + reach]
     positives = [int(band["positives"]) for band in bands]
     negatives = [int(band["people"]) - int(band["positives"]) for band in bands]
-    expected = [] if card is None else [card.scale.probability(round((a + b) / 2)) for a, b in pairwise(ends)]
+    middles = [(a + b) / 2 for a, b in pairwise(ends)]
+    expected = [] if card is None else [card.scale.probability(round(middle)) for middle in middles]
+    if report.get("linear") is not None:
+        expected = [1 / (1 + math.exp(-max(-50.0, min(50.0, middle / 10_000)))) for middle in middles]
     turned = card is not None and not card.scale.higher
     if turned:
         edges, ends = [1 - edge for edge in reversed(edges)], [-end for end in reversed(ends)]
@@ -159,5 +167,9 @@ def _card(data: StudyData, report: Mapping[str, Any], card: Scorecard | None) ->
     )
     yield "Smallest group", f"{terms.tells.group}: no number in the model is of fewer people"
     missing = sum(table.missing(column) for table in data.tables.values() for column in table.cells)
-    yield "Missing values", f"{missing:,}, each in a bin of its own" if missing else "none"
+    how = "counted as usual, or by an indicator" if report.get("linear") else "each in a bin of its own"
+    yield "Missing values", f"{missing:,}, {how}" if missing else "none"
+    for part, metrics in ((report.get("metrics") or {}) if report.get("linear") else {}).items():
+        if metrics and (explained := metrics.get("r2") or metrics.get("d2")):
+            yield f"Explained of {part}", f"{explained} of the label's variance, or of its deviance"
     yield "Not for", "other purposes, other consumers, people of another kind than those whose rows trained it"

@@ -66,7 +66,7 @@ def opened_report(
     report: dict[str, Any] = {"too_few": False, "fitted": fitted_of(program, line)}
     report["columns"] = list(columns_of(program, columns, line))
     if program.statistics != "none":
-        report["correlations"] = [_text(number, program.step_bits) for number in line.correlations]
+        report["correlations"] = correlations_of(program, columns, line)
     if program.statistics == "only":
         return report
     model = model_of(parameters, columns, program, line, label)
@@ -118,14 +118,32 @@ def fitted_of(program: LinearTrain, line: TrainedLine) -> dict[str, int]:
     return {"people": line.people}
 
 
+def used(columns: Sequence[Column]) -> list[bool]:
+    """Of each number that a column becomes whether it stands for something: a category may have fewer levels."""
+    return [bool(word) or one.prepared.kind == "number" for _, _, one in columns for word in one.prepared.words()]
+
+
+def correlations_of(program: LinearTrain, columns: Sequence[Column], line: TrainedLine) -> list[str]:
+    """Row by row below the diagonal, of what `columns_of` tells."""
+    there = used(columns)
+    numbers = iter(line.correlations)
+    return [
+        _text(number, program.step_bits)
+        for row in range(program.wide)
+        for column in range(row)
+        for number in (next(numbers),)
+        if there[row] and there[column]
+    ]
+
+
 def columns_of(program: LinearTrain, columns: Sequence[Column], line: TrainedLine) -> Any:
     """An entry for each number that a column becomes."""
-    numbers = iter(program.numbers)
+    numbers, there = iter(program.numbers), iter(used(columns))
     counts, factors = iter(line.counts), iter(line.vif or [0] * program.wide)
     for party, name, one in columns:
         for word in one.prepared.words():
             number, count, factor = next(numbers), next(counts), next(factors)
-            if not number and not word:
+            if not next(there):
                 continue
             entry: dict[str, Any] = {"party": party, "column": name, "value": word or None, "missing": one.missing}
             entry["people"] = None if number or not count else count
