@@ -165,15 +165,15 @@ class LinearTrain(Declared):
         """What an owner's prepared rows (rows, own prepared numbers) come to, as (rows, `width`). Where a row is not
         `present` its values are missing, or it does not count at all."""
         wide, _, presence = self.layout(owner)
-        kept = np.asarray(prepared, dtype=np.int64).reshape(len(present), wide) * present[:, None]
+        there = np.asarray(prepared, dtype=np.int64).reshape(len(present), wide) * present[:, None]
         places = np.flatnonzero([number for column in self.of(owner) for number in column.numbers])
-        lines = [kept, *(_unusual(kept[:, place], present)[:, None] for place in places)]
+        lines = [there, *(_unusual(there[:, place], present)[:, None] for place in places)]
         if self.join == "any":
             at = 0
             for column in self.of(owner):
                 at += column.width
                 if column.missing == "own":
-                    kept[~present, at - 1] = UNIT
+                    there[~present, at - 1] = UNIT
         if presence:
             lines.append(present[:, None].astype(np.int64))
         return np.concatenate(lines, axis=1)
@@ -266,16 +266,16 @@ class LinearTrain(Declared):
         result = np.zeros(self.output_shape(Size(len(whole.present))), dtype=object)
         train = np.flatnonzero(whole.present[: self.train])
         people, counts = len(train), whole.flags[train].sum(axis=0)
-        kept = self._kept(counts, people)
+        mask = self._kept(counts, people)
         if not self._enough(whole, train):
             return result
-        design = np.concatenate([whole.prepared * kept, np.full((len(whole.present), 1), UNIT)], axis=1)
+        design = np.concatenate([whole.prepared * mask, np.full((len(whole.present), 1), UNIT)], axis=1)
         positives = int(whole.labels[train, 0].sum()) if self.family == "logistic" and self.labels else 0
-        numbers = [people, positives, *(int(count) for count in counts * kept)]
+        numbers = [people, positives, *(int(count) for count in counts * mask)]
         if self.statistics != "only":
             numbers += self._model(whole, train, design)
         if self.statistics != "none":
-            numbers += self._statistics(design[train, :-1] / UNIT, kept)
+            numbers += self._statistics(design[train, :-1] / UNIT, mask)
         result[:] = numbers
         return result
 
@@ -323,10 +323,10 @@ class LinearTrain(Declared):
     def _model(self, whole: Whole, train: Integers, design: Integers) -> list[int]:
         labels = whole.labels[:, 0] / (1 if self.family == "logistic" else LABEL_UNIT)
         fitted = regress(design[train] / UNIT, labels[train], self.family, steps=self.steps, l2=self.l2 / 1000)
-        told = np.floor(fitted * 2**self.step_bits + 0.5).astype(np.int64)
-        scores = design @ told
+        coefficients = np.floor(fitted * 2**self.step_bits + 0.5).astype(np.int64)
+        scores = design @ coefficients
         parts = [[place for place in part if whole.present[place]] for part in self.rows(Size(len(labels)))[1:]]
-        numbers = [int(one) for one in told]
+        numbers = [int(one) for one in coefficients]
         if self.family != "logistic":
             predictors = scores / (UNIT << self.step_bits)
             sums = [self.sums(whole.labels[part], predictors[part], self.sum_bits(size))
@@ -359,16 +359,16 @@ class LinearTrain(Declared):
             loss = beside - label * np.log(expected) - label + expected
         return [len(labels), *(int(np.floor(float(one.sum()) * 2.0**-bits + 0.5)) for one in (label, beside, loss))]
 
-    def _statistics(self, design: npt.NDArray[np.float64], kept: Integers) -> list[int]:
+    def _statistics(self, design: npt.NDArray[np.float64], mask: Integers) -> list[int]:
         centred = design - design.mean(axis=0)
         norms = np.sqrt(np.maximum((centred**2).mean(axis=0), 1e-5))
         wide = self.wide
         correlated = (centred / norms).T @ (centred / norms) / len(design)
         correlated = np.where(np.eye(wide, dtype=bool), 1.0, correlated)
-        told = np.floor(correlated * 2**self.step_bits + 0.5).astype(np.int64)
+        whole = np.floor(correlated * 2**self.step_bits + 0.5).astype(np.int64)
         inflated = np.diag(np.linalg.inv(correlated + VIF_RIDGE * np.eye(wide)))
-        factors = np.floor(np.clip(inflated, 1, MAX_VIF) * VIF_UNIT + 0.5).astype(np.int64) * kept
-        return [*(int(told[i, j]) for i in range(wide) for j in range(i)), *(int(one) for one in factors)]
+        factors = np.floor(np.clip(inflated, 1, MAX_VIF) * VIF_UNIT + 0.5).astype(np.int64) * mask
+        return [*(int(whole[i, j]) for i in range(wide) for j in range(i)), *(int(one) for one in factors)]
 
     def read(self, result: Integers) -> dict[str, JsonValue]:
         """Its numbers, as text."""
@@ -389,8 +389,8 @@ class LinearTrain(Declared):
         coefficients = take(wide + 1) if model else []
         edges = take(self.bands - 1) if model and self.family == "logistic" else []
         parts = [take(self.judged), take(self.judged)] if model else []
-        told = take(wide * (wide - 1) // 2) if self.statistics != "none" else []
-        return TrainedLine(people, positives, counts, coefficients, edges, parts, told, take(len(numbers)))
+        correlations = take(wide * (wide - 1) // 2) if self.statistics != "none" else []
+        return TrainedLine(people, positives, counts, coefficients, edges, parts, correlations, take(len(numbers)))
 
 
 @dataclass(frozen=True)

@@ -57,15 +57,15 @@ def linear_train(program: LinearTrain, arrays: Mapping[str, Array]) -> tuple[Arr
     people = program.train + 0 * brought.counts[0]
     if brought.present is not None:
         people = brought.present[: program.train].sum()
-    kept, enough, positives = _kept(program, brought, people)
-    numbers = [jnp.stack([people, positives]), brought.counts * kept]
+    mask, enough, positives = _kept(program, brought, people)
+    numbers = [jnp.stack([people, positives]), brought.counts * mask]
     gram = _scaled(products, spare + 2 * _UNIT_BITS)
     share = program.train / 2**spare if brought.present is None else gram[-1, -1]
     if program.statistics != "only":
-        fit = _Fit(program, brought, gram, jnp.concatenate([kept, jnp.ones((1,), jnp.int64)]), share, spare)
+        fit = _Fit(program, brought, gram, jnp.concatenate([mask, jnp.ones((1,), jnp.int64)]), share, spare)
         numbers += _model(fit, people, positives, exact=len(arrays) == 3)
     if program.statistics != "none":
-        numbers += _statistics(program, products, kept, share, spare)
+        numbers += _statistics(program, products, mask, share, spare)
     return (jnp.concatenate(numbers) * enough,)
 
 
@@ -159,8 +159,8 @@ def _model(fit: _Fit, people: Array, positives: Array, *, exact: bool) -> list[A
     import jax.numpy as jnp
 
     program, brought = fit.program, fit.brought
-    told = _rounded(_regress(fit, people, positives, exact=exact) * 2.0**program.step_bits)
-    scores = brought.design[program.train :] @ told
+    coefficients = _rounded(_regress(fit, people, positives, exact=exact) * 2.0**program.step_bits)
+    scores = brought.design[program.train :] @ coefficients
     bounds = (0, program.validation), (program.validation, scores.shape[0])
     parts = []
     if program.family != "logistic":
@@ -168,9 +168,9 @@ def _model(fit: _Fit, people: Array, positives: Array, *, exact: bool) -> list[A
         for low, high in bounds:
             part = slice(low, high)
             parts.append(_sums(fit, predictors[part], slice(program.train + low, program.train + high)))
-        return [told, *parts]
+        return [coefficients, *parts]
     steps = 2.0**program.step_bits
-    weights, once = _real(told) * (1 / steps), jnp.reciprocal(fit.share)
+    weights, once = _real(coefficients) * (1 / steps), jnp.reciprocal(fit.share)
     centre = (fit.gram[-1] @ weights) * once
     variance = (weights @ (fit.gram @ weights)) * once - centre * centre
     width = jnp.sqrt(jnp.where(variance > 0.0001, variance, 0.0001))
@@ -185,7 +185,7 @@ def _model(fit: _Fit, people: Array, positives: Array, *, exact: bool) -> list[A
             there = brought.present[program.train + low : program.train + high]
         lines = jnp.stack([hit, there - hit])
         parts += band_table(scores[low:high], lines, UNIT * edges, program.smallest)
-    return [told, edges, *parts]
+    return [coefficients, edges, *parts]
 
 
 def _regress(fit: _Fit, people: Array, positives: Array, *, exact: bool) -> Array:
@@ -263,7 +263,7 @@ def _sums(fit: _Fit, predictors: Array, rows: slice) -> Array:
     return jnp.concatenate([people[None], _rounded(jnp.stack([whole, beside, lost]))]) * enough[0] * enough[1]
 
 
-def _statistics(program: LinearTrain, products: Array, kept: Array, share: Any, spare: int) -> list[Array]:
+def _statistics(program: LinearTrain, products: Array, mask: Array, share: Any, spare: int) -> list[Array]:
     """Correlations below the diagonal, and VIF: the diagonal of the inverse of all of them. Covariances are times the
     square of `share`, which correlations do not see; it is a matrix there, since a factor would be multiplied with the
     constant before it, and rounded."""
@@ -274,13 +274,13 @@ def _statistics(program: LinearTrain, products: Array, kept: Array, share: Any, 
     squares = _scaled(products[:-1, :-1], spare + 2 * (_UNIT_BITS - _FINE))
     means = _scaled(products[-1, :-1], spare + 2 * _UNIT_BITS - _FINE)
     covered = squares @ (np.eye(wide, dtype=np.float32) * share) - means[:, None] * means[None, :]
-    norm = jax.lax.rsqrt(jnp.maximum(jnp.diag(covered), 2.0 ** (2 * _FINE) * 1e-5)) * _real(kept)
+    norm = jax.lax.rsqrt(jnp.maximum(jnp.diag(covered), 2.0 ** (2 * _FINE) * 1e-5)) * _real(mask)
     apart = 1 - np.eye(wide, dtype=np.float32)
     correlated = (covered * norm[:, None]) * norm[None, :] * apart
     below = np.tril_indices(wide, -1)
-    told = _rounded(correlated[below] * 2.0**program.step_bits)
+    correlations = _rounded(correlated[below] * 2.0**program.step_bits)
     inflated = jnp.diag(inverse(correlated + np.eye(wide, dtype=np.float32) * (1 + VIF_RIDGE), _VIF_STEPS))
-    return [told, _rounded(jnp.clip(inflated, 1.0, MAX_VIF) * VIF_UNIT) * kept]
+    return [correlations, _rounded(jnp.clip(inflated, 1.0, MAX_VIF) * VIF_UNIT) * mask]
 
 
 def _scaled(whole: Array, bits: int) -> Array:

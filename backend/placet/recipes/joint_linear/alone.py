@@ -28,8 +28,8 @@ def alone(program: LinearTrain, prepared: Prepared, labels: npt.NDArray[np.float
     design = np.concatenate([prepared / UNIT, np.ones((len(prepared), 1))], axis=1)
     fitted = regress(design[train], labels[train], program.family, steps=program.steps, l2=program.l2 / 1000)
     predictors = design @ fitted
-    told = _bands if program.family == "logistic" else _sums
-    return {name: told(program, predictors[part], labels[part]) for name, part in zip(PARTS, others, strict=True)}
+    judge = _bands if program.family == "logistic" else _sums
+    return {name: judge(program, predictors[part], labels[part]) for name, part in zip(PARTS, others, strict=True)}
 
 
 def _bands(program: LinearTrain, predictors: Any, labels: Any) -> dict[str, Any] | None:

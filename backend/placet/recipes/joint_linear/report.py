@@ -161,7 +161,7 @@ def model_of(
 ) -> LinearModel:
     """With each party's preparation."""
     numbers = iter(line.coefficients)
-    told = [
+    entries = [
         {
             "party": party,
             "column": name,
@@ -177,7 +177,7 @@ def model_of(
             "centre": label[0],
             "spread": label[1],
             "intercept": _text(next(numbers), program.step_bits),
-            "columns": told,
+            "columns": entries,
         }
     )
 
@@ -211,9 +211,9 @@ def _judged(program: LinearTrain, line: TrainedLine, place: int) -> dict[str, An
     positives, negatives = part[:bands], part[bands:-2]
     if not positives[-1] or not negatives[-1]:
         return None
-    kept = [at for at in range(bands) if positives[at]]
-    edges = tuple(round(Fraction(SCORE_UNIT * line.edges[at], 2**program.step_bits)) for at in kept[:-1])
-    counts = [tuple(np.diff([0, *(one[at] for at in kept)]).tolist()) for one in (positives, negatives)]
+    ends = [at for at in range(bands) if positives[at]]
+    edges = tuple(round(Fraction(SCORE_UNIT * line.edges[at], 2**program.step_bits)) for at in ends[:-1])
+    counts = [tuple(np.diff([0, *(one[at] for at in ends)]).tolist()) for one in (positives, negatives)]
     table = BandTable(edges, *counts)
     whole = positives[-1] * negatives[-1]
     area = Fraction(part[-2], 2 * whole)

@@ -199,11 +199,11 @@ def part_of(raw: bytes) -> PreparedPart:
 def demand_planned(role: str, features: Sequence[LinearFeature], columns: Sequence[ToldColumn]) -> None:
     """InputError where a party's columns are prepared otherwise than planned."""
     planned = [(feature.kind, feature.missing, feature.width) for feature in features]
-    told = [(one.prepared.kind, one.prepared.missing, one.prepared.width) for one in columns]
+    prepared = [(one.prepared.kind, one.prepared.missing, one.prepared.width) for one in columns]
     levels = [one.prepared.levels for one in columns if isinstance(one.prepared, PreparedCategory)]
-    if planned != told or levels != [feature.levels for feature in features if feature.kind == "category"]:
+    if planned != prepared or levels != [feature.levels for feature in features if feature.kind == "category"]:
         raise InputError(
-            "columns are prepared otherwise than planned", expected=f"{len(planned)} of {role}", found=len(told)
+            "columns are prepared otherwise than planned", expected=f"{len(planned)} of {role}", found=len(prepared)
         )
 
 
@@ -228,13 +228,13 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
         shares = [providers[party].share if party in providers else own for party in members]
         engine = evaluate.engine_of(program, len(members), len(members), Size(sizes.total))
         opening = evaluate.combine(program, Size(sizes.total), engine, shares, scratch=scratch, seconds=SECONDS)
-        told = {party: part.columns for party, part in providers.items()}
-        told[len(providers)] = _COLUMNS.validate_python(state["columns"])
+        by_party = {party: part.columns for party, part in providers.items()}
+        by_party[len(providers)] = _COLUMNS.validate_python(state["columns"])
         columns = []
         for party, role in enumerate(state["roles"]):
             features = linear_features(parameters, role)
-            demand_planned(role, features, told[party])
-            columns += [(role, feature.column, one) for feature, one in zip(features, told[party], strict=True)]
+            demand_planned(role, features, by_party[party])
+            columns += [(role, feature.column, one) for feature, one in zip(features, by_party[party], strict=True)]
         report |= opened_report(
             parameters, columns, program, asyncio.run(opening), sizes, state["alone"], tuple(state["label"])
         )
