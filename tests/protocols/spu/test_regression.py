@@ -114,7 +114,7 @@ def demand_same(told: TrainedLine, expected: TrainedLine, *, steps: int, area: f
 
 CASES: Any = [
     ("logistic", "all", 3, {}),
-    ("linear", "any", 1, {"train": 20, "validation": 8}),
+    pytest.param("linear", "any", 1, {"train": 20, "validation": 8}, marks=pytest.mark.slow),
     pytest.param("poisson", "all", 2, {"statistics": "none"}, marks=pytest.mark.slow),
     pytest.param("logistic", "any", 1, {}, marks=pytest.mark.slow),
     pytest.param("linear", "all", 1, {"validation": 0}, marks=pytest.mark.slow),
@@ -140,7 +140,7 @@ def test_the_body_gives_what_the_fit_in_the_clear_does(
 
 
 @needs_jax
-@pytest.mark.parametrize(("family", "unusual"), [("logistic", 1), ("poisson", 4)])
+@pytest.mark.parametrize(("family", "unusual"), [("logistic", 1), pytest.param("poisson", 4, marks=pytest.mark.slow)])
 def test_labels_that_few_have_tell_nothing(family: Family, unusual: int) -> None:
     """A consumer that trains on one person: all are alike but him."""
     line = program(2, family)
