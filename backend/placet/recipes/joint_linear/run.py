@@ -19,7 +19,7 @@ from pydantic import Field, TypeAdapter
 from placet.catalogue import joint_linear
 from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.joint_linear import JointLinearParameters, LinearFeature, linear_features
-from placet.catalogue.modelling import MAX_FEATURES, MAX_ROWS
+from placet.catalogue.modelling import MAX_FEATURES, MAX_ROWS, computing
 from placet.catalogue.spec import CONSUMER
 from placet.core.errors import DataError, InputError
 from placet.core.hashing import canonical
@@ -35,7 +35,6 @@ from placet.protocols.spu import evaluate
 from placet.recipes.blocks import distributed, psi_join, sharing_out, split
 from placet.recipes.blocks.columns import subjects
 from placet.recipes.blocks.prepared import ToldColumn, listed, prepare
-from placet.recipes.blocks.sharing_out import computing
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_linear.alone import alone
 from placet.recipes.joint_linear.report import opened_report
@@ -183,10 +182,15 @@ async def _computed(
     job: PartyRun, program: LinearTrain, own: Integers, parts: RowParts, artefact: Artefact
 ) -> tuple[bytes, Artefact]:
     """This party's share of what the program gives; empty of who does not compute."""
-    members, widths = computing(job.terms.roles), {owner: program.width(owner) for owner in program.shared}
-    own, artefact = await sharing_out.shared_out(job, widths, own, parts.total, artefact)
-    if job.party not in members:
-        return b"", artefact
+    members = computing(job.terms.roles)
+    if program.shared:
+        async with job.step("share-columns", sharing_out.PROTOCOL, artefact) as step:
+            widths = {owner: program.width(owner) for owner in program.shared}
+            blocks = await sharing_out.columns(job, step, own, members, widths)
+            own = np.concatenate([own, *blocks], axis=1)
+            artefact = step.output("columns", own.tobytes())
+        if job.party not in members:
+            return b"", artefact
     size = Size(parts.total)
     return await distributed.evaluated(job, "linear", members, program, own, size=size, made=artefact)
 
