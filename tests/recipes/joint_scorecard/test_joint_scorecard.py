@@ -383,21 +383,6 @@ def test_too_few_tell_nothing() -> None:
         assert not any(result) and told(made, result) == {}
 
 
-def test_a_consumer_that_trains_on_one_person_learns_nothing_of_him() -> None:
-    """With one person labelled 1 nothing comes out, wherever he is; with as many as must be, a bin that only he is in
-    weighs as its column's others do."""
-    codes, labels = sample()
-    codes[codes[:, 0] == 3, 0] = 2
-    made = program(1, (0, 0, 0, 1))
-    for cell in (0, 3):
-        codes[0, 0] = cell
-        one = np.zeros_like(labels)
-        one[0] = 1
-        assert not any(made.reference(brought(made, codes, one)))
-    points = made.opened(made.reference(brought(made, codes, labels))).points[0]
-    assert points[3] == points[4] == 0
-
-
 def test_the_largest_list_fits() -> None:
     parts = RowParts(MAX_ROWS - 2, 1, 1)
     made = program_of(SPEC.parse(PLAIN), ("first-provider", "consumer"), parts)
