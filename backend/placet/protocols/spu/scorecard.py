@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from placet.models.scorecard_fit import INTERCEPT_L2, MAX_LOGIT, MAX_WOE, SMOOTHING, middle
-from placet.protocols.mpc.scorecard import BANDS, IV_UNIT, NORMAL, TABLE, ScorecardTrain
+from placet.protocols.mpc.scorecard import BANDS, IV_UNIT, TABLE, ScorecardTrain
 from placet.protocols.spu.card_coalitions import card_areas, card_points
 from placet.protocols.spu.merging import Array, enough, flags, kept, running_at, together
 
@@ -50,7 +50,8 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
     factor = program.scale.factor
     points = _rounded(factor * woe * (spread @ weights[:-1]))
     base = _rounded(program.scale.offset + factor * weights[-1])
-    edges = _rounded(program.scale.offset + factor * centre + abs(factor) * width * np.array(NORMAL, np.float32))
+    quantiles = np.array(program.quantiles, np.float32)
+    edges = _rounded(program.scale.offset + factor * centre + abs(factor) * width * quantiles)
     score = base + cells[train:] @ points
     tables = []
     weight = None if present is None else present[train:]
