@@ -106,10 +106,14 @@ class ScorecardTrain(Declared):
         """One owner's columns."""
         return tuple(column for column in self.columns if column.owner == owner)
 
+    def brought(self, owner: int) -> int:
+        """How many cells of one owner are brought."""
+        return sum(len(column.sent) for column in self.of(owner))
+
     def width(self, owner: int) -> int:
         """Numbers a row that one owner's columns are brought in; the last says whether the provider has the row, where
         only rows of all providers count."""
-        return sum(len(column.sent) for column in self.of(owner)) + int(self.join == "all" and owner < self.providers)
+        return self.brought(owner) + int(self.join == "all" and owner < self.providers)
 
     def bring(self, owner: int, codes: Codes, present: npt.NDArray[np.bool_]) -> Integers:
         """What the cells of an owner's rows (rows, own columns) come to, as (rows, `width`). Where a row is not

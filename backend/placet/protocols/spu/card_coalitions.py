@@ -14,6 +14,7 @@ import numpy as np
 
 from placet.models.contribution import COALITION_BANDS, METRIC_UNIT
 from placet.protocols.mpc.scorecard import ScorecardTrain
+from placet.protocols.spu.cells import Cells
 from placet.protocols.spu.coalitions import area
 
 Array = Any
@@ -54,11 +55,11 @@ def card_points(program: ScorecardTrain, gram: Array, products: Array, woe: Arra
     return _rounded(_UNIT * jnp.concatenate([cells, (weights @ mean)[None, :]]))
 
 
-def card_areas(program: ScorecardTrain, points: Array, cells: Array, lines: Array) -> Array:
+def card_areas(program: ScorecardTrain, points: Array, cells: Cells, lines: Array) -> Array:
     """(coalitions,) in millionths, of the rows that test: their cells, and 1 for a positive, a negative (2, rows)."""
     import jax.numpy as jnp
 
-    scores = cells @ points[:-1] - points[-1][None, :]
+    scores = cells.times(points[:-1]) - points[-1][None, :]
     each = [area(scores[:, place], _EDGES, lines) for place in range(len(program.coalitions))]
     return _rounded(METRIC_UNIT * jnp.stack(each))
 

@@ -34,9 +34,7 @@ def enough(running: Array, smallest: int, spare: Array | None = None) -> Array:
     between = running[:, high] - running[:, low]
     if spare is not None:
         between = between + spare[:, None]
-    spread = np.zeros((len(low), size * size), dtype=np.int64)
-    spread[range(len(low)), low * size + high] = 1
-    return (flags(jnp.all(between >= smallest, axis=0)) @ spread).reshape(size, size)
+    return _above(flags(jnp.all(between >= smallest, axis=0)), size)
 
 
 def kept(forced: Array, far: Array) -> Array:
@@ -61,14 +59,23 @@ def kept(forced: Array, far: Array) -> Array:
 
 def together(stays: Array) -> Array:
     """(bands, bands): 1 where no place that stays is between two bands, of `kept` places."""
-    import jax.numpy as jnp
-
     size = stays.shape[0] - 1
     low, high = np.triu_indices(size, 1)
     group = stays[:-1] @ np.triu(np.ones((size, size), dtype=np.int64))
-    spread = np.zeros((len(low), size * size), dtype=np.int64)
-    spread[range(len(low)), low * size + high] = spread[range(len(low)), high * size + low] = 1
-    return (flags(group[low] == group[high]) @ spread).reshape(size, size) + jnp.eye(size, dtype=jnp.int64)
+    later = _above(flags(group[low] == group[high]), size)
+    return later + later.T + np.eye(size, dtype=np.int64)
+
+
+def _above(pairs: Array, size: int) -> Array:
+    """(size, size) with a number for each pair of a place and a later one, row by row, and 0 elsewhere."""
+    import jax.numpy as jnp
+
+    starts = np.cumsum([0, *range(size - 1, 0, -1)])
+    rows = [
+        jnp.concatenate([np.zeros(place + 1, np.int64), pairs[starts[place] : starts[place + 1]]])
+        for place in range(size - 1)
+    ]
+    return jnp.stack([*rows, jnp.zeros(size, jnp.int64)])
 
 
 def flags(compared: Array) -> Array:

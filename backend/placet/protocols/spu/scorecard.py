@@ -17,6 +17,7 @@ import numpy as np
 from placet.models.scorecard_fit import INTERCEPT_L2, MAX_LOGIT, MAX_WOE, SMOOTHING, middle
 from placet.protocols.mpc.scorecard import BANDS, IV_UNIT, TABLE, ScorecardTrain
 from placet.protocols.spu.card_coalitions import card_areas, card_points
+from placet.protocols.spu.cells import Cells, spread_of
 from placet.protocols.spu.merging import Array, enough, flags, kept, running_at, together
 
 _INVERSE_STEPS = 16
@@ -31,13 +32,12 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
     rows, train = labels.shape[0], program.train
     positive = labels if present is None else labels * present
     exact = len(arrays) == 3
-    people, positives, count, hits = _counts(
-        cells[:train], positive[:train], None if present is None else present[:train]
-    )
+    taught = cells.rows(slice(train))
+    people, positives, count, hits = _counts(taught, positive[:train], None if present is None else present[:train])
     told = flags(positives >= program.smallest) * flags(people - positives >= program.smallest)
     woe, value = _evidence(program, jnp.stack([hits, count - hits]), jnp.stack([positives, people - positives]))
-    spread = _spread(program)
-    design = cells[:train] @ (woe[:, None] * spread)
+    spread = spread_of(program)
+    design = taught.by_column(woe)
     ones = jnp.ones((train, 1), design.dtype)
     if present is not None:
         ones = present[:train, None] * ones
@@ -52,7 +52,7 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
     base = _rounded(program.scale.offset + factor * weights[-1])
     quantiles = np.array(program.quantiles, np.float32)
     edges = _rounded(program.scale.offset + factor * centre + abs(factor) * width * quantiles)
-    score = base + cells[train:] @ points
+    score = base + cells.rows(slice(train, None)).times(points[:, None])[:, 0]
     tables = []
     weight = None if present is None else present[train:]
     for low, high in ((0, program.validation), (program.validation, rows - train)):
@@ -75,7 +75,7 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
         test = slice(train + program.validation, None)
         lines = jnp.stack([positive[test], joined[program.validation :] - positive[test]])
         tested = flags(lines.sum(axis=1) >= program.smallest)
-        results.append(card_areas(program, by_coalition, cells[test], lines) * told * tested[0] * tested[1])
+        results.append(card_areas(program, by_coalition, cells.rows(test), lines) * told * tested[0] * tested[1])
     return tuple(results)
 
 
@@ -96,10 +96,8 @@ def sigmoid(logits: Array) -> Array:
     return jax.nn.sigmoid(jnp.maximum(logits, -MAX_LOGIT))
 
 
-def _brought(program: ScorecardTrain, arrays: Sequence[Array]) -> tuple[Array, Array, Array | None]:
-    """(rows, cells) of all columns, labels, and 1 for each row that all providers have (None where all rows count)."""
-    import jax.numpy as jnp
-
+def _brought(program: ScorecardTrain, arrays: Sequence[Array]) -> tuple[Cells, Array, Array | None]:
+    """Cells of all columns, labels, and 1 for each row that all providers have (None where all rows count)."""
     *providers, consumer = arrays
     blocks = [array[:, : program.width(owner)] for owner, array in enumerate(providers)]
     at = [program.width(owner) for owner in range(len(providers))]
@@ -108,40 +106,26 @@ def _brought(program: ScorecardTrain, arrays: Sequence[Array]) -> tuple[Array, A
         blocks.append(sum(array[:, low : low + wide] for array, low in zip(providers, at, strict=True)))
         at = [low + wide for low in at]
     blocks.append(consumer)
-    cells, present = [], None
-    nothing = jnp.zeros((consumer.shape[0], 1), jnp.int64)
-    for owner, block in enumerate(blocks):
-        has = 1
-        if program.join == "all" and owner < program.providers:
-            has = block[:, program.width(owner) - 1 :][:, :1]
-            present = has[:, 0] if present is None else present * has[:, 0]
-        low = 0
-        for column in program.of(owner):
-            sent = block[:, low : low + len(column.sent)]
-            low += len(column.sent)
-            first = has - sent.sum(axis=1, keepdims=True)
-            if column.kind == "number":
-                cells += [first, sent[:, :-1], nothing, sent[:, -1:]]
-            else:
-                cells += [first, sent]
-    return jnp.concatenate(cells, axis=1), consumer[:, -1], present
+    present = None
+    if program.join == "all":
+        for owner in range(program.providers):
+            has = blocks[owner][:, program.width(owner) - 1]
+            present = has if present is None else present * has
+    cells = [blocks[owner][:, : program.brought(owner)] for owner in program.players]
+    return Cells(program, cells), consumer[:, -1], present
 
 
-def _counts(cells: Array, positive: Array, present: Array | None) -> tuple[Array, Array, Array, Array]:
+def _counts(cells: Cells, positive: Array, present: Array | None) -> tuple[Array, Array, Array, Array]:
+    """People and positives, of all and by cell."""
     import jax.numpy as jnp
 
-    positives = positive.sum()
-    if present is None:
-        return jnp.int64(cells.shape[0]) + 0 * positives, positives, cells.sum(axis=0), positive @ cells
-    return present.sum(), positives, present @ cells, positive @ cells
-
-
-def _spread(program: ScorecardTrain) -> Any:
-    """(cells, columns): 1 where a cell is a column's."""
-    spread = np.zeros((program.cells, len(program.columns)), np.float32)
-    for place, (low, high) in enumerate(itertools.pairwise(program.starts)):
-        spread[low:high, place] = 1
-    return spread
+    rows, positives = positive.shape[0], positive.sum()
+    joined = np.ones(rows, np.int64) if present is None else present
+    people = rows + 0 * positives if present is None else present.sum()
+    (count,), (hits,) = (
+        cells.counts(line[None, :], jnp.stack([total])) for line, total in ((joined, people), (positive, positives))
+    )
+    return people, positives, count, hits
 
 
 def _evidence(program: ScorecardTrain, lines: Array, totals: Array) -> tuple[Array, Array]:
@@ -176,7 +160,7 @@ def _evidence(program: ScorecardTrain, lines: Array, totals: Array) -> tuple[Arr
     woe = jnp.clip(woe, -MAX_WOE, MAX_WOE)
     told = told.reshape(2, -1) @ at_bins + (missing * (1 - few)) @ at_missing
     shares = _share(told[0], totals[0]) - _share(told[1], totals[1])
-    return woe, (_spread(program).T @ (shares * woe)) * (1 / 1024)
+    return woe, (spread_of(program).T @ (shares * woe)) * (1 / 1024)
 
 
 def _layout(program: ScorecardTrain, wide: int) -> tuple[Any, Any, Any]:
