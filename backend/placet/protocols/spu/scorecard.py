@@ -45,7 +45,7 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
     design = jnp.concatenate([design, ones], axis=1)
     mean_of = _mean_of(people, None if present is not None else train)
     shrunk = design * _SHRINK
-    gram = mean_of(shrunk.T @ shrunk)
+    gram = mean_of(jnp.stack([shrunk.T @ shrunk[:, place] for place in range(shrunk.shape[1])]))
     weights, centre, width = _regress(program, design, gram, positive[:train], mean_of, exact=exact)
     factor = program.scale.factor
     points = _rounded(factor * woe * (spread @ weights[:-1]))
