@@ -19,10 +19,9 @@ from pydantic import Field
 from placet.core.errors import InputError
 from placet.core.values import Value
 from placet.protocols.mpc import programs as declared
-from placet.protocols.mpc.coalitions import Coalitions
 from placet.protocols.mpc.scorecard import ScorecardTrain
 from placet.protocols.mpc.scoring import ScorecardScore
-from placet.protocols.spu import arithmetic, banding, coalitions, scorecard, scoring
+from placet.protocols.spu import arithmetic, banding, scorecard, scoring
 
 Array = Any
 """A jax array under trace."""
@@ -85,7 +84,6 @@ PROGRAMS: dict[str, Program] = {
         Program("bands", declared.Bands, banding.bands),
         Program("pair-statistics", declared.PairStatistics, arithmetic.pair_statistics),
         Program("scorecard-train", ScorecardTrain, scorecard.scorecard_train),
-        Program("coalitions", Coalitions, coalitions.coalitions),
         Program("scorecard-score", ScorecardScore, scoring.scorecard_score),
     )
 }
