@@ -81,9 +81,11 @@ def fit(
     weights, values = [], []
     for member, column in zip(members, columns, strict=True):
         positive = labels @ member
-        woe, told = weights_of_evidence(np.stack([positive, member.sum(axis=0) - positive]), smallest, column.monotone)
+        woe, counts = weights_of_evidence(
+            np.stack([positive, member.sum(axis=0) - positive]), smallest, column.monotone
+        )
         weights.append(woe)
-        values.append(information(woe, told))
+        values.append(information(woe, counts))
     design = np.concatenate(
         [np.stack([m @ w for m, w in zip(members, weights, strict=True)], 1), np.ones((people, 1))], 1
     )
@@ -100,21 +102,21 @@ def weights_of_evidence(lines: Counts, smallest: int, monotone: Monotone | None)
     """ln(positives / negatives) of each cell less that of all, smoothed, within ±`MAX_WOE`; and the counts that it is
     of. `lines` (2, cells): positives and negatives."""
     bins, missing = lines[:, :-1], lines[:, -1]
-    told, woe = lines.copy(), np.zeros(lines.shape[1])
+    counts, woe = lines.copy(), np.zeros(lines.shape[1])
     if bins.sum(axis=1).min() < smallest:
-        return woe, told
+        return woe, counts
     prior = _log_odds(*lines.sum(axis=1))
     few = missing < smallest
-    told[few, -1] = 0
-    told[few, middle(lines.shape[1])] += missing[few]
+    counts[few, -1] = 0
+    counts[few, middle(lines.shape[1])] += missing[few]
     places = kept_places(bins.tolist(), smallest, (0, bins.shape[1]))
-    groups = np.add.reduceat(told[:, :-1], places[:-1], axis=1)
+    groups = np.add.reduceat(counts[:, :-1], places[:-1], axis=1)
     own = _log_odds(*groups) - prior if monotone is None else _isotonic(groups, prior, monotone)
     woe[:-1] = np.repeat(own, np.diff(places))
     apart = float(_log_odds(*np.maximum(missing, smallest)) - prior)
     apart = min(apart, 0.0) if few[0] else apart
     woe[-1] = max(apart, 0.0) if few[1] else apart
-    return np.clip(woe, -MAX_WOE, MAX_WOE), told
+    return np.clip(woe, -MAX_WOE, MAX_WOE), counts
 
 
 def middle(cells: int) -> int:

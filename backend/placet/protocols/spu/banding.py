@@ -20,16 +20,16 @@ def bands(program: Bands, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
     *scores, labels = arrays.values()
     running, sums, ranks = (_whole if len(scores) == 1 else _parts)(program, scores, labels)
     totals = running[:, -1]
-    told = flags(totals[0::2] >= program.smallest) * flags(totals[1::2] >= program.smallest)
-    groups = running * jnp.repeat(told, 2)[:, None]
+    large = flags(totals[0::2] >= program.smallest) * flags(totals[1::2] >= program.smallest)
+    groups = running * jnp.repeat(large, 2)[:, None]
     whole = jnp.stack([groups[0::2].sum(axis=0), groups[1::2].sum(axis=0)])
-    coarse, fine = _edges(program, groups, jnp.repeat(1 - told, 2) * program.smallest, whole)
+    coarse, fine = _edges(program, groups, jnp.repeat(1 - large, 2) * program.smallest, whole)
     lines = [whole * fine]
     if program.sums:
-        lines.append(((sums * told[:, None]).sum(axis=0) * fine)[None, :])
+        lines.append(((sums * large[:, None]).sum(axis=0) * fine)[None, :])
     if program.exact:
         last = jnp.array(np.eye(1, program.bands, program.bands - 1, dtype=np.int64))
-        lines.append(last * (ranks * told[0]))
+        lines.append(last * (ranks * large[0]))
     if program.groups > 1:
         lines.append(groups * coarse)
     return (jnp.concatenate(lines),)

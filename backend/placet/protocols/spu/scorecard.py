@@ -32,12 +32,12 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
     rows, train = labels.shape[0], program.train
     positive = labels if present is None else labels * present
     exact = len(arrays) == 3
-    taught = cells.rows(slice(train))
-    people, positives, count, hits = _counts(taught, positive[:train], None if present is None else present[:train])
-    told = flags(positives >= program.smallest) * flags(people - positives >= program.smallest)
+    trained = cells.rows(slice(train))
+    people, positives, count, hits = _counts(trained, positive[:train], None if present is None else present[:train])
+    trainable = flags(positives >= program.smallest) * flags(people - positives >= program.smallest)
     woe, value = _evidence(program, jnp.stack([hits, count - hits]), jnp.stack([positives, people - positives]))
     spread = spread_of(program)
-    design = taught.by_column(woe)
+    design = trained.by_column(woe)
     ones = jnp.ones((train, 1), design.dtype)
     if present is not None:
         ones = present[:train, None] * ones
@@ -63,19 +63,21 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
         else:
             tables.append(jnp.zeros((TABLE,), jnp.int64))
     numbers = [jnp.stack([people, positives, base]), points, _rounded(IV_UNIT * value), edges, *tables]
-    results = [jnp.concatenate(numbers) * told]
+    results = [jnp.concatenate(numbers) * trainable]
     if program.keeps:
-        card, value = jnp.concatenate([base[None], points]) * told, jnp.zeros(len(program.columns), jnp.int64)
+        card, value = jnp.concatenate([base[None], points]) * trainable, jnp.zeros(len(program.columns), jnp.int64)
         numbers = [jnp.stack([people, positives]), jnp.zeros(1 + program.cells, jnp.int64), value, edges, *tables]
-        results = [jnp.concatenate(numbers) * told, card]
+        results = [jnp.concatenate(numbers) * trainable, card]
     if program.payout_rule is not None:
         products = mean_of(shrunk.T @ (_real(positive[:train]) * _SHRINK))
         by_coalition = card_points(program, gram, products, woe, spread)
         joined = jnp.ones((rows - train,), jnp.int64) if weight is None else weight
         test = slice(train + program.validation, None)
         lines = jnp.stack([positive[test], joined[program.validation :] - positive[test]])
-        tested = flags(lines.sum(axis=1) >= program.smallest)
-        results.append(card_areas(program, by_coalition, cells.rows(test), lines) * told * tested[0] * tested[1])
+        testable = flags(lines.sum(axis=1) >= program.smallest)
+        results.append(
+            card_areas(program, by_coalition, cells.rows(test), lines) * trainable * testable[0] * testable[1]
+        )
     return tuple(results)
 
 
@@ -139,13 +141,13 @@ def _evidence(program: ScorecardTrain, lines: Array, totals: Array) -> tuple[Arr
     at_bins, at_missing, at_middle = _layout(program, wide)
     bins, missing = (lines @ at_bins.T).reshape(2, len(columns), wide), lines @ at_missing.T
     few = flags(missing < smallest)
-    told = bins + (missing * few)[:, :, None] * at_middle
+    counts = bins + (missing * few)[:, :, None] * at_middle
     running = running_at(bins.cumsum(axis=2), range(wide + 1)).transpose(1, 0, 2)
     ends = np.zeros((len(columns), wide + 1), np.int64)
     ends[:, [0, -1]] = 1
     stays = jax.vmap(kept)(jnp.array(ends), jax.vmap(lambda one: enough(one, smallest))(running))
     same = jax.vmap(together)(stays)
-    grouped = (same @ told.transpose(1, 2, 0)).transpose(2, 0, 1)
+    grouped = (same @ counts.transpose(1, 2, 0)).transpose(2, 0, 1)
     odds = _log_odds(
         *jnp.concatenate([grouped.reshape(2, -1), missing + few * (smallest - missing), totals[:, None]], axis=1)
     )
@@ -158,8 +160,8 @@ def _evidence(program: ScorecardTrain, lines: Array, totals: Array) -> tuple[Arr
     valued = _flags_all(running[:, :, -1] >= smallest)
     woe = (_real(valued)[:, None] * by_bin).reshape(-1) @ at_bins + (_real(valued) * apart) @ at_missing
     woe = jnp.clip(woe, -MAX_WOE, MAX_WOE)
-    told = told.reshape(2, -1) @ at_bins + (missing * (1 - few)) @ at_missing
-    shares = _share(told[0], totals[0]) - _share(told[1], totals[1])
+    counts = counts.reshape(2, -1) @ at_bins + (missing * (1 - few)) @ at_missing
+    shares = _share(counts[0], totals[0]) - _share(counts[1], totals[1])
     return woe, (spread_of(program).T @ (shares * woe)) * (1 / 1024)
 
 
@@ -276,9 +278,9 @@ def _table(score: Array, lines: Array, edges: Array, smallest: int) -> list[Arra
     judged = jnp.stack([_pairs(running), _distance(running)])
     ends = np.zeros(BANDS + 1, np.int64)
     ends[[0, -1]] = 1
-    told = _flags_all(total[:, 0] >= smallest)
-    stays = kept(jnp.array(ends), enough(running_at(running, range(BANDS + 1)), smallest))[1:] * told
-    return [*(running * stays[None, :]), judged * told]
+    large = _flags_all(total[:, 0] >= smallest)
+    stays = kept(jnp.array(ends), enough(running_at(running, range(BANDS + 1)), smallest))[1:] * large
+    return [*(running * stays[None, :]), judged * large]
 
 
 def _pairs(running: Array) -> Array:
