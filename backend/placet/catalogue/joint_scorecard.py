@@ -66,8 +66,8 @@ SPEC = RecipeSpec(
     name="joint-scorecard",
     version=1,
     does="The consumer gets a scorecard that was trained on its own labels and the columns of one to seven providers, "
-    "and how good it is on rows that it was not trained on; nobody sees another party's rows, and no number in it is "
-    "of fewer people than the smallest group. On the engine spu.",
+    "and how good it is on rows that it was not trained on; nobody sees another party's rows, and no weight in it is "
+    "of fewer people of either label than the smallest group. On the engine spu.",
     operations=Operation.PSI | Operation.MPC | Operation.FL,
     engines=("spu",),
     on_withdrawal="drop",
