@@ -146,13 +146,6 @@ def test_rooms_import_only_through_their_doors() -> None:
     assert violations(PACKAGE) == []
 
 
-def test_nothing_that_costs_each_start_half_a_second_is_imported() -> None:
-    """Both import BLS signatures, which nobody here uses (decision 36)."""
-    files = {file: module_name(file, PACKAGE) for file in PACKAGE.rglob("*.py")}
-    names = {name for file, module in files.items() for name in imports(file.read_text(), module, is_package=False)}
-    assert not {name for name in names if name.split(".")[0] in ("eth_account", "eth_keyfile", "py_ecc")}
-
-
 def test_only_the_chain_room_speaks_json_rpc() -> None:
     speakers = {
         module_name(file, PACKAGE)

@@ -19,7 +19,7 @@ from cryptography import x509
 from placet.chain import keystore
 from placet.chain.calls import Calls
 from placet.chain.client import Chain
-from placet.chain.local import dev_key
+from placet.chain.local import dev_account
 from placet.chain.sender import Sender
 from placet.cli.audit import EXIT
 from placet.core.errors import PlacetError, Reverted
@@ -49,7 +49,7 @@ class Scene:
     def sent_to_chain(self, call: Any) -> str:
         """What a call of somebody with money and no rights meets."""
         chain = Chain(self.made.chain.url, self.deployment)
-        thief = dev_key(7)
+        thief = Key(bytes(dev_account(7).key))
         sender = Sender(sa.create_engine("sqlite://", poolclass=sa.StaticPool), chain, [thief])
         sender.submit("attack", call, thief.address)
         for _ in range(200):

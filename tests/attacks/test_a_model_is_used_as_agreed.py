@@ -1,8 +1,8 @@
 """A model that stays with its makers: trained in one job, it scores in another, and only as its holders said.
 
-On a real chain, with two institutions and the distributed engine. What a vault, a node and the audit refuse one by one
-is in tests/vault/test_models.py (after too many withdrawals, forged, swapped), tests/jobs/test_model_parts.py,
-tests/lawful and tests/audit/test_models.py.
+On a real chain, with four institutions, of which one shares its columns out, and the distributed engine. What a vault,
+a node and the audit refuse one by one is in tests/vault/test_models.py (after too many withdrawals, forged, swapped),
+tests/jobs/test_model_parts.py, tests/lawful and tests/audit/test_models.py.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import pytest
 from placet.core.values import parse
 from placet.jobs.messages import JobRequest
 from placet.models.binning import one_hot
+from placet.protocols.mpc.scoring import ScorecardScore, kept_of
 from placet.protocols.spu import choose, reconstruct
 from placet.recipes.blocks.kept_scorecard import KeptScorecard
 from placet.sandbox import consents
@@ -41,16 +42,22 @@ BORROWERS = [f"P{number:03}" for number in range(160)]
 APPLICANTS = [f"A{number:03}" for number in range(12)]
 AT_NORTH = [*BORROWERS[:140], *APPLICANTS[:10]]
 IDENTIFIED = {"identifier": "customer", "namespace": NAMESPACE}
+PROVIDERS = {"north": "North Bank", "tele": "Telecom", "shop": "Shop"}
+MEMBERS = (*PROVIDERS, "consumer")
+ROLES = ("first-provider", "second-provider", "third-provider", "consumer")
+COLUMNS = dict(zip(MEMBERS, ("balance", "balance", "balance", "income"), strict=True))
 FEATURES = {
-    "first-provider": [{"column": "balance", "kind": "number", "bins": 4}],
-    "consumer": [{"column": "income", "kind": "number", "bins": 4}],
+    role: [{"column": COLUMNS[key], "kind": "number", "bins": 4 + place}]
+    for place, (role, key) in enumerate(zip(ROLES, MEMBERS, strict=True))
 }
+REASONS = {"most": 2, "against": "best"}
 USES = 2
 
 
 @dataclass
 class Lenders:
-    """A bank with accounts, and a lender with labels, incomes and applicants; who all consented to both."""
+    """A bank, a telecom and a shop with accounts, and a lender with labels, incomes and applicants; who all consented
+    to everything. `rows`: by institution and person."""
 
     made: Consortium
     http: httpx.Client
@@ -103,16 +110,17 @@ def lenders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lenders]:
     if find_spec("spu") is None:
         pytest.skip("the distributed engine is not installed: placet[spu]")
     folder, chance = tmp_path_factory.mktemp("lenders"), random.Random(5)
-    balances = {who: chance.randrange(10_000) for who in AT_NORTH}
-    incomes = {who: chance.randrange(10_000) for who in (*BORROWERS, *APPLICANTS)}
-    risk = {who: 0.15 + 0.35 * (balances.get(who, 5000) < 5000) + 0.35 * (incomes[who] < 5000) for who in BORROWERS}
+    who_is_where = dict.fromkeys(MEMBERS, (*BORROWERS, *APPLICANTS)) | {"north": AT_NORTH}
+    rows = {key: {who: chance.randrange(10_000) for who in people} for key, people in who_is_where.items()}
+    incomes = rows["consumer"]
+    risk = {who: 0.05 + 0.22 * sum(own.get(who, 5000) < 5000 for own in rows.values()) for who in BORROWERS}
     bad = {who: int(chance.random() < risk[who]) for who in BORROWERS}
-    stock = Stock({"north": balances}, ["nobody"], sorted({*BORROWERS, *APPLICANTS}))
+    stock = Stock({key: rows[key] for key in PROVIDERS}, ["nobody"], sorted({*BORROWERS, *APPLICANTS}))
     with (
         httpx.Client(timeout=60, trust_env=False) as http,
-        consortium(folder, {"north": "North Bank", "consumer": "Lender"}, stock, block_time=0.5) as made,
+        consortium(folder, PROVIDERS | {"consumer": "Lender"}, stock, block_time=0.5) as made,
     ):
-        lenders = Lenders(made, http, {"balance": balances, "income": incomes})
+        lenders = Lenders(made, http, rows)
         tables: dict[str, dict[str, list[Any]]] = {
             "borrowers": {"customer": BORROWERS, "bad": [*bad.values()], "income": [incomes[who] for who in BORROWERS]},
             "applicants": {"customer": APPLICANTS, "income": [incomes[who] for who in APPLICANTS]},
@@ -125,23 +133,15 @@ def lenders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lenders]:
                 *(*words, "--file", f"{name}.parquet", "--identifier", "customer", "--namespace", NAMESPACE), *numbers
             )
         train = ("shared-model", "joint-scorecard", "PSI,MPC,FL", "--smallest-group", "5")
-        score = ("score", "model-score", "PSI,MPC")
-        lenders.consenting(
-            "training",
-            {
-                "north": lenders.offer("north", "accounts", "customer,balance", *train),
-                "consumer": lenders.offer("consumer", "borrowers", "customer,bad,income", *train),
-            },
-            {"north": BORROWERS[:140], "consumer": BORROWERS},
-        )
-        lenders.consenting(
-            "scoring",
-            {
-                "north": lenders.offer("north", "accounts", "customer,balance", *score),
-                "consumer": lenders.offer("consumer", "applicants", "customer,income", *score),
-            },
-            {"north": APPLICANTS[:10], "consumer": APPLICANTS},
-        )
+        score = ("explained-score", "model-score", "PSI,MPC")
+        for name, words, table, columns, people in (
+            ("training", train, "borrowers", "customer,bad,income", BORROWERS),
+            ("scoring", score, "applicants", "customer,income", APPLICANTS),
+        ):
+            offers = {key: lenders.offer(key, "accounts", "customer,balance", *words) for key in PROVIDERS}
+            offers["consumer"] = lenders.offer("consumer", table, columns, *words)
+            here = {key: [who for who in people if who in rows[key]] for key in MEMBERS}
+            lenders.consenting(name, offers, here)
         yield lenders
 
 
@@ -150,12 +150,12 @@ def train(lenders: Lenders) -> None:
     offers = lenders.offers["training"]
     parameters = {
         **IDENTIFIED,
-        **{"features": FEATURES, "protocol": "cheetah", "label": "bad", "join": "any"},
+        **{"features": FEATURES, "protocol": "aby3", "label": "bad", "join": "any"},
         **{"split": {"train": 60, "validation": 0}, "smallest_group": 5, "model": "shared"},
     }
     body = {
         **{"recipe": "joint-scorecard", "engine": "spu", "purpose": PURPOSE, "parameters": parameters},
-        "providers": [{"address": lenders.made.members["north"].address, "offer": offers["north"]}],
+        "providers": [{"address": lenders.made.members[key].address, "offer": offers[key]} for key in PROVIDERS],
         "own": {"offer": offers["consumer"]},
     }
     lenders.training, how = lenders.ended(body)
@@ -164,13 +164,13 @@ def train(lenders: Lenders) -> None:
     assert not report["too_few"] and not {"scorecard", "importance"} & report.keys()
     lenders.commitment = report["commitment"]
     lenders.offers["model"], lenders.offers["consent"] = {}, {}
-    for key in ("north", "consumer"):
+    for key in MEMBERS:
         (model,) = json.loads(lenders.made.run("model", "list", "--config", f"{key}/node.toml", "--json"))
         assert (model["job"], model["commitment"]) == (lenders.training, lenders.commitment)
         for _ in range(2):  # once on chain, however often it is asked
             lenders.made.run("model", "register", model["name"], "--config", f"{key}/node.toml")
         card(lenders, key, model["name"])
-        offer = lenders.offer(key, model["name"], "model", "score", "model-score", "PSI,MPC", "--own")
+        offer = lenders.offer(key, model["name"], "model", "explained-score", "model-score", "PSI,MPC", "--own")
         words = ("grant", "--config", f"{key}/node.toml", "--offer", offer, "--uses", USES, "--json")
         lenders.offers["model"][key] = offer
         lenders.offers["consent"][key] = json.loads(lenders.made.run(*words))["consent"]
@@ -187,13 +187,17 @@ def card(lenders: Lenders, key: str, name: str) -> None:
     assert summary["card"] in page and "North Bank" in page and "hash on chain" in page
     shown = json.loads(lenders.made.run("model", "show", lenders.training, *config))
     assert (shown["held"], shown["card"], shown["withdrawn_since"]) == ("in parts", summary["card"], 0)
-    assert shown["holders"] == ["North Bank", "Lender"] and shown["name"] == name
+    assert shown["holders"] == [*PROVIDERS.values(), "Lender"] and shown["name"] == name
 
 
 def planned(lenders: Lenders, model: str) -> dict[str, Any]:
     """The request that nobody writes by hand."""
     words = ("job", "plan", "--config", "consumer/node.toml", "--recipe", "model-score", "--model", model)
-    return dict(json.loads(lenders.made.run(*words, "--parameter", "output=score")))
+    return dict(
+        json.loads(
+            lenders.made.run(*words, "--parameter", "output=score", "--parameter", f"reasons={json.dumps(REASONS)}")
+        )
+    )
 
 
 def retrained(lenders: Lenders, model: str) -> tuple[str, str]:
@@ -201,7 +205,7 @@ def retrained(lenders: Lenders, model: str) -> tuple[str, str]:
     words = ("model", "retrain", model, "--config", "consumer/node.toml")
     request = json.loads(lenders.made.run(*words))
     assert request["parameters"]["features"] == FEATURES and request["parameters"]["model"] == "shared"
-    assert [one["offer"] for one in request["providers"]] == [lenders.offers["training"]["north"]]
+    assert [one["offer"] for one in request["providers"]] == [lenders.offers["training"][key] for key in PROVIDERS]
     job = lenders.made.run(*words, "--start").split()[-1]
     return job, lenders.made.ended(job, 300)
 
@@ -209,41 +213,48 @@ def retrained(lenders: Lenders, model: str) -> tuple[str, str]:
 def scoring(lenders: Lenders, **changes: Any) -> dict[str, Any]:
     parameters: dict[str, Any] = {
         **IDENTIFIED,
-        **{"features": FEATURES, "protocol": "cheetah", "output": "score"},
+        **{"features": FEATURES, "protocol": "aby3", "output": "score", "reasons": REASONS},
         "model": {"job": lenders.training, "commitment": lenders.commitment},
     }
-    parts = {
-        key: {"offer": lenders.offers["model"][key], "consent": lenders.offers["consent"][key]}
-        for key in ("north", "consumer")
-    }
-    rows, north = lenders.offers["scoring"], lenders.made.members["north"].address
+    parts = {key: {"offer": lenders.offers["model"][key], "consent": lenders.offers["consent"][key]} for key in MEMBERS}
+    rows = lenders.offers["scoring"]
+    wanted = parameters | changes.get("parameters", {})
     return {
         **{"recipe": "model-score", "engine": "spu", "purpose": changes.get("purpose", PURPOSE)},
-        "parameters": parameters | changes.get("parameters", {}),
-        "providers": [{"address": north, "offer": rows["north"], "model": parts["north"]}],
+        "parameters": {name: value for name, value in wanted.items() if value is not None},
+        "providers": [
+            {"address": lenders.made.members[key].address, "offer": rows[key], "model": parts[key]} for key in PROVIDERS
+        ],
         **{"own": {"offer": rows["consumer"]}, "model": parts["consumer"]},
     }
 
 
-def expected(lenders: Lenders, scratch: Path) -> dict[str, str]:
-    """Each applicant's score in the clear: from the parts of both vaults, which no party has."""
+def expected(lenders: Lenders, scratch: Path) -> list[dict[str, str]]:
+    """Each applicant's score and reasons in the clear: from the parts of all vaults, which no party has."""
     kept = {}
-    for key in ("north", "consumer"):
+    for key in MEMBERS:
         with opened(VaultSettings.load(lenders.made.folder / f"{key}-vault" / "vault.toml")) as store:
             (info,) = store.models.infos()
             kept[key] = parse(KeptScorecard, store.models.named(info.name).part.content)
-    shares = [kept[key].points for key in ("north", "consumer")]
-    opening = reconstruct([one.share for one in shares if one], choose(2), scratch=scratch, seconds=240)
-    points = asyncio.run(opening)
+    assert kept["shop"].points is None, "it does not compute"
+    shares = [part.points.share for part in kept.values() if part.points]
+    model = asyncio.run(reconstruct(shares, choose(3), scratch=scratch, seconds=240))
+    program = ScorecardScore(bins=[4, 5, 6, 7], output="score", reasons=REASONS)  # type: ignore[arg-type]
+    points = model[: 1 + program.cells]
+    assert (model == kept_of(points[0], points[1:], program.widths)).all() and len(set(points.tolist())) > 4
     cells = []
-    for key, column in (("north", "balance"), ("consumer", "income")):
+    for key in MEMBERS:
         (own,) = kept[key].columns
-        assert own.column == column
-        values, bins = lenders.rows[column], own.bins
-        cells.append(one_hot(bins.codes([values.get(who) for who in APPLICANTS]), bins.cells))
-    scores = points[0] + np.concatenate(cells, axis=1) @ points[1:]
-    assert len(set(points.tolist())) > 4
-    return dict(zip(APPLICANTS, map(str, scores.tolist()), strict=True))
+        assert own.column == COLUMNS[key]
+        codes = own.bins.codes([lenders.rows[key].get(who) for who in APPLICANTS])
+        cells.append(one_hot(codes, own.bins.cells))
+    names = ["", *(f"{COLUMNS[key]} ({role})" for key, role in zip(MEMBERS, ROLES, strict=True))]
+    return [
+        {"customer": who, "score": str(score), "reason_1": names[first], "reason_2": names[second]}
+        for who, (score, first, second) in zip(
+            APPLICANTS, program.reference(np.concatenate(cells, axis=1), points).tolist(), strict=True
+        )
+    ]
 
 
 def test_a_model_scores_as_its_holders_said_and_not_otherwise(lenders: Lenders, tmp_path: Path) -> None:
@@ -255,7 +266,7 @@ def test_a_model_scores_as_its_holders_said_and_not_otherwise(lenders: Lenders, 
     job, how = lenders.ended(request)
     assert how == "completed"
     rows = lenders.ask("consumer", f"/v1/jobs/{job}/result").json()["rows"]
-    assert {row["customer"]: row["score"] for row in rows} == expected(lenders, tmp_path)
+    assert rows == expected(lenders, tmp_path) and any(row["reason_2"] for row in rows)
     trained = lenders.verdict(lenders.training)
     assert trained["verdict"] == "intact", [one for one in trained["results"] if one["status"] == "failed"]
     (checked,) = (one for one in trained["results"] if one["name"] == "model.card")
@@ -265,7 +276,8 @@ def test_a_model_scores_as_its_holders_said_and_not_otherwise(lenders: Lenders, 
     assert "0 consents of its lineage had ended" in json.dumps(report)
 
     assert lenders.ended(scoring(lenders, purpose=OTHER)) == ("", "consent.purpose")
-    assert lenders.ended(scoring(lenders, parameters={"output": "band", "edges": [600]})) == ("", "consent.output")
+    for plain in ({"output": "band", "edges": [600], "reasons": None}, {"reasons": None}):
+        assert lenders.ended(scoring(lenders, parameters=plain)) == ("", "consent.output")
     other = {"job": lenders.training, "commitment": "0x" + "5a" * 32}
     assert lenders.ended(scoring(lenders, parameters={"model": other})) == ("", "consent.model")
 

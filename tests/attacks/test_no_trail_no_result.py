@@ -18,10 +18,11 @@ from live import PROVIDERS, Given, LiveConsortium
 from placet.chain.calls import Calls
 from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended, JobSealed, KeyReleased, KeyWithheld, StepsRecorded
-from placet.chain.local import dev_key
+from placet.chain.local import dev_account
 from placet.core.consent import Consent
 from placet.core.errors import Reverted, WarrantError
 from placet.core.evidence import SignedEvidence
+from placet.core.signatures import Key
 from placet.core.trail import evidence_hash
 from placet.core.values import from_hex, to_hex
 from placet.core.withdrawal import withdrawal_hash
@@ -79,7 +80,7 @@ def _epochs(consortium: LiveConsortium) -> list[bytes]:
 
 def _after_inventions(consortium: LiveConsortium, given: Given) -> list[bytes]:
     """A stranger withdraws consents that nobody gave, against an offer of running jobs."""
-    calls, stranger = Calls(consortium.deployment), dev_key(8)
+    calls, stranger = Calls(consortium.deployment), Key(bytes(dev_account(8).key))
     for uses in (2, 3, 4):
         content = {**given.signed.consent.to_json(), "owner": to_hex(stranger.address), "uses": uses}
         invented = Consent.model_validate(content)

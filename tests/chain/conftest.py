@@ -14,7 +14,7 @@ from sqlalchemy import Engine, create_engine
 from placet.chain.calls import Call, Calls
 from placet.chain.client import Chain
 from placet.chain.deploy import deploy
-from placet.chain.local import LocalChain, dev_key
+from placet.chain.local import LocalChain, dev_account
 from placet.chain.sender import Sender
 from placet.core.consent import Consent, Details
 from placet.core.offers import Offer, Subjects
@@ -23,6 +23,10 @@ from placet.core.trust import Deployment
 from placet.core.withdrawal import withdrawal_hash
 
 PURPOSE = bytes(31) + b"\x07"
+
+
+def dev_key(index: int) -> Key:
+    return Key(bytes(dev_account(index).key))
 
 
 @dataclass

@@ -18,9 +18,10 @@ from sqlalchemy import create_engine
 from placet.chain import sender as module
 from placet.chain.calls import Calls
 from placet.chain.client import Chain
-from placet.chain.local import dev_key
+from placet.chain.local import dev_account
 from placet.chain.outbox import Outbox
 from placet.chain.rpc import Rpc
+from placet.core.signatures import Key
 from placet.core.trust import Deployment
 from placet.core.values import parse
 
@@ -64,7 +65,7 @@ MOMENTS: dict[str, Callable[[], None]] = {
 def main(url: str, deployment: str, database: str, dataset: str, count: str, moment: str) -> None:
     MOMENTS[moment]()
     placed = parse(Deployment, Path(deployment).read_bytes())
-    key = dev_key(0)
+    key = Key(bytes(dev_account(0).key))
     sender = module.Sender(create_engine(f"sqlite:///{database}"), Chain(url, placed), [key])
     calls = Calls(placed)
     for number in range(int(count)):

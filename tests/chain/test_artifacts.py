@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from placet.chain import compile as compiler
-from placet.chain.local import LocalChain, dev_key
+from placet.chain.local import LocalChain, dev_account
 from placet.core.errors import ConfigError
-from placet.core.values import to_hex
 
 ROOT = compiler.checkout()
 SMALL = """// SPDX-License-Identifier: Apache-2.0
@@ -94,7 +93,7 @@ def test_an_artifact_deploys_and_says_where_its_immutables_stand(tiny_checkout: 
     small = artifacts["Small"]
     sent = fresh_anvil.rpc(
         "eth_sendTransaction",
-        {"from": to_hex(dev_key(0).address), "data": small["bytecode"] + f"{42:064x}"},
+        {"from": dev_account(0).address, "data": small["bytecode"] + f"{42:064x}"},
     )
     while (receipt := fresh_anvil.rpc("eth_getTransactionReceipt", sent)) is None:
         fresh_anvil.mine()

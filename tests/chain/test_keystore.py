@@ -35,27 +35,6 @@ def test_what_went_in_comes_out_for_its_owner_alone(tmp_path: Path) -> None:
     assert bytes(Account.decrypt(path.read_text(), "correct horse")) == secret
 
 
-@pytest.mark.parametrize("kdf", ["scrypt", "pbkdf2"])
-def test_what_another_wallet_wrote_is_read(tmp_path: Path, kdf: str) -> None:
-    secret, path = secrets.token_bytes(31) + b"\1", tmp_path / "k.json"
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(Account.encrypt(secret, "p", kdf=kdf, iterations=4) | {"x-note": "from elsewhere"}))
-    assert load_secret(path, "p") == secret
-    with pytest.raises(ConfigError, match="does not open"):
-        load_secret(path, "q")
-
-
-@pytest.mark.parametrize("costs", [{"n": 2**40}, {"r": 2**20}, {"n": 3}, {"n": 2**20, "r": 64}, {"p": 10**6}])
-def test_a_file_whose_key_costs_too_much_is_none(tmp_path: Path, costs: dict[str, int]) -> None:
-    path = tmp_path / "k.json"
-    save_secret(path, b"\1" * 32, "p")
-    content = json.loads(path.read_text())
-    content["crypto"]["kdfparams"] |= costs
-    path.write_text(json.dumps(content))
-    with pytest.raises(ConfigError, match="no keystore file"):
-        load_secret(path, "p")
-
-
 def test_the_work_factor_is_the_promised_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keystore, "SCRYPT_N", SHIPPED)
     save_secret(tmp_path / "k.json", bytes(31) + b"\x01", "p")

@@ -17,11 +17,10 @@ import pytest
 
 from placet.chain import anvil, local
 from placet.chain.anvil import HOST
-from placet.chain.local import LocalChain, dev_key, free_port, rpc
+from placet.chain.local import LocalChain, dev_account, free_port, rpc
 from placet.core.errors import ChainError, StateError
-from placet.core.values import to_hex
 
-SENDER, RECEIVER = to_hex(dev_key(0).address), "0x" + "11" * 20
+SENDER, RECEIVER = dev_account(0).address, "0x" + "11" * 20
 
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -159,7 +158,7 @@ def test_snapshot_undoes(fresh_anvil: LocalChain) -> None:
 
 
 def test_dev_accounts_are_the_funded_ones(anvil: LocalChain) -> None:
-    assert anvil.rpc("eth_accounts")[:3] == [to_hex(dev_key(i).address) for i in range(3)]
+    assert anvil.rpc("eth_accounts")[:3] == [dev_account(i).address.lower() for i in range(3)]
 
 
 def test_rpc_errors_are_chain_errors(anvil: LocalChain) -> None:

@@ -39,6 +39,7 @@ SCOPES: tuple[dict[str, Any], ...] = (
     {"output": "level", "smallest_gap": "5000", "matched_by": ["balance"], "smallest_change": 7},
     {"output": "evaluation", "smallest_gap": "5", "purpose": "https://w3id.org/dpv#DirectMarketing"},
     {"output": "decision", "smallest_gap": "20", "recipes": ["model-score"]},
+    {"output": "explained-decision", "smallest_gap": "20", "recipes": ["model-score"]},
     {"output": "band", "smallest_gap": "20", "personal": False, "enrollers": [], "tolerated_withdrawals": 3},
     {"output": "model", "decimals": {"balance": 2}},
     {"output": "rows", "personal": False, "enrollers": [], "identifier": None, "namespace": None},

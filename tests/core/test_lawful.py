@@ -186,6 +186,7 @@ OUTPUTS = (
     "aggregate",
     "association",
     "score",
+    "explained-score",
     "model",
     "evaluation",
     "rows",

@@ -62,7 +62,12 @@ def test_bands_of_an_evaluation_have_one_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "words"), [("band", "bands begin at scores"), ("decision", "yes begins at a score")]
+    ("output", "words"),
+    [
+        ("band", "bands begin at scores"),
+        ("decision", "yes begins at a score"),
+        ("explained-decision", "yes begins at a score"),
+    ],
 )
 def test_bands_of_single_scores_and_decisions_too(output: str, words: str) -> None:
     """Else 63 edges beside each other tell the score of which an offer says that it is not told."""

@@ -93,13 +93,13 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     ),
     "trees": ("joint-trees", "embedded", 3, _TREES),
     "scores": ("model-score", "spu", 2, _SCORE | {"protocol": "cheetah", "output": "score"}),
-    "decisions of three": (
+    "explained decisions of four": (
         "model-score",
         "spu",
-        3,
+        4,
         _SCORE
-        | {"features": _BY_ROLE | {"second-provider": [_FEATURE]}, "protocol": "aby3"}
-        | {"output": "decision", "edges": [600]},
+        | {"features": _BY_ROLE | {role: [_FEATURE] for role in modelling.PROVIDERS[1:3]}, "protocol": "aby3"}
+        | {"output": "decision", "edges": [600], "reasons": {"most": 4}},
     ),
     "comparison": ("contract-compare", "simulated", 3, {"policy": _POLICY, "recipients": _RECIPIENTS}),
 }
@@ -309,6 +309,8 @@ _OUTPUTS = (
     "score",
     "band",
     "decision",
+    "explained-score",
+    "explained-decision",
     "model",
     "shared-model",
     "evaluation",

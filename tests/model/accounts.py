@@ -8,7 +8,7 @@ from enum import IntEnum
 
 from model import jobs as model
 from model.reference import Epoch, Terms
-from placet.chain.local import dev_key
+from placet.chain.local import dev_account
 from placet.core import consent, withdrawal
 from placet.core.hashing import keccak
 from placet.core.offers import Offer
@@ -23,7 +23,7 @@ class Who(IntEnum):
     NORTH, SOUTH, CONSUMER, SPONSOR, STRANGER, RECORDER_0, RECORDER_1, RECORDER_2 = range(8)
 
 
-KEYS = [dev_key(who) for who in Who]
+KEYS = [Key(bytes(dev_account(who).key)) for who in Who]
 OWNER = Key(b"\x0b" * 32)
 SIGNERS = (Who.NORTH, Who.SOUTH, Who.CONSUMER)
 RECORDERS = (Who.RECORDER_0, Who.RECORDER_1, Who.RECORDER_2)

@@ -15,7 +15,7 @@ from model.sides import BothSides, by_histories, go_through_histories
 from placet.chain.calls import NO_PROOF
 from placet.chain.client import Chain
 from placet.chain.deploy import deploy
-from placet.chain.local import LocalChain, dev_key
+from placet.chain.local import LocalChain, dev_account
 from placet.core import consent, withdrawal
 from placet.core.merkle import batch_levels, batch_proof, batch_root
 from placet.core.offers import Offer, Subjects
@@ -23,7 +23,7 @@ from placet.core.plan import Input, Party, Plan
 from placet.core.signatures import Key
 from placet.core.values import ZERO32
 
-PROVIDER, RELAY, STRANGER = (dev_key(i) for i in range(3))
+PROVIDER, RELAY, STRANGER = (Key(bytes(dev_account(i).key)) for i in range(3))
 CONSUMERS = [Key(bytes([i + 1]) * 32) for i in range(2)]
 OWNERS = [Key(bytes([i + 11]) * 32) for i in range(2)]
 PURPOSES = [bytes([i + 1]) * 32 for i in range(2)]

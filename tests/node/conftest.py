@@ -24,7 +24,7 @@ from placet.chain import keystore
 from placet.chain.calls import Call, Calls
 from placet.chain.client import Chain
 from placet.chain.deploy import deploy
-from placet.chain.local import LocalChain, dev_key
+from placet.chain.local import LocalChain, dev_account
 from placet.chain.sender import Sender
 from placet.cli import certificates
 from placet.core.consent import Consent
@@ -50,6 +50,10 @@ NAMESPACE = "urn:example:person"
 PURPOSE = "https://w3id.org/dpv#CreditChecking"
 PASSPHRASE = "only for tests"
 CUSTOMERS = 400
+
+
+def dev_key(index: int) -> Key:
+    return Key(bytes(dev_account(index).key))
 
 
 @dataclass

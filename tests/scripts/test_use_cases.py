@@ -108,4 +108,5 @@ def test_a_sample_runs_from_files_to_a_report(
     for report in (tmp_path / "out").rglob("report.html"):
         names = {path.name for path in report.parent.iterdir()}
         assert {"audit.html", "job.bundle", "model-card.json", "result.json", "scores.csv", "study.toml"} <= names
+        assert {"scorecard.json", "scorecard.csv", "scorecard.sql"} <= names
         assert "What this does not prove" in report.read_text()

@@ -25,7 +25,7 @@ from placet.chain.calls import Call, Calls
 from placet.chain.client import Chain
 from placet.chain.deploy import deploy
 from placet.chain.index import Index
-from placet.chain.local import LocalChain, dev_key
+from placet.chain.local import LocalChain, dev_account
 from placet.chain.sender import Sender
 from placet.core.consent import Consent
 from placet.core.errors import ChainError, ConfigError, DeploymentError, StateError, WarrantError
@@ -49,6 +49,10 @@ from shown import leaves_of
 
 CONFIRMATIONS = 2
 OPEN_SECONDS = 30.0
+
+
+def dev_key(index: int) -> Key:
+    return Key(bytes(dev_account(index).key))
 
 
 def registration(calls: Calls, info: DatasetInfo) -> Call:

@@ -12,21 +12,25 @@ from placet.catalogue.modelling import (
     MAX_ROWS,
     PROVIDERS,
     FeatureParameters,
+    absent,
     demand_columns,
     demand_protocol,
 )
-from placet.catalogue.spec import CONSUMER, RecipeSpec, Role, by_identifier
+from placet.catalogue.spec import CONSUMER, Cost, RecipeSpec, Role, by_identifier
 from placet.core.ids import JobId
 from placet.core.lawful import ModelRef, Tells
 from placet.core.plan import Terms
 from placet.core.purposes import Operation
 from placet.core.values import Bytes32, Value
+from placet.models.scorecard import MAX_REASONS, Reasons
 
 MODEL = "model"
 _LEARNS = (
     "how long the consumer's list of applicants is, and, while the job runs, which of its own consented rows are in "
     "it; neither scores nor others' columns, nor the points"
 )
+_TOLD = {"score": "explained-score", "decision": "explained-decision"}
+"""What comes out with reasons, as offers say it."""
 
 
 class PlannedModel(Value):
@@ -60,6 +64,16 @@ class ModelScoreParameters(FeatureParameters):
         ),
     ] = None
 
+    reasons: Annotated[
+        Reasons | None,
+        Field(
+            exclude_if=absent,
+            description="{most, against}, with a score or where the decision is no: which columns, 1 to "
+            f"{MAX_REASONS} at the most, cost an applicant most points, against best (the column's best bin, if not "
+            "given) or neutral (a bin that speaks for neither label)",
+        ),
+    ] = None
+
     @model_validator(mode="after")
     def _cut(self) -> ModelScoreParameters:
         edges = self.edges or ()
@@ -67,6 +81,8 @@ class ModelScoreParameters(FeatureParameters):
             raise ValueError("edges ascend")
         if {"score": bool(edges), "band": not edges, "decision": len(edges) != 1}[self.output]:
             raise ValueError("no edges for a score, one for a decision, one or more for bands")
+        if self.reasons is not None and self.output not in _TOLD:
+            raise ValueError("reasons go with a score or a decision")
         return self
 
 
@@ -78,7 +94,8 @@ def reads(role: str, parameters: ModelScoreParameters) -> tuple[str, ...]:
 
 def tells(parameters: ModelScoreParameters) -> Tells:
     """Providers find their own rows in the list before anything is computed."""
-    return Tells(parameters.output, edges=parameters.edges or (), shows=PROVIDERS)
+    output = parameters.output if parameters.reasons is None else _TOLD[parameters.output]
+    return Tells(output, edges=parameters.edges or (), shows=PROVIDERS)
 
 
 def model(parameters: ModelScoreParameters) -> ModelRef:
@@ -97,11 +114,40 @@ def _roles() -> tuple[Role, ...]:
         Role(name, _LEARNS, alias="features", persons=True, model=MODEL, output=True, least=int(name == PROVIDERS[0]))
         for name in COMPUTING_PROVIDERS
     )
-    learns = (
-        "after the release, of each applicant that consented, the score, or its band, or yes or no, as the offers say; "
-        "how many consented rows each provider has; not the points, nor which columns a provider lacks"
+    sharing = tuple(
+        Role(
+            name,
+            f"{_LEARNS}; it does not compute",
+            alias="features",
+            persons=True,
+            model=MODEL,
+            output=True,
+            least=0,
+        )
+        for name in PROVIDERS[len(COMPUTING_PROVIDERS) :]
     )
-    return (*computing, Role(CONSUMER, learns, alias="applicants", persons=True, model=MODEL))
+    learns = (
+        "after the release, of each applicant that consented, the score, or its band, or yes or no, as the offers say, "
+        "and where they say so which columns, at the most four, cost the applicant most points, the dearest first, not "
+        "how many points nor which bin; how many consented rows each provider has; not the points, nor, without "
+        "reasons, which columns a provider lacks"
+    )
+    return (*computing, *sharing, Role(CONSUMER, learns, alias="applicants", persons=True, model=MODEL))
+
+
+def cost(parameters: ModelScoreParameters, rows: int) -> Cost:
+    """From 10,000 applicants by ABY3 and 3,000 by Cheetah, with 23 columns of 10 bins: it grows with the cells, with
+    scores that are compared with an edge, and where there are reasons with all columns' losses, which are sorted."""
+    columns = [feature for features in parameters.features.values() for feature in features]
+    cells = rows * sum(feature.bins + 2 for feature in columns)
+    compared = rows * len(parameters.edges or ())
+    lost = 0 if parameters.reasons is None else rows * len(columns)
+    if parameters.protocol == "cheetah":
+        traffic = (40 << 20) + 12 * cells + 1_750 * compared + 900 * lost
+        memory = ((500 if not lost else 850) << 20) + 750 * cells
+        return Cost(memory, traffic, seconds=6 + cells // 300_000 + compared // 1_000 + lost // 10_000)
+    traffic = (1 << 20) + 34 * cells + 120 * compared + 900 * lost
+    return Cost((330 << 20) + 100 * cells, traffic, seconds=5 + cells // 1_000_000 + (compared + lost) // 50_000)
 
 
 SPEC = RecipeSpec(
@@ -119,4 +165,5 @@ SPEC = RecipeSpec(
     model=model,
     tells=tells,
     fits=fits,
+    cost=cost,
 )

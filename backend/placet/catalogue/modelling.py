@@ -212,6 +212,11 @@ def fits(parameters: ModellingParameters, terms: Terms, parties: Sequence[bytes]
     demand_protocol(parameters.protocol, parties)
 
 
+def computing(roles: Sequence[str]) -> list[int]:
+    """The parties that compute, by their numbers, in the engine's order."""
+    return [party for party, role in enumerate(roles) if role in COMPUTING_PROVIDERS or role == CONSUMER]
+
+
 def demand_protocol(named: str, parties: Sequence[bytes]) -> None:
     """PlanError `spu.protocol` unless it is the one for so many parties."""
     protocol = "cheetah" if len(parties) == 2 else "aby3"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import collections
 import functools
-import hashlib
-import hmac
 import os
 import platform
 import secrets
@@ -16,20 +14,19 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import coincurve
 import httpx
 
 from placet.core.errors import ChainError, ConfigError
-from placet.core.signatures import Key
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
 
 ANVIL_VERSION = "1.7.1"
 HOST = "127.0.0.1"
 HARDFORK = "osaka"
 DEV_MNEMONIC = "test test test test test test test test test test test junk"
-_HARDENED = 2**31
-"""From here on BIP-32 derives of the secret key, below it of the public one."""
 START_SECONDS = 30.0
 _PORTS = range(15_000, 32_000)
 """Below what Linux, macOS and Windows give to outgoing connections; nothing common listens above these."""
@@ -81,21 +78,13 @@ def _anvil_version(binary: Path) -> str:
 
 
 @functools.cache
-def dev_key(index: int) -> Key:
-    """The key of the `index`-th funded account of a local chain: m/44'/60'/0'/0/index of `DEV_MNEMONIC` (BIP-39 and
-    BIP-32). It is public knowledge: for local chains only."""
-    node = _child(b"Bitcoin seed", hashlib.pbkdf2_hmac("sha512", DEV_MNEMONIC.encode(), b"mnemonic", 2048))
-    for step in (_HARDENED + 44, _HARDENED + 60, _HARDENED, 0, index):
-        secret, chain_code = node[:32], node[32:]
-        parent = coincurve.PrivateKey(secret)
-        known = b"\0" + secret if step >= _HARDENED else parent.public_key.format()
-        below = _child(chain_code, known + step.to_bytes(4))
-        node = parent.add(below[:32]).secret + below[32:]
-    return Key(node[:32])
+def dev_account(index: int) -> LocalAccount:
+    """The `index`-th funded account of a local chain. Its key is public knowledge: for local chains only."""
+    from eth_account import Account
 
-
-def _child(chain_code: bytes, known: bytes) -> bytes:
-    return hmac.digest(chain_code, known, "sha512")
+    Account.enable_unaudited_hdwallet_features()
+    account: LocalAccount = Account.from_mnemonic(DEV_MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}")
+    return account
 
 
 def free_port() -> int:

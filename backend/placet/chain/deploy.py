@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from eth_account import Account
+from eth_typing import HexAddress, HexStr
+from web3.types import Nonce
+from web3.utils import get_create_address
+
 from placet.chain import abi
 from placet.chain.blocks import Head, Receipt
 from placet.chain.client import Chain, code_hash
 from placet.chain.fees import fees
 from placet.chain.rpc import Rpc, octets, quantity
-from placet.chain.transactions import signed_bytes
 from placet.core.errors import ChainError, Reverted
 from placet.core.signatures import Key
 from placet.core.trust import Contract, Deployment
@@ -73,10 +77,6 @@ class _Deployer:
 
     def address(self, ahead: int) -> bytes:
         """Where the contract lands that is created `ahead` transactions from now."""
-        from eth_typing import HexAddress, HexStr
-        from web3.types import Nonce
-        from web3.utils import get_create_address
-
         deployer = HexAddress(HexStr(to_hex(self._key.address)))
         return from_hex(get_create_address(deployer, Nonce(self._nonce + ahead)), size=20)
 
@@ -90,17 +90,21 @@ class _Deployer:
         Returns the block once it is mined; Reverted or ChainError if it is not."""
         call = {"from": to_hex(self._key.address), "data": to_hex(data)} | ({} if to is None else {"to": to_hex(to)})
         gas = quantity(self.rpc.call("eth_estimateGas", call))
-        raw = signed_bytes(
-            self._key,
-            quantity(self.rpc.call("eth_chainId")),
-            nonce=self._nonce,
-            gas=gas + gas // 5,
-            fees=fees(self.rpc),
-            to=to or b"",
-            data=data,
-        )
+        max_fee, tip = fees(self.rpc)
+        transaction = {
+            "type": 2,
+            "chainId": quantity(self.rpc.call("eth_chainId")),
+            "nonce": self._nonce,
+            "to": b"" if to is None else to,
+            "value": 0,
+            "data": data,
+            "gas": gas + gas // 5,
+            "maxFeePerGas": max_fee,
+            "maxPriorityFeePerGas": tip,
+        }
+        raw = Account.sign_transaction(transaction, self._key.secret).raw_transaction
         self._nonce += 1
-        return self._mined(octets(self.rpc.call("eth_sendRawTransaction", to_hex(raw)), 32))
+        return self._mined(octets(self.rpc.call("eth_sendRawTransaction", to_hex(bytes(raw))), 32))
 
     def _mined(self, transaction: bytes) -> int:
         deadline = time.monotonic() + WAIT

@@ -1,4 +1,4 @@
-"""Secrets at rest: files that nobody else can write, and keystores (`secret_file`) of 32 bytes."""
+"""Secrets at rest: files that nobody else can write, and keystores (eth-account's version 3, scrypt) of 32 bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import os
 import stat
 from pathlib import Path
 
-from placet.chain.secret_file import decrypted, encrypted
+from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
+from eth_utils.exceptions import ValidationError
+from pydantic_core import from_json
+
 from placet.core.encodings import text_of
 from placet.core.errors import ConfigError, InputError
 
@@ -21,7 +24,7 @@ def save_secret(path: Path, secret: bytes, passphrase: str) -> None:
         raise ConfigError("a keystore holds 32 secret bytes", expected=32, found=len(secret))
     if not passphrase:
         raise ConfigError("a keystore needs a passphrase", found="an empty one")
-    content = encrypted(secret, passphrase.encode(), scrypt_n=SCRYPT_N)
+    content = create_keyfile_json(secret, passphrase.encode(), kdf="scrypt", iterations=SCRYPT_N)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -79,11 +82,14 @@ def load_secret(path: Path, passphrase: str) -> bytes:
     """The 32 secret bytes. ConfigError if the file is missing, open to others, damaged or under another passphrase."""
     raw = read_secret_file(path, "keystore file")
     try:
-        secret = decrypted(text_of(raw, "keystore file"), passphrase.encode())
-    except (InputError, ValueError):
-        raise ConfigError("this is no keystore file", found=path, remedy="restore it from a backup") from None
-    if secret is None:
-        raise ConfigError("the passphrase does not open the keystore", found=path, remedy="check the passphrase file")
+        secret = bytes(decode_keyfile_json(from_json(text_of(raw, "keystore file")), passphrase.encode()))
+    except (InputError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError, ValidationError) as error:
+        wrong = "MAC" in str(error)
+        raise ConfigError(
+            "the passphrase does not open the keystore" if wrong else "this is no keystore file",
+            found=path,
+            remedy="check the passphrase file" if wrong else "restore it from a backup",
+        ) from None
     if len(secret) != 32:
         raise ConfigError("this is no keystore file", expected="32 secret bytes", found=path)
     return secret

@@ -1,4 +1,4 @@
-"""A local Ethereum chain without Hardhat, on loopback, with funded accounts whose keys are public (`dev_key`).
+"""A local Ethereum chain without Hardhat, on loopback, with funded accounts whose keys are public (`dev_account`).
 
 `up`, `down` and `status` run one chain a folder, detached, with its state on disk: `down` loses nothing, a SIGKILL at
 most `STATE_INTERVAL` seconds. Like a full node of a public network it has all blocks, transactions and logs, and the
@@ -28,7 +28,7 @@ from placet.chain.anvil import (
     HOST,
     anvil_command,
     check_free,
-    dev_key,
+    dev_account,
     free_port,
     rpc,
     tail,
@@ -43,7 +43,7 @@ __all__ = [
     "LocalChain",
     "LocalStatus",
     "Running",
-    "dev_key",
+    "dev_account",
     "down",
     "free_port",
     "rpc",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 
-import rlp
+from eth_account import Account
 
 from placet.chain.calls import Call
 from placet.chain.client import Chain
 from placet.chain.outbox import Intent, SignedTransaction
 from placet.chain.rpc import RpcError, quantity
 from placet.core.errors import Reverted
-from placet.core.hashing import keccak
 from placet.core.signatures import Key
 from placet.core.values import to_hex
 
@@ -19,7 +18,6 @@ GAS_CAP = 16_777_216
 """EIP-7825."""
 MARGIN = 150_000
 """Gas on top of a quarter more than estimated: a release key that turns out to be the last one pays everybody."""
-_TYPE = b"\2"
 _HOPELESS = re.compile(r"out of ?gas|gas required exceeds|intrinsic gas|gas limit", re.IGNORECASE)
 
 
@@ -55,20 +53,16 @@ def signed_transaction(
     chain: Chain, key: Key, call: Call, nonce: int, gas: int, max_fee: int, tip: int
 ) -> SignedTransaction:
     """`nonce` is the account's, `gas` a limit in units, `max_fee` and `tip` are in wei a unit of gas."""
-    raw = signed_bytes(
-        key, chain.deployment.chain_id, nonce=nonce, gas=gas, fees=(max_fee, tip), to=call.to, data=call.data
-    )
-    return SignedTransaction(keccak(raw), nonce, gas, max_fee, tip, raw)
-
-
-def signed_bytes(
-    key: Key, chain_id: int, *, nonce: int, gas: int, fees: tuple[int, int], to: bytes, data: bytes
-) -> bytes:
-    """A transaction of type 2 without value or access list, as nodes of a chain take it (EIP-2718 and EIP-1559).
-
-    `fees`: the most a unit of gas, and of it the tip. An empty `to` makes a contract of `data`."""
-    max_fee, tip = fees
-    fields = [chain_id, nonce, tip, max_fee, gas, to, 0, data, []]
-    signature = key.sign(keccak(_TYPE, rlp.encode(fields)))
-    r, s, parity = int.from_bytes(signature[:32]), int.from_bytes(signature[32:64]), signature[64] - 27
-    return _TYPE + bytes(rlp.encode([*fields, parity, r, s]))
+    transaction = {
+        "type": 2,
+        "chainId": chain.deployment.chain_id,
+        "nonce": nonce,
+        "to": call.to,
+        "value": 0,
+        "data": call.data,
+        "gas": gas,
+        "maxFeePerGas": max_fee,
+        "maxPriorityFeePerGas": tip,
+    }
+    signed = Account.sign_transaction(transaction, key.secret)
+    return SignedTransaction(bytes(signed.hash), nonce, gas, max_fee, tip, bytes(signed.raw_transaction))

@@ -138,7 +138,7 @@ def _deployer(url: str, key: Path | None, local_key: bool, passphrase_file: Path
         from placet.chain.keystore import load_secret
 
         return Key(load_secret(key, passphrase(passphrase_file)))
-    from placet.chain.local import dev_key
+    from placet.chain.local import dev_account
 
     _demand_local(url)
-    return dev_key(0)
+    return Key(bytes(dev_account(0).key))

@@ -22,6 +22,7 @@ from placet.cli import (
     identity,
     jobs,
     keys,
+    model_export,
     models,
     offers,
     owner,
@@ -77,6 +78,7 @@ app.command("node")(setup.node)
 app.add_typer(setup.vault, name="vault")
 app.command("doctor")(doctor.doctor)
 app.add_typer(offers.commands, name="offer")
+models.commands.command("export")(model_export.export)
 app.add_typer(models.commands, name="model")
 app.add_typer(batches.commands, name="batch")
 app.command("grant")(offers.grant)

@@ -35,7 +35,7 @@ def make(
     output: Annotated[
         str,
         typer.Option(
-            help="As in total, level, aggregate, association, score, band, decision, evaluation, rows, matches."
+            help="As in total, level, aggregate, association, score, band, decision, explained-score, evaluation, rows."
         ),
     ],
     recipes: Annotated[str, typer.Option(help="Recipes that may run, separated by commas.")],

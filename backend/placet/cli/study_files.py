@@ -10,7 +10,7 @@ from typing import Any
 
 from placet.cli.inputs import write_new
 from placet.core.errors import ConfigError
-from placet.study.exporting import onnx_of
+from placet.study.exporting import onnx_of, scorecard_files
 from placet.study.judgement import StudyJudgement
 from placet.study.model_card import model_card
 from placet.study.model_reading import model_facts, scorecard_of
@@ -55,6 +55,7 @@ def write(out: Path, data: StudyData, judgement: StudyJudgement, outcome: StudyO
             files["model-card.json"] = _json(model_card(data, outcome, model))
         if (card := scorecard_of(outcome)) is not None:
             files["scores.csv"] = scored(data, card)
+            files |= scorecard_files(card)
         if (document := onnx_of(outcome)) is not None:
             files["model.onnx"] = document
     write_all(out, files)

@@ -113,6 +113,8 @@ class Scope(Value):
         "score",
         "band",
         "decision",
+        "explained-score",
+        "explained-decision",
         "model",
         "shared-model",
         "evaluation",

@@ -26,6 +26,7 @@ from placet.core.errors import PlanError, ProtocolError, StateError
 from placet.core.framing import FrameReader, frame, header
 from placet.core.hashing import canonical, commit, sha256
 from placet.core.masking import mask
+from placet.core.offers import Scope
 from placet.core.plan import MAX_PARTIES, Plan, Terms
 from placet.core.trail import Artefact, Exchange, Step
 from placet.jobs.context import JobContext
@@ -296,6 +297,11 @@ class PartyRun:
             made = await step.output_of("rows", lambda: {name: list(map(str, c)) for name, c in rows.columns.items()})
         await self.say(self.record, "rows", attempt=self.attempt, input=alias, rows=rows.count)
         return rows, made
+
+    async def scope(self, alias: str) -> Scope:
+        """What this party's own offer says of an input."""
+        state = await ask_chain(self.context.chain.offer, self.plan.inputs[self.number(alias)].offer)
+        return self.context.scope(state.offer)
 
     def number(self, alias: str) -> int:
         """An own input's place among all of the plan's. PlanError if there is no such input."""

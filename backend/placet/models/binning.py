@@ -65,6 +65,12 @@ class NumberBins(_Cells):
         codes = np.searchsorted(np.array([float(edge) for edge in self.edges]), numbers, side="left").astype(np.int64)
         return np.where(np.isnan(numbers), self.missing, codes)
 
+    def examples(self) -> dict[int, float | None]:
+        """A value for each cell that a value can fall into: of a bin the largest one, at its edge."""
+        numbers = [float(edge) for edge in self.edges]
+        numbers.append(math.nextafter(numbers[-1], math.inf) if numbers else 0.0)
+        return {**dict(enumerate(numbers)), self.missing: None}
+
     def words(self) -> tuple[str, ...]:
         """What each cell holds, for people; an empty text for a bin that is not used."""
         edges = self.edges
@@ -94,6 +100,11 @@ class CategoryBins(_Cells):
         places: dict[str | None, int] = {category: place for place, category in enumerate(self.categories)}
         places[None] = self.missing
         return np.array([places.get(_category(value), self.other) for value in values], dtype=np.int64)
+
+    def examples(self) -> dict[int, str | None]:
+        """A value for each cell that a value can fall into; of `other` a text that is longer than all categories."""
+        other = "x" * (1 + max(map(len, self.categories), default=0))
+        return {**dict(enumerate(self.categories)), self.other: other, self.missing: None}
 
     def words(self) -> tuple[str, ...]:
         """What each cell holds, for people; an empty text for a bin that is not used."""

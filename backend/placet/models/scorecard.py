@@ -25,6 +25,8 @@ from placet.models.binning import ColumnBins
 MAX_POINTS = 2**31
 Points = Annotated[int, Field(strict=True, ge=-MAX_POINTS, le=MAX_POINTS)]
 Text = Annotated[str, Field(min_length=1, max_length=64)]
+MAX_REASONS = 4
+"""More than four don't help an applicant (Regulation B, official interpretation of § 1002.9(b)(2))."""
 Key = tuple[str, str]
 """Party and column."""
 
@@ -50,6 +52,14 @@ class Scale(Value):
     def probability(self, score: int) -> float:
         """Of label 1, at a score."""
         return 1 / (1 + math.exp(-max(-700.0, min(700.0, (score - self.offset) / self.factor))))
+
+
+class Reasons(Value):
+    """Why one does not score more: the columns, `most` at the most, in which a row loses most points: to the column's
+    best cell, or to 0, which is what a cell has that speaks for neither label."""
+
+    most: Annotated[int, Field(strict=True, ge=1, le=MAX_REASONS)]
+    against: Literal["best", "neutral"] = "best"
 
 
 class ScoredColumn(Value):
@@ -102,7 +112,7 @@ class Scorecard(Value):
         """Each row's score."""
         return np.asarray(self.base + self.points(values).sum(axis=1), dtype=np.int64)
 
-    def reasons(self, values: Mapping[Key, Any], most: int = 4) -> tuple[PointLoss, ...]:
+    def reasons(self, values: Mapping[Key, Any], most: int = MAX_REASONS) -> tuple[PointLoss, ...]:
         """Why one row did not score more: the columns in which it loses most points to their best cell."""
         own = self.points({key: [value] for key, value in values.items()})[0]
         losses = [

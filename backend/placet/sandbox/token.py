@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from placet.chain.anvil import dev_key
+from placet.chain.anvil import dev_account
 from placet.chain.deploy import deploy_token
+from placet.core.signatures import Key
 from placet.core.values import from_hex, to_hex
 
 
 def main(url: str, holder: str) -> None:
     """10⁹ units."""
-    key = dev_key(0)
+    key = Key(bytes(dev_account(0).key))
     sys.stdout.write(to_hex(deploy_token(url, key, {from_hex(holder, size=20): 10**9})))
 
 

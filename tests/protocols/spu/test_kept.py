@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 
 from placet.core.errors import InputError
-from placet.protocols.mpc.scoring import ScorecardScore
+from placet.models.binning import one_hot
+from placet.models.probes import probe_codes
+from placet.protocols.mpc.scoring import ScorecardScore, kept_of
 from placet.protocols.spu import Engine, KeptShare, Network, Secret, choose, compute, reconstruct
 from placet.protocols.spu.programs import SUM_OF_VECTORS, NoParameters
-from placet.protocols.spu.scoring import POINTS
+from placet.protocols.spu.scoring import FIRST_PARTS, POINTS, SECOND_PARTS
 from placet.protocols.spu.shares import ShareBytes, encode
+from placet.recipes.blocks import sharing_out
 
 SECONDS = 240.0
 CHEETAH, ABY3 = choose(2), choose(3)
@@ -82,46 +85,63 @@ def test_each_kept_array_has_its_share_and_no_other_has(networks: Callable[..., 
 def test_rows_are_scored_by_points_that_stay_shares(
     networks: Callable[..., list[Network]], scratch: Path, parties: int
 ) -> None:
-    """Points come out of one run and go into others; scores, bands and decisions are those in the clear."""
-    rng, engine, bins = np.random.default_rng(parties), choose(parties), (2, 3, 2)[:parties]
-    program = ScorecardScore(bins=bins, output="score")
-    points = rng.integers(-200, 200, 1 + program.cells)
-    drawn = [rng.integers(0, one + 2, 20) for one in bins]
-    cells = [(codes[:, None] == np.arange(one + 2)).astype(np.int64) for codes, one in zip(drawn, bins, strict=True)]
+    """Points come out of one run and go into others; scores, bands, decisions and reasons are those in the clear, also
+    of columns whose owner does not compute. Other points than were kept, or other cells, score nobody."""
+    rng, engine, bins = np.random.default_rng(parties), choose(parties), (2, 3, 2, 4, 2)[: parties + 2]
+    scoring = ScorecardScore(bins=bins, output="score")
+    points = rng.integers(-200, 200, scoring.cells)
+    whole = kept_of(600, points, scoring.widths)
+    codes = np.stack([rng.integers(0, one + 2, 20) for one in bins], axis=1)
+    codes = np.concatenate([codes, probe_codes(scoring.widths)])
+    cells = [one_hot(codes[:, place], wide) for place, wide in enumerate(scoring.widths)]
+    clear = np.concatenate(cells, axis=1)
+    brought = {f"cells-{rank}": (rank, cells[rank]) for rank in range(parties - 1)}
+    if parties == 3:
+        shared = cells[2]
+        brought |= {FIRST_PARTS: (0, sharing_out.expanded(bytes(32), shared.shape))}
+        brought |= {SECOND_PARTS: (1, sharing_out.rest(shared, bytes(32)))}
+    brought |= {"cells-consumer": (parties - 1, np.concatenate(cells[parties - 1 + (parties == 3) :], axis=1))}
 
-    async def together(task: Callable[[Network], Any]) -> list[bytes]:
-        return [share for (share,) in await asyncio.gather(*map(task, networks(parties)))]
+    async def together(task: Callable[[Network], Any]) -> list[Any]:
+        return await asyncio.gather(*map(task, networks(parties)), return_exceptions=True)
 
     def kept(network: Network) -> Any:
-        mine = {f"v{network.me}": points if network.me == 0 else np.zeros_like(points)}
-        secrets = [Secret(f"v{rank}", rank, "int64", points.shape) for rank in range(parties)]
+        mine = {f"v{network.me}": whole if network.me == 0 else np.zeros_like(whole)}
+        secrets = [Secret(f"v{rank}", rank, "int64", whole.shape) for rank in range(parties)]
         return compute(
             network, engine, SUM_OF_VECTORS.name, NoParameters(), secrets, mine, scratch=scratch, seconds=SECONDS
         )
 
-    shares = asyncio.run(together(kept))
-    for scoring in (
-        program,
-        ScorecardScore(bins=bins, output="band", edges=(-50, 0, 70)),
-        ScorecardScore(bins=bins, output="decision", edges=(10,)),
+    shares = [share for (share,) in asyncio.run(together(kept))]
+
+    def scored(network: Network, scoring: ScorecardScore, arrays: dict[str, tuple[int, Any]]) -> Any:
+        secrets = [Secret(name, rank, "int64", array.shape) for name, (rank, array) in arrays.items()]
+        held = KeptShare(engine=engine, rank=network.me, dtype="int64", shape=scoring.kept, share=shares[network.me])
+        return compute(
+            network,
+            engine,
+            scoring.program,
+            scoring,
+            [*secrets, Secret(POINTS, None, "int64", scoring.kept)],
+            {name: array for name, (rank, array) in arrays.items() if rank == network.me},
+            {POINTS: held},
+            scratch=scratch,
+            seconds=SECONDS,
+        )
+
+    for asked in (
+        {"output": "score"},
+        {"output": "band", "edges": [550, 600, 670]},
+        {"output": "score", "reasons": {"most": 4, "against": "neutral"}},
+        {"output": "decision", "edges": [610], "reasons": {"most": 2}},
     ):
-
-        def scored(network: Network, scoring: ScorecardScore = scoring) -> Any:
-            secrets = [Secret(f"cells-{rank}", rank, "int64", cells[rank].shape) for rank in range(parties)]
-            held = KeptShare(
-                engine=engine, rank=network.me, dtype="int64", shape=points.shape, share=shares[network.me]
-            )
-            return compute(
-                network,
-                engine,
-                scoring.program,
-                scoring,
-                [*secrets, Secret(POINTS, None, "int64", points.shape)],
-                {f"cells-{network.me}": cells[network.me]},
-                {POINTS: held},
-                scratch=scratch,
-                seconds=SECONDS,
-            )
-
-        result = asyncio.run(reconstruct(asyncio.run(together(scored)), engine, scratch=scratch, seconds=SECONDS))
-        assert (result == scoring.reference(np.concatenate(cells, axis=1), points)).all()
+        program = ScorecardScore.model_validate({"bins": bins} | asked)
+        outcomes = asyncio.run(together(lambda network, program=program: scored(network, program, brought)))
+        opening = reconstruct([share for (share,) in outcomes], engine, scratch=scratch, seconds=SECONDS)
+        expected = program.reference(clear[:20], whole[: 1 + program.cells])
+        assert expected.shape == program.shape(20) and (asyncio.run(opening) == expected).all(), asked
+    spoilt = cells[0].copy()
+    spoilt[-1] = np.roll(spoilt[-1], 1)
+    outcomes = asyncio.run(together(lambda network: scored(network, scoring, brought | {"cells-0": (0, spoilt)})))
+    assert [getattr(outcome, "code", outcome) for outcome in outcomes] == ["model.skew"] * parties
+    assert list(scratch.iterdir()) == []

@@ -11,20 +11,24 @@ import pytest
 
 from declaring import CUSTOMER, declaring, vectors
 from placet.catalogue.declared import declared
-from placet.catalogue.model_score import SPEC
+from placet.catalogue.model_score import SPEC, cost
 from placet.catalogue.modelling import Feature
 from placet.core.errors import InputError, PlanError
 from placet.core.hashing import canonical
 from placet.core.lawful import ModelRef
-from placet.core.offers import Subjects
+from placet.core.offers import Scope, Subjects, output_words
 from placet.models.binning import CategoryBins, NumberBins
+from placet.models.probes import probe_cells, probe_codes
 from placet.protocols.mpc.scoring import ScorecardScore
 from placet.recipes.blocks.kept_scorecard import KeptColumn, KeptScorecard
-from placet.recipes.model_score import run as model_score
-from placet.recipes.model_score.run import MODEL_SCORE, combine, program_of
+from placet.recipes.model_score import result as result_of
+from placet.recipes.model_score.result import combine, engine_of
+from placet.recipes.model_score.run import MODEL_SCORE, program_of, secrets_of, sharing_of
 
 CASES = vectors("model-score")
-SCORE, BAND, DECISION = (case["parameters"] for case in CASES)
+SCORE, BAND, DECISION, EXPLAINED, OF_FOUR = (case["parameters"] for case in CASES)
+PURPOSE = "https://w3id.org/dpv#CreditChecking"
+ROLES = ["first-provider", "consumer"]
 BALANCE = NumberBins(bins=2, edges=("100",))
 SECTOR = CategoryBins(bins=2, categories=("shop", "farm"))
 FEATURES = (
@@ -45,6 +49,10 @@ COLUMNS = (KeptColumn(column="balance", bins=BALANCE), KeptColumn(column="sector
         {"output": "decision", "edges": [5, 6]},
         {"output": "decision", "edges": None},
         {"output": "total"},
+        {"output": "band", "edges": [5], "reasons": {"most": 1}},
+        {"output": "score", "reasons": {"most": 5}},
+        {"output": "score", "reasons": {"most": 0}},
+        {"output": "score", "reasons": {"most": 2, "against": "worst"}},
         {"model": {"job": "0x00"}},
     ],
 )
@@ -81,12 +89,93 @@ def test_where_bands_begin_is_held_against_the_offers_gap() -> None:
     assert (SPEC.tells(bands).edges, SPEC.tells(SPEC.parse(SCORE | {"output": "score"})).edges) == ((560, 600), ())
 
 
+@pytest.mark.parametrize(
+    ("changes", "output"),
+    [
+        ({"output": "score", "reasons": {"most": 2}}, "explained-score"),
+        ({"output": "decision", "edges": [600], "reasons": {"most": 2}}, "explained-decision"),
+        ({"output": "decision", "edges": [600]}, "decision"),
+    ],
+)
+def test_reasons_are_an_output_of_their_own(changes: dict[str, Any], output: str) -> None:
+    """Whose offer allows a score has not allowed what it is made of."""
+    assert SPEC.tells(SPEC.parse({**SCORE, **changes})).output == output
+    scope = Scope(
+        **{"title": "Rows", "provider": bytes(20), "purpose": PURPOSE, "columns": ("balance",), "output": output},
+        **{"recipes": ("model-score",), "parties": (bytes(20),), "personal": False, "salt": bytes(32)},
+    )
+    assert ("which of the person's data" in output_words(scope)) == output.startswith("explained")
+
+
+def test_who_does_not_compute_brings_two_parts() -> None:
+    """In the order of the points: providers, of whom the third shares its columns out, then the consumer."""
+    plan, terms = declaring("model-score", OF_FOUR, "spu", 4)
+    parameters = SPEC.parse(OF_FOUR)
+    program = program_of(declared(plan, terms), parameters)
+    rows = 5 + program.probes
+    assert sharing_of(terms.roles, parameters) == {2: 12}
+    assert [(one.name, one.owner, one.shape) for one in secrets_of(terms.roles, parameters, program, 5)] == [
+        ("cells-0", 0, (rows, 12)),
+        ("cells-1", 1, (rows, 12)),
+        ("parts-first", 0, (rows, 12)),
+        ("parts-second", 1, (rows, 12)),
+        ("cells-3", 2, (rows, 12)),
+        ("points", None, (1 + 48 + 12,)),
+    ]
+    assert engine_of(terms.roles).protocol == "aby3" and engine_of(ROLES).protocol == "cheetah"
+
+
+PROBES = probe_codes([4, 4])
+KEPT = KeptScorecard(columns=COLUMNS, points=None)
+
+
 def test_a_row_that_is_not_there_is_missing_in_all_columns() -> None:
-    kept = KeptScorecard(columns=COLUMNS, points=None)
+    """The probes follow it: cells that no value falls into too, such as `other` of a number."""
     values = {"balance": [50, None, 101], "sector": ["farm", None, "bank"]}
-    cells = kept.cells(FEATURES, values, 3)
-    assert cells.tolist() == [[1, 0, 0, 0, 0, 1, 0, 0], [0, 0, 0, 1, 0, 0, 0, 1], [0, 1, 0, 0, 0, 0, 1, 0]]
-    assert kept.cells(FEATURES, {"balance": [], "sector": []}, 0).shape == (0, 8)
+    cells = KEPT.cells(values, PROBES, 3)
+    assert cells[:3].tolist() == [[1, 0, 0, 0, 0, 1, 0, 0], [0, 0, 0, 1, 0, 0, 0, 1], [0, 1, 0, 0, 0, 0, 1, 0]]
+    assert (cells[3:] == probe_cells([4, 4])).all()
+    assert KEPT.cells({"balance": [], "sector": []}, PROBES, 0).shape == (4, 8)
+    nothing = KeptScorecard(columns=(), points=None)
+    assert nothing.cells({}, PROBES[:, :0], 3).shape == (7, 0)
+
+
+@pytest.mark.parametrize(
+    ("balance", "sector", "columns"),
+    [
+        ([None] * 10, ["shop"] * 10, ["balance"]),
+        ([None] * 9 + [5], ["SHOP"] * 9 + [None], ["sector"]),
+        ([None] * 9, ["SHOP"] * 9, []),
+        ([], [], []),
+    ],
+)
+def test_a_column_that_tells_nothing_of_anybody_is_named(
+    balance: list[Any], sector: list[Any], columns: list[str]
+) -> None:
+    assert KEPT.unseen({"balance": balance, "sector": sector}) == columns
+
+
+@pytest.mark.parametrize("kind", [NumberBins, CategoryBins])
+def test_values_that_are_cut_otherwise_than_in_training_score_nobody(
+    kind: type[NumberBins | CategoryBins], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another release that put a value at an edge, or an unknown one, into another bin."""
+    cut = kind.codes
+    monkeypatch.setattr(kind, "codes", lambda self, values: np.minimum(cut(self, values) + 1, self.missing))
+    with pytest.raises(InputError) as caught:
+        KEPT.cells({"balance": [1], "sector": ["shop"]}, PROBES, 1)
+    assert caught.value.code == "model.skew" and MODEL_SCORE.final("model.skew")
+    assert ("balance" if kind is NumberBins else "sector") in caught.value.message
+
+
+@pytest.mark.parametrize(("decimals", "refused"), [({}, False), ({"sector": 2}, False), ({"balance": 2}, True)])
+def test_amounts_in_another_unit_than_in_training_score_nobody(decimals: dict[str, int], refused: bool) -> None:
+    try:
+        KEPT.demand_columns(FEATURES, decimals)
+    except InputError as error:
+        assert refused and error.code == "model.skew" and "balance" in error.message
+    else:
+        assert not refused
 
 
 @pytest.mark.parametrize(
@@ -101,9 +190,8 @@ def test_a_row_that_is_not_there_is_missing_in_all_columns() -> None:
 )
 def test_another_cut_than_the_models_is_refused(features: tuple[Feature, ...]) -> None:
     """Training and use can't part ways: bins come with the model, and the plan says the same."""
-    kept = KeptScorecard(columns=COLUMNS, points=None)
     with pytest.raises(InputError) as caught:
-        kept.cells(features, {"balance": [1], "sector": ["shop"], "branch": ["x"]}, 1)
+        KEPT.demand_columns(features, {})
     assert caught.value.code == "model.columns"
     assert MODEL_SCORE.final("model.columns") and MODEL_SCORE.final("model.parts")
 
@@ -124,8 +212,8 @@ def opened(monkeypatch: pytest.MonkeyPatch, parameters: dict[str, Any], result: 
         assert shares == [b"first", b"own"]
         return np.asarray(result)
 
-    monkeypatch.setattr(model_score.spu, "reconstruct", reconstruct)
-    private = {"share": b"own".hex(), "applicants": who, "parameters": parameters}
+    monkeypatch.setattr(result_of.spu, "reconstruct", reconstruct)
+    private = {"share": b"own".hex(), "applicants": who, "roles": ROLES, "parameters": parameters}
     return combine({0: b"first"}, canonical(private), Path())
 
 
@@ -144,7 +232,37 @@ def test_what_the_consumer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         ]
         assert told["report"] == {"output": asked["output"], "edges": asked.get("edges", [])}
         assert json.loads(json.dumps(told)) == told
-    assert combine({0: b""}, canonical({"share": "", "applicants": [], "parameters": SCORE}), Path())["rows"] == []
+    nobody = {"share": "", "applicants": [], "roles": ROLES, "parameters": SCORE}
+    assert combine({0: b""}, canonical(nobody), Path())["rows"] == []
+
+
+def test_the_consumer_is_told_reasons_by_their_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = SCORE | {"reasons": {"most": 2, "against": "best"}}
+    outcome = opened(monkeypatch, asked, [[590, 3, 1], [650, 0, 0]], ["a", "b"])
+    assert outcome["rows"] == [
+        {"customer": "a", "score": "590", "reason_1": "income (consumer)", "reason_2": "balance (first-provider)"},
+        {"customer": "b", "score": "650", "reason_1": "", "reason_2": ""},
+    ]
+    assert outcome["report"]["reasons"] == {"most": 2, "against": "best"}
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        [[0, 1, 1], [1, 0, 0]],
+        [[0, 0, 1], [1, 0, 0]],
+        [[0, 4, 0], [1, 0, 0]],
+        [[0, -1, 0], [1, 0, 0]],
+        [[0, 1, 2], [1, 1, 0]],
+        [[0, 1], [1, 0]],
+        [0, 1],
+    ],
+)
+def test_reasons_that_no_honest_parties_reach_are_refused(monkeypatch: pytest.MonkeyPatch, result: list[Any]) -> None:
+    asked = SCORE | {"output": "decision", "edges": [600], "reasons": {"most": 2}}
+    opened(monkeypatch, asked, [[0, 1, 2], [1, 0, 0]], ["a", "b"])
+    with pytest.raises(InputError):
+        opened(monkeypatch, asked, result, ["a", "b"])
 
 
 @pytest.mark.parametrize("result", [[2, 0], [-1, 0], [1], [1.0, 0.0]])
@@ -158,3 +276,18 @@ def test_the_identifier_is_no_column_of_a_model() -> None:
     feature = {"column": CUSTOMER["identifier"], "kind": "category", "bins": 2}
     with pytest.raises(PlanError):
         SPEC.parse(SCORE | {"features": {"first-provider": [feature]}})
+
+
+def test_what_it_takes_is_said_from_the_shapes() -> None:
+    """About what was measured, each party's memory and all bytes, with 23 columns of 10 bins."""
+    columns = [{"column": f"c{place}", "kind": "number", "bins": 10} for place in range(23)]
+    asked = SCORE | {"features": {"first-provider": columns[:12], "consumer": columns[12:]}}
+    reasons = {"reasons": {"most": 4}}
+    needs = cost(SPEC.parse(asked | reasons), 3_000)
+    assert 1_350 << 20 < needs.memory < 1_550 << 20 and 95_000_000 < needs.traffic < 125_000_000
+    three = cost(SPEC.parse(asked | reasons | {"protocol": "aby3"}), 10_000)
+    assert 550 << 20 < three.memory < 650 << 20 and 280_000_000 < three.traffic < 320_000_000
+    plain = cost(SPEC.parse(asked | {"protocol": "aby3"}), 10_000)
+    assert 85_000_000 < plain.traffic < 100_000_000 and plain.seconds < three.seconds
+    edges = {"output": "band", "edges": [*range(63)]}
+    assert cost(SPEC.parse(asked | edges), 1_000).traffic - cost(SPEC.parse(asked), 1_000).traffic > 100_000_000

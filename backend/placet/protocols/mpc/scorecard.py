@@ -78,8 +78,8 @@ class ScorecardTrain(Declared):
     steps: Annotated[int, Field(strict=True, ge=1, le=30)]
     l2: Annotated[int, Field(strict=True, ge=1, le=1_000)]
     keeps: Annotated[bool, Field(strict=True, exclude_if=lambda value: not value)] = False
-    """Base and points stay with who computes, as a second array (1 + cells,); nothing of them is in the first one, nor
-    the information values."""
+    """Base, points and probes' scores stay with who computes, as a second array (`scoring.kept_of`); nothing of them is
+    in the first one, nor the information values."""
     payout_rule: Annotated[PayoutRule | None, Field(exclude_if=lambda value: value is None)] = None
     """By which the last array has AUCs of coalitions (`card_coalitions`); without it there is none."""
 

@@ -108,17 +108,24 @@ def _perform(order: Order, teller: _Teller) -> int | None:
     with contextlib.suppress(RuntimeError):
         link.stop_link()
     tunnel.close()
+    if isinstance(items, PlacetError):
+        raise items
     return items
 
 
-def _together(task: PsiTask | ProgramTask, link: object) -> int | None:
+def _together(task: PsiTask | ProgramTask, link: object) -> int | PlacetError | None:
+    """What came out. What all parties refuse alike is raised once the link has ended in good order, lest one that is
+    late takes the others for lost."""
     if isinstance(task, PsiTask):
         from placet.protocols.spu.intersecting import intersect
 
         return intersect(task, link)
-    from placet.protocols.spu.computing import compute
+    from placet.protocols.spu.computing import RefusedError, compute
 
-    return compute(task, link)
+    try:
+        return compute(task, link)
+    except RefusedError as refusal:
+        return refusal
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ import spu
 from spu import libspu
 from spu.utils import frontend
 
-from placet.core.errors import InputError
+from placet.core.errors import InputError, ProtocolError
 from placet.core.values import parse
 from placet.protocols.spu import dealing
 from placet.protocols.spu.engine import Engine
@@ -32,15 +32,24 @@ def settings(engine: Engine) -> Any:
     )
 
 
+class RefusedError(ProtocolError):
+    """All parties saw the program's flag."""
+
+
 def compute(task: ProgramTask, link: Any) -> int:
-    """Run it, write `share_file(i)` for each output i, and return how many there are."""
+    """Run it, write `share_file(i)` for each output i, and return how many there are. RefusedError where the program's
+    flag is up, at every party alike, once nothing is under way between them."""
     configuration = settings(task.engine)
-    runtime = spu.Runtime(link, configuration)
+    runtime, io = spu.Runtime(link, configuration), spu.Io(task.engine.parties, configuration)
     executable, outputs = _compiled(task)
-    for place, (given, share) in enumerate(_shared(task, link, spu.Io(task.engine.parties, configuration))):
+    for place, (given, share) in enumerate(_shared(task, link, io)):
         del given
         runtime.set_var(_input(place), share)
     runtime.run(executable)
+    if (refusal := find(task.program).refusal) is not None:
+        outputs -= 1
+        if np.any(_opened(task, link, io, runtime.get_var(_output(outputs)))):
+            raise RefusedError("the program refused what was brought", expected="no", found="yes", code=refusal)
     for place in range(outputs):
         share = runtime.get_var(_output(place))
         Path(share_file(place)).write_bytes(encode(ShareBytes(share.meta, tuple(share.share_chunks))))
@@ -105,6 +114,16 @@ def _shared(task: ProgramTask, link: Any, io: Any) -> Iterator[tuple[EngineInput
             if rank != me:
                 link.send(rank, encode(ShareBytes(share.meta, tuple(share.share_chunks))))
         yield given, shares[me]
+
+
+def _opened(task: ProgramTask, link: Any, io: Any, share: Any) -> Any:
+    """The value behind a share, which each party tells all others."""
+    me, raw = task.link.me, encode(ShareBytes(share.meta, tuple(share.share_chunks)))
+    others = [rank for rank in range(task.engine.parties) if rank != me]
+    for rank in others:
+        link.send(rank, raw)
+    shares = {me: share} | {rank: _libspu(link.recv(rank)) for rank in others}
+    return io.reconstruct([shares[rank] for rank in sorted(shares)])
 
 
 def _own(place: int, given: EngineInput) -> npt.NDArray[Any]:

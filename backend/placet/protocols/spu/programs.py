@@ -3,7 +3,7 @@
 A program is a function of (parameters, arrays by input name) that returns a tuple of arrays. It runs while SPU traces
 it, with jax arrays, so it may use `jax.numpy` (imported inside the function: only the engine's process has it) and no
 Python branch on values. Every party runs the same program on the same parameters and shapes; inputs are secret and
-all outputs stay shares.
+all outputs stay shares, but for one flag (`Program.refusal`).
 
 To add one: write the function and its parameters' model, and put a `Program` into `PROGRAMS`.
 """
@@ -29,11 +29,14 @@ Array = Any
 
 @dataclass(frozen=True)
 class Program:
-    """`name` stands in plans and trails; `parameters` is public and parsed before anything runs."""
+    """`name` stands in plans and trails; `parameters` is public and parsed before anything runs. With a `refusal` the
+    last output is a flag, which is opened to all parties: 1 ends the run with this code, and nobody gets a share of
+    anything."""
 
     name: str
     parameters: type[Value]
     body: Callable[[Any, Mapping[str, Array]], tuple[Array, ...]]
+    refusal: str | None = None
 
 
 class NoParameters(Value):
@@ -84,7 +87,7 @@ PROGRAMS: dict[str, Program] = {
         Program("bands", declared.Bands, banding.bands),
         Program("pair-statistics", declared.PairStatistics, arithmetic.pair_statistics),
         Program("scorecard-train", ScorecardTrain, scorecard.scorecard_train),
-        Program("scorecard-score", ScorecardScore, scoring.scorecard_score),
+        Program("scorecard-score", ScorecardScore, scoring.scorecard_score, refusal=scoring.SKEW),
     )
 }
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from placet.models.probes import probe_cells
 from placet.models.scorecard_fit import INTERCEPT_L2, MAX_LOGIT, MAX_WOE, SMOOTHING, middle
 from placet.protocols.mpc.scorecard import BANDS, IV_UNIT, TABLE, ScorecardTrain
 from placet.protocols.spu.card_coalitions import card_areas, card_points
@@ -65,7 +66,9 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
     numbers = [jnp.stack([people, positives, base]), points, _rounded(IV_UNIT * value), edges, *tables]
     results = [jnp.concatenate(numbers) * trainable]
     if program.keeps:
-        card, value = jnp.concatenate([base[None], points]) * trainable, jnp.zeros(len(program.columns), jnp.int64)
+        probes = base + probe_cells([column.cells for column in program.columns]) @ points
+        card = jnp.concatenate([base[None], points, probes]) * trainable
+        value = jnp.zeros(len(program.columns), jnp.int64)
         numbers = [jnp.stack([people, positives]), jnp.zeros(1 + program.cells, jnp.int64), value, edges, *tables]
         results = [jnp.concatenate(numbers) * trainable, card]
     if program.payout_rule is not None:

@@ -1,4 +1,8 @@
-"""What a party keeps of a scorecard that stays shared: how it cuts its own columns, and its share of all points."""
+"""What a party keeps of a scorecard that stays shared: how it cuts its own columns, and its share of all points.
+
+Rows of nobody (`models.probes`) are cut and scored with the applicants' own, and come out as in training, or nothing
+does (`model.skew`): a party's columns by a look at its own bins, the sum over all parties' on shares.
+"""
 
 from __future__ import annotations
 
@@ -10,35 +14,84 @@ from pydantic import Field
 
 from placet.catalogue.modelling import MAX_FEATURES, Feature
 from placet.core.errors import InputError
+from placet.core.offers import MAX_DECIMALS
 from placet.core.values import Text, Value
 from placet.models.binning import Codes, ColumnBins, one_hot
 from placet.protocols.spu import KeptShare
+from placet.protocols.spu.scoring import SKEW
 
 KIND = "scorecard"
+ENOUGH = 10
+"""Rows from which on it is worth a word that a column tells nothing of any."""
 
 
 class KeptColumn(Value):
-    """A column by its name and its bins."""
+    """A column by its name and its bins; a number counts 10^-`decimals` of the unit."""
 
     column: Text
     bins: ColumnBins
+    decimals: Annotated[int, Field(strict=True, ge=0, le=MAX_DECIMALS)] = 0
 
 
 class KeptScorecard(Value):
-    """`columns` are the party's own, in the order of the plan that trained. `points`, of who computes: the base and
-    each cell's points of all parties' columns, in that plan's order of parties and each one's of columns."""
+    """`columns` are the party's own, in the order of the plan that trained. `points`, of who computes: the base, each
+    cell's points of all parties' columns, in that plan's order of parties and each one's of columns, and the probes'
+    scores (`scoring.kept_of`)."""
 
     columns: Annotated[tuple[KeptColumn, ...], Field(max_length=MAX_FEATURES)]
     points: KeptShare | None
 
-    def cells(self, features: Sequence[Feature], values: Mapping[str, Sequence[Any]], rows: int) -> Codes:
-        """(rows, own cells): 1 where a row's value is in the cell; None is missing. InputError where the model reads
-        other columns than the plan says, in another order, or cuts them otherwise: points are without names."""
+    def demand_columns(self, features: Sequence[Feature], decimals: Mapping[str, int]) -> None:
+        """InputError `model.columns` where the model reads other columns than the plan says, in another order, or cuts
+        them otherwise: points are without names; `model.skew` where a column's amounts have other `decimals` now."""
         expected = [(feature.column, feature.kind, feature.bins) for feature in features]
-        found = [(one.column, one.bins.kind, one.bins.bins) for one in self.columns]
-        if expected != found:
+        own = [(one.column, one.bins.kind, one.bins.bins) for one in self.columns]
+        if expected != own:
             raise InputError(
-                "the model reads other columns than the plan says", expected=expected, found=found, code="model.columns"
+                "the model reads other columns than the plan says", expected=expected, found=own, code="model.columns"
             )
-        each = [one_hot(one.bins.codes(values[one.column]), one.bins.cells) for one in self.columns]
-        return np.concatenate(each, axis=1) if each else np.zeros((rows, 0), dtype=np.int64)
+        for one in self.columns:
+            if one.bins.kind == "number" and decimals.get(one.column, 0) != one.decimals:
+                raise InputError(
+                    f"the column {one.column} counts in another unit than in training",
+                    expected=f"{one.decimals} decimals",
+                    found=f"{decimals.get(one.column, 0)}",
+                    remedy="import the table with the decimals that it had, or train anew",
+                    code=SKEW,
+                )
+
+    def cells(self, values: Mapping[str, Sequence[Any]], probes: Codes, rows: int) -> Codes:
+        """(rows and probes, own cells): 1 where a row's value is in the cell; None is missing. `probes` (probes, own
+        columns): the cell of each. InputError `model.skew` where a value is no longer in the cell that it was in."""
+        each = [
+            one_hot(np.concatenate([one.bins.codes(values[one.column]), _tried(one, probes[:, place])]), one.bins.cells)
+            for place, one in enumerate(self.columns)
+        ]
+        return np.concatenate(each, axis=1) if each else np.zeros((rows + len(probes), 0), dtype=np.int64)
+
+    def unseen(self, values: Mapping[str, Sequence[Any]]) -> list[str]:
+        """Columns of which no value at all is in one of the bins: all are missing or others, of `ENOUGH` rows at the
+        least. So a column looks that is empty now, or written otherwise than in training, and all scores are alike."""
+        return [
+            one.column
+            for one in self.columns
+            if len(values[one.column]) >= ENOUGH and (one.bins.codes(values[one.column]) >= one.bins.other).all()
+        ]
+
+
+def _tried(column: KeptColumn, codes: Codes) -> Codes:
+    """The cells of the probes' values, cut as any value is; where no value falls into a cell, the cell itself."""
+    examples = column.bins.examples()
+    places = [place for place, code in enumerate(codes) if int(code) in examples]
+    cut = codes.copy()
+    cut[places] = column.bins.codes([examples[int(codes[place])] for place in places])
+    if (cut != codes).any():
+        words, wrong = column.bins.words(), int(np.argmax(cut != codes))
+        raise InputError(
+            f"a value of {column.column} is in another bin than in training",
+            expected=words[int(codes[wrong])],
+            found=words[int(cut[wrong])],
+            remedy="the same release of Placet as in training, or train anew",
+            code=SKEW,
+        )
+    return cut

@@ -7,6 +7,7 @@ gets the numbers less that stream. Either alone is random.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from placet.core.errors import ProtocolError
 from placet.jobs.party_run import PartyRun, StepRecorder, name_of
 from placet.jobs.randomness import stream
 
+PROTOCOL = "shares.additive-2^64/1"
 KEY, PART = "shares.key", "shares.part"
 KEY_BYTES = 32
 PART_BYTES = 1 << 25
@@ -39,6 +41,23 @@ async def send(job: PartyRun, step: StepRecorder, numbers: Words, first: int, se
     part = rest(numbers, key).astype("<i8").tobytes()
     for start in range(0, len(part), PART_BYTES):
         await step.send(name_of(second), PART, part[start : start + PART_BYTES])
+
+
+async def columns(
+    job: PartyRun, step: StepRecorder, own: Words, members: Sequence[int], widths: Mapping[int, int]
+) -> list[Words]:
+    """Each party's part in sharing out columns to the first two `members`, by parties that do not compute, of whom each
+    brings so many (`widths`); all have as many rows. Such a party sends its `own`. The two get their parts, in the
+    order of the parties."""
+    first, second = members[:2]
+    if job.party in widths:
+        with job.working("sharing its columns out to those that compute"):
+            await send(job, step, own, first, second)
+    if job.party not in (first, second):
+        return []
+    receive = receive_first if job.party == first else receive_second
+    with job.working("the columns of those that do not compute"):
+        return [await receive(step, party, (len(own), wide)) for party, wide in widths.items()]
 
 
 async def receive_first(step: StepRecorder, sender: int, shape: tuple[int, int]) -> Words:

@@ -19,7 +19,7 @@ from pydantic import Field
 from placet.catalogue import joint_scorecard
 from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.joint_scorecard import JointScorecardParameters
-from placet.catalogue.modelling import COMPUTING_PROVIDERS, MAX_FEATURES, MAX_ROWS, Feature
+from placet.catalogue.modelling import MAX_FEATURES, MAX_ROWS, Feature, computing
 from placet.catalogue.spec import CONSUMER
 from placet.core.errors import DataError, InputError
 from placet.core.hashing import canonical
@@ -34,6 +34,7 @@ from placet.protocols.mpc.card_coalitions import contributions
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.scorecard import CardColumn, ScorecardTrain
+from placet.protocols.mpc.scoring import kept_numbers
 from placet.protocols.spu import KeptShare, evaluate
 from placet.recipes.blocks import contribution, distributed, psi_join, sharing_out, split
 from placet.recipes.blocks.columns import subjects
@@ -45,7 +46,6 @@ from placet.recipes.joint_scorecard.report import contribution_of, opened_report
 from placet.vault.rows import Rows
 
 BINNING = "models.binning/1"
-SHARING = "shares.additive-2^64/1"
 SECONDS = 600
 """For putting the shares together."""
 LAID_OUT = 40
@@ -86,11 +86,6 @@ def program_of(parameters: JointScorecardParameters, roles: Sequence[str], parts
         l2=parameters.l2,
         payout_rule=parameters.payout_rule,
     )
-
-
-def computing(roles: Sequence[str]) -> list[int]:
-    """The parties that compute, in the program's order."""
-    return [party for party, role in enumerate(roles) if role in COMPUTING_PROVIDERS or role == CONSUMER]
 
 
 def worth(program: ScorecardTrain, parts: RowParts) -> bool:
@@ -207,20 +202,13 @@ async def _computed(
     """This party's share of each array that the program gives; empty of who does not compute."""
     members = computing(job.terms.roles)
     if program.shared:
-        async with job.step("share-columns", SHARING, artefact) as step:
-            first, second = members[:2]
-            if job.party not in members:
-                with job.working("sharing its columns out to those that compute"):
-                    await sharing_out.send(job, step, own, first, second)
-                return (b"",), step.output("columns", own.tobytes())
-            if job.party in (first, second):
-                receive = sharing_out.receive_first if job.party == first else sharing_out.receive_second
-                with job.working("the columns of those that do not compute"):
-                    blocks = [
-                        await receive(step, owner, (parts.total, program.width(owner))) for owner in program.shared
-                    ]
-                own = np.concatenate([own, *blocks], axis=1)
+        async with job.step("share-columns", sharing_out.PROTOCOL, artefact) as step:
+            widths = {owner: program.width(owner) for owner in program.shared}
+            blocks = await sharing_out.columns(job, step, own, members, widths)
+            own = np.concatenate([own, *blocks], axis=1)
             artefact = step.output("columns", own.tobytes())
+        if job.party not in members:
+            return (b"",), artefact
     size = Size(parts.total)
     return await distributed.evaluated_all(job, "scorecard", members, program, own, size=size, made=artefact)
 
@@ -242,11 +230,15 @@ async def _keep(
             engine=engine,
             rank=members.index(job.party),
             dtype="int64",
-            shape=(1 + program.cells,),
+            shape=(kept_numbers([column.cells for column in program.columns]),),
             share=shares[1],
         )
     features = features_of(job.parameters(JointScorecardParameters), job.role)
-    columns = tuple(KeptColumn(column=one.column, bins=own) for one, own in zip(features, bins, strict=True))
+    decimals = (await job.scope(job.declared.seats[job.party].alias or "")).decimals
+    columns = tuple(
+        KeptColumn(column=one.column, bins=own, decimals=decimals.get(one.column, 0) if own.kind == "number" else 0)
+        for one, own in zip(features, bins, strict=True)
+    )
     part = KeptScorecard(columns=columns, points=points)
     return await model_parts.keep(job, KIND, part.to_json(), artefact)
 

@@ -2,63 +2,62 @@
 
 Each party takes its part of the model out of its vault, and all see that the parts are the plan's model. Providers
 bring their rows to places in the consumer's secret order, as in training, and cut them by the bins that they kept; what
-a provider lacks of an applicant is missing. Cells and points meet on shares, and what comes out stays shares until the
-release: scores, or what the cut-offs leave of them, which are compared inside.
+a provider lacks of an applicant is missing. Cells and points meet on shares, those of providers that do not compute
+too, and what comes out stays shares until the release: scores, or what the cut-offs leave of them, which are compared
+inside, and the columns that cost an applicant most. The model's probes are scored beside the applicants, and unless
+they score as when it was trained nothing comes out.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import JsonValue
 
-from placet.catalogue import model_score
 from placet.catalogue.declared import DeclaredTerms
-from placet.catalogue.model_score import MODEL, ModelScoreParameters
-from placet.catalogue.modelling import MAX_ROWS
+from placet.catalogue.model_score import MODEL, SPEC, ModelScoreParameters, cost
+from placet.catalogue.modelling import MAX_ROWS, computing
 from placet.catalogue.spec import CONSUMER
-from placet.core.errors import DataError, InputError, LimitError
+from placet.core.errors import DataError, InputError, LimitError, ProtocolError
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
 from placet.core.values import parse
 from placet.jobs import model_parts
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
+from placet.models.binning import Codes
+from placet.models.probes import probe_codes
 from placet.protocols import spu
 from placet.protocols.mpc.scoring import ScorecardScore
-from placet.protocols.spu import Engine, Secret
-from placet.protocols.spu.scoring import POINTS
-from placet.recipes.blocks import distributed, psi_join
+from placet.protocols.spu import KeptShare, Secret
+from placet.protocols.spu.scoring import FIRST_PARTS, POINTS, SECOND_PARTS, SKEW
+from placet.recipes.blocks import distributed, psi_join, sharing_out
 from placet.recipes.blocks.columns import subjects
 from placet.recipes.blocks.kept_scorecard import KIND, KeptScorecard
+from placet.recipes.model_score.result import combine, engine_of
 
 MAX_CELLS = 2**25
 """Of all applicants together: 8 bytes each, and as many in each share."""
-SECONDS = 600
-"""For putting the shares together."""
-_FINAL = frozenset({DataError.code, "score.list", "model.parts", "model.columns", "spu.kept"})
+UNSEEN = "no value is in a bin that training had: is the column filled, and written as it was then?"
+_FINAL = frozenset({DataError.code, "score.list", "model.parts", "model.columns", "spu.kept", SKEW})
 
 
 def program_of(job: DeclaredTerms, parameters: ModelScoreParameters) -> ScorecardScore:
     """The program that the plan's parameters declare: providers' columns in their order, then the consumer's."""
     columns = [one for role in job.terms.roles for one in parameters.of(role)]
-    bins = tuple(one.bins for one in columns)
-    return ScorecardScore(bins=bins, output=parameters.output, edges=parameters.edges or ())
-
-
-def engine_of(job: DeclaredTerms) -> Engine:
-    """Cheetah for two parties, ABY3 for three; PlanError for others."""
-    return spu.choose(len(job.terms.roles))
+    return ScorecardScore(
+        bins=tuple(one.bins for one in columns),
+        output=parameters.output,
+        edges=parameters.edges or (),
+        reasons=parameters.reasons,
+    )
 
 
 def demand(job: DeclaredTerms) -> None:
     """PlanError for a number of parties that have no engine together."""
-    engine_of(job)
+    engine_of(job.terms.roles)
 
 
 async def run(job: PartyRun) -> None:
@@ -68,6 +67,7 @@ async def run(job: PartyRun) -> None:
     rows, opened = await job.open(alias)
     part, model = await model_parts.bring(job, MODEL, KIND)
     kept = parse(KeptScorecard, part.content, what="the part of the model")
+    kept.demand_columns(parameters.of(job.role), (await job.scope(alias)).decimals)
     if job.role == CONSUMER:
         applicants = [str(value) for value in rows.columns[parameters.identifier]]
         if len(applicants) > MAX_ROWS:
@@ -78,7 +78,12 @@ async def run(job: PartyRun) -> None:
         places, _, made = await psi_join.consumer(job, providers, applicants, opened, most=distributed.MAX_ROWS)
         share, scored = await _score(job, parameters, kept, rows.columns, places, made, model)
         who = [applicants[row] for row in places]
-        private = {"share": share.hex(), "applicants": who, "parameters": job.terms.parameters}
+        private = {
+            "share": share.hex(),
+            "applicants": who,
+            "roles": list(job.terms.roles),
+            "parameters": job.terms.parameters,
+        }
         return await job.collect(canonical(private), scored)
     people = subjects(rows, parameters.identifier)
     placement, made = await psi_join.provider(job, len(job.plan.parties) - 1, people, opened, most=MAX_ROWS)
@@ -98,13 +103,14 @@ async def _score(
     kept: KeptScorecard,
     columns: Mapping[str, Sequence[Any]],
     at: Sequence[int | None],
-    made: Artefact,
+    artefact: Artefact,
     model: Artefact,
 ) -> tuple[bytes, Artefact]:
-    """This party's share of what comes out, place by place; `at` has its row at each place, None where it has none."""
+    """This party's share of what comes out, place by place, empty of who does not compute; `at` has its row at each
+    place, None where it has none."""
     if not at:
-        return b"", made
-    program, engine = program_of(job.declared, parameters), engine_of(job.declared)
+        return b"", artefact
+    program = program_of(job.declared, parameters)
     if len(at) * program.cells > MAX_CELLS:
         raise LimitError(
             "too many applicants for so many columns",
@@ -113,17 +119,41 @@ async def _score(
             code="score.list",
         )
     own = parameters.of(job.role)
+    first = sum(len(parameters.of(role)) for role in job.terms.roles[: job.party])
+    probes = probe_codes(program.widths)[:, first : first + len(own)]
     values = {one.column: [None if row is None else columns[one.column][row] for row in at] for one in own}
-    cells = kept.cells(own, values, len(at))
+    cells = kept.cells(values, probes, len(at))
+    there = [place for place, row in enumerate(at) if row is not None]
+    if silent := kept.unseen({name: [column[place] for place in there] for name, column in values.items()}):
+        await job.say(job.record, "unseen-values", attempt=job.attempt, columns=silent, rows=len(there), why=UNSEEN)
+    members, arrays = computing(job.terms.roles), {_cells(job.party): cells} if own else {}
+    if sharing := sharing_of(job.terms.roles, parameters):
+        async with job.step("share-columns", sharing_out.PROTOCOL, artefact) as step:
+            parts = await sharing_out.columns(job, step, cells, members, sharing)
+            artefact = step.output("columns", np.concatenate([cells, *parts], axis=1).tobytes())
+        if parts:
+            arrays[FIRST_PARTS if job.party == members[0] else SECOND_PARTS] = np.concatenate(parts, axis=1)
+    if job.party not in members:
+        return b"", artefact
     if kept.points is None:
         raise InputError("this party keeps no share of the points", found=job.role, code="spu.kept")
-    parties = range(len(job.plan.parties))
-    secrets = [
-        Secret(f"cells-{party}", party, "int64", (len(at), sum(one.bins + 2 for one in brought)))
-        for party, brought in enumerate(parameters.of(role) for role in job.terms.roles)
-        if brought
-    ]
-    points = Secret(POINTS, None, "int64", (1 + program.cells,))
+    needs = cost(parameters, len(at))
+    distributed.demand_memory(needs.memory)
+    await job.say(job.record, "estimated", attempt=job.attempt, words=needs.words())
+    secrets = secrets_of(job.terms.roles, parameters, program, len(at))
+    return await _computed(job, program, secrets, arrays, kept.points, (artefact, model))
+
+
+async def _computed(
+    job: PartyRun,
+    program: ScorecardScore,
+    secrets: Sequence[Secret],
+    arrays: Mapping[str, Codes],
+    points: KeptShare,
+    inputs: tuple[Artefact, Artefact],
+) -> tuple[bytes, Artefact]:
+    """The engine's part. ProtocolError `model.skew` where the probes' scores are not what they were."""
+    engine = engine_of(job.terms.roles)
     told: dict[str, JsonValue] = {
         "engine": distributed.engine_of(job.terms.engine),
         "protocol": engine.protocol,
@@ -132,45 +162,68 @@ async def _score(
     protocol = f"mpc.score.{engine.protocol}/1"
     async with job.engine_port() as port:
         began = {**told, "program": program.to_json()}
-        async with job.step("score-start", protocol, made, model, parameters=began) as step:
-            network = await distributed.meet(job, step, parties, b"score", port)
-        async with job.step("score", protocol, made, model, parameters=told) as step:
-            with job.working(f"the engine to score {len(at)} applicants with the other parties"):
-                (share,) = await spu.compute(
-                    network,
-                    engine,
-                    program.program,
-                    program,
-                    [*secrets, points],
-                    {f"cells-{job.party}": cells} if own else {},
-                    {POINTS: kept.points},
-                    scratch=job.context.engine_ports.scratch,
-                    seconds=job.seconds_left,
-                )
+        async with job.step("score-start", protocol, *inputs, parameters=began) as step:
+            network = await distributed.meet(job, step, computing(job.terms.roles), b"score", port)
+        async with job.step("score", protocol, *inputs, parameters=told) as step:
+            with job.working("the engine to score the applicants with the other parties"):
+                try:
+                    (share,) = await spu.compute(
+                        network,
+                        engine,
+                        program.program,
+                        program,
+                        secrets,
+                        arrays,
+                        {POINTS: points},
+                        scratch=job.context.engine_ports.scratch,
+                        seconds=job.seconds_left,
+                    )
+                except ProtocolError as error:
+                    raise skewed() if error.code == SKEW else error from None
             return share, step.output("share", share)
 
 
-def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:
-    """`rows`: one for each applicant, its identifier and `score`, `band` (how many of the edges it reaches), both
-    decimal strings, or `decision` (yes or no); `report`: {output, edges}. InputError for shares of what no honest
-    parties reach."""
-    kept = json.loads(private)
-    parameters, applicants = model_score.SPEC.parse(kept["parameters"]), kept["applicants"]
-    report = {"output": parameters.output, "edges": list(parameters.edges or ())}
-    if not applicants:
-        return {"rows": [], "report": report}
-    shares = [*(parts[party] for party in sorted(parts)), bytes.fromhex(kept["share"])]
-    opening = spu.reconstruct(shares, spu.choose(len(shares)), scratch=scratch, seconds=SECONDS)
-    result = asyncio.run(opening)
-    if result.shape != (len(applicants),) or result.dtype != np.int64:
-        raise InputError("the shares are of no scores", expected=f"{len(applicants)} integers", found=str(result.shape))
-    values = [int(value) for value in result]
-    if parameters.output != "score" and any(not 0 <= value <= len(report["edges"]) for value in values):
-        raise InputError("the shares are of no bands", expected=f"0 to {len(report['edges'])}")
-    words = [("no", "yes")[value] if parameters.output == "decision" else str(value) for value in values]
-    named = zip(applicants, words, strict=True)
-    rows = [{parameters.identifier: applicant, parameters.output: value} for applicant, value in named]
-    return {"rows": sorted(rows, key=lambda row: str(row[parameters.identifier])), "report": report}
+def sharing_of(roles: Sequence[str], parameters: ModelScoreParameters) -> dict[int, int]:
+    """Parties that share their columns out, and how many cells these have."""
+    members = computing(roles)
+    return {
+        party: sum(one.bins + 2 for one in parameters.of(role))
+        for party, role in enumerate(roles)
+        if party not in members
+    }
 
 
-MODEL_SCORE = RecipeRun(spec=model_score.SPEC, run=run, combine=combine, final=_FINAL.__contains__, demand=demand)
+def secrets_of(
+    roles: Sequence[str], parameters: ModelScoreParameters, program: ScorecardScore, applicants: int
+) -> list[Secret]:
+    """What the program takes, in the order of the points: providers' cells, those of others in two parts, the
+    consumer's, and the kept shares."""
+    members, rows = computing(roles), applicants + program.probes
+    widths = {party: sum(one.bins + 2 for one in parameters.of(roles[party])) for party in members}
+    own = [
+        Secret(_cells(party), rank, "int64", (rows, widths[party]))
+        for rank, party in enumerate(members)
+        if widths[party]
+    ]
+    wide = sum(sharing_of(roles, parameters).values())
+    parts = [Secret(name, rank, "int64", (rows, wide)) for rank, name in enumerate((FIRST_PARTS, SECOND_PARTS)) if wide]
+    providers = [secret for secret in own if secret.owner != len(members) - 1]
+    return [*providers, *parts, *own[len(providers) :], Secret(POINTS, None, "int64", program.kept)]
+
+
+def skewed() -> ProtocolError:
+    """The probes' scores are others than in training."""
+    return ProtocolError(
+        "the model does not score as when it was trained",
+        expected="the scores that its probes had then",
+        found="another one",
+        remedy="the same release of Placet at all parties, and each part as it was kept; else train anew",
+        code=SKEW,
+    )
+
+
+def _cells(party: int) -> str:
+    return f"cells-{party}"
+
+
+MODEL_SCORE = RecipeRun(spec=SPEC, run=run, combine=combine, final=_FINAL.__contains__, demand=demand)

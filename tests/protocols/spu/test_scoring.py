@@ -1,0 +1,96 @@
+"""The program `scorecard-score` as the engine traces it, over plain arrays: what comes out, and that the probes decide.
+
+On shares it is in test_kept.py.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from placet.models.binning import one_hot
+from placet.models.probes import probe_cells, probe_codes
+from placet.protocols.mpc.scoring import ScorecardScore, kept_of
+from placet.protocols.spu.scoring import FIRST_PARTS, POINTS, SECOND_PARTS, scorecard_score
+from placet.protocols.spu.top import largest, largest_places
+from placet.recipes.blocks import sharing_out
+
+WIDTHS = st.lists(st.integers(2, 6), min_size=1, max_size=9).map(tuple)
+ASKED = st.sampled_from(
+    [
+        {"output": "score"},
+        {"output": "band", "edges": [-20, 0, 7]},
+        {"output": "decision", "edges": [3]},
+        *({"output": "score", "reasons": {"most": most, "against": "best"}} for most in (1, 2, 3, 4)),
+        {"output": "score", "reasons": {"most": 4, "against": "neutral"}},
+        {"output": "decision", "edges": [3], "reasons": {"most": 2, "against": "neutral"}},
+    ]
+)
+
+
+@contextmanager
+def plain_arrays() -> Iterator[None]:
+    """The circuit traces with `jax.numpy`; over numpy's arrays, which have the same functions, it computes at once."""
+    jax = ModuleType("jax")
+    jax.numpy = np  # type: ignore[attr-defined]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "jax", jax)
+        patch.setitem(sys.modules, "jax.numpy", np)
+        yield
+
+
+@settings(max_examples=60, deadline=None)
+@given(WIDTHS, ASKED, st.integers(0, 2**32 - 1))
+def test_what_comes_out_is_what_the_clear_says(bins: tuple[int, ...], asked: dict[str, Any], seed: int) -> None:
+    """Also of equal points, of which there are many here; and 1 for the flag where any number kept is another one."""
+    rng = np.random.default_rng(seed)
+    program = ScorecardScore.model_validate({"bins": bins} | asked)
+    points = rng.integers(-5, 6, program.cells)
+    model = kept_of(2, points, program.widths)
+    codes = np.stack([rng.integers(0, wide, 13) for wide in program.widths], axis=1)
+    codes = np.concatenate([codes, probe_codes(program.widths)])
+    cells = [one_hot(codes[:, place], wide) for place, wide in enumerate(program.widths)]
+    arrays = {f"cells-{place}": block for place, block in enumerate(cells)}
+    if len(bins) > 2:
+        shared = arrays.pop("cells-1")
+        last = {name: arrays.pop(name) for name in [*arrays][1:]}
+        parts = {FIRST_PARTS: sharing_out.expanded(bytes(32), shared.shape)}
+        arrays |= {**parts, SECOND_PARTS: sharing_out.rest(shared, bytes(32)), **last}
+    spoilt = model.copy()
+    spoilt[rng.integers(len(model))] += rng.choice([-1, 1, 2**40])
+    with plain_arrays(), np.errstate(over="ignore"):
+        value, flag = scorecard_score(program, arrays | {POINTS: model})
+        _, changed = scorecard_score(program, arrays | {POINTS: spoilt})
+    expected = program.reference(np.concatenate(cells, axis=1)[:13], model[: 1 + program.cells])
+    assert value.shape == program.shape(13) and (value == expected).all()
+    assert (int(flag), int(changed)) == (0, 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 70), st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_the_largest_few_are_told_by_their_places(columns: int, most: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    numbers = rng.integers(-3, 6, (11, columns)) * rng.choice([1, 2**33 // 6])
+    with plain_arrays():
+        places = largest_places(numbers, most)
+        best = largest(numbers)
+    for row, line in zip(numbers.tolist(), places.tolist(), strict=True):
+        ranked = [place + 1 for place in sorted(range(columns), key=lambda at, row=row: -row[at]) if row[place] > 0]
+        assert line == (ranked + [0] * most)[:most]
+    assert (best == numbers.max(axis=1)).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(WIDTHS.map(lambda bins: [one + 2 for one in bins]))
+def test_each_cell_of_each_column_is_in_a_probe(widths: list[int]) -> None:
+    cells = probe_cells(widths)
+    assert cells.shape == (max(widths), sum(widths)) and (cells.sum(axis=0) >= 1).all()
+    assert (cells.sum(axis=1) == len(widths)).all()
