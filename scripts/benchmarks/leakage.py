@@ -25,7 +25,8 @@ from _credit import Case, marketing, uci
 
 from placet.models import binning, quality
 from placet.models.bands import by_score
-from placet.models.boosting import Boosting, Own, PlainHost, train
+from placet.models.boosting import Boosting, Own
+from placet.models.boosting_twin import PlainHost, train
 from placet.models.cuts import CodedColumn
 from placet.models.trees import probability
 

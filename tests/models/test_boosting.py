@@ -15,7 +15,8 @@ from placet.core.errors import DataError, InputError, ProtocolError
 from placet.core.hashing import document_bytes
 from placet.core.values import parse
 from placet.models.binning import CategoryBins, NumberBins, fit
-from placet.models.boosting import Boosting, Own, PlainHost, base_of, gradients, leaf_weight, train
+from placet.models.boosting import Boosting, Own, base_of, gradients, leaf_weight
+from placet.models.boosting_twin import PlainHost, train
 from placet.models.cuts import LAMBDA, Choice, CodedColumn, CutCandidates, best, candidates, cell_sums, sides_of
 from placet.models.trees import (
     UNIT,

@@ -10,7 +10,8 @@ import pytest
 
 from placet.core.errors import ConfigError, InputError
 from placet.models.binning import fit
-from placet.models.boosting import Boosting, Own, PlainHost, train
+from placet.models.boosting import Boosting, Own
+from placet.models.boosting_twin import PlainHost, train
 from placet.models.cuts import CodedColumn
 from placet.models.onnx_trees import to_onnx
 from placet.models.trees import UNIT, TreeColumn, TreeModel, TreePart

@@ -71,3 +71,11 @@ def paillier_key() -> Any:
     from placet.protocols.mpc.paillier import generate
 
     return generate(2048)
+
+
+@pytest.fixture(scope="session")
+def okamoto_key() -> Any:
+    pytest.importorskip("gmpy2", reason="no gmpy2 here: pip install 'placet[paillier]'")
+    from placet.protocols.mpc.okamoto import generate
+
+    return generate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from placet.core.errors import InputError, ProtocolError
 from placet.core.framing import header
 from placet.core.hashing import document_bytes
 from placet.core.values import parse
-from placet.models.boosting import MAX_CURVATURE, MAX_GRADIENT, Boosting, HostCut, Own, PlainHost, train
+from placet.models.boosting import MAX_CURVATURE, MAX_GRADIENT, Boosting, HostCut, Own
+from placet.models.boosting_twin import PlainHost, train
 from placet.models.cuts import Choice, CodedColumn, candidates, cell_sums, sides_of
-from placet.models.trees import UNIT, TreeCut, TreeFork, Whole
+from placet.models.disclosure import Disclosed, told_places
+from placet.models.trees import UNIT, Marks, TreeCut, TreeFork, Whole
 from placet.protocols.local import LocalNetwork
 from placet.protocols.order import secret_permutation
 
@@ -23,9 +26,11 @@ for package in ("gmpy2", "phe"):
     pytest.importorskip(package, reason=f"no {package} here: pip install 'placet[paillier]'")
 
 from placet.protocols.boost import HolderState, Host, LabelHolder  # noqa: E402
+from placet.protocols.boost.ciphers import OKAMOTO_UCHIYAMA, PAILLIER, Cipher  # noqa: E402
 from placet.protocols.boost.messages import (  # noqa: E402
     CUTS,
     GRADIENTS,
+    HEADER,
     KEY,
     NODES,
     SHAPE,
@@ -33,15 +38,20 @@ from placet.protocols.boost.messages import (  # noqa: E402
     STANDING,
     SUMS,
     At,
+    BoostReader,
+    read_choices,
     read_cuts,
     read_nodes,
     read_shape,
     rows_bytes,
+    write_choices,
     write_cuts,
     write_nodes,
     write_shape,
 )
 from placet.protocols.boost.packing import Packing  # noqa: E402
+from placet.protocols.mpc import okamoto  # noqa: E402
+from placet.protocols.mpc.ciphertexts import Ciphertext  # noqa: E402
 
 Together = Callable[..., list[Any]]
 ROWS, TRAIN = 60, 48
@@ -80,14 +90,34 @@ async def grown(holder: LabelHolder, hosts: Sequence[Host], network: LocalNetwor
         await asyncio.gather(*works)
 
 
+KEYS = {PAILLIER: "paillier_key", OKAMOTO_UCHIYAMA: "okamoto_key"}
+ciphers = pytest.mark.parametrize("cipher", KEYS, ids=lambda cipher: cipher.name)
+
+
+@pytest.mark.parametrize(
+    ("cipher", "blind"),
+    [
+        pytest.param(PAILLIER, False, id="paillier"),
+        pytest.param(PAILLIER, True, id="paillier, blind", marks=pytest.mark.slow),
+        pytest.param(OKAMOTO_UCHIYAMA, False, id="okamoto-uchiyama"),
+        pytest.param(OKAMOTO_UCHIYAMA, True, id="okamoto-uchiyama, blind"),
+    ],
+)
 @pytest.mark.parametrize(
     ("hosts", "boosting"),
-    [(1, Boosting(3, 3, 4)), (2, Boosting(2, 2, 3)), (1, Boosting(4, 1, 15)), (1, Boosting(2, 4, 1, rate=100))],
+    [(1, Boosting(3, 3, 4)), (2, Boosting(3, 3, 2)), (1, Boosting(4, 1, 15)), (1, Boosting(2, 4, 1, rate=100))],
     ids=["one host", "two hosts", "stumps", "leaves of one row"],
 )
 def test_the_trees_are_those_of_the_twin(
-    hosts: int, boosting: Boosting, paillier_key: Any, seeded: Callable[[str], Any], together: Together
+    hosts: int,
+    boosting: Boosting,
+    blind: bool,
+    cipher: Cipher,
+    request: pytest.FixtureRequest,
+    seeded: Callable[[str], Any],
+    together: Together,
 ) -> None:
+    key = request.getfixturevalue(KEYS[cipher])
     names = ("holder", *(f"host-{number}" for number in range(hosts)))
     tables = [table(number) for number in range(hosts + 1)]
     labels = labels_of(*tables)
@@ -97,11 +127,11 @@ def test_the_trees_are_those_of_the_twin(
         return lambda count: secret_permutation(count, entropy)
 
     twins = [PlainHost(columns, shuffle(name)) for name, columns in zip(names[1:], tables[1:], strict=True)]
-    twin, margins = train(Own(tables[0]), twins, labels, ROWS, boosting)
+    twin, margins = train(Own(tables[0]), twins, labels, ROWS, boosting, blind=blind)
     network = LocalNetwork(names)
-    holder = LabelHolder(names[1:], paillier_key, Own(tables[0]), labels, ROWS, boosting)
+    holder = LabelHolder(names[1:], key, Own(tables[0]), labels, ROWS, boosting, blind=blind)
     others = [
-        Host("holder", columns, TRAIN, boosting, order=seeded(name))
+        Host("holder", columns, TRAIN, boosting, cipher=cipher, blind=blind, order=seeded(name))
         for name, columns in zip(names[1:], tables[1:], strict=True)
     ]
     together(grown(holder, others, network, boosting.trees))
@@ -174,34 +204,57 @@ def test_after_a_kill_at_most_one_tree_is_grown_again(
 
 # Packing.
 
+EXTREMES = [(MAX_GRADIENT, MAX_CURVATURE), (-MAX_GRADIENT, 0), (MAX_GRADIENT, 0), (-MAX_GRADIENT, MAX_CURVATURE)]
+
 
 @pytest.mark.parametrize("rows", [1, 2, 21_000, 32_768, 100_000])
-@pytest.mark.parametrize("bits", [2048, 3072])
-def test_sums_never_run_over(rows: int, bits: int) -> None:
-    """All rows at their largest, or their least, in each of the places: what comes out is what went in."""
-    packing = Packing(rows, bits)
-    assert packing.each * packing.width < bits
-    extremes = [(MAX_GRADIENT, MAX_CURVATURE), (-MAX_GRADIENT, 0), (MAX_GRADIENT, 0), (-MAX_GRADIENT, MAX_CURVATURE)]
-    for start in range(len(extremes)):
-        shown = [extremes[(start + place) % len(extremes)] for place in range(packing.each)]
-        residue = sum(rows * packing.encode(*one) << packing.width * place for place, one in enumerate(shown))
-        assert residue < 1 << bits - 1
-        counts = np.full(packing.each, rows)
-        decoded = packing.decode([residue], counts, sender="host")
-        assert decoded.tolist() == [[rows, rows * gradient, rows * curvature] for gradient, curvature in shown]
+@pytest.mark.parametrize("bits", [618, 2047, 3071])
+@pytest.mark.parametrize("nodes", [1, 2, 8, 32])
+@pytest.mark.parametrize("counted", [False, True])
+def test_sums_never_run_over(rows: int, bits: int, nodes: int, counted: bool) -> None:
+    """All rows at their largest, or their least, in each of the slots: what comes out is what went in."""
+    packing = Packing(rows, bits, nodes, counted)
+    assert packing.places * packing.shift <= bits and packing.layers * packing.slots >= nodes
+    places = 2 * packing.places - 1 if packing.places > 1 else 3
+    shown = [[EXTREMES[(node + place) % len(EXTREMES)] for place in range(places)] for node in range(nodes)]
+    layers = [[0] * packing.ciphertexts(places) for _ in range(packing.layers)]
+    for node, ones in enumerate(shown):
+        layer, slot = divmod(node, packing.slots)
+        for place, one in enumerate(ones):
+            group, offset = divmod(place, packing.places)
+            layers[layer][group] += rows * packing.encode(*one) << offset * packing.shift + slot * packing.width
+    assert max(residue for layer in layers for residue in layer) < 1 << bits
+    counts = None if counted else np.full((nodes, places), rows)
+    decoded = packing.decode(layers, places, sender="host", counts=counts)
+    assert decoded.tolist() == [[[rows, rows * g, rows * h] for g, h in ones] for ones in shown]
 
 
 @pytest.mark.parametrize("short", [1, 3])
 def test_sums_of_more_rows_than_told_are_refused(short: int) -> None:
-    packing = Packing(100, 2048)
+    packing = Packing(100, 2047)
     residue = 10 * packing.encode(MAX_GRADIENT, MAX_CURVATURE)
-    assert packing.decode([residue], np.array([10]), sender="host")[0].tolist() == [10, 10 * UNIT, 10 * UNIT // 4]
-    for counts in (np.array([10 - short]), np.array([0])):
+    decoded = packing.decode([[residue]], 1, sender="host", counts=np.array([[10]]))
+    assert decoded.tolist() == [[[10, 10 * UNIT, 10 * UNIT // 4]]]
+    for counts in (np.array([[10 - short]]), np.array([[0]]), np.array([[101]])):
         with pytest.raises(ProtocolError) as caught:
-            packing.decode([residue], counts, sender="host")
+            packing.decode([[residue]], 1, sender="host", counts=counts)
         assert caught.value.code == "boost.sums"
-    with pytest.raises(ProtocolError):
-        packing.decode([residue << packing.width], np.array([10]), sender="host")
+
+
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_nothing_stands_beside_the_sums(nodes: int) -> None:
+    """Behind the last place, and in slots of no node."""
+    packing = Packing(100, 618, nodes, counted=True)
+    row = packing.encode(1, 1)
+    assert packing.decode([[row]], 1, sender="host")[0, 0].tolist() == [1, 1, 1]
+    for extra in (row << packing.shift, row << packing.places * packing.shift, 1 << 617):
+        with pytest.raises(ProtocolError, match="its rows can't have"):
+            packing.decode([[row | extra]], 1, sender="host")
+    many = Packing(100, 618, 32, counted=True)
+    layers = [[0]] * (many.layers - 1) + [[row << many.shift - many.width]]
+    assert many.layers * many.slots > 32
+    with pytest.raises(ProtocolError, match="its rows can't have"):
+        many.decode(layers, 1, sender="host")
 
 
 # Messages.
@@ -216,6 +269,8 @@ def test_messages_come_back_as_they_were() -> None:
     assert [None if one is None else np.flatnonzero(one).tolist() for one in nodes] == [[0, 2, 59], None, [1]]
     cuts = [HostCut(0, 3, Choice(7)), HostCut(0, 1, Choice(0, (2, 5)))]
     assert read_cuts(at.read(at.write(write_cuts(cuts)), CUTS, "a"), 0) == cuts
+    choices = [cut.choice for cut in cuts]
+    assert read_choices(at.read(at.write(write_choices(choices)), CUTS, "a")) == choices
 
 
 @pytest.mark.parametrize("place", [At(2, 1), At(1, 2), At(0, 0)])
@@ -242,13 +297,15 @@ def test_nodes_of_another_form(bad: bytes) -> None:
 class Liar:
     """A label holder that says what the test tells it to, to a real host with these columns."""
 
-    def __init__(self, key: Any, boosting: Boosting, standing: int = 0) -> None:
+    def __init__(
+        self, key: Any, boosting: Boosting, standing: int = 0, *, cipher: Cipher | None = None, blind: bool = False
+    ) -> None:
         self.columns, self.standing = table(1), standing
         self.network = LocalNetwork(("holder", "host"))
         self.key, self.boosting = key, boosting
-        self.host = Host("holder", self.columns, TRAIN, boosting, order=bytes)
+        self.host = Host("holder", self.columns, TRAIN, boosting, cipher=cipher or PAILLIER, blind=blind, order=bytes)
         self.channel = self.network.channel("holder")
-        self.packing = Packing(TRAIN, key.public.n.bit_length())
+        self.packing = Packing(TRAIN, key.public.plaintext_bits)
         self.arranged = candidates(self.columns, TRAIN, range)
 
     async def begin(self) -> None:
@@ -265,6 +322,14 @@ class Liar:
 
     async def cuts(self, level: int, *cuts: HostCut) -> None:
         await self.channel.send("host", CUTS, At(1, level).write(write_cuts(cuts)))
+
+    async def choices(self, level: int, *choices: Choice) -> None:
+        await self.channel.send("host", CUTS, At(1, level).write(write_choices(choices)))
+
+    def cell(self, place: int) -> int:
+        """How many rows of training are in a cell of the category."""
+        column, order = self.arranged.categories[0]
+        return int((self.columns[column].codes[:TRAIN] == order[place]).sum())
 
     def refused(self, together: Together, *works: Coroutine[Any, Any, None]) -> str:
         """The host's refusal, after the holder's messages were sent in this order."""
@@ -342,8 +407,35 @@ def test_gradients_of_another_number_or_tree(paillier_key: Any, together: Togeth
         assert liar.refused(together, *works(liar)) == code
 
 
+@dataclass
+class Heard:
+    """What a host told of one node: of which places, how many rows, and what their sums hold."""
+
+    told: Marks
+    counts: Whole
+    sums: Whole
+
+
+def heard(liar: Liar, payload: bytes, nodes: int = 1) -> list[Heard]:
+    reader, places, answers = BoostReader(payload[HEADER:], SUMS, "host"), liar.arranged.shape.places, []
+    public = liar.key.public
+    for _ in range(nodes):
+        told = reader.rows(places)
+        shown = int(told.sum())
+        counts = np.frombuffer(reader.take(4 * shown), dtype=">u4").astype(np.int64)
+        size = liar.packing.ciphertexts(shown)
+        ciphertexts = public.unpack(reader.take(size * public.ciphertext_bytes), size, sender="host")
+        residues = [liar.key.residue(one) for one in ciphertexts]
+        answers.append(
+            Heard(told, counts, liar.packing.decode([residues], shown, sender="host", counts=counts[None])[0])
+        )
+    reader.end()
+    return answers
+
+
 def test_a_host_tells_of_no_fewer_rows_than_the_smallest(paillier_key: Any, together: Together) -> None:
-    """The rare cell of the category, and cuts behind which few rows lie, are zero in count and sum."""
+    """The rare cell of the category, and cuts near others or behind which few rows lie, are not told of: neither
+    counts nor sums travel."""
     liar = Liar(paillier_key, Boosting(2, 1, 8))
 
     async def run() -> bytes:
@@ -354,25 +446,20 @@ def test_a_host_tells_of_no_fewer_rows_than_the_smallest(paillier_key: Any, toge
         return await liar.channel.receive("host", SUMS, limit=1 << 20)
 
     (payload,) = together(run())
-    shape = liar.arranged.shape
-    counts = np.frombuffer(payload[8 : 8 + 4 * shape.places], dtype=">u4").astype(np.int64)
-    real = liar.arranged.places(cell_sums(liar.columns, np.arange(TRAIN), ()))[:, 0]
-    hidden = (real > 0) & (counts == 0)
-    assert hidden.any()
-    assert (real[hidden] < 8).sum() + ((TRAIN - real)[hidden] < 8).sum() >= hidden.sum()
-    assert sorted(counts[counts > 0]) == sorted(real[~hidden & (real > 0)]) and min(counts[counts > 0]) >= 8
-    ciphertexts = liar.key.public.unpack(
-        payload[8 + 4 * shape.places :], liar.packing.ciphertexts(shape.places), sender="host"
-    )
-    sums = liar.packing.decode([liar.key.residue(one) for one in ciphertexts], counts, sender="host")
-    assert sums[:, 1].tolist() == (5 * counts).tolist() and sums[:, 2].tolist() == (3 * counts).tolist()
+    (node,) = heard(liar, payload)
+    cells = cell_sums(liar.columns, np.arange(TRAIN), ())
+    real = liar.arranged.places(cells)[:, 0]
+    wanted = told_places(liar.arranged, None, [[column[:, 0] for column in cells]], 8)
+    assert np.array_equal(node.told, wanted) and 0 < wanted.sum() < len(wanted)
+    assert (real[~wanted] < 8).any() and (node.counts >= 8).all()
+    assert node.counts.tolist() == real[wanted].tolist()
+    assert node.sums.tolist() == [[count, 5 * count, 3 * count] for count in node.counts.tolist()]
 
 
-def test_no_difference_of_a_parent_and_a_child_is_of_few_rows(paillier_key: Any, together: Together) -> None:
-    """What is told of a node less what is told of its child is what the other child has: that one is hidden, and so are
-    both; and what is hidden in a node stays so below it."""
-    liar, few = Liar(paillier_key, Boosting(2, 3, 3)), 3
-    first, second = np.arange(24), np.arange(12)
+def test_of_two_children_the_smaller_is_told_of(paillier_key: Any, together: Together) -> None:
+    """And of both the same places, which are some of those that were told of their parent."""
+    liar = Liar(paillier_key, Boosting(2, 3, 3))
+    first, second = np.arange(18), np.arange(10, 18)
 
     async def run() -> list[bytes]:
         await liar.begin()
@@ -384,39 +471,158 @@ def test_no_difference_of_a_parent_and_a_child_is_of_few_rows(paillier_key: Any,
         return [await liar.channel.receive("host", SUMS, limit=1 << 20) for _ in range(3)]
 
     (levels,) = together(run())
-    shape, rest = liar.arranged.shape, np.arange(len(first), TRAIN)
 
-    def counts(level: int, node: int) -> Whole:
-        start = 8 + 4 * shape.places * node
-        return np.frombuffer(levels[level][start : start + 4 * shape.places], dtype=">u4").astype(np.int64)
+    def counts(rows: Whole) -> list[Whole]:
+        return [column[:, 0] for column in cell_sums(liar.columns, rows, ())]
 
-    def real(rows: Whole) -> Whole:
-        return liar.arranged.places(cell_sums(liar.columns, rows, ()))[:, 0]
+    (root,), (above,), (below,) = (heard(liar, level) for level in levels)
+    top = Disclosed(counts(np.arange(TRAIN)), root.told)
+    middle = Disclosed(counts(first), above.told, top)
+    assert np.array_equal(above.told, told_places(liar.arranged, top, [counts(first), counts(rest(first))], 3))
+    assert np.array_equal(below.told, told_places(liar.arranged, middle, [counts(second), counts(first[:10])], 3))
+    for node, rows in ((above, first), (below, second)):
+        assert node.counts.tolist() == liar.arranged.places([c[:, None] for c in counts(rows)])[node.told, 0].tolist()
+    assert root.told.sum() > above.told.sum() > below.told.sum() > 0
 
-    def enough(left: Whole, rows: int) -> Any:
-        right = np.where(np.arange(shape.places) < shape.cuts, rows - left, 0)
-        return ((left == 0) | (left >= few)) & ((right == 0) | (right >= few))
 
-    family = [(0, 0, np.arange(TRAIN)), (1, 0, first), (1, 1, rest), (2, 0, second), (2, 1, first[len(second) :])]
-    for level, node, rows in family:
-        own = counts(level, node)
-        assert (own[own > 0] == real(rows)[own > 0]).all()
-    for parent, one, other in ((0, 1, 2), (1, 3, 4)):
-        above, rows = counts(*family[parent][:2]), [family[child][2] for child in (one, other)]
-        for child, sibling in ((one, other), (other, one)):
-            own, missing = counts(*family[child][:2]), family[sibling][2]
-            told = (above > 0) & (own > 0)
-            assert told.any() and enough(above - own, len(missing))[told].all()
-        alone = [enough(real(part), len(part)) & (real(part) > 0) & (above > 0) for part in rows]
-        assert (alone[0] != alone[1]).any(), "one child alone hides some place"
-    hidden = (counts(1, 0) == 0) & (real(first) > 0)
-    assert hidden.any() and not counts(2, 0)[hidden].any() and not counts(2, 1)[hidden].any()
+def rest(rows: Whole) -> Whole:
+    return np.setdiff1d(np.arange(TRAIN), rows)
+
+
+# Blind nodes.
+
+
+class Watched(LocalNetwork):
+    """Between a label holder and one host: what the host is sent, in order."""
+
+    def messages(self) -> list[tuple[str, bytes]]:
+        return [(tag, payload) for sender, _, tag, payload in self.sent if sender == "holder"]
+
+
+def watched(key: Any, together: Together, cipher: Cipher, blind: bool, seeded: Callable[[str], Any]) -> Watched:
+    tables, network = (table(0), table(1)), Watched(("holder", "host"))
+    boosting = Boosting(3, 3, 3)
+    holder = LabelHolder(("host",), key, Own(tables[0]), labels_of(*tables), ROWS, boosting, blind=blind)
+    host = Host("holder", tables[1], TRAIN, boosting, cipher=cipher, blind=blind, order=seeded("host"))
+    together(grown(holder, [host], network, boosting.trees))
+    return network
+
+
+def test_a_blind_host_is_told_of_no_row_where_it_is(
+    okamoto_key: Any, together: Together, seeded: Callable[[str], Any]
+) -> None:
+    """It is sent a key, at each level as many ciphertexts as there are rows, all different, and places among its
+    candidates. Only who has the key sees that each row stands in one slot or none."""
+    network = watched(okamoto_key, together, OKAMOTO_UCHIYAMA, True, seeded)
+    messages = network.messages()
+    assert {tag for tag, _ in messages} == {KEY, GRADIENTS, CUTS}
+    bodies = [payload[HEADER:] for tag, payload in messages if tag == GRADIENTS]
+    public, slotted = okamoto_key.public, set()
+    for body in bodies:
+        assert len(body) == TRAIN * public.ciphertext_bytes
+        ciphertexts = public.unpack(body, TRAIN, sender="holder")
+        assert len({one.value for one in ciphertexts}) == TRAIN
+        packing = Packing(TRAIN, public.plaintext_bits, 2, counted=True)
+        numbers = [okamoto_key.residue(one) for one in ciphertexts]
+        slotted.add(tuple(sorted({-1 if not n else (n.bit_length() - 1) // packing.width for n in numbers})))
+    assert (0,) in slotted and (-1, 0) in slotted
+    opened = watched(okamoto_key, together, OKAMOTO_UCHIYAMA, False, seeded)
+    assert NODES in {tag for tag, _ in opened.messages()}
+
+
+def test_many_nodes_take_several_plaintexts_a_row(
+    okamoto_key: Any, together: Together, seeded: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a level has more nodes than slots; the trees are the same."""
+    with_one = watched(okamoto_key, together, OKAMOTO_UCHIYAMA, True, seeded)
+    monkeypatch.setattr(okamoto, "PLAINTEXT_BITS", 70)
+    assert Packing(TRAIN, okamoto_key.public.plaintext_bits, 2, counted=True).layers == 2
+    with_two = watched(okamoto_key, together, OKAMOTO_UCHIYAMA, True, seeded)
+    cuts = [[payload for tag, payload in one.messages() if tag == CUTS] for one in (with_one, with_two)]
+    assert cuts[0] == cuts[1] and max(map(len, cuts[0])) > HEADER + 4
+    gradients = [sum(tag == GRADIENTS for tag, _ in one.messages()) for one in (with_one, with_two)]
+    assert gradients[1] > gradients[0]
+
+
+def test_a_blind_host_refuses_cuts_of_few_rows_and_too_many(okamoto_key: Any, together: Together) -> None:
+    liar = Liar(okamoto_key, Boosting(2, 3, 4), cipher=OKAMOTO_UCHIYAMA, blind=True)
+    rare = [place for place in range(5) if liar.cell(place) < 4]
+    for choices, code in (
+        ([Choice(0), Choice(1)], "boost.nodes"),
+        ([Choice(500)], "boost.choice"),
+        ([Choice(0, (place,)) for place in rare[:1]], "boost.few"),
+    ):
+        liar = Liar(okamoto_key, Boosting(2, 3, 4), cipher=OKAMOTO_UCHIYAMA, blind=True)
+        assert liar.refused(together, liar.gradients(), liar.choices(0, *choices)) == code
+    liar = Liar(okamoto_key, Boosting(2, 3, 4), cipher=OKAMOTO_UCHIYAMA, blind=True)
+    first = (liar.gradients(), liar.choices(0), liar.gradients(At(1, 1)))
+    assert liar.refused(together, *first, liar.choices(1, Choice(1), Choice(1))) == "boost.nodes"
+    liar = Liar(okamoto_key, Boosting(2, 3, 4), cipher=OKAMOTO_UCHIYAMA, blind=True)
+    assert liar.refused(together, liar.gradients(count=0)) == "protocol"
+
+
+# What was decrypted does not go back.
+
+
+@ciphers
+@pytest.mark.parametrize("blind", [False, True], ids=["open", "blind"])
+def test_a_host_is_told_of_what_was_decrypted_only_which_cuts_are_made(
+    blind: bool, cipher: Cipher, request: pytest.FixtureRequest, together: Together, seeded: Callable[[str], Any]
+) -> None:
+    """Two hosts of other columns, with other sums, at whose columns nothing is ever cut, are sent the same."""
+    key = request.getfixturevalue(KEYS[cipher])
+    seen = []
+    for column in (np.tile([0, 1], ROWS // 2), np.tile([0, 0, 1], ROWS // 3)):
+        own, network = table(0), Watched(("holder", "host"))
+        boosting = Boosting(2, 2, 3)
+        noise = (CodedColumn(column, 4, True),)
+        holder = LabelHolder(("host",), key, Own(own), (own[0].codes % 2)[:TRAIN], ROWS, boosting, blind=blind)
+        host = Host("holder", noise, TRAIN, boosting, cipher=cipher, blind=blind, order=seeded("host"))
+        together(grown(holder, [host], network, boosting.trees))
+        assert not host.cuts
+        seen.append([(tag, payload if tag != GRADIENTS else len(payload)) for tag, payload in network.messages()])
+    assert seen[0] == seen[1]
+
+
+def test_what_no_host_can_refuse(paillier_key: Any, together: Together) -> None:
+    """Documented, not prevented: powers of two in place of gradients name the rows that a sum is over, however many
+    they are. Who follows the protocol is told of gradients alone."""
+    liar = Liar(paillier_key, Boosting(2, 1, 8))
+    names = [liar.key.public.encrypt(1 << row) for row in range(TRAIN)]
+
+    async def run() -> bytes:
+        await liar.begin()
+        await liar.channel.send("host", GRADIENTS, At(1, 0).write(liar.key.public.pack(names)))
+        for work in (liar.nodes(0), liar.cuts(0)):
+            await work
+        await liar.host.grow(liar.network.channel("host"))
+        return await liar.channel.receive("host", SUMS, limit=1 << 20)
+
+    (payload,) = together(run())
+    reader, shape = BoostReader(payload[HEADER:], SUMS, "host"), liar.arranged.shape
+    marks = reader.rows(shape.places)
+    first = int(np.frombuffer(reader.take(4 * int(marks.sum())), dtype=">u4")[0])
+    (ciphertext, *_) = liar.key.public.unpack(reader.rest(), liar.packing.ciphertexts(int(marks.sum())), sender="host")
+    named = liar.key.residue(ciphertext) & (1 << liar.packing.width) - 1
+    rows = [row for row in range(TRAIN) if named >> row & 1]
+    cut = liar.arranged.cut(Choice(int(np.flatnonzero(marks)[0])))
+    assert rows == np.flatnonzero(sides_of(liar.columns, cut)[:TRAIN]).tolist() and len(rows) == first
 
 
 # A host that deviates, as the label holder sees it.
 
 
-def against(together: Together, key: Any, change: Callable[[str, bytes], bytes]) -> str:
+TOLD_BYTES = (candidates(table(1), TRAIN, range).shape.places + 7) // 8
+
+
+def against(
+    together: Together,
+    key: Any,
+    change: Callable[[str, bytes], bytes],
+    cipher: Cipher | None = None,
+    *,
+    blind: bool = False,
+) -> str:
     """The label holder's refusal of a host, each message of which is changed on its way."""
 
     class Changed(LocalNetwork):
@@ -436,8 +642,8 @@ def against(together: Together, key: Any, change: Callable[[str, bytes], bytes])
 
     tables = table(0), table(1)
     network = Changed(("holder", "host"))
-    holder = LabelHolder(("host",), key, Own(tables[0]), labels_of(*tables), ROWS, Boosting(2, 3, 4))
-    host = Host("holder", tables[1], TRAIN, holder.boosting, order=bytes)
+    holder = LabelHolder(("host",), key, Own(tables[0]), labels_of(*tables), ROWS, Boosting(2, 3, 4), blind=blind)
+    host = Host("holder", tables[1], TRAIN, holder.boosting, cipher=cipher or PAILLIER, blind=blind, order=bytes)
 
     async def run() -> None:
         serving = asyncio.ensure_future(grown_host(host, network))
@@ -469,9 +675,34 @@ def test_sides_that_are_not_those_of_the_sums_are_refused(paillier_key: Any, tog
 
 def test_counts_that_are_not_those_of_the_sums_are_refused(paillier_key: Any, together: Together) -> None:
     def fewer(tag: str, payload: bytes) -> bytes:
-        return payload if tag != SUMS else payload[:8] + header(0) * 10 + payload[48:]
+        return payload if tag != SUMS else payload[:start] + header(0) + payload[start + 4 :]
 
+    start = HEADER + TOLD_BYTES
     assert against(together, paillier_key, fewer) == "boost.sums"
+
+
+def test_a_host_may_not_tell_of_a_child_what_it_did_not_tell_of_the_parent(
+    paillier_key: Any, together: Together
+) -> None:
+    def hide(tag: str, payload: bytes) -> bytes:
+        root = tag == SUMS and payload.startswith(header(1) + header(0))
+        return payload[:HEADER] + bytes(TOLD_BYTES) if root else payload
+
+    assert against(together, paillier_key, hide) == "boost.sums"
+
+
+def test_a_blind_host_is_held_to_its_sums_as_well(okamoto_key: Any, together: Together) -> None:
+    def flip(tag: str, payload: bytes) -> bytes:
+        return payload if tag != SIDES else payload[:12] + bytes([payload[12] ^ 0x80]) + payload[13:]
+
+    def beyond(tag: str, payload: bytes) -> bytes:
+        """A number so close to p that its refusal would say something of p."""
+        public = okamoto_key.public
+        large = Ciphertext(public.n, pow(public.g, 1 << 681, public.n))
+        return payload if tag != SUMS else payload[: -public.ciphertext_bytes] + public.pack([large])
+
+    for change, code in ((flip, "boost.sums"), (beyond, "okamoto.range")):
+        assert against(together, okamoto_key, change, OKAMOTO_UCHIYAMA, blind=True) == code
 
 
 @pytest.mark.parametrize(
@@ -483,8 +714,8 @@ def test_counts_that_are_not_those_of_the_sums_are_refused(paillier_key: Any, to
         (SHAPE, lambda payload: payload + b"\x00", "boost.message"),
         (SHAPE, lambda payload: payload[:8] + header(1 << 20) + payload[12:], "boost.message"),
         (SHAPE, lambda payload: header(7) + payload[4:], "boost.order"),
-        (SUMS, lambda payload: payload[:-1], "protocol"),
-        (SUMS, lambda payload: payload + bytes(512), "protocol"),
+        (SUMS, lambda payload: payload[:-1], "boost.message"),
+        (SUMS, lambda payload: payload + b"\x00", "boost.message"),
         (SUMS, lambda payload: payload[:-512] + bytes(512), "protocol"),
         (SIDES, lambda payload: payload[:-1], "boost.message"),
         (SIDES, lambda payload: header(1) + header(2) + payload[8:], "boost.order"),

@@ -21,8 +21,9 @@ for package in ("gmpy2", "phe"):
     pytest.importorskip(package, reason=f"no {package} here: pip install 'placet[paillier]'")
 
 from placet.protocols.mpc import dot, score  # noqa: E402
+from placet.protocols.mpc.ciphertexts import Ciphertext, uniform  # noqa: E402
 from placet.protocols.mpc.dot import ENTRY_LIMIT  # noqa: E402
-from placet.protocols.mpc.paillier import Ciphertext, SecretKey, public_key_from_bytes, uniform  # noqa: E402
+from placet.protocols.mpc.paillier import SecretKey, public_key_from_bytes  # noqa: E402
 
 Together = Callable[..., list[Any]]
 entries = st.one_of(
@@ -93,7 +94,7 @@ def test_answers_are_fresh_whatever_the_rows(
     expected = b""
     for _ in range(2):
         mask, r = uniform(public.n, entropy), uniform(public.n, entropy)
-        value = (1 + mask * public.n) * pow(r, public.n, public.square) % public.square
+        value = (1 + mask * public.n) * pow(r, public.n, public.modulus) % public.modulus
         expected += public.pack([Ciphertext(public.n, value)])
     assert messages["paillier.answer"] == expected
 
@@ -172,7 +173,7 @@ def test_a_bad_answer_is_refused_by_name(scripted: Any, paillier_key: SecretKey,
         "short": good[:-1],
         "long": good + good,
         "zero": bytes(512),
-        "n²": public.square.to_bytes(512, "big"),
+        "n²": public.modulus.to_bytes(512, "big"),
     }[bad]
     with pytest.raises(ProtocolError, match=r"^bank sent"):
         asyncio.run(dot.ask(scripted({"paillier.answer": payload}), "bank", paillier_key, [1], rows=1))

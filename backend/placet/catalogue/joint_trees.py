@@ -15,10 +15,15 @@ from placet.core.plan import Terms
 from placet.core.purposes import Operation
 from placet.models.trees import MAX_DEPTH, MAX_TREES
 
+EMBEDDED, OKAMOTO_UCHIYAMA = "embedded", "okamoto-uchiyama"
+"""Engines by what sums are encrypted with: Paillier, and Okamoto and Uchiyama's scheme, which costs a third and asks
+for more assumptions (`protocols.mpc.okamoto`)."""
+
 _LEARNS = (
     "how long the consumer's list is and how it is split, and, while the job runs, which of its own consented rows are "
-    "in it; which rows of the list each tree puts together, and so which may have like labels; neither labels nor "
-    "others' columns"
+    "in it; which rows of the list each tree puts together, and so which may have like labels, unless the plan is "
+    "blind; neither labels nor others' columns, as long as the encryption holds: on the engine okamoto-uchiyama that "
+    "asks for more than Paillier, that p-subgroups and exponents of 256 bits don't show"
 )
 
 
@@ -32,7 +37,19 @@ class JointTreesParameters(TrainingParameters):
     rate: Annotated[
         int, Field(strict=True, ge=1, le=100, description="how much of its correction a tree makes, in percent")
     ] = 30
+    nodes: Annotated[
+        Literal["open", "blind"],
+        Field(
+            description="whether providers are told which rows are in which node (open) or not (blind); a blind one "
+            "can't hold a node's sums to the smallest group, so offers that promise one refuse the plan",
+        ),
+    ] = "open"
     model: Annotated[Literal["consumer"], Field(description="who gets the model: the consumer, in clear")] = "consumer"
+
+    @property
+    def blind(self) -> bool:
+        """Providers are not told which rows are in which node."""
+        return self.nodes == "blind"
 
     @model_validator(mode="after")
     def _no_monotone(self) -> JointTreesParameters:
@@ -45,10 +62,10 @@ class JointTreesParameters(TrainingParameters):
 
 def tells(parameters: JointTreesParameters) -> Tells:
     """Each provider finds its own rows in the list before anything is computed; the consumer learns its rows' scores
-    while trees grow."""
+    while trees grow. Who does not know a node's rows can't count them: a blind plan promises no smallest group."""
     return Tells(
         TREE_MODEL,
-        parameters.smallest_group,
+        1 if parameters.blind else parameters.smallest_group,
         within=(CONSUMER,),
         shows=PROVIDERS,
         more=", of its own rows: their scores, and on which side of each cut they are",
@@ -66,7 +83,7 @@ SPEC = RecipeSpec(
     does="The consumer learns a model of boosted trees over its own columns and those of one to seven providers, and "
     "how good it is on rows that it was not made from.",
     operations=Operation.PSI | Operation.FL | Operation.HE,
-    engines=("embedded",),
+    engines=(EMBEDDED, OKAMOTO_UCHIYAMA),
     on_withdrawal="drop",
     roles=(
         *(
@@ -76,8 +93,11 @@ SPEC = RecipeSpec(
         Role(
             CONSUMER,
             "while the job runs the score of each of its rows, and on which side of each cut in a provider's columns "
-            "they are, but not what is cut; sums of gradients over no fewer rows than the smallest group; after the "
-            "release the model in clear, and so what was cut; how many consented rows each provider has",
+            "they are, but not what is cut; of each cut that was possible how many of a node's rows are on its left, "
+            "and sums of their gradients: over no fewer rows than the smallest group, and so is the difference of any "
+            "two of a column, unless the plan is blind; if it encrypted other numbers than gradients, which nobody "
+            "else can see, it would read single rows too; after the release the model in clear, and so what was cut; "
+            "how many consented rows each provider has",
             alias="labels",
             persons=True,
         ),

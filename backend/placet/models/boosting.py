@@ -2,8 +2,8 @@
 
 `grow` is one tree as a dialogue. It yields what it needs to know of other parties' columns, `SumsRequest` for a
 level's nodes and `SidesRequest` for the cuts it chose, and goes on with the answers; what the label's holder has itself
-it works out itself. `train` holds it against columns that lie side by side: the plaintext twin of
-`placet.protocols.boost`, which answers by encrypted sums. The sums are integers, so both make the same trees.
+it works out itself. `placet.protocols.boost` answers by encrypted sums, its plaintext twin `boosting_twin` by columns
+that lie side by side. The sums are integers, so both make the same trees.
 
 The loss is the logistic one. A row with margin F has gradient p - y and curvature p(1 - p), p = 1/(1 + e^-F), rounded
 to 2^-18; a leaf weighs -rate · G/(H + 1). Only exp and the gains are floating-point, on one party's machine.
@@ -38,10 +38,8 @@ from placet.models.trees import (
     TreeCut,
     TreeFork,
     TreeLeaf,
-    TreeModel,
     TreeNode,
     Whole,
-    tree_margins,
 )
 
 MAX_GRADIENT, MAX_CURVATURE = UNIT, UNIT // 4
@@ -151,9 +149,9 @@ def base_of(labels: Whole) -> int:
     return round(float(np.log(positive / (len(labels) - positive))) * UNIT)
 
 
-def leaf_weight(total: Whole, rate: int) -> int:
+def leaf_weight(sums: Whole, rate: int) -> int:
     """-rate · G/(H + 1), to the nearest unit."""
-    numerator, denominator = -rate * int(total[1]) * UNIT, 100 * (int(total[2]) + LAMBDA)
+    numerator, denominator = -rate * int(sums[1]) * UNIT, 100 * (int(sums[2]) + LAMBDA)
     weight = (2 * numerator + denominator) // (2 * denominator)
     return max(-MAX_WEIGHT, min(MAX_WEIGHT, weight))
 
@@ -187,7 +185,7 @@ def grow(
             if pick.party:
                 number, yes = next(sides)
                 claim = _claim(shapes[pick.party - 1], hosts[pick.party - 1], pick.choice)
-                _demand_true(claim, _total(slopes, node.rows[yes]))
+                _demand_true(claim, total(slopes, node.rows[yes]))
             else:
                 cut = mine.cut(pick.choice)
                 number, yes = own.number(cut), sides_of(own.columns, cut)[node.rows]
@@ -197,7 +195,7 @@ def grow(
                 yes=len(tree),
                 no=len(tree) + 1,
                 gain=round(pick.gain),
-                rows=int(_total(slopes, node.rows)[0]),
+                rows=int(total(slopes, node.rows)[0]),
             )
             tree[node.place] = fork
             tree += [None, None]
@@ -220,14 +218,15 @@ def advance(dialogue: Dialogue, answer: SumsAnswer | SidesAnswer | None) -> Sums
         return tree
 
 
-def _total(slopes: Gradients, rows: Whole) -> Whole:
+def total(slopes: Gradients, rows: Whole) -> Whole:
+    """Rows of training, gradients and curvatures of a node's rows."""
     learned = rows[: np.searchsorted(rows, len(slopes.gradient))]
     return np.array([len(learned), slopes.gradient[learned].sum(), slopes.curvature[learned].sum()], dtype=np.int64)
 
 
 def _leaf(slopes: Gradients, rows: Whole, boosting: Boosting) -> TreeLeaf:
-    total = _total(slopes, rows)
-    return TreeLeaf(weight=leaf_weight(total, boosting.rate), rows=int(total[0]))
+    whole = total(slopes, rows)
+    return TreeLeaf(weight=leaf_weight(whole, boosting.rate), rows=int(whole[0]))
 
 
 def _claim(shape: CutShape, sums: Whole, choice: Choice) -> Whole:
@@ -258,117 +257,11 @@ def _pick(
     hosts: Sequence[Whole],
 ) -> _Pick | None:
     learned = rows[: np.searchsorted(rows, len(slopes.gradient))]
-    total = _total(slopes, rows)
+    whole = total(slopes, rows)
     own = mine.places(cell_sums(mine.columns, learned, (slopes.gradient, slopes.curvature)))
     top: _Pick | None = None
     for party, (shape, sums) in enumerate(zip((mine.shape, *shapes), (own, *hosts), strict=True)):
-        candidate = best(shape, sums, total, boosting.smallest)
+        candidate = best(shape, sums, whole, boosting.smallest)
         if candidate is not None and (top is None or candidate.gain > top.gain):
             top = _Pick(party, candidate.gain, candidate.choice)
     return top
-
-
-@dataclass
-class PlainHost:
-    """A party whose columns lie open: answers as a host of the protocol does. `shuffle` is used for each tree anew."""
-
-    columns: tuple[CodedColumn, ...]
-    shuffle: Shuffle
-    cuts: list[TreeCut] = field(default_factory=list)
-
-
-def hide_few(sums: Whole, shape: CutShape, total: int, smallest: int) -> Marks:
-    """Of each place whether it must not be told: some rows, but fewer than `smallest`, are on one side of the cut, or
-    in the cell."""
-    left = sums[:, 0]
-    few = (left > 0) & (left < smallest)
-    few[: shape.cuts] |= ((total - left > 0) & (total - left < smallest))[: shape.cuts]
-    return np.asarray(few)
-
-
-def hide_siblings(above: Marks | None, few: Sequence[Marks]) -> Marks:
-    """Of each place whether it must not be told of any of the nodes that one node fell into (`few` of each), which
-    hides `above`: what is told of a node less what is told of one child is what the other child hides."""
-    return np.asarray(np.logical_or.reduce([*few, *([] if above is None else [above])]))
-
-
-def train(
-    own: Own, hosts: Sequence[PlainHost], labels: Whole, rows: int, boosting: Boosting, *, hides: bool = True
-) -> tuple[TreeModel, Whole]:
-    """The model and all rows' margins, from columns side by side; `labels` are of the first rows, those of training.
-    The first tree reads the label's holder's columns alone. `hides`: hosts don't tell of few rows (`hide_few`)."""
-    count = len(labels)
-    margins = np.full(rows, base_of(labels), np.int64)
-    trees: list[Tree] = []
-
-    def sides(party: int, number: int) -> Marks:
-        return own.sides(number) if party == 0 else sides_of(hosts[party - 1].columns, hosts[party - 1].cuts[number])
-
-    for number in range(boosting.trees):
-        slopes = gradients(margins[:count], labels)
-        answering = [] if number == 0 else hosts
-        arranged = [candidates(host.columns, count, host.shuffle) for host in answering]
-        dialogue = grow(own, slopes, rows, boosting, [one.shape for one in arranged])
-        tree = _converse(dialogue, answering, arranged, slopes, boosting, hides)
-        trees.append(tree)
-        margins = margins + tree_margins(tree, rows, sides)
-    return TreeModel(parties=1 + len(hosts), base=base_of(labels), trees=tuple(trees)), margins
-
-
-def _converse(
-    dialogue: Dialogue,
-    hosts: Sequence[PlainHost],
-    arranged: Sequence[CutCandidates],
-    slopes: Gradients,
-    boosting: Boosting,
-    hides: bool,
-) -> Tree:
-    nodes = tuple[Whole, ...]()
-    hidden: list[list[Marks]] = []
-    request = advance(dialogue, None)
-    while not isinstance(request, tuple):
-        if isinstance(request, SumsRequest):
-            nodes = request.nodes
-            sums = [[_sums_of(one, node, slopes) for one in arranged] for node in nodes]
-            if hides:
-                forks = [marks for marks, parent in zip(hidden, request.parents, strict=True) if parent is not None]
-                hidden = _hidden(arranged, forks, sums, [_total(slopes, node) for node in nodes], boosting.smallest)
-                for node_sums, marks in zip(sums, hidden, strict=True):
-                    for one, mark in zip(node_sums, marks, strict=True):
-                        one[mark] = 0
-            request = advance(dialogue, sums)
-        else:
-            sides = []
-            for cut in request.cuts:
-                host = hosts[cut.host]
-                host.cuts.append(arranged[cut.host].cut(cut.choice))
-                sides.append((len(host.cuts) - 1, sides_of(host.columns, host.cuts[-1])[nodes[cut.node]]))
-            request = advance(dialogue, sides)
-    return request
-
-
-def _hidden(
-    arranged: Sequence[CutCandidates],
-    above: Sequence[Sequence[Marks]],
-    sums: Sequence[Sequence[Whole]],
-    totals: Sequence[Whole],
-    smallest: int,
-) -> list[list[Marks]]:
-    """By node and host; `above` of the forks of the level above, each of which fell into two nodes."""
-    few = [
-        [hide_few(own, one.shape, int(total[0]), smallest) for own, one in zip(node_sums, arranged, strict=True)]
-        for node_sums, total in zip(sums, totals, strict=True)
-    ]
-    if not above:
-        return few
-    pairs = zip(above, few[::2], few[1::2], strict=True)
-    return [
-        [hide_siblings(fork, both) for fork, *both in zip(marks, *two, strict=True)]
-        for marks, *two in pairs
-        for _ in two
-    ]
-
-
-def _sums_of(one: CutCandidates, node: Whole, slopes: Gradients) -> Whole:
-    learned = node[: np.searchsorted(node, len(slopes.gradient))]
-    return one.places(cell_sums(one.columns, learned, (slopes.gradient, slopes.curvature)))

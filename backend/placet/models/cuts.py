@@ -38,7 +38,7 @@ class CodedColumn:
     ordered: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Choice:
     """A place among a party's candidates: a cut (`cells` is empty), or a category and the places of cells in it."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from placet.catalogue.joint_trees import JointTreesParameters
+from placet.catalogue.joint_trees import OKAMOTO_UCHIYAMA, JointTreesParameters
 from placet.study.tables import StudyData
 
 START, A_PARTY = 3.5, 1.25
@@ -59,8 +59,11 @@ def _job(data: StudyData, rows: int) -> tuple[float, float, float]:
         return CORES * cost.seconds, cost.memory / MEGABYTE, cost.traffic / MEGABYTE
     if isinstance(parameters, JointTreesParameters):
         others, providers = parameters.trees - 1, len(data.providers)
-        each = 0.0006 * listed + 0.1 * providers * 2**parameters.depth
-        return 3 + others * each, 250 + 0.006 * listed, 1 + others * providers * listed * 512e-6
+        small = data.terms.engine == OKAMOTO_UCHIYAMA
+        encryptions = listed * (parameters.depth if parameters.blind else 1)
+        each = (0.00007 if small else 0.00036) * encryptions + 0.06 * providers * 2**parameters.depth
+        sent = others * providers * encryptions * (256e-6 if small else 512e-6)
+        return 3 + others * each, 250 + 0.006 * listed, 1 + sent
     sums = listed * len(data.providers)
     if data.terms.engine == "spu":
         return 8 + 0.0004 * sums, 400 + 0.01 * listed, 10 + 0.01 * sums

@@ -17,7 +17,7 @@ def limits(data: StudyData, outcome: StudyOutcome, model: ModelFacts | None) -> 
         "That the rows used are the rows declared is proved only by computing again. The audit shows who agreed, who "
         "consented, what was recorded and who was paid.",
     ]
-    if terms.engine == "embedded":
+    if terms.engine != "spu":
         lines.append(
             "The protocol is semi-honest: a party that computes wrongly falsifies the result and may go unseen."
         )

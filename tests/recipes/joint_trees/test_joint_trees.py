@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -19,8 +20,10 @@ from placet.core.errors import DataError, InputError, PlanError
 from placet.core.hashing import canonical, document_bytes
 from placet.core.trail import Artefact
 from placet.core.values import to_hex
+from placet.jobs.party_run import PartyRun
 from placet.models.binning import CategoryBins, NumberBins
-from placet.models.boosting import Own, PlainHost, train
+from placet.models.boosting import Own
+from placet.models.boosting_twin import PlainHost, train
 from placet.models.trees import UNIT, TreeColumn, TreeModel, TreePart
 from placet.recipes.blocks.features import cells_of, labels_of
 from placet.recipes.blocks.split import RowParts
@@ -90,10 +93,28 @@ def test_plans_that_are_refused(changes: dict[str, Any], parties: int, code: str
 
 
 @pytest.mark.parametrize("engine", ["spu", "heu"])
-def test_it_runs_on_the_small_engine_alone(engine: str) -> None:
+def test_engines_that_it_does_not_run_on(engine: str) -> None:
     with pytest.raises(PlanError) as caught:
         check(TREES, engine=engine)
     assert caught.value.code == "plan.engine"
+
+
+@pytest.mark.parametrize("engine", ["embedded", "okamoto-uchiyama"])
+@pytest.mark.parametrize("nodes", ["open", "blind"])
+def test_by_which_scheme_sums_are_encrypted_stands_in_plan_and_trail(engine: str, nodes: str) -> None:
+    parameters = SPEC.parse(TREES | {"nodes": nodes})
+    check(parameters.to_json(), engine=engine)
+    job = cast(PartyRun, SimpleNamespace(terms=SimpleNamespace(engine=engine), parameters=lambda _: parameters))
+    assert run.cipher_of(job).name == {"embedded": "paillier-2048"}.get(engine, "okamoto-uchiyama-2048")
+    assert run.secureboost(job) == f"boost.{'blind' if nodes == 'blind' else 'secureboost'}-{run.cipher_of(job).name}/1"
+
+
+def test_a_blind_plan_promises_no_smallest_group() -> None:
+    """Providers can't count the rows of nodes that they don't know: who was told of a smallest group is not in it."""
+    blind, opened = (SPEC.tells(SPEC.parse(TREES | {"nodes": nodes})) for nodes in ("blind", "open"))
+    assert (blind.group, opened.group) == (1, 2)
+    with pytest.raises(PlanError, match="no such value of nodes"):
+        check(TREES | {"nodes": "yes"})
 
 
 def test_without_paillier_nobody_signs(monkeypatch: pytest.MonkeyPatch) -> None:

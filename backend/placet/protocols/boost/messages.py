@@ -125,19 +125,45 @@ def read_nodes(reader: BoostReader, parents: int, rows: int) -> list[Marks | Non
     return nodes
 
 
+def slots_of(level: int) -> int:
+    """Nodes of a level that a blind host tells of: one of each pair."""
+    return 1 << max(0, level - 1)
+
+
+def smaller(yes: int, no: int) -> int:
+    """Which of two children a host tells of, by their rows of training."""
+    return int(no < yes)
+
+
 def write_cuts(cuts: Sequence[HostCut]) -> bytes:
     """How many(4), then of each node(4) ‖ place(4) ‖ cells(4) ‖ each cell(4)."""
-    numbers = [len(cuts)]
-    for cut in cuts:
-        numbers += [cut.node, cut.choice.place, len(cut.choice.cells), *cut.choice.cells]
-    return b"".join(map(header, numbers))
+    return header(len(cuts)) + b"".join(header(cut.node) + _write_choice(cut.choice) for cut in cuts)
 
 
 def read_cuts(reader: BoostReader, host: int) -> list[HostCut]:
     cuts = []
     for _ in range(reader.number(MAX_NODES)):
-        node, place = reader.number(MAX_NODES), reader.number(MAX_PLACES)
-        cells = tuple(reader.number(MAX_CELLS) for _ in range(reader.number(MAX_CELLS)))
-        cuts.append(HostCut(host, node, Choice(place, cells)))
+        node = reader.number(MAX_NODES)
+        cuts.append(HostCut(host, node, _read_choice(reader)))
     reader.end()
     return cuts
+
+
+def write_choices(choices: Sequence[Choice]) -> bytes:
+    """How many(4), then of each place(4) ‖ cells(4) ‖ each cell(4)."""
+    return header(len(choices)) + b"".join(map(_write_choice, choices))
+
+
+def read_choices(reader: BoostReader) -> list[Choice]:
+    choices = [_read_choice(reader) for _ in range(reader.number(MAX_NODES))]
+    reader.end()
+    return choices
+
+
+def _write_choice(choice: Choice) -> bytes:
+    return b"".join(map(header, (choice.place, len(choice.cells), *choice.cells)))
+
+
+def _read_choice(reader: BoostReader) -> Choice:
+    place = reader.number(MAX_PLACES)
+    return Choice(place, tuple(reader.number(MAX_CELLS) for _ in range(reader.number(MAX_CELLS))))

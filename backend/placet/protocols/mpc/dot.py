@@ -33,7 +33,8 @@ from collections.abc import Sequence
 from placet.core.errors import DataError, InputError, LimitError
 from placet.protocols.channel import Channel
 from placet.protocols.mpc.additive import LIMIT, WORD_BYTES, Vector, from_bytes, reconstruct, to_bytes
-from placet.protocols.mpc.paillier import MAX_KEY_BYTES, Ciphertext, SecretKey, public_key_from_bytes, uniform
+from placet.protocols.mpc.ciphertexts import Ciphertext, uniform
+from placet.protocols.mpc.paillier import MAX_KEY_BYTES, SecretKey, public_key_from_bytes
 from placet.protocols.order import Entropy
 from placet.protocols.work import Progress, each
 

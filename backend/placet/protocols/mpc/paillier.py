@@ -8,9 +8,6 @@ decrypts what is made here and the other way round; fast obfuscation is that of 
 third, where only a sum that overflowed can be; a sum that goes once around is not noticed, so protocols bound theirs
 beforehand.
 
-*Leaving.* A `Mixture`, which is what `combine` gives, still shows by its randomness what was combined. It has no bytes.
-`refresh` makes it a `Ciphertext`.
-
 *A public key from a peer* is checked as far as that goes without the factors: `public_key_from_bytes` says how. What
 can't be checked: that n has exactly two prime factors, that it has none in common with (p - 1)(q - 1), and that h_s is
 an n-th power of large order. With a bad h_s, encryptions by `encrypt` may be read by others than the key's owner, or
@@ -27,45 +24,48 @@ from dataclasses import dataclass, field
 
 from placet.core.errors import DataError, InputError, ProtocolError
 from placet.protocols.mpc import djn
+from placet.protocols.mpc.ciphertexts import (
+    AdditiveKey,
+    Ciphertext,
+    Mixture,
+    SumKey,
+    demand_modulus,
+    prime,
+    uniform,
+)
 from placet.protocols.mpc.extra import gmpy2, phe
 from placet.protocols.order import Entropy
 
 SIZES = (2048, 3072)
-SMALL_FACTORS = gmpy2.primorial(1 << 12)
 MAX_KEY_BYTES = 3 * max(SIZES) // 8
 
 
 @dataclass(frozen=True)
-class Ciphertext:
-    """A number modulo n² with fresh randomness, which may leave. `n` says under which key."""
+class PublicKey(AdditiveKey):
+    """n, and h_s for `djn`. Made by `generate` or `public_key_from_bytes`, which check it.
 
-    n: int = field(repr=False)
-    value: int = field(repr=False)
+    What `refresh` gives is uniform whatever h_s is, if n is coprime to (p - 1)(q - 1). It takes as long as an
+    encryption by `phe`.
+    """
 
-
-@dataclass(frozen=True)
-class Mixture:
-    """A product of powers of ciphertexts. Its randomness shows which, so it stays until `PublicKey.refresh`."""
-
-    n: int = field(repr=False)
-    value: int = field(repr=False)
-
-
-@dataclass(frozen=True)
-class PublicKey:
-    """n, and h_s for `djn`. Made by `generate` or `public_key_from_bytes`, which check it."""
-
-    n: int
     h_s: int = field(repr=False)
 
     @functools.cached_property
-    def square(self) -> int:
+    def modulus(self) -> int:
+        """n²."""
         return int(self.n**2)
+
+    @property
+    def plaintext_bits(self) -> int:
+        return self.n.bit_length() - 1
 
     @functools.cached_property
     def table(self) -> djn.Table:
         """Powers of h_s; made at the first use, which takes a while."""
         return djn.Table(self.n, self.h_s)
+
+    def prepare(self) -> None:
+        _ = self.table
 
     @property
     def limit(self) -> int:
@@ -96,10 +96,10 @@ class PublicKey:
         """
         if len(ciphertexts) != len(factors):
             raise InputError("each ciphertext needs a factor", expected=len(ciphertexts), found=len(factors))
-        square = gmpy2.mpz(self.square)
+        square = gmpy2.mpz(self.modulus)
         above, below = 1 + constant % self.n * gmpy2.mpz(self.n), gmpy2.mpz(1)
         for ciphertext, factor in zip(ciphertexts, factors, strict=True):
-            self._require_own(ciphertext)
+            self.demand_own(ciphertext)
             power = gmpy2.powmod(ciphertext.value, abs(factor), square)
             if factor < 0:
                 below = below * power % square
@@ -107,50 +107,9 @@ class PublicKey:
                 above = above * power % square
         return Mixture(self.n, int(above * gmpy2.invert(below, square) % square))
 
-    def refresh(self, mixture: Mixture, entropy: Entropy = secrets.token_bytes) -> Ciphertext:
-        """Multiply by r^n for a uniform r: of what was combined only the sum remains, for the key's owner too.
-
-        The result is uniform among all ciphertexts of the sum, however those combined were made and whatever h_s is, if
-        n is coprime to (p - 1)(q - 1). It takes as long as an encryption by `phe`.
-        """
-        self._require_own(mixture)
-        power = gmpy2.powmod(uniform(self.n, entropy), self.n, self.square)
-        return Ciphertext(self.n, int(mixture.value * power % self.square))
-
-    def pack(self, ciphertexts: Sequence[Ciphertext]) -> bytes:
-        """Each in `ciphertext_bytes` bytes, big-endian, one after the other. InputError for a `Mixture`."""
-        for ciphertext in ciphertexts:
-            self._require_own(ciphertext)
-            if not isinstance(ciphertext, Ciphertext):
-                raise InputError("what was combined must be refreshed before it leaves", expected="Ciphertext")
-        return b"".join(ciphertext.value.to_bytes(self.ciphertext_bytes, "big") for ciphertext in ciphertexts)
-
-    def unpack(self, payload: bytes, count: int, *, sender: str) -> list[Ciphertext]:
-        """The inverse of `pack`; ProtocolError, naming `sender`, unless these are `count` units modulo n²."""
-        width = self.ciphertext_bytes
-        if len(payload) != width * count:
-            raise ProtocolError(
-                f"{sender} sent another number of ciphertexts",
-                expected=f"{count} of {width} bytes",
-                found=f"{len(payload)} bytes",
-            )
-        values = [int.from_bytes(payload[start : start + width], "big") for start in range(0, len(payload), width)]
-        for place, value in enumerate(values):
-            if value >= self.square or gmpy2.gcd(value, self.n) != 1:
-                raise ProtocolError(
-                    f"{sender} sent something that is no ciphertext",
-                    expected="a number below n² without a factor of n",
-                    found=f"another at place {place}",
-                )
-        return [Ciphertext(self.n, value) for value in values]
-
-    def _require_own(self, ciphertext: Ciphertext | Mixture) -> None:
-        if ciphertext.n != self.n:
-            raise InputError("a ciphertext under another key", expected="one key throughout")
-
 
 @dataclass(frozen=True)
-class SecretKey:
+class SecretKey(SumKey):
     """Made for one job and attempt, kept in memory, and forgotten."""
 
     public: PublicKey
@@ -158,7 +117,7 @@ class SecretKey:
 
     def residue(self, ciphertext: Ciphertext) -> int:
         """The plaintext modulo n, in [0, n)."""
-        self.public._require_own(ciphertext)
+        self.public.demand_own(ciphertext)
         return int(self.private.raw_decrypt(ciphertext.value))
 
     def decrypt(self, ciphertext: Ciphertext) -> int:
@@ -179,7 +138,7 @@ def generate(bits: int, *, entropy: Entropy = secrets.token_bytes) -> SecretKey:
     if bits not in SIZES:
         raise InputError("a key of this size is not offered", expected=" or ".join(map(str, SIZES)), found=bits)
     for _ in range(100):  # two of three pairs will do
-        p, q = _prime(bits // 2, entropy), _prime(bits // 2, entropy)
+        p, q = prime(bits // 2, entropy), prime(bits // 2, entropy)
         if gmpy2.gcd(p - 1, q - 1) == 2:
             n = p * q
             public = PublicKey(n, djn.base(n, uniform(n, entropy)))
@@ -201,28 +160,8 @@ def public_key_from_bytes(payload: bytes, *, sender: str) -> PublicKey:
             found=f"{len(payload)} bytes",
         )
     n, h_s = int.from_bytes(payload[: bits // 8], "big"), int.from_bytes(payload[bits // 8 :], "big")
-    if n.bit_length() != bits or n % 4 != 1:
-        raise ProtocolError(f"{sender} sent a modulus of the wrong form", expected=f"{bits} bits, 1 modulo 4")
-    if gmpy2.gcd(n, SMALL_FACTORS) != 1 or gmpy2.is_power(n) or gmpy2.is_prime(n):
-        raise ProtocolError(f"{sender} sent a modulus that is not two large primes' product")
+    demand_modulus(n, bits, remainder=1, sender=sender)
     square = n * n
     if not 1 < h_s < square - 1 or gmpy2.jacobi(h_s % n, n) != 1:
         raise ProtocolError(f"{sender} sent a base that is not h^n for an h = -x²")
     return PublicKey(n, h_s)
-
-
-def uniform(bound: int, entropy: Entropy = secrets.token_bytes) -> int:
-    """An integer in [0, bound), within 2^-128 of uniform."""
-    return int.from_bytes(entropy((bound.bit_length() + 7) // 8 + 16), "big") % bound
-
-
-def _prime(bits: int, entropy: Entropy) -> int:
-    """A random prime, 3 modulo 4, with its two highest bits set, so that the product of two has all its bits.
-
-    One candidate in some 350 (1024 bits) or 530 (1536) is prime.
-    """
-    for _ in range(100 * bits):
-        candidate = int.from_bytes(entropy(bits // 8), "big") | 3 << (bits - 2) | 3
-        if gmpy2.is_prime(candidate, 64):
-            return candidate
-    raise InputError("no prime found", remedy="the source of randomness is broken")

@@ -1,9 +1,9 @@
 """`joint-trees`: the consumer, who has the labels, grows boosted trees over its own columns and those of providers.
 
 Each party cuts its own columns into bins, by all of its own consented rows. Every provider finds its rows in the
-consumer's list by PSI, as in `asset-view`; what it lacks is missing. Then trees grow by `protocols.boost` on Paillier:
-one step a tree. The consumer's part of the model is its structure, each provider's its own cuts, which it releases at
-the end.
+consumer's list by PSI, as in `asset-view`; what it lacks is missing. Then trees grow by `protocols.boost`, on Paillier
+or on Okamoto and Uchiyama's scheme as the engine says: one step a tree. The consumer's part of the model is its
+structure, each provider's its own cuts, which it releases at the end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pydantic import JsonValue
 
 from placet.catalogue import joint_trees
 from placet.catalogue.declared import DeclaredTerms
-from placet.catalogue.joint_trees import JointTreesParameters
+from placet.catalogue.joint_trees import OKAMOTO_UCHIYAMA, JointTreesParameters
 from placet.catalogue.modelling import MAX_ROWS, Feature
 from placet.catalogue.spec import CONSUMER
 from placet.core.errors import ConfigError, DataError, InputError, PlanError
@@ -30,7 +30,7 @@ from placet.core.trail import Artefact
 from placet.core.values import parse, to_hex
 from placet.jobs.party_run import PartyRun, name_of
 from placet.jobs.recipe import RecipeRun
-from placet.models import boosting
+from placet.models import boosting_twin
 from placet.models.boosting import Boosting, Own
 from placet.models.cuts import CodedColumn
 from placet.models.trees import TreeColumn, TreeCut, TreeModel, TreePart, Whole
@@ -43,10 +43,10 @@ from placet.vault.rows import Rows
 
 if TYPE_CHECKING:
     from placet.protocols.boost import Host, LabelHolder
+    from placet.protocols.boost.ciphers import Cipher
 
 BINNING = "models.binning/1"
-OWN, SECUREBOOST = "boost.own-columns/1", "boost.secureboost-paillier-2048/1"
-KEY_BITS = 2048
+OWN = "boost.own-columns/1"
 MAX_PART = 8 << 20
 _FINAL = frozenset({DataError.code, "joint.list", "joint.label", "warrant.change", "warrant.changes"})
 
@@ -77,6 +77,19 @@ def boosting_of(parameters: JointTreesParameters) -> Boosting:
 def worth(parameters: JointTreesParameters, parts: RowParts) -> bool:
     """Are there enough rows for a cut, and some to judge by?"""
     return parts.train >= 2 * parameters.smallest_group and parts.test >= 1
+
+
+def cipher_of(job: PartyRun) -> Cipher:
+    """By what the plan's engine encrypts sums."""
+    from placet.protocols.boost import ciphers
+
+    return ciphers.OKAMOTO_UCHIYAMA if job.terms.engine == OKAMOTO_UCHIYAMA else ciphers.PAILLIER
+
+
+def secureboost(job: PartyRun) -> str:
+    """How trees grow, as the trail names it."""
+    way = "blind" if job.parameters(JointTreesParameters).blind else "secureboost"
+    return f"boost.{way}-{cipher_of(job).name}/1"
 
 
 @dataclass(frozen=True)
@@ -130,6 +143,8 @@ async def _provide(job: PartyRun) -> None:
             table.placed([places.get(place) for place in range(parts.total)]),
             parts.train,
             boosting_of(parameters),
+            cipher=cipher_of(job),
+            blind=parameters.blind,
             entropy=job.entropy(b"boost"),
             order=job.entropy(b"order"),
         )
@@ -144,12 +159,12 @@ async def _grow_host(job: PartyRun, host: Host, trees: int, made: Artefact) -> A
     """Each tree but the first, which is the consumer's alone."""
     if trees > 1:
         public: dict[str, JsonValue] = {}
-        async with job.step("trees-start", SECUREBOOST, made, parameters=public) as step:
+        async with job.step("trees-start", secureboost(job), made, parameters=public) as step:
             await host.start(step)
             public["standing"] = len(host.counts)
             made = step.output("cuts", canonical([cut.to_json() for cut in host.cuts]))
     for number in range(host.trees, trees):
-        async with job.step(f"tree-{number}", SECUREBOOST, made) as step:
+        async with job.step(f"tree-{number}", secureboost(job), made) as step:
             with job.working(f"encrypted sums for tree {number + 1} of {trees}") as work:
                 await host.grow(step, work.count)
             made = step.output("cuts", canonical([cut.to_json() for cut in host.cuts]))
@@ -212,18 +227,17 @@ async def _trained(
 ) -> dict[str, Any]:
     """What the consumer keeps of the trees: the structure, its own part, and how good they are, alone and together."""
     from placet.protocols.boost import HolderState, LabelHolder
-    from placet.protocols.mpc import paillier
 
     parameters = job.parameters(JointTreesParameters)
     wanted, learned = boosting_of(parameters), labels[: parts.train]
-    key = await asyncio.to_thread(paillier.generate, KEY_BITS, entropy=job.entropy(b"key"))
+    key = await asyncio.to_thread(cipher_of(job).generate, job.entropy(b"key"))
     own = Own(table.placed(order))
     names = tuple(map(name_of, providers))
-    holder = LabelHolder(names, key, own, learned, parts.total, wanted, job.entropy(b"boost"))
+    holder = LabelHolder(names, key, own, learned, parts.total, wanted, job.entropy(b"boost"), parameters.blind)
     if (state := await job.last_checkpoint()) is not None:
         holder.resume(HolderState.model_validate_json(state))
     await _grow_holder(job, holder, parameters.trees, made)
-    _, alone = await asyncio.to_thread(boosting.train, Own(own.columns), (), learned, parts.total, wanted)
+    _, alone = await asyncio.to_thread(boosting_twin.train, Own(own.columns), (), learned, parts.total, wanted)
     tested = slice(parts.total - parts.test, None)
     return {
         "model": holder.model.to_json(),
@@ -237,11 +251,11 @@ async def _trained(
 async def _grow_holder(job: PartyRun, holder: LabelHolder, trees: int, made: Artefact) -> None:
     if trees > 1:
         public: dict[str, JsonValue] = {}
-        async with job.step("trees-start", SECUREBOOST, made, parameters=public) as step:
+        async with job.step("trees-start", secureboost(job), made, parameters=public) as step:
             public["standing"] = await holder.start(step)
             made = await step.output_of("model", holder.model.to_json)
     for number in range(len(holder.trees), trees):
-        async with job.step(f"tree-{number}", SECUREBOOST if number else OWN, made) as step:
+        async with job.step(f"tree-{number}", secureboost(job) if number else OWN, made) as step:
             with job.working(f"growing tree {number + 1} of {trees}") as work:
                 await holder.grow(step, work.count)
             made = await step.output_of("model", holder.model.to_json)
