@@ -39,11 +39,12 @@ class ClearModel:
 def fitted(
     columns: Sequence[ClearColumn], labels: binning.Codes, train: Sequence[int], model: ClearModel
 ) -> tuple[Fitted | None, binning.Codes]:
-    """Fitted on the rows `train`, and the cells (rows, columns) of all rows. None where either label has too few."""
+    """Cut into bins at quantiles of all rows, as each party cuts its own; fitted on the rows `train`; and the cells
+    (rows, columns) of all rows. None where either label has too few."""
     codes = []
     for column in columns:
         feature = column.feature
-        bins = binning.fit([column.values[row] for row in train], feature.kind, feature.bins, least=model.smallest)
+        bins = binning.fit(column.values, feature.kind, feature.bins, least=model.smallest)
         codes.append(bins.codes(column.values))
     table, taught = np.stack(codes, axis=1), np.array(train)
     shapes = [FitColumn(column.feature.bins + 2, column.feature.monotone) for column in columns]

@@ -4,7 +4,6 @@ compared. Data are not in the project: `shared/data` beside it has them (its REA
 from __future__ import annotations
 
 import csv
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,20 +113,14 @@ def _case(
 
 
 def _split(labels: np.ndarray[Any, np.dtype[np.int64]]) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
-    """Rows to train on and to test on, with the same share of positives: by scikit-learn's division, which recorded
-    figures are of; without the library one like it."""
-    try:
-        selection = importlib.import_module("sklearn.model_selection")
-    except ImportError:
-        random = np.random.default_rng(SEED)
-        groups = [random.permutation(np.flatnonzero(labels == label)) for label in (0, 1)]
-        cuts = [round(len(group) * (1 - TEST)) for group in groups]
-        return [
-            np.concatenate([group[:cut] for group, cut in zip(groups, cuts, strict=True)]),
-            np.concatenate([group[cut:] for group, cut in zip(groups, cuts, strict=True)]),
-        ]
-    divided = selection.train_test_split(np.arange(len(labels)), test_size=TEST, random_state=SEED, stratify=labels)
-    return list(divided)
+    """Rows to train on and to test on, with the same share of positives: the same with any libraries."""
+    random = np.random.default_rng(SEED)
+    groups = [random.permutation(np.flatnonzero(labels == label)) for label in (0, 1)]
+    cuts = [round(len(group) * (1 - TEST)) for group in groups]
+    return [
+        np.concatenate([group[:cut] for group, cut in zip(groups, cuts, strict=True)]),
+        np.concatenate([group[cut:] for group, cut in zip(groups, cuts, strict=True)]),
+    ]
 
 
 def _number(text: str) -> float | None:

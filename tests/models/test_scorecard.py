@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from examples import examples
 from placet.core.errors import InputError
 from placet.core.values import parse
+from placet.models.bands import kept_places
 from placet.models.binning import CategoryBins, NumberBins
 from placet.models.scorecard import Scale, Scorecard, ScoredColumn
-from placet.models.scorecard_fit import FitColumn, Fitted, fit, regress
+from placet.models.scorecard_fit import FitColumn, Fitted, Monotone, fit, middle, regress, weights_of_evidence
 
 SCALE = Scale(base_score=600, pdo=20, base_odds=50, higher=0)
 CARD = Scorecard(
@@ -124,28 +126,46 @@ def test_nothing_comes_of_too_few_of_either_label(positives: int) -> None:
     assert fit(codes, labels, columns, scale=SCALE, smallest=5, steps=2, l2=0.001) is None
 
 
-@settings(max_examples=examples(40), deadline=None)
-@given(few=st.integers(0, 9), positive=st.integers(0, 9), seed=st.integers(0, 5))
-def test_a_small_bin_has_no_weight_of_its_own(few: int, positive: int, seed: int) -> None:
-    """Whatever the labels of the few in a bin are: the bin's weight is that of `other`."""
-    codes, labels, columns = sample(400, seed)
-    codes[codes == 4] = 3
-    codes[:few, 0] = 4
-    labels[:few] = np.arange(few) < positive
-    result = fit(codes, labels, columns, scale=SCALE, smallest=10, steps=4, l2=0.001)
-    assert result is not None
-    assert result.weights[0][4] == result.weights[0][5] == result.weights[0][6] == 0
+lines_of = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=4, max_size=9)
 
 
-def test_small_bins_count_together_where_they_are_enough() -> None:
-    codes, labels, columns = sample(400, 2)
-    codes[:, 0] = 0
-    codes[:8, 0], codes[8:16, 0] = 1, 2
-    labels[:16] = 1
-    result = fit(codes, labels, columns, scale=SCALE, smallest=10, steps=4, l2=0.001)
-    assert result is not None
-    own = result.weights[0]
-    assert own[1] == own[2] == own[5] == own[6] > 1 and own[0] != own[1]
+@settings(max_examples=examples(200), deadline=None)
+@given(cells=lines_of, smallest=st.integers(2, 8), monotone=st.sampled_from([None, "rising", "falling"]))
+def test_no_weight_is_of_fewer_than_the_smallest_group_of_either_label(
+    cells: list[tuple[int, int]], smallest: int, monotone: Monotone | None
+) -> None:
+    """Bins of one weight have enough of both. Of missing values a label that is too few changes nothing: they count at
+    the middle bin, so that what is told of a column is of all people, however few of them are missing."""
+    lines = np.array(cells).T
+    woe, told = weights_of_evidence(lines, smallest, monotone)
+    assert (told.sum(axis=1) == lines.sum(axis=1)).all() or not woe.any()
+    if lines[:, :-1].sum(axis=1).min() < smallest:
+        assert not woe.any()
+        return
+    cuts = [0, *(np.flatnonzero(np.diff(woe[:-1])) + 1), len(woe) - 1]
+    for low, high in itertools.pairwise(cuts):
+        assert lines[:, low:high].sum(axis=1).min() >= smallest
+    for label in np.flatnonzero(lines[:, -1] < smallest):
+        assert told[label, -1] == 0
+        assert woe[-1] <= 0 if label == 0 else woe[-1] >= 0
+        other, fewer = lines.copy(), lines[label, -1]
+        other[label, -1], other[label, middle(len(woe))] = 0, lines[label, middle(len(woe))] + fewer
+        if kept_places(other[:, :-1].tolist(), smallest, (0, len(woe) - 1)) == kept_places(
+            lines[:, :-1].tolist(), smallest, (0, len(woe) - 1)
+        ):
+            assert (weights_of_evidence(other, smallest, monotone)[0] == woe).all()
+
+
+def test_a_bin_of_one_label_counts_with_its_neighbour_and_missing_values_speak_for_whom_they_are() -> None:
+    """Of 71 who lack a value 68 are positive: the 3 others do not tell that they are 3."""
+    lines = np.array([[90, 1, 20, 0, 68], [300, 100, 200, 0, 3]])
+    woe, told = weights_of_evidence(lines, 5, None)
+    prior = math.log(179.5 / 603.5)
+    assert woe[:2].tolist() == pytest.approx([math.log(90.5 / 300.5) - prior, math.log(21.5 / 303.5) - prior])
+    assert woe[1] == woe[2] == woe[3]
+    assert woe[4] == pytest.approx(math.log(68.5 / 5.5) - prior) and told[:, 4].tolist() == [68, 0]
+    woe, _ = weights_of_evidence(np.array([[30, 10, 20, 0, 1], [300, 100, 200, 0, 7]]), 5, None)
+    assert woe[4] == 0, "one of eight would be more than the share of all, were it five"
 
 
 @settings(max_examples=examples(40), deadline=None)

@@ -39,16 +39,17 @@ class JointScorecardParameters(ModellingParameters):
 
 
 def cost(parameters: JointScorecardParameters, rows: int) -> Cost:
-    """From 30,000 rows of 23 columns with 10 bins by ABY3, and 8,000 by Cheetah: what grows does so with the cells.
-    Of 4,000 rows that test by either: what coalitions add grows with the scores that are compared with their bands."""
+    """From 30,000 rows of 23 columns with 10 bins by ABY3, and 8,000 by Cheetah: what grows does so with the cells, but
+    for ABY3's traffic, which is of sigmoids and of scores that are compared with bands. Of 4,000 rows that test by
+    either: what coalitions add grows with the scores that are compared with their bands."""
     columns = [feature for features in parameters.features.values() for feature in features]
     cells = rows * sum(feature.bins + 2 for feature in columns)
     compared = _compared(parameters, rows)
     if parameters.protocol == "cheetah":
         traffic, seconds = (150 << 20) + 45 * cells + 310 * compared, 12 + cells // 50_000 + compared // 50_000
         return Cost(memory=(1250 << 20) + 950 * cells, traffic=traffic, seconds=seconds)
-    traffic, seconds = (50 << 20) + 95 * cells + 160 * compared, 6 + cells // 500_000 + compared // 150_000
-    return Cost(memory=(350 << 20) + 75 * cells, traffic=traffic, seconds=seconds)
+    traffic = (30 << 20) + 10 * cells + 19_000 * rows + 160 * compared
+    return Cost(memory=(350 << 20) + 75 * cells, traffic=traffic, seconds=6 + cells // 500_000 + compared // 150_000)
 
 
 def _compared(parameters: JointScorecardParameters, rows: int) -> int:
@@ -65,8 +66,8 @@ SPEC = RecipeSpec(
     name="joint-scorecard",
     version=1,
     does="The consumer gets a scorecard that was trained on its own labels and the columns of one to seven providers, "
-    "and how good it is on rows that it was not trained on; nobody sees another party's rows, and no number in it is "
-    "of fewer people than the smallest group. On the engine spu.",
+    "and how good it is on rows that it was not trained on; nobody sees another party's rows, and no weight in it is "
+    "of fewer people of either label than the smallest group. On the engine spu.",
     operations=Operation.PSI | Operation.MPC | Operation.FL,
     engines=("spu",),
     on_withdrawal="drop",

@@ -10,10 +10,13 @@ from placet.core.encodings import text_of
 from placet.core.errors import ConfigError, InputError
 
 MAX_FILE = 1 << 20
+MAX_DOTS = 512
+"""Of a line: what the parser does for a name of dotted parts grows with the square of their number."""
 
 
 def read_toml(path: Path, what: str, *, remedy: str | None = None, limit: int = MAX_FILE) -> dict[str, Any]:
-    """ConfigError for a file that is missing, larger than `limit` bytes, or no TOML in UTF-8."""
+    """ConfigError for a file that is missing, larger than `limit` bytes, has a line of more than `MAX_DOTS` dots, or is
+    no TOML in UTF-8."""
     try:
         with path.open("rb") as file:
             raw = file.read(limit + 1)
@@ -26,6 +29,10 @@ def read_toml(path: Path, what: str, *, remedy: str | None = None, limit: int = 
         ) from None
     if len(raw) > limit:
         raise ConfigError(f"{what} is too large", expected=f"at most {limit} bytes", found=path, remedy=remedy)
+    if any(line.count(b".") > MAX_DOTS for line in raw.split(b"\n")):
+        raise ConfigError(
+            f"{what} has a line of too many dots", expected=f"at most {MAX_DOTS}", found=path, remedy=remedy
+        )
     try:
         return tomllib.loads(text_of(raw, what))
     except InputError as error:

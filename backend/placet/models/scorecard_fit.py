@@ -4,8 +4,12 @@ Weights of evidence of the cells, then logistic regression on them by Newton ste
 Lindsay, "Monotonicity of quadratic-approximation algorithms", Annals of the Institute of Statistical Mathematics 40(4),
 1988: a quarter of Z'Z bounds it from above, so each step raises the likelihood and there is no learning rate).
 
-Groups of fewer than `smallest` people have no weight of their own: those of a column count together as `other`, and
-where that is too small too, it says nothing.
+No weight is of fewer than `smallest` of either label, since who brings the labels chooses them: a bin with one positive
+tells that the one person who is labelled so is in it. Bins, `other` behind them, are merged with their neighbours until
+each group has enough of both (`bands.kept_places`). Missing values stay apart: of a label that too few of them have
+`smallest` are assumed, the weight is 0 where it would then speak for that label, and they themselves count at the
+middle bin, so that what is told of a column adds up to all people. A column of which too few of either label have a
+value says nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from placet.models.bands import kept_places
 from placet.models.binning import one_hot
 from placet.models.scorecard import Scale
 
@@ -26,6 +31,7 @@ MAX_WOE = 4.0
 MAX_LOGIT = 12.0
 INTERCEPT_L2 = 1e-4
 Reals = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
 Monotone = Literal["rising", "falling"]
 
 
@@ -74,10 +80,12 @@ def fit(
     members = [one_hot(codes[:, place], column.cells) for place, column in enumerate(columns)]
     weights, values = [], []
     for member, column in zip(members, columns, strict=True):
-        count, positive = member.sum(axis=0), labels @ member
-        woe = weights_of_evidence(count, positive, people, positives, smallest, column)
+        positive = labels @ member
+        woe, counts = weights_of_evidence(
+            np.stack([positive, member.sum(axis=0) - positive]), smallest, column.monotone
+        )
         weights.append(woe)
-        values.append(information(woe, count, positive, people, positives))
+        values.append(information(woe, counts))
     design = np.concatenate(
         [np.stack([m @ w for m, w in zip(members, weights, strict=True)], 1), np.ones((people, 1))], 1
     )
@@ -90,32 +98,36 @@ def fit(
     return Fitted(tuple(weights), coefficients, tuple(values), base, points, people, positives)
 
 
-def weights_of_evidence(
-    count: npt.NDArray[np.int64],
-    positive: npt.NDArray[np.int64],
-    people: int,
-    positives: int,
-    smallest: int,
-    column: FitColumn,
-) -> Reals:
-    """ln(positives / negatives) of each cell less that of all, smoothed, within ±`MAX_WOE`."""
-    prior = float(_log_odds(positives, people - positives))
-    enough = count >= smallest
-    enough[-2] = False
-    rest, rest_positive = int(count[~enough].sum()), int(positive[~enough].sum())
-    rest_woe = _log_odds(rest_positive, rest - rest_positive) - prior if rest >= smallest else 0.0
-    own = _log_odds(positive, count - positive) - prior
-    if column.monotone is not None:
-        own[:-2] = _isotonic(count[:-2], positive[:-2], prior, column.monotone)
-    return np.asarray(np.clip(np.where(enough, own, rest_woe), -MAX_WOE, MAX_WOE))
+def weights_of_evidence(lines: Counts, smallest: int, monotone: Monotone | None) -> tuple[Reals, Counts]:
+    """ln(positives / negatives) of each cell less that of all, smoothed, within ±`MAX_WOE`; and the counts that it is
+    of. `lines` (2, cells): positives and negatives."""
+    bins, missing = lines[:, :-1], lines[:, -1]
+    counts, woe = lines.copy(), np.zeros(lines.shape[1])
+    if bins.sum(axis=1).min() < smallest:
+        return woe, counts
+    prior = _log_odds(*lines.sum(axis=1))
+    few = missing < smallest
+    counts[few, -1] = 0
+    counts[few, middle(lines.shape[1])] += missing[few]
+    places = kept_places(bins.tolist(), smallest, (0, bins.shape[1]))
+    groups = np.add.reduceat(counts[:, :-1], places[:-1], axis=1)
+    own = _log_odds(*groups) - prior if monotone is None else _isotonic(groups, prior, monotone)
+    woe[:-1] = np.repeat(own, np.diff(places))
+    apart = float(_log_odds(*np.maximum(missing, smallest)) - prior)
+    apart = min(apart, 0.0) if few[0] else apart
+    woe[-1] = max(apart, 0.0) if few[1] else apart
+    return np.clip(woe, -MAX_WOE, MAX_WOE), counts
 
 
-def information(
-    woe: Reals, count: npt.NDArray[np.int64], positive: npt.NDArray[np.int64], people: int, positives: int
-) -> float:
+def middle(cells: int) -> int:
+    """The bin at which missing values count that are too few to be told, of a column with so many cells."""
+    return (cells - 2) // 2
+
+
+def information(woe: Reals, lines: Counts) -> float:
     """IV: Σ (share of all positives − share of all negatives) · WOE."""
-    shares = positive / positives - (count - positive) / (people - positives)
-    return max(0.0, float(shares @ woe))
+    positive, negative = lines / lines.sum(axis=1, keepdims=True)
+    return max(0.0, float((positive - negative) @ woe))
 
 
 def regress(design: Reals, labels: npt.NDArray[np.int64], *, steps: int, l2: float) -> Reals:
@@ -136,15 +148,11 @@ def _log_odds(positive: npt.ArrayLike, negative: npt.ArrayLike) -> Reals:
     return np.asarray(np.log(np.asarray(positive) + SMOOTHING) - np.log(np.asarray(negative) + SMOOTHING))
 
 
-def _isotonic(count: npt.NDArray[np.int64], positive: npt.NDArray[np.int64], prior: float, monotone: Monotone) -> Reals:
+def _isotonic(lines: Counts, prior: Reals, monotone: Monotone) -> Reals:
     """Isotonic regression by its min-max formula (Robertson, Wright, Dykstra, "Order Restricted Statistical Inference",
     Wiley 1988, 1.4.4): the largest over i ≤ k of the smallest over j ≥ k of bins i to j taken together."""
     sign = 1 if monotone == "rising" else -1
-    places = range(len(count))
-    together = np.array(
-        [
-            [sign * (_log_odds(positive[i : j + 1].sum(), (count - positive)[i : j + 1].sum()) - prior) for j in places]
-            for i in places
-        ]
-    )
+    places = range(lines.shape[1])
+    spans = [[_log_odds(*lines[:, i : j + 1].sum(axis=1)) for j in places] for i in places]
+    together = sign * (np.array(spans) - prior)
     return np.array([sign * max(together[i, k:].min() for i in range(k + 1)) for k in places])

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from placet.catalogue import joint_linear
 from placet.catalogue.joint_trees import OKAMOTO_UCHIYAMA, JointTreesParameters
-from placet.catalogue.modelling import ModellingParameters
 from placet.study.tables import StudyData
 
 START, A_PARTY = 3.5, 1.25
@@ -52,18 +50,13 @@ def estimate(data: StudyData, rows: int) -> Estimate:
 
 
 def _job(data: StudyData, rows: int) -> tuple[float, float, float]:
-    """Processor seconds, megabytes of a process, megabytes of traffic of what is computed."""
-    parameters = data.terms.parameters
+    """Processor seconds, megabytes of a process, megabytes of traffic of what is computed: what the recipe says it
+    costs, if it says so."""
+    spec, parameters = data.terms.spec, data.terms.parameters
     listed = len(data.consumer.identifiers)
-    if isinstance(parameters, ModellingParameters):
-        cells = sum(feature.bins + 1 for features in parameters.features.values() for feature in features)
-        work = rows * cells / 1e6
-        if parameters.protocol == "aby3":
-            return 18 + 5.5 * work, 450 + 60 * work, 30 + 130 * work
-        return 15 + 9 * work, 900 + 300 * work, 40 + 60 * work
-    if isinstance(parameters, joint_linear.JointLinearParameters):
-        needs = joint_linear.cost(parameters, listed)
-        return CORES * needs.seconds, needs.memory / MEGABYTE, needs.traffic / MEGABYTE
+    if spec.cost is not None:
+        cost = spec.cost(parameters, rows)
+        return CORES * cost.seconds, cost.memory / MEGABYTE, cost.traffic / MEGABYTE
     if isinstance(parameters, JointTreesParameters):
         others, providers = parameters.trees - 1, len(data.providers)
         small = data.terms.engine == OKAMOTO_UCHIYAMA

@@ -90,7 +90,7 @@ def demand_same(found: TrainedCard, expected: TrainedCard, *, points: int, area:
         totals = own[BANDS - 1], own[2 * BANDS - 1]
         assert totals == (other[BANDS - 1], other[2 * BANDS - 1])
         whole = totals[0] * totals[1]
-        assert abs(own[-2] - other[-2]) <= 2 * whole * area and abs(own[-1] - other[-1]) <= 3 * whole * area
+        assert abs(own[-2] - other[-2]) <= 2 * whole * area and abs(own[-1] - other[-1]) <= 7 * whole * area
 
 
 def demand_near(metrics: Sequence[int] | np.ndarray, expected: np.ndarray) -> None:
@@ -118,7 +118,9 @@ def test_the_body_gives_what_the_fit_in_the_clear_does(
     present = np.random.default_rng(2).random((ROWS, made.providers)) < 0.9
     arrays = brought(made, codes, labels, present if join == "all" else None)
     expected = made.opened(made.reference(arrays))
-    assert expected.points[1][3] == expected.points[1][4], "a bin of three people weighs as its column's others"
+    assert expected.points[1][2] == expected.points[1][3] != expected.points[1][1], (
+        "three people count with their neighbours"
+    )
     card, metrics = body(made, arrays)
     demand_same(made.opened(card), expected, points=1, area=0.003)
     demand_near(metrics, areas(made, arrays))
@@ -181,7 +183,7 @@ def test_a_polynomial_without_saturation_diverges() -> None:
         wild = plain(made, arrays)
     assert max(abs(p) for column in safe.points for p in column) < 1000
     positives, negatives = safe.tables[1][BANDS - 1], safe.tables[1][2 * BANDS - 1]
-    assert safe.tables[1][-2] < 0.02 * positives * negatives, "almost all who are 1 score below all who are 0"
+    assert safe.tables[1][-2] < 0.03 * positives * negatives, "almost all who are 1 score below all who are 0"
     largest = max(abs(p) for column in wild.points for p in column)
     assert largest > 10_000 or not largest, "beyond any bound, or no number at all"
 

@@ -302,6 +302,13 @@ def test_groups_are_told_at_thresholds_and_compared() -> None:
     (at,) = report["fairness"]
     selected = [float(one["thresholds"][0]["selected"]) for one in report["groups"]]
     assert float(at["parity"]) == pytest.approx(max(selected) - min(selected), abs=2e-6)
+    for one in report["groups"]:
+        above, below = (one["thresholds"][0][name] for name in ("recall", "fallout"))
+        area = float(one["auc"])
+        assert one["auc_by"] == "2 bands" and area == pytest.approx((1 + float(above) - float(below)) / 2, abs=2e-6)
+        assert float(one["auc_interval"][0]) <= area <= float(one["auc_interval"][1])
+    untold = reported(GROUPS | {"smallest_group": 12}, ["f", "m"] * 40)["groups"][0]
+    assert (untold["too_few"], untold["auc"], untold["ks"]) == (False, None, None)
     few = reported(GROUPS, ["f"] * 78 + ["m"] * 2)
     assert few["groups"][1] == {"group": "m", "too_few": True}
     assert (few["people"], few["fairness"]) == (78, [])

@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -31,9 +32,10 @@ from placet.models.preparing import LIMIT, MAX_WIDTH, UNIT, Levels, Missing, Pre
 from placet.models.regression import Family, Statistics, mean_of, regress
 from placet.protocols.mpc.numbers import INT64, Integers, Magnitudes
 from placet.protocols.mpc.program import Declared, Shape, Size, wrong_number
-from placet.protocols.mpc.scorecard import BANDS, MAX_OWNERS, NORMAL, Row, counted
+from placet.protocols.mpc.scorecard import BANDS, MAX_OWNERS, Row, counted
 
 FEW_BANDS = 32
+NORMAL = tuple(NormalDist().inv_cdf(place / BANDS) for place in range(1, BANDS))
 LABEL_UNIT = 1024
 """Of a label that is a number, and of what goes with it."""
 MAX_LABEL = 64

@@ -38,7 +38,8 @@ MAX_OWNERS = 8
 TABLE = 2 * BANDS + 2
 """Numbers of a table: running totals of positives and negatives, then twice the AUC's pairs, and the KS distance times
 positives and negatives."""
-NORMAL = tuple(NormalDist().inv_cdf(place / BANDS) for place in range(1, BANDS))
+_ALL, _POSITIVE = NormalDist(), NormalDist(1.5, 1.5)
+"""Logits in their standard deviations: about how those of all people lie, and of those with label 1."""
 IV_UNIT = 10_000
 Row = Annotated[int, Field(strict=True, ge=0, le=2**20)]
 
@@ -105,10 +106,14 @@ class ScorecardTrain(Declared):
         """One owner's columns."""
         return tuple(column for column in self.columns if column.owner == owner)
 
+    def brought(self, owner: int) -> int:
+        """How many cells of one owner are brought."""
+        return sum(len(column.sent) for column in self.of(owner))
+
     def width(self, owner: int) -> int:
         """Numbers a row that one owner's columns are brought in; the last says whether the provider has the row, where
         only rows of all providers count."""
-        return sum(len(column.sent) for column in self.of(owner)) + int(self.join == "all" and owner < self.providers)
+        return self.brought(owner) + int(self.join == "all" and owner < self.providers)
 
     def bring(self, owner: int, codes: Codes, present: npt.NDArray[np.bool_]) -> Integers:
         """What the cells of an owner's rows (rows, own columns) come to, as (rows, `width`). Where a row is not
@@ -125,6 +130,13 @@ class ScorecardTrain(Declared):
     def players(self) -> tuple[int, ...]:
         """Owners that bring columns."""
         return tuple(owner for owner in range(self.providers + 1) if self.of(owner))
+
+    @property
+    def quantiles(self) -> tuple[float, ...]:
+        """Ascending, of scores in their standard deviations: between bands that hold about as many of all people, or of
+        those with label 1."""
+        ascending = [_quantile(place / BANDS) for place in range(1, BANDS)]
+        return tuple(ascending if self.scale.higher else [-one for one in reversed(ascending)])
 
     @property
     def coalitions(self) -> tuple[frozenset[int], ...]:
@@ -227,14 +239,14 @@ class ScorecardTrain(Declared):
         )
 
     def _edges(self, card: Fitted, codes: Codes) -> list[int]:
-        """Scores between bands that would be equally full, were the train rows' logits of a normal distribution."""
+        """Scores between bands, by mean and standard deviation of the train rows' logits."""
         logits = card.coefficients[-1] + sum(
             coefficient * woe[codes[:, place]]
             for place, (coefficient, woe) in enumerate(zip(card.coefficients, card.weights, strict=False))
         )
         middle = self.scale.offset + self.scale.factor * logits.mean()
         width = abs(self.scale.factor) * max(float(logits.std()), 0.01)
-        return [int(np.floor(middle + width * quantile + 0.5)) for quantile in NORMAL]
+        return [int(np.floor(middle + width * quantile + 0.5)) for quantile in self.quantiles]
 
     def read(self, result: Integers) -> dict[str, JsonValue]:
         """`opened` as JSON."""
@@ -249,6 +261,16 @@ class ScorecardTrain(Declared):
         by_column = [points[low:high] for low, high in itertools.pairwise(self.starts)]
         people, positives, base = numbers[:3]
         return TrainedCard(people, positives, base, by_column, rest[:columns], edges, [tables[:TABLE], tables[TABLE:]])
+
+
+def _quantile(share: float) -> float:
+    """Where so much of `_ALL` and `_POSITIVE`, of either half, is below."""
+    low, high = -10.0, 10.0
+    for _ in range(60):
+        between = (low + high) / 2
+        below = (_ALL.cdf(between) + _POSITIVE.cdf(between)) / 2 < share
+        low, high = (between, high) if below else (low, between)
+    return low
 
 
 @dataclass(frozen=True)

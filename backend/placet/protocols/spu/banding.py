@@ -2,23 +2,16 @@
 
 Where one party has the whole score it brings each row's band, so the table is one product of matrices and nothing is
 compared but counts. Where two have a part each, every row's sum is compared with every edge.
-
-Which edges stay is a walk from edge to edge, each step to the next one that is far enough. Under the protocol no step
-may depend on where it is, so the steps are a matrix (a row has a 1 at most: where the walk goes on from there), and its
-powers by squaring give all places that are reached, in a logarithm of the rounds that walking would take.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from placet.protocols.mpc.banding import Bands
-
-Array = Any
-"""A jax array under trace, of 64-bit integers."""
+from placet.protocols.spu.merging import Array, enough, flags, kept, running_at
 
 
 def bands(program: Bands, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
@@ -27,16 +20,16 @@ def bands(program: Bands, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
     *scores, labels = arrays.values()
     running, sums, ranks = (_whole if len(scores) == 1 else _parts)(program, scores, labels)
     totals = running[:, -1]
-    enough = _flags(totals[0::2] >= program.smallest) * _flags(totals[1::2] >= program.smallest)
-    groups = running * jnp.repeat(enough, 2)[:, None]
+    large = flags(totals[0::2] >= program.smallest) * flags(totals[1::2] >= program.smallest)
+    groups = running * jnp.repeat(large, 2)[:, None]
     whole = jnp.stack([groups[0::2].sum(axis=0), groups[1::2].sum(axis=0)])
-    coarse, fine = _edges(program, groups, jnp.repeat(1 - enough, 2) * program.smallest, whole)
+    coarse, fine = _edges(program, groups, jnp.repeat(1 - large, 2) * program.smallest, whole)
     lines = [whole * fine]
     if program.sums:
-        lines.append(((sums * enough[:, None]).sum(axis=0) * fine)[None, :])
+        lines.append(((sums * large[:, None]).sum(axis=0) * fine)[None, :])
     if program.exact:
         last = jnp.array(np.eye(1, program.bands, program.bands - 1, dtype=np.int64))
-        lines.append(last * (ranks * enough[0]))
+        lines.append(last * (ranks * large[0]))
     if program.groups > 1:
         lines.append(groups * coarse)
     return (jnp.concatenate(lines),)
@@ -58,7 +51,7 @@ def _parts(program: Bands, scores: Sequence[Array], labels: Array) -> tuple[Arra
     first, second = scores
     score = first[0] + second[0]
     lines = labels * (first[1] * second[1])[None, :]
-    reached = _flags(score[:, None] >= jnp.array(program.edges, dtype=jnp.int64)[None, :])
+    reached = flags(score[:, None] >= jnp.array(program.edges, dtype=jnp.int64)[None, :])
 
     def running(weights: Array) -> Array:
         total = weights.sum(axis=1)[:, None]
@@ -76,51 +69,9 @@ def _edges(program: Bands, groups: Array, spare: Array, whole: Array) -> tuple[A
     places = program.threshold_places
     ends = np.zeros(len(places), dtype=np.int64)
     ends[[0, -1]] = 1
-    kept = _refined(jnp.array(ends), _enough(_at(groups, places), program.smallest, spare))
+    stays = kept(jnp.array(ends), enough(running_at(groups, places), program.smallest, spare))
     spread = np.zeros((len(places), program.bands + 1), dtype=np.int64)
     spread[range(len(places)), places] = 1
-    coarse = kept @ spread
-    fine = _refined(coarse, _enough(_at(whole, range(program.bands + 1)), program.smallest))
+    coarse = stays @ spread
+    fine = kept(coarse, enough(running_at(whole, range(program.bands + 1)), program.smallest))
     return coarse[1:], fine[1:]
-
-
-def _at(running: Array, places: Sequence[int]) -> Array:
-    """Running totals at places between bands, of which the first is 0."""
-    import jax.numpy as jnp
-
-    return jnp.concatenate([jnp.zeros((running.shape[0], 1), jnp.int64), running[:, np.array(places[1:]) - 1]], axis=1)
-
-
-def _enough(running: Array, smallest: int, spare: Array | None = None) -> Array:
-    """(from, to): 1 where every line has the smallest group between two places."""
-    import jax.numpy as jnp
-
-    between = running[:, None, :] - running[:, :, None]
-    if spare is not None:
-        between = between + spare[:, None, None]
-    later = np.triu(np.ones(between.shape[1:], dtype=np.int64), 1)
-    return _flags(jnp.all(between >= smallest, axis=0)) * later
-
-
-def _refined(forced: Array, enough: Array) -> Array:
-    """`models.bands.kept_places`: 1 for each place that stays, those that are `forced` among them."""
-    import jax.numpy as jnp
-
-    size = forced.shape[0]
-    nothing = np.zeros((size, 1), dtype=np.int64)
-    passed = forced @ np.triu(np.ones((size, size), dtype=np.int64))
-    between = _flags(passed[None, :] == passed[:, None]) * np.triu(np.ones((size, size), dtype=np.int64))
-    ahead = jnp.concatenate([nothing, between[:, :-1]], axis=1) * forced[None, :]
-    room = (ahead * enough).sum(axis=1)
-    nearest = enough - jnp.concatenate([nothing, enough[:, :-1]], axis=1)
-    steps = nearest * between * room[None, :]
-    stays = forced
-    for doubling in range((size - 1).bit_length()):
-        if doubling:
-            steps = steps @ steps
-        stays = stays + stays @ steps
-    return stays
-
-
-def _flags(compared: Array) -> Array:
-    return compared.astype("int64")

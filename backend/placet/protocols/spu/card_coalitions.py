@@ -8,16 +8,14 @@ coalition's matrix, by which their part of the iteration stands still.
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
 from placet.models.contribution import COALITION_BANDS, METRIC_UNIT
 from placet.protocols.mpc.scorecard import ScorecardTrain
-from placet.protocols.spu.coalitions import area
+from placet.protocols.spu.cells import Cells
+from placet.protocols.spu.merging import Array, flags
 
-Array = Any
-"""A jax array under trace."""
 _UNIT = 1024
 _EDGES = np.array([round(_UNIT * NormalDist().inv_cdf(place / COALITION_BANDS)) for place in range(1, COALITION_BANDS)])
 _INVERSE_STEPS = 16
@@ -54,13 +52,34 @@ def card_points(program: ScorecardTrain, gram: Array, products: Array, woe: Arra
     return _rounded(_UNIT * jnp.concatenate([cells, (weights @ mean)[None, :]]))
 
 
-def card_areas(program: ScorecardTrain, points: Array, cells: Array, lines: Array) -> Array:
+def card_areas(program: ScorecardTrain, points: Array, cells: Cells, lines: Array) -> Array:
     """(coalitions,) in millionths, of the rows that test: their cells, and 1 for a positive, a negative (2, rows)."""
     import jax.numpy as jnp
 
-    scores = cells @ points[:-1] - points[-1][None, :]
-    each = [area(scores[:, place], _EDGES, lines) for place in range(len(program.coalitions))]
+    scores = cells.times(points[:-1]) - points[-1][None, :]
+    each = [_area(scores[:, place], _EDGES, lines) for place in range(len(program.coalitions))]
     return _rounded(METRIC_UNIT * jnp.stack(each))
+
+
+def _area(score: Array, edges: Array, lines: Array) -> Array:
+    """AUC of scores (rows,) in bands between ascending `edges`; `lines` (2, rows) are 1 for a positive, a negative.
+
+    Positives and negatives are counted by band, equal bands by half. Pairs are whole numbers; only their quotient is
+    not, of two that are cut to 20 bits, 8 of them fractional, where SPU divides well."""
+    import jax.numpy as jnp
+
+    counts = lines.sum(axis=1)
+    total = counts[:, None]
+    running = jnp.concatenate([lines @ flags(score[:, None] < edges[None, :]), total], axis=1)
+    each = jnp.concatenate([running[:, :1], running[:, 1:] - running[:, :-1]], axis=1)
+    ahead = each[0] @ (2 * running[1] - each[1] - total[1])
+    spare = max((lines.shape[1] ** 2 // 4).bit_length() - 20, 0)
+    pairs = _real(jnp.stack([ahead, counts[0] * counts[1]]) >> spare) * (1 / 256)
+    return 0.5 + 0.5 * (pairs[0] / (pairs[1] + _LEAST_VARIANCE))
+
+
+def _real(whole: Array) -> Array:
+    return whole.astype("float32")
 
 
 def _rounded(value: Array) -> Array:

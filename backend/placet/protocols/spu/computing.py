@@ -15,6 +15,7 @@ from spu.utils import frontend
 
 from placet.core.errors import InputError, ProtocolError
 from placet.core.values import parse
+from placet.protocols.spu import dealing
 from placet.protocols.spu.engine import Engine
 from placet.protocols.spu.programs import find
 from placet.protocols.spu.shares import ShareBytes, decode, encode
@@ -96,8 +97,17 @@ def _shared(task: ProgramTask, link: Any, io: Any) -> Iterator[tuple[EngineInput
         if given.owner is None:
             yield given, _libspu(Path(kept_file(place)).read_bytes())
             continue
+        small = dealing.compact(task.engine, given.dtype)
         if given.owner != me:
-            yield given, _libspu(link.recv(given.owner))
+            raw = link.recv(given.owner)
+            share = dealing.receive(task.engine, given.owner, me, given.shape, raw) if small else decode(raw)
+            yield given, _as_libspu(share)
+            continue
+        if small:
+            share, sent = dealing.deal(task.engine, me, _own(place, given))
+            for rank, message in sent.items():
+                link.send(rank, message)
+            yield given, _as_libspu(share)
             continue
         shares = io.make_shares(_own(place, given), spu.Visibility.VIS_SECRET)
         for rank, share in enumerate(shares):
@@ -124,7 +134,10 @@ def _own(place: int, given: EngineInput) -> npt.NDArray[Any]:
 
 
 def _libspu(raw: bytes) -> Any:
-    given = decode(raw)
+    return _as_libspu(decode(raw))
+
+
+def _as_libspu(given: ShareBytes) -> Any:
     share = libspu.Share()
     share.meta = given.meta
     share.share_chunks = list(given.chunks)

@@ -19,11 +19,10 @@ from pydantic import Field
 from placet.core.errors import InputError
 from placet.core.values import Value
 from placet.protocols.mpc import programs as declared
-from placet.protocols.mpc.coalitions import Coalitions
 from placet.protocols.mpc.regression import LinearTrain
 from placet.protocols.mpc.scorecard import ScorecardTrain
 from placet.protocols.mpc.scoring import ScorecardScore
-from placet.protocols.spu import arithmetic, banding, coalitions, regression, scorecard, scoring
+from placet.protocols.spu import arithmetic, banding, regression, scorecard, scoring
 
 Array = Any
 """A jax array under trace."""
@@ -90,7 +89,6 @@ PROGRAMS: dict[str, Program] = {
         Program("pair-statistics", declared.PairStatistics, arithmetic.pair_statistics),
         Program("scorecard-train", ScorecardTrain, scorecard.scorecard_train),
         Program("linear-train", LinearTrain, regression.linear_train),
-        Program("coalitions", Coalitions, coalitions.coalitions),
         Program("scorecard-score", ScorecardScore, scoring.scorecard_score, refusal=scoring.SKEW),
     )
 }

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from placet.models.probes import probe_cells
-from placet.models.scorecard_fit import INTERCEPT_L2, MAX_LOGIT, MAX_WOE, SMOOTHING
-from placet.protocols.mpc.scorecard import IV_UNIT, NORMAL, TABLE, ScorecardTrain
+from placet.models.scorecard_fit import INTERCEPT_L2, MAX_LOGIT, MAX_WOE, SMOOTHING, middle
+from placet.protocols.mpc.scorecard import IV_UNIT, TABLE, ScorecardTrain
 from placet.protocols.spu.card_coalitions import card_areas, card_points
+from placet.protocols.spu.cells import Cells, spread_of
+from placet.protocols.spu.merging import Array, enough, flags, kept, running_at, together
 
-Array = Any
-"""A jax array under trace."""
 _INVERSE_STEPS = 16
 _SHRINK = 1 / 32
 """Of either factor of a product that is added up over rows."""
@@ -33,13 +33,12 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
     rows, train = labels.shape[0], program.train
     positive = labels if present is None else labels * present
     exact = len(arrays) == 3
-    people, positives, count, hits = _counts(
-        cells[:train], positive[:train], None if present is None else present[:train]
-    )
-    enough = _flags(positives >= program.smallest) * _flags(people - positives >= program.smallest)
-    woe, value = _evidence(program, people, positives, count, hits)
-    spread = _spread(program)
-    design = cells[:train] @ (woe[:, None] * spread)
+    trained = cells.rows(slice(train))
+    people, positives, count, hits = _counts(trained, positive[:train], None if present is None else present[:train])
+    trainable = flags(positives >= program.smallest) * flags(people - positives >= program.smallest)
+    woe, value = _evidence(program, jnp.stack([hits, count - hits]), jnp.stack([positives, people - positives]))
+    spread = spread_of(program)
+    design = trained.by_column(woe)
     ones = jnp.ones((train, 1), design.dtype)
     if present is not None:
         ones = present[:train, None] * ones
@@ -47,13 +46,14 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
     design = jnp.concatenate([design, ones], axis=1)
     mean_of = _mean_of(people, None if present is not None else train)
     shrunk = design * _SHRINK
-    gram = mean_of(shrunk.T @ shrunk)
+    gram = mean_of(_gram(shrunk, by_column=exact))
     weights, centre, width = _regress(program, design, gram, positive[:train], mean_of, exact=exact)
     factor = program.scale.factor
     points = _rounded(factor * woe * (spread @ weights[:-1]))
     base = _rounded(program.scale.offset + factor * weights[-1])
-    edges = _rounded(program.scale.offset + factor * centre + abs(factor) * width * np.array(NORMAL, np.float32))
-    score = base + cells[train:] @ points
+    quantiles = np.array(program.quantiles, np.float32)
+    edges = _rounded(program.scale.offset + factor * centre + abs(factor) * width * quantiles)
+    score = base + cells.rows(slice(train, None)).times(points[:, None])[:, 0]
     tables = []
     weight = None if present is None else present[train:]
     for low, high in ((0, program.validation), (program.validation, rows - train)):
@@ -64,21 +64,33 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
         else:
             tables.append(jnp.zeros((TABLE,), jnp.int64))
     numbers = [jnp.stack([people, positives, base]), points, _rounded(IV_UNIT * value), edges, *tables]
-    results = [jnp.concatenate(numbers) * enough]
+    results = [jnp.concatenate(numbers) * trainable]
     if program.keeps:
         probes = base + probe_cells([column.cells for column in program.columns]) @ points
-        card, value = jnp.concatenate([base[None], points, probes]) * enough, jnp.zeros(len(program.columns), jnp.int64)
+        card = jnp.concatenate([base[None], points, probes]) * trainable
+        value = jnp.zeros(len(program.columns), jnp.int64)
         numbers = [jnp.stack([people, positives]), jnp.zeros(1 + program.cells, jnp.int64), value, edges, *tables]
-        results = [jnp.concatenate(numbers) * enough, card]
+        results = [jnp.concatenate(numbers) * trainable, card]
     if program.payout_rule is not None:
         products = mean_of(shrunk.T @ (_real(positive[:train]) * _SHRINK))
         by_coalition = card_points(program, gram, products, woe, spread)
         joined = jnp.ones((rows - train,), jnp.int64) if weight is None else weight
         test = slice(train + program.validation, None)
         lines = jnp.stack([positive[test], joined[program.validation :] - positive[test]])
-        few = _flags(lines.sum(axis=1) >= program.smallest)
-        results.append(card_areas(program, by_coalition, cells[test], lines) * enough * few[0] * few[1])
+        testable = flags(lines.sum(axis=1) >= program.smallest)
+        results.append(
+            card_areas(program, by_coalition, cells.rows(test), lines) * trainable * testable[0] * testable[1]
+        )
     return tuple(results)
+
+
+def _gram(design: Array, *, by_column: bool) -> Array:
+    """design'design, a column at a time for ABY3: in one, over many rows, it takes the engine ten times as long."""
+    import jax.numpy as jnp
+
+    if not by_column:
+        return design.T @ design
+    return jnp.stack([design.T @ design[:, place] for place in range(design.shape[1])])
 
 
 def quintic(logits: Array) -> Array:
@@ -98,10 +110,8 @@ def sigmoid(logits: Array) -> Array:
     return jax.nn.sigmoid(jnp.maximum(logits, -MAX_LOGIT))
 
 
-def _brought(program: ScorecardTrain, arrays: Sequence[Array]) -> tuple[Array, Array, Array | None]:
-    """(rows, cells) of all columns, labels, and 1 for each row that all providers have (None where all rows count)."""
-    import jax.numpy as jnp
-
+def _brought(program: ScorecardTrain, arrays: Sequence[Array]) -> tuple[Cells, Array, Array | None]:
+    """Cells of all columns, labels, and 1 for each row that all providers have (None where all rows count)."""
     *providers, consumer = arrays
     blocks = [array[:, : program.width(owner)] for owner, array in enumerate(providers)]
     at = [program.width(owner) for owner in range(len(providers))]
@@ -110,94 +120,107 @@ def _brought(program: ScorecardTrain, arrays: Sequence[Array]) -> tuple[Array, A
         blocks.append(sum(array[:, low : low + wide] for array, low in zip(providers, at, strict=True)))
         at = [low + wide for low in at]
     blocks.append(consumer)
-    cells, present = [], None
-    nothing = jnp.zeros((consumer.shape[0], 1), jnp.int64)
-    for owner, block in enumerate(blocks):
-        has = 1
-        if program.join == "all" and owner < program.providers:
-            has = block[:, program.width(owner) - 1 :][:, :1]
-            present = has[:, 0] if present is None else present * has[:, 0]
-        low = 0
-        for column in program.of(owner):
-            sent = block[:, low : low + len(column.sent)]
-            low += len(column.sent)
-            first = has - sent.sum(axis=1, keepdims=True)
-            if column.kind == "number":
-                cells += [first, sent[:, :-1], nothing, sent[:, -1:]]
-            else:
-                cells += [first, sent]
-    return jnp.concatenate(cells, axis=1), consumer[:, -1], present
+    present = None
+    if program.join == "all":
+        for owner in range(program.providers):
+            has = blocks[owner][:, program.width(owner) - 1]
+            present = has if present is None else present * has
+    cells = [blocks[owner][:, : program.brought(owner)] for owner in program.players]
+    return Cells(program, cells), consumer[:, -1], present
 
 
-def _counts(cells: Array, positive: Array, present: Array | None) -> tuple[Array, Array, Array, Array]:
+def _counts(cells: Cells, positive: Array, present: Array | None) -> tuple[Array, Array, Array, Array]:
+    """People and positives, of all and by cell."""
     import jax.numpy as jnp
 
-    positives = positive.sum()
-    if present is None:
-        return jnp.int64(cells.shape[0]) + 0 * positives, positives, cells.sum(axis=0), positive @ cells
-    return present.sum(), positives, present @ cells, positive @ cells
-
-
-def _spread(program: ScorecardTrain) -> Any:
-    """(cells, columns): 1 where a cell is a column's."""
-    spread = np.zeros((program.cells, len(program.columns)), np.float32)
-    for place, (low, high) in enumerate(itertools.pairwise(program.starts)):
-        spread[low:high, place] = 1
-    return spread
-
-
-def _evidence(
-    program: ScorecardTrain, people: Array, positives: Array, count: Array, hits: Array
-) -> tuple[Array, Array]:
-    """WOE of each cell and IV of each column; small cells of a column count together, with `other`."""
-    import jax.numpy as jnp
-
-    whole = _spread(program).astype(np.int64)
-    unused = np.ones(program.cells, np.int64)
-    unused[[high - 2 for high in program.starts[1:]]] = 0
-    own = _flags(count >= program.smallest) * unused
-    rest = jnp.stack([count, hits]) * (1 - own)[None, :] @ whole
-    kept = _flags(rest[0] >= program.smallest)
-    odds = _log_odds(
-        jnp.concatenate([hits, rest[1], positives[None]]),
-        jnp.concatenate([count - hits, rest[0] - rest[1], (people - positives)[None]]),
+    rows, positives = positive.shape[0], positive.sum()
+    joined = np.ones(rows, np.int64) if present is None else present
+    people = rows + 0 * positives if present is None else present.sum()
+    (count,), (hits,) = (
+        cells.counts(line[None, :], jnp.stack([total])) for line, total in ((joined, people), (positive, positives))
     )
-    prior, cells = odds[-1], program.cells
-    woe = _monotone(program, odds[:cells] - prior, count, hits, prior)
-    rest_woe = whole @ (_real(kept) * (odds[cells:-1] - prior))
-    woe = jnp.clip(rest_woe + _real(own) * (woe - rest_woe), -MAX_WOE, MAX_WOE)
-    shares = _share(hits, positives) - _share(count - hits, people - positives)
-    return woe, (_spread(program).T @ (shares * woe)) * (1 / 1024)
+    return people, positives, count, hits
 
 
-def _monotone(program: ScorecardTrain, woe: Array, count: Array, hits: Array, prior: Array) -> Array:
-    """With the isotonic weights of the columns that are to be monotone (`scorecard_fit`), all of them at once."""
+def _evidence(program: ScorecardTrain, lines: Array, totals: Array) -> tuple[Array, Array]:
+    """WOE of each cell and IV of each column, as `scorecard_fit.weights_of_evidence` has them. `lines` (2, cells) and
+    `totals` (2,) are positives and negatives. All columns at once, as wide as the widest: behind its cells a column has
+    more that nobody is in, and so belong to its last group."""
+    import jax
     import jax.numpy as jnp
 
-    for place, column in enumerate(program.columns):
-        if column.monotone is None:
+    smallest, wide, columns = program.smallest, max(column.cells for column in program.columns) - 1, program.columns
+    at_bins, at_missing, at_middle = _layout(program, wide)
+    bins, missing = (lines @ at_bins.T).reshape(2, len(columns), wide), lines @ at_missing.T
+    few = flags(missing < smallest)
+    counts = bins + (missing * few)[:, :, None] * at_middle
+    running = running_at(bins.cumsum(axis=2), range(wide + 1)).transpose(1, 0, 2)
+    ends = np.zeros((len(columns), wide + 1), np.int64)
+    ends[:, [0, -1]] = 1
+    stays = jax.vmap(kept)(jnp.array(ends), jax.vmap(lambda one: enough(one, smallest))(running))
+    same = jax.vmap(together)(stays)
+    grouped = (same @ counts.transpose(1, 2, 0)).transpose(2, 0, 1)
+    odds = _log_odds(
+        *jnp.concatenate([grouped.reshape(2, -1), missing + few * (smallest - missing), totals[:, None]], axis=1)
+    )
+    prior = odds[-1]
+    by_bin = odds[: len(columns) * wide].reshape(len(columns), wide) - prior
+    by_bin = _monotone(program, by_bin, grouped * stays[None, :, 1:], same * stays[:, None, 1:], prior)
+    apart = odds[len(columns) * wide : -1] - prior
+    below = flags(apart < 0)
+    apart = apart * _real(1 - few[0] * (1 - below) - few[1] * below)
+    valued = _flags_all(running[:, :, -1] >= smallest)
+    woe = (_real(valued)[:, None] * by_bin).reshape(-1) @ at_bins + (_real(valued) * apart) @ at_missing
+    woe = jnp.clip(woe, -MAX_WOE, MAX_WOE)
+    counts = counts.reshape(2, -1) @ at_bins + (missing * (1 - few)) @ at_missing
+    shares = _share(counts[0], totals[0]) - _share(counts[1], totals[1])
+    return woe, (spread_of(program).T @ (shares * woe)) * (1 / 1024)
+
+
+def _layout(program: ScorecardTrain, wide: int) -> tuple[Any, Any, Any]:
+    """Where a column's cells but the last one are among so many places a column (columns * wide, cells), its last one
+    (columns, cells), and its middle bin (columns, wide)."""
+    starts, columns = program.starts, len(program.columns)
+    at_bins = np.zeros((columns * wide, program.cells), np.int64)
+    at_missing, at_middle = np.zeros((columns, program.cells), np.int64), np.zeros((columns, wide), np.int64)
+    for place, (low, high) in enumerate(itertools.pairwise(starts)):
+        at_bins[range(place * wide, place * wide + high - low - 1), range(low, high - 1)] = 1
+        at_missing[place, high - 1] = at_middle[place, middle(high - low)] = 1
+    return at_bins, at_missing, at_middle
+
+
+def _monotone(program: ScorecardTrain, woe: Array, last: Array, ends: Array, prior: Array) -> Array:
+    """(columns, places) with the isotonic weights of the columns that are to be monotone (`scorecard_fit`). `last`
+    (2, columns, places): positives and negatives of each group, at its last place alone; `ends` (columns, places,
+    places): 1 where the second is the last place of the first one's group."""
+    import jax.numpy as jnp
+
+    rows = list(woe)
+    for column, declared in enumerate(program.columns):
+        if declared.monotone is None:
             continue
-        low, bins = program.starts[place], column.bins
-        spans = np.array([[i, j] for i in range(bins) for j in range(i, bins)])
-        within = ((np.arange(bins) >= spans[:, :1]) & (np.arange(bins) <= spans[:, 1:])).astype(np.int64)
-        c, h = within @ count[low : low + bins], within @ hits[low : low + bins]
-        together = (_log_odds(h, c - h) - prior) * (1 if column.monotone == "rising" else -1)
+        places, sign = declared.cells - 1, 1 if declared.monotone == "rising" else -1
+        spans = np.array([[i, j] for i in range(places) for j in range(i, places)])
+        within = ((np.arange(places) >= spans[:, :1]) & (np.arange(places) <= spans[:, 1:])).astype(np.int64)
+        pooled = (_log_odds(*(last[:, column, :places] @ within.T)) - prior) * sign
         at = {(int(i), int(j)): number for number, (i, j) in enumerate(spans)}
-        least = {(i, bins - 1): together[at[i, bins - 1]] for i in range(bins)}
-        for j in reversed(range(bins - 1)):
+        least = {(i, places - 1): pooled[at[i, places - 1]] for i in range(places)}
+        for j in reversed(range(places - 1)):
             line = jnp.minimum(
-                jnp.stack([together[at[i, j]] for i in range(j + 1)]),
+                jnp.stack([pooled[at[i, j]] for i in range(j + 1)]),
                 jnp.stack([least[i, j + 1] for i in range(j + 1)]),
             )
             least |= {(i, j): line[i] for i in range(j + 1)}
         isotonic = []
-        for k in range(bins):
+        for k in range(places):
             best = least[0, k]
             for i in range(1, k + 1):
                 best = jnp.maximum(best, least[i, k])
-            isotonic.append(best * (1 if column.monotone == "rising" else -1))
-        woe = jnp.concatenate([woe[:low], jnp.stack(isotonic), woe[low + bins :]])
-    return woe
+            isotonic.append(best * sign)
+        rows[column] = jnp.concatenate(
+            [_real(ends[column, :places, :places]) @ jnp.stack(isotonic), woe[column, places:]]
+        )
+    return jnp.stack(rows)
 
 
 def _mean_of(people: Array, rows: int | None) -> Callable[[Array], Array]:
@@ -263,31 +286,14 @@ def band_table(score: Array, lines: Array, edges: Array, smallest: int) -> list[
     import jax.numpy as jnp
 
     total = lines.sum(axis=1)[:, None]
-    running = jnp.concatenate([lines @ _flags(score[:, None] < edges[None, :]), total], axis=1)
+    running = jnp.concatenate([lines @ flags(score[:, None] < edges[None, :]), total], axis=1)
     judged = jnp.stack([_pairs(running), _distance(running)])
-    kept = _kept(running, smallest)
-    return [*(running * kept[None, :]), judged * kept[-1]]
-
-
-def _kept(running: Array, smallest: int) -> Array:
-    """1 for each place that stays. From a place the walk goes on to the first one that is far enough, of those that
-    leave enough behind them; powers of that matrix by squaring give all places that it comes to."""
-    import jax.numpy as jnp
-
-    bands = running.shape[1]
-    start = jnp.concatenate([jnp.zeros((2, 1), jnp.int64), running[:, :-1]], axis=1)
-    far = _flags(running[:, None, :] - start[:, :, None] >= smallest)
-    reached = far[0] * far[1]
-    first = reached - jnp.concatenate([jnp.zeros((bands, 1), jnp.int64), reached[:, :-1]], axis=1)
-    ahead = _flags(running[:, -1:] - running >= smallest)
-    to = (first * (ahead[0] * ahead[1])[None, :])[:, :-1]
-    steps = jnp.concatenate([jnp.zeros((bands, 1), jnp.int64), to], axis=1)
-    stays = jnp.array(np.eye(1, bands, dtype=np.int64)[0])
-    for doubling in range((bands - 1).bit_length()):
-        if doubling:
-            steps = steps @ steps
-        stays = stays + stays @ steps
-    return jnp.concatenate([stays[1:], reached[:1, -1]])
+    bands = edges.shape[0] + 1
+    ends = np.zeros(bands + 1, np.int64)
+    ends[[0, -1]] = 1
+    large = _flags_all(total[:, 0] >= smallest)
+    stays = kept(jnp.array(ends), enough(running_at(running, range(bands + 1)), smallest))[1:] * large
+    return [*(running * stays[None, :]), judged * large]
 
 
 def _pairs(running: Array) -> Array:
@@ -329,8 +335,9 @@ def _rounded(value: Array) -> Array:
     return jnp.floor(value + 0.5).astype(jnp.int64)
 
 
-def _flags(compared: Array) -> Array:
-    return compared.astype("int64")
+def _flags_all(compared: Array) -> Array:
+    """1 where both labels, of the last axis, are so."""
+    return flags(compared[..., 0]) * flags(compared[..., 1])
 
 
 def _real(whole: Array) -> Array:

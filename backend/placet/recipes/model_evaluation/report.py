@@ -119,7 +119,8 @@ def threshold_of(table: BandTable, threshold: int) -> dict[str, Any]:
 
 
 def group_of(name: str, table: BandTable | None, thresholds: Sequence[int]) -> dict[str, Any]:
-    """{group, too_few} and, unless too few are in it, {people, positives, rate, thresholds}."""
+    """{group, too_few} and, unless too few are in it, {people, positives, rate, auc, auc_by, auc_interval, ks,
+    thresholds}. The AUC is by the bands between thresholds that are told of groups: None where there is only one."""
     if table is None:
         return {"group": name, "too_few": True}
     return {
@@ -128,7 +129,21 @@ def group_of(name: str, table: BandTable | None, thresholds: Sequence[int]) -> d
         "people": table.people,
         "positives": table.all_positives,
         "rate": decimal(Fraction(table.all_positives, table.people)),
+        **group_metrics_of(table),
         "thresholds": [threshold_of(table, threshold) for threshold in thresholds],
+    }
+
+
+def group_metrics_of(table: BandTable) -> dict[str, Any]:
+    """{auc, auc_by, auc_interval, ks} of a group."""
+    if not table.edges:
+        return dict.fromkeys(("auc", "auc_by", "auc_interval", "ks"))
+    area, error = quality.auc(table), quality.auc_error(table)
+    return {
+        "auc": decimal(area),
+        "auc_by": f"{len(table.positives)} bands",
+        "auc_interval": None if error is None else [f"{end:.6f}" for end in quality.interval(area, error)],
+        "ks": decimal(quality.ks(table)[0]),
     }
 
 
