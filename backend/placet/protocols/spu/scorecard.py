@@ -60,7 +60,7 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
         if high > low:
             joined = jnp.ones((high - low,), jnp.int64) if weight is None else weight[low:high]
             hit = positive[train + low : train + high]
-            tables += _table(score[low:high], jnp.stack([hit, joined - hit]), edges, program.smallest)
+            tables += band_table(score[low:high], jnp.stack([hit, joined - hit]), edges, program.smallest)
         else:
             tables.append(jnp.zeros((TABLE,), jnp.int64))
     numbers = [jnp.stack([people, positives, base]), points, _rounded(IV_UNIT * value), edges, *tables]
@@ -279,7 +279,7 @@ def _inverse(matrix: Array) -> Array:
     return jax.lax.fori_loop(0, _INVERSE_STEPS, step, unit * jnp.reciprocal(jnp.trace(matrix)))
 
 
-def _table(score: Array, lines: Array, edges: Array, smallest: int) -> list[Array]:
+def band_table(score: Array, lines: Array, edges: Array, smallest: int) -> list[Array]:
     """Running totals of positives and negatives by band, at the upper edges that `models.bands.kept_places` keeps, 0 at
     others; the last are all of them. Then what AUC and KS are made of, from all bands. All are 0 where positives or
     negatives are too few."""
