@@ -87,7 +87,7 @@ def declaring(
         "terms": signed.hash,
         "consumer": signer(consumer),
         "purpose": purpose_id(PURPOSE),
-        "operations": int(spec.operations),
+        "operations": int(spec.operations_on(engine)),
         "sponsor": signer(consumer),
         "token": ZERO20,
         "open_by": 1_800_000_100,

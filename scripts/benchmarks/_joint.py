@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -10,12 +9,13 @@ from typing import Any
 import numpy as np
 from _clear import SCALE
 from _credit import Case
-from _spu import bare
+from _spu import bare, share_out
 
 from placet.models import binning
+from placet.protocols.mpc.cells import CardColumn
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Size
-from placet.protocols.mpc.scorecard import CardColumn, ScorecardTrain
+from placet.protocols.mpc.scorecard import ScorecardTrain
 
 SMALLEST = 5
 
@@ -87,11 +87,7 @@ def _brought(case: Case) -> tuple[ScorecardTrain, list[Integers], Size]:
     )
     present = np.ones(len(rows), np.bool_)
     brought = [program.bring(owner, cells, present) for owner, cells in enumerate(codes)]
-    for shared in brought[2:-1]:
-        mask = np.frombuffer(secrets.token_bytes(8 * shared.size), dtype=np.uint64).reshape(shared.shape)
-        rest = (shared.astype(np.uint64) - mask).astype(np.int64)
-        brought[0] = np.concatenate([brought[0], mask.astype(np.int64)], axis=1)
-        brought[1] = np.concatenate([brought[1], rest], axis=1)
+    share_out(brought)
     consumer = np.concatenate([brought[-1], case.label[rows][:, None]], axis=1)
     return program, [*brought[:-1][:2], consumer], Size(len(rows))
 

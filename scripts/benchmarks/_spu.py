@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import secrets
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from placet.chain.local import free_port
@@ -40,17 +42,14 @@ class Bare:
 
 def bare(program: Program, arrays: Sequence[Integers], size: Size) -> Bare:
     """One run; what each party brings is in the program's order, and all compute."""
-    traffic, used, began = _loopback(), _children(), time.perf_counter()
+    sent, used, began = traffic(), _children(), time.perf_counter()
     result, alone = asyncio.run(_compute(program, arrays, size))
     wall, processor = time.perf_counter() - began, _children() - used
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return Bare(result, wall, alone, processor, (_loopback() - traffic) / 1e6, peak)
+    return Bare(result, wall, alone, processor, (traffic() - sent) / 1e6, peak)
 
 
 async def _compute(program: Program, arrays: Sequence[Integers], size: Size) -> tuple[Integers, float]:
-    pairs = [certificates.make(f"party-{rank}", [HOST], "bench") for rank in range(len(arrays))]
-    keys = [_plain(encrypted) for encrypted, _ in pairs]
-    members = tuple(Member(f"party-{n}", HOST, free_port(), pem.decode()) for n, (_, pem) in enumerate(pairs))
     owners = range(len(arrays))
     moments: list[float] = []
 
@@ -63,7 +62,7 @@ async def _compute(program: Program, arrays: Sequence[Integers], size: Size) -> 
         given = await asyncio.gather(
             *(
                 evaluate.run(
-                    Network(members, rank, b"bench", keys[rank]),
+                    network,
                     program,
                     owners,
                     array,
@@ -72,13 +71,30 @@ async def _compute(program: Program, arrays: Sequence[Integers], size: Size) -> 
                     seconds=SECONDS,
                     progress=progress,
                 )
-                for rank, array in enumerate(arrays)
+                for network, array in zip(networks(len(arrays)), arrays, strict=True)
             )
         )
         engine = evaluate.engine_of(program, len(arrays), len(arrays), size)
         shares = [share for (share,) in given]
         result = await evaluate.combine(program, size, engine, shares, scratch=scratch, seconds=SECONDS)
     return result, max(moments) - min(moments)
+
+
+def networks(parties: int) -> list[Network]:
+    """Each party's view of the same link over loopback."""
+    pairs = [certificates.make(f"party-{rank}", [HOST], "bench") for rank in range(parties)]
+    keys = [_plain(encrypted) for encrypted, _ in pairs]
+    members = tuple(Member(f"party-{n}", HOST, free_port(), pem.decode()) for n, (_, pem) in enumerate(pairs))
+    return [Network(members, rank, b"bench", key) for rank, key in enumerate(keys)]
+
+
+def share_out(brought: list[Integers]) -> None:
+    """The columns of all parties but the first two and the last come as two parts behind the first two's own."""
+    for shared in brought[2:-1]:
+        mask = np.frombuffer(secrets.token_bytes(8 * shared.size), dtype=np.uint64).reshape(shared.shape)
+        rest = (shared.astype(np.uint64) - mask).astype(np.int64)
+        brought[0] = np.concatenate([brought[0], mask.astype(np.int64)], axis=1)
+        brought[1] = np.concatenate([brought[1], rest], axis=1)
 
 
 def _plain(encrypted: bytes) -> bytes:
@@ -91,6 +107,7 @@ def _children() -> float:
     return sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
 
 
-def _loopback() -> int:
+def traffic() -> int:
+    """Bytes that came over loopback since the machine started."""
     line = next(line for line in Path("/proc/net/dev").read_text().splitlines() if line.strip().startswith("lo:"))
     return int(line.split()[1])

@@ -47,7 +47,7 @@ def test_what_a_recipe_declares_is_a_job_of_it(spec: RecipeSpec[Any], case: dict
         use = job.use(number)
         assert (use.recipe, use.provider, use.consumer) == (spec.name, signer(party), plan.consumer)
         assert use.parties == tuple(map(signer, range(case["parties"])))
-        assert (use.purpose, use.operations) == (plan.purpose, int(spec.operations))
+        assert (use.purpose, use.operations) == (plan.purpose, int(spec.operations_on(case["engine"])))
         model = one.subjects is Subjects.MODEL
         assert list(use.columns) == (list(MODEL_COLUMNS) if model else case["reads"][seat.name])
         assert use.aligns == (Aligns() if model else spec.aligns(job.parameters))
@@ -125,7 +125,7 @@ def test_rules_of_one_meaning_have_one_form_in_terms(rules: dict[str, Any]) -> N
 def test_operations_are_exactly_the_recipes(spec: RecipeSpec[Any], case: dict[str, Any]) -> None:
     """Not fewer, since owners are shown them; not more."""
     for operations in range(1, 1 << len(Operation)):
-        if operations != spec.operations:
+        if operations != spec.operations_on(case["engine"]):
             assert refused(*planned(spec, case, plan={"operations": operations})).code == "plan.operations"
 
 

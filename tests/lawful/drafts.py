@@ -206,7 +206,7 @@ def lawful(name: str, people: list[bytes]) -> Draft:
                 "dataset": sha256(b"dataset" + one.alias.encode() + signer),
                 "consumer": consumer,
                 "purpose": purpose_id(PURPOSE),
-                "operations": int(spec.operations),
+                "operations": int(spec.operations_on(engine)),
             }
             which = spec.model(parameters) if model else None
             inputs.append(Brought(scope, offer, signer, one.subjects, not persons, which, tuple(amounts)))

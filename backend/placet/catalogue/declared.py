@@ -121,7 +121,7 @@ def declared(plan: Plan, terms: Terms) -> DeclaredJob:
     """The same of a plan: PlanError unless the terms are the plan's too, and so are operations, inputs and outputs."""
     demand_fit(plan, terms)
     job = declared_terms(terms, [party.signer for party in plan.parties], plan.consumer)
-    _demand_same("operations", "operations", int(job.spec.operations), plan.operations)
+    _demand_same("operations", "operations", int(job.spec.operations_on(terms.engine)), plan.operations)
     for seat, party in zip(job.seats, plan.parties, strict=True):
         if len(party.inputs) != len(seat.inputs) or party.output != seat.output:
             raise PlanError(

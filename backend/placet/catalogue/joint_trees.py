@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from placet.catalogue.modelling import PROVIDERS, TrainingParameters, demand_columns, reads
-from placet.catalogue.spec import CONSUMER, RecipeSpec, Role, by_identifier
+from placet.catalogue.modelling import PROVIDERS, TrainingParameters, absent, demand_columns, reads
+from placet.catalogue.spec import CONSUMER, Cost, RecipeSpec, Role, by_identifier
+from placet.core.errors import PlanError
 from placet.core.lawful import Tells
-from placet.core.offers import TREE_MODEL
+from placet.core.offers import CLEAR_MODEL, SHARED_MODEL, TREE_MODEL
 from placet.core.plan import Terms
 from placet.core.purposes import Operation
 from placet.models.trees import MAX_DEPTH, MAX_TREES
@@ -18,6 +19,8 @@ from placet.models.trees import MAX_DEPTH, MAX_TREES
 EMBEDDED, OKAMOTO_UCHIYAMA = "embedded", "okamoto-uchiyama"
 """Engines by what sums are encrypted with: Paillier, and Okamoto and Uchiyama's scheme, which costs a third and asks
 for more assumptions (`protocols.mpc.okamoto`)."""
+SHARES = "spu"
+"""The engine on which trees grow wholly on shares."""
 
 _LEARNS = (
     "how long the consumer's list is and how it is split, and, while the job runs, which of its own consented rows are "
@@ -27,11 +30,23 @@ _LEARNS = (
 )
 
 
+_ON_SHARES = (
+    "on the engine spu, where trees grow on shares, of all that only the list's length, its split and which of its own "
+    "rows are in it"
+)
+
+
 class JointTreesParameters(TrainingParameters):
     """All of the consumer's rows count; what a provider lacks is missing there."""
 
     trees: Annotated[
-        int, Field(strict=True, ge=1, le=MAX_TREES, description="how many; the first is cut at the consumer's columns")
+        int,
+        Field(
+            strict=True,
+            ge=1,
+            le=MAX_TREES,
+            description="how many; by encrypted sums the first is cut at the consumer's columns",
+        ),
     ] = 20
     depth: Annotated[int, Field(strict=True, ge=1, le=MAX_DEPTH, description="cuts from a tree's root to a leaf")] = 4
     rate: Annotated[
@@ -44,7 +59,13 @@ class JointTreesParameters(TrainingParameters):
             "can't hold a node's sums to the smallest group, so offers that promise one refuse the plan",
         ),
     ] = "open"
-    model: Annotated[Literal["consumer"], Field(description="who gets the model: the consumer, in clear")] = "consumer"
+    protocol: Annotated[
+        Literal["aby3", "cheetah"] | None,
+        Field(
+            exclude_if=absent,
+            description="aby3, on the engine spu, which three parties and more need: trees grow wholly on shares",
+        ),
+    ] = None
 
     @property
     def blind(self) -> bool:
@@ -55,14 +76,22 @@ class JointTreesParameters(TrainingParameters):
     def _no_monotone(self) -> JointTreesParameters:
         if any(one.monotone is not None for features in self.features.values() for one in features):
             raise ValueError("columns that are not monotone: who cuts does not know which column it is")
-        if CONSUMER not in self.features:
+        if CONSUMER not in self.features and self.protocol is None:
             raise ValueError("columns of the consumer: the first tree is cut at these alone")
+        if self.blind and self.protocol is not None:
+            raise ValueError("open nodes: on shares nobody sees any")
+        if self.model != CONSUMER and self.protocol is None:
+            raise ValueError("a model that stays shared grows on shares: engine spu, protocol aby3")
         return self
 
 
 def tells(parameters: JointTreesParameters) -> Tells:
     """Each provider finds its own rows in the list before anything is computed; the consumer learns its rows' scores
-    while trees grow. Who does not know a node's rows can't count them: a blind plan promises no smallest group."""
+    while trees grow, unless they grow on shares. Who does not know a node's rows can't count them: a blind plan
+    promises no smallest group."""
+    if parameters.protocol is not None:
+        output = CLEAR_MODEL if parameters.model == CONSUMER else SHARED_MODEL
+        return Tells(output, parameters.smallest_group, shows=PROVIDERS)
     return Tells(
         TREE_MODEL,
         1 if parameters.blind else parameters.smallest_group,
@@ -73,8 +102,38 @@ def tells(parameters: JointTreesParameters) -> Tells:
 
 
 def fits(parameters: JointTreesParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:
-    """PlanError unless each provider brings columns, and no others but the consumer do."""
+    """PlanError unless each provider brings columns, and no others but the consumer do; on the engine spu, and there
+    alone, the protocol is aby3, for three parties and more."""
     demand_columns(parameters, terms)
+    if (terms.engine == SHARES) != (parameters.protocol is not None):
+        raise PlanError(
+            "trees grow on shares by a protocol that the plan names, and by none otherwise",
+            expected=f"protocol aby3 with engine {SHARES}",
+            found=f"protocol {parameters.protocol} with engine {terms.engine}",
+            code="plan.engine",
+        )
+    if parameters.protocol == "cheetah" or (parameters.protocol and len(parties) < 3):
+        raise PlanError(
+            "trees do not grow on shares of two parties: Cheetah takes minutes a tree",
+            expected="aby3, for three parties and more",
+            found=f"{parameters.protocol}, {len(parties)} parties",
+            remedy="engine embedded, where sums are encrypted by Paillier; or the recipe joint-scorecard",
+            code="spu.protocol",
+        )
+
+
+def shares_cost(parameters: JointTreesParameters, rows: int) -> Cost:
+    """On the engine spu, of one party that computes."""
+    cells = rows * sum(feature.bins + 2 for features in parameters.features.values() for feature in features)
+    trees, lines = parameters.trees, rows << parameters.depth
+    traffic = (10 << 20) + 12 * cells + trees * ((5 << 20) + 1100 * rows + 15 * lines)
+    seconds = 15 + cells // 1_000_000 + trees * (1 + cells // 5_000_000 + lines // 150_000)
+    return Cost(memory=(450 << 20) + 80 * cells + 300 * lines, traffic=traffic, seconds=seconds)
+
+
+def cost(parameters: JointTreesParameters, rows: int) -> Cost | None:
+    """None where sums are encrypted."""
+    return None if parameters.protocol is None else shares_cost(parameters, rows)
 
 
 SPEC = RecipeSpec(
@@ -83,11 +142,19 @@ SPEC = RecipeSpec(
     does="The consumer learns a model of boosted trees over its own columns and those of one to seven providers, and "
     "how good it is on rows that it was not made from.",
     operations=Operation.PSI | Operation.FL | Operation.HE,
-    engines=(EMBEDDED, OKAMOTO_UCHIYAMA),
+    instead=((SHARES, Operation.PSI | Operation.MPC | Operation.FL),),
+    engines=(EMBEDDED, OKAMOTO_UCHIYAMA, SHARES),
     on_withdrawal="drop",
     roles=(
         *(
-            Role(name, _LEARNS, alias="features", persons=True, output=True, least=int(name == PROVIDERS[0]))
+            Role(
+                name,
+                f"{_LEARNS}; {_ON_SHARES}",
+                alias="features",
+                persons=True,
+                output=True,
+                least=int(name == PROVIDERS[0]),
+            )
             for name in PROVIDERS
         ),
         Role(
@@ -97,7 +164,10 @@ SPEC = RecipeSpec(
             "and sums of their gradients: over no fewer rows than the smallest group, and so is the difference of any "
             "two of a column, unless the plan is blind; if it encrypted other numbers than gradients, which nobody "
             "else can see, it would read single rows too; after the release the model in clear, and so what was cut; "
-            "how many consented rows each provider has",
+            "how many consented rows each provider has; "
+            "on the engine spu nothing while the job runs but that number, and after the release the model in clear "
+            "with each leaf's rows, never fewer than the smallest group, and how good it is by up to 64 bands of the "
+            "score; with model: shared only how good it is",
             alias="labels",
             persons=True,
         ),
@@ -107,4 +177,5 @@ SPEC = RecipeSpec(
     aligns=by_identifier,
     tells=tells,
     fits=fits,
+    cost=cost,
 )

@@ -139,7 +139,8 @@ class RecipeSpec(Generic[P]):
     the one of which roles bring their parts; `tells` what comes out at the most; `fits` raises PlanError for what
     parameters, terms, parties (signers, in the plan's order) and consumer don't make together; `pays` says by the
     parties' roles how a pot is divided by what each contributed, None where the recipe measures no contribution.
-    `cost`: of so many rows of the consumer's. `does` is for people."""
+    `cost`: of so many rows of the consumer's, where it can be said. `instead`: engines on which other `operations` are
+    needed. `does` is for people."""
 
     name: str
     version: int
@@ -155,8 +156,13 @@ class RecipeSpec(Generic[P]):
     amounts: Callable[[str, P], tuple[tuple[str, int], ...]] = lambda role, parameters: ()
     model: Callable[[P], ModelRef | None] = lambda parameters: None
     fits: Callable[[P, Terms, Sequence[bytes], bytes], None] = lambda parameters, terms, parties, consumer: None
-    cost: Callable[[P, int], Cost] | None = None
+    cost: Callable[[P, int], Cost | None] | None = None
     pays: Callable[[P, Sequence[str]], Division | None] = lambda parameters, roles: None
+    instead: tuple[tuple[str, Operation], ...] = ()
+
+    def operations_on(self, engine: str) -> Operation:
+        """What is done with the data on that engine."""
+        return dict(self.instead).get(engine, self.operations)
 
     def role(self, name: str) -> Role:
         """PlanError for a role that this recipe does not have."""

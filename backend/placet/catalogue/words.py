@@ -10,11 +10,14 @@ from placet.core.purposes import operation_words
 
 def words_of(spec: RecipeSpec[Any]) -> dict[str, Any]:
     """{recipe, version, does, operations, engines, on_withdrawal, parameters: {name: words}, learns: {role: words}}."""
+    operations = operation_words(int(spec.operations))
+    for engine, instead in spec.instead:
+        operations += f"; on the engine {engine}: {operation_words(int(instead))}"
     return {
         "recipe": spec.name,
         "version": spec.version,
         "does": spec.does,
-        "operations": operation_words(int(spec.operations)),
+        "operations": operations,
         "engines": list(spec.engines),
         "on_withdrawal": spec.on_withdrawal,
         "parameters": describe(spec.parameters),

@@ -350,5 +350,6 @@ def _tell_cost(operator: Operator, spec: RecipeSpec[Any], parameters: RecipePara
     tables = operator.ask("GET", "/v1/datasets")["datasets"]
     rows = next((one["rows"] for one in tables if one["id"] == own), None)
     if rows is not None:
-        words = spec.cost(parameters, rows).words()
-        say(f"for {rows} rows of the own table: {words}, on two cores that nobody else uses")
+        needs = spec.cost(parameters, rows)
+        if needs is not None:
+            say(f"for {rows} rows of the own table: {needs.words()}, on two cores that nobody else uses")

@@ -93,7 +93,7 @@ class Agreement:
                 consumer=asker,
                 parties=request.parties,
                 purpose=request.purpose,
-                operations=int(job.spec.operations),
+                operations=int(job.spec.operations_on(job.terms.engine)),
                 named=one.alias == seat.model,
             )
             for one in seat.inputs

@@ -202,7 +202,7 @@ def sponsored(
                 "terms": terms.hash,
                 "consumer": context.address,
                 "purpose": purpose_id(request.purpose),
-                "operations": int(spec_of(terms.recipe).operations),
+                "operations": int(spec_of(terms.recipe).operations_on(terms.engine)),
                 "sponsor": context.address,
                 "token": request.token if paid else ZERO20,
                 "pot": request.pot,

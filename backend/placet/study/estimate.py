@@ -54,8 +54,7 @@ def _job(data: StudyData, rows: int) -> tuple[float, float, float]:
     costs, if it says so."""
     spec, parameters = data.terms.spec, data.terms.parameters
     listed = len(data.consumer.identifiers)
-    if spec.cost is not None:
-        cost = spec.cost(parameters, rows)
+    if spec.cost is not None and (cost := spec.cost(parameters, rows)) is not None:
         return CORES * cost.seconds, cost.memory / MEGABYTE, cost.traffic / MEGABYTE
     if isinstance(parameters, JointTreesParameters):
         others, providers = parameters.trees - 1, len(data.providers)

@@ -23,7 +23,7 @@ def import_words(terms: StudyTerms, part: StudyPart, file: str, namespace: str) 
 
 def offer_words(terms: StudyTerms, part: StudyPart) -> list[str]:
     """The options of `placet offer make` that follow from the study: all but who takes part."""
-    operations = ",".join(str(one.name) for one in Operation if one & terms.spec.operations)
+    operations = ",".join(str(one.name) for one in Operation if one & terms.spec.operations_on(terms.engine))
     words = ["--dataset", table_of(part), "--purpose", terms.study.purpose, "--operations", operations]
     words += ["--columns", ",".join((terms.study.identifier, *part.columns)), "--recipes", terms.spec.name]
     words += ["--output", terms.tells.output]

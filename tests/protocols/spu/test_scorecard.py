@@ -18,8 +18,9 @@ from placet.models.contribution import shapley
 from placet.models.scorecard import Scale
 from placet.models.scorecard_fit import FitColumn, fit
 from placet.protocols.mpc.card_coalitions import TOLERANCE, areas, contributions
+from placet.protocols.mpc.cells import CardColumn
 from placet.protocols.mpc.program import Size
-from placet.protocols.mpc.scorecard import BANDS, CardColumn, ScorecardTrain, TrainedCard
+from placet.protocols.mpc.scorecard import BANDS, ScorecardTrain, TrainedCard
 from placet.protocols.spu import Network, evaluate
 
 needs_jax = pytest.mark.skipif(find_spec("jax") is None, reason="no jax here: it comes with placet[spu]")

@@ -25,8 +25,9 @@ from placet.jobs.party_run import PartyRun
 from placet.models.bands import kept_places
 from placet.models.binning import CategoryBins, NumberBins, one_hot
 from placet.models.scorecard import Scale, Scorecard
+from placet.protocols.mpc.cells import CardColumn
 from placet.protocols.mpc.program import Size
-from placet.protocols.mpc.scorecard import BANDS, CardColumn, ScorecardTrain
+from placet.protocols.mpc.scorecard import BANDS, ScorecardTrain
 from placet.recipes.blocks import distributed, sharing_out, split
 from placet.recipes.blocks.features import cells_of, labels_of
 from placet.recipes.blocks.split import RowParts

@@ -28,8 +28,9 @@ from placet.models.trees import UNIT, TreeColumn, TreeModel, TreePart
 from placet.recipes.blocks.features import cells_of, labels_of
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_trees import run
+from placet.recipes.joint_trees.binned import BinnedColumns, boosting_of, demand_both, worth
 from placet.recipes.joint_trees.judging import gain, metrics, placements
-from placet.recipes.joint_trees.run import JOINT_TREES, boosting_of, combine, worth
+from placet.recipes.joint_trees.run import JOINT_TREES, combine
 from placet.vault.rows import Rows
 
 FEATURES = {"first-provider": [{"column": "income"}], "consumer": [{"column": "age"}]}
@@ -75,8 +76,8 @@ def test_plans_that_fit() -> None:
         ({"depth": 7}, 2, "plan.parameters", "no such value of depth"),
         ({"rate": 0}, 2, "plan.parameters", "no such value of rate"),
         ({"smallest_group": 1}, 2, "plan.parameters", "no such value of smallest_group"),
-        ({"model": "shared"}, 2, "plan.parameters", "no such value of model"),
-        ({"protocol": "aby3"}, 2, "plan.parameters", "no parameter protocol"),
+        ({"model": "shared"}, 2, "plan.parameters", "stays shared grows on shares"),
+        ({"protocol": "aby3"}, 2, "plan.engine", "by a protocol that the plan names"),
         ({"join": "all"}, 2, "plan.parameters", "no parameter join"),
     ],
 )
@@ -158,9 +159,9 @@ def test_labels_are_zero_and_one(labels: list[Any]) -> None:
 
 
 def test_too_few_of_a_label_end_the_job() -> None:
-    run._demand_both(np.array([0, 0, 1, 1]), 2)
+    demand_both(np.array([0, 0, 1, 1]), 2)
     with pytest.raises(DataError) as caught:
-        run._demand_both(np.array([0, 0, 0, 1]), 2)
+        demand_both(np.array([0, 0, 0, 1]), 2)
     assert JOINT_TREES.final(caught.value.code)
     parameters = SPEC.parse(TREES)
     assert worth(parameters, RowParts(4, 0, 1))
@@ -200,8 +201,8 @@ def test_what_others_columns_add() -> None:
 # What comes out.
 
 
-def features_table(features: tuple[Feature, ...], column: TreeColumn, codes: Any) -> run._Table:
-    return run._Table(features, (column,), codes, Artefact(name="bins", commitment=bytes(32)))
+def features_table(features: tuple[Feature, ...], column: TreeColumn, codes: Any) -> BinnedColumns:
+    return BinnedColumns(features, (column,), codes, Artefact(name="bins", commitment=bytes(32)))
 
 
 def test_the_consumer_puts_the_model_together() -> None:

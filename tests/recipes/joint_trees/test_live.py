@@ -6,6 +6,7 @@ import contextlib
 import json
 import random
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -40,26 +41,39 @@ def lenders(consortium: LiveConsortium) -> LiveConsortium:
     """The consortium under offers of north's columns and of the consumer's labels, to which everybody consents."""
     pytest.importorskip("gmpy2", reason="placet[paillier] is not installed here")
     pytest.importorskip("phe", reason="placet[paillier] is not installed here")
+    return offered(consortium, ("north",), "tree-model", "PSI,FL,HE")
+
+
+@pytest.fixture(scope="module")
+def sharers(consortium: LiveConsortium) -> LiveConsortium:
+    """The same, and south's columns, for trees on shares."""
+    pytest.importorskip("spu", reason="placet[spu] is not installed here")
+    return offered(consortium, ("north", "south"), "model", "PSI,MPC,FL")
+
+
+def offered(consortium: LiveConsortium, providers: Sequence[str], output: str, operations: str) -> LiveConsortium:
+    """Tables and offers of columns; everybody consents."""
     made, chance = consortium.made, random.Random(7)
     people = sorted(made.codes)
     income = {who: chance.randrange(1000, 9000) for who in people}
     tables = {
-        "north": ("features", ("customer", "income", "branch")),
-        "consumer": ("training", ("customer", "defaulted", "age")),
+        **dict.fromkeys(providers, (f"features-{output}", ("customer", "income", "branch"))),
+        "consumer": (f"training-{output}", ("customer", "defaulted", "age")),
     }
     lines = {
-        "north": [(who, income[who], chance.choice(("city", "sea"))) for who in people],
+        **{key: [(who, income[who], chance.choice(("city", "sea"))) for who in people] for key in providers},
         "consumer": [(who, int(income[who] < 4000), chance.randrange(20, 80)) for who in people],
     }
     for key, (name, columns) in tables.items():
-        (made.folder / f"{name}.csv").write_bytes(written([columns, *lines[key]]))
+        (made.folder / f"{key}-{name}.csv").write_bytes(written([columns, *lines[key]]))
         made.run(
-            *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", name, "--file", f"{name}.csv"),
+            *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", name),
+            *("--file", f"{key}-{name}.csv"),
             *("--identifier", "customer", "--namespace", NAMESPACE),
             *(word for one in columns[1:] for word in ("--column", "branch:text" if one == "branch" else one)),
         )
     columns_of = {key: (name, ",".join(columns)) for key, (name, columns) in tables.items()}
-    other = consortium.offering("joint-trees", "tree-model", "PSI,FL,HE", ["north"], 1, columns_of, own=False)
+    other = consortium.offering("joint-trees", output, operations, providers, 1, columns_of, own=False)
     other.give_many([("consumer", who, 1000, LASTING) for who in people])
     return other
 
@@ -162,3 +176,40 @@ def test_a_killed_node_goes_on_from_the_trees_that_stand(lenders: LiveConsortium
     assert standing[0] == 0
     assert int(str(standing[-1])) >= 2
     assert lenders.audited(job)["verdict"] == "intact"
+
+
+@pytest.mark.slow
+def test_trees_on_shares_go_on_where_a_node_was_killed(sharers: LiveConsortium) -> None:
+    """`protocols/spu/test_growing`, `test_on_shares` and `test_standing` have its parts by default."""
+    made = sharers.made
+    features = {role: [{"column": "income", "bins": 4}] for role in ("first-provider", "second-provider")}
+    parameters = PARAMETERS | {"features": features, "trees": 6, "depth": 1, "protocol": "aby3"}
+    asked = {
+        "recipe": "joint-trees",
+        "engine": "spu",
+        "parameters": parameters,
+        "providers": [
+            {"address": made.members[key].address, "offer": made.offers[key], "reward": "7"}
+            for key in ("north", "south")
+        ],
+        "own": {"offer": made.offers["consumer"]},
+    }
+    job = made.begin(made.request(**asked))
+    file = made.members["consumer"].folder / "state.db"
+    query = "SELECT count(*) FROM job_moments WHERE job = ? AND status = 'tree'"
+
+    def trees() -> int:
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=60)) as database:
+            return int(database.execute(query, (from_hex(job),)).fetchone()[0])
+
+    wait(lambda: trees() >= 2, "two trees", made.folder / "consumer-node.log", seconds=300)
+    made.kill("north-node")
+    made.start_node("north")
+    made.wait_healthy("north")
+    assert made.ended(job, 900) == "completed"
+    report = sharers.ask("consumer", f"/v1/jobs/{job}/result").json()["report"]
+    assert len(report["model"]["trees"]) == 6 and report["parties"] == ["consumer", *features]
+    trail = parse(SignedEvidence, sharers.ask("south", f"/v1/jobs/{job}/trail").content, limit=1 << 24).evidence.steps
+    standing = [int(str(step.parameters["standing"])) for step in trail if step.name == "trees-start"]
+    assert standing[-1] >= 1
+    assert sharers.audited(job)["verdict"] == "intact"

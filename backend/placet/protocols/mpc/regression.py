@@ -32,7 +32,7 @@ from placet.models.preparing import LIMIT, MAX_WIDTH, UNIT, Levels, Missing, Pre
 from placet.models.regression import Family, Statistics, mean_of, regress
 from placet.protocols.mpc.numbers import INT64, Integers, Magnitudes
 from placet.protocols.mpc.program import Declared, Shape, Size, wrong_number
-from placet.protocols.mpc.scorecard import BANDS, MAX_OWNERS, Row, counted
+from placet.protocols.mpc.scorecard import BANDS, MAX_OWNERS, Row, band_table
 
 FEW_BANDS = 32
 NORMAL = tuple(NormalDist().inv_cdf(place / BANDS) for place in range(1, BANDS))
@@ -340,7 +340,7 @@ class LinearTrain(Declared):
         )
         edges = [int(np.floor(middle + width * quantile + 0.5)) for quantile in self.quantiles]
         fine = [UNIT * edge for edge in edges]
-        tables = [counted(scores[part], whole.labels[part, 0], fine, self.smallest) for part in parts]
+        tables = [band_table(scores[part], whole.labels[part, 0], fine, self.smallest) for part in parts]
         return [*numbers, *edges, *tables[0], *tables[1]]
 
     def _sizes(self, rows: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ engine    `choose`: two parties get Cheetah, three ABY3
 from placet.protocols.spu.circuit import count_and_sum, demand_range, open_count_and_sum
 from placet.protocols.spu.engine import Engine, choose
 from placet.protocols.spu.kept import KeptShare
-from placet.protocols.spu.mpc import Secret, compute, reconstruct
+from placet.protocols.spu.mpc import Repeated, Secret, compute, reconstruct
 from placet.protocols.spu.network import Member, Network, free_port
 from placet.protocols.spu.psi import Intersection, intersect
 
@@ -23,6 +23,7 @@ __all__ = [
     "KeptShare",
     "Member",
     "Network",
+    "Repeated",
     "Secret",
     "choose",
     "compute",

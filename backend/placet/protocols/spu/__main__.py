@@ -101,7 +101,7 @@ def _perform(order: Order, teller: _Teller) -> int | None:
     link = connect(task.link, seconds=order.seconds)
     teller.progress("link", 1, 1)
     teller.progress(task.kind, 0, 1)
-    items = _together(task, link)
+    items = _together(task, link, teller)
     link.barrier()
     teller.progress(task.kind, 1, 1)
     tunnel.ease()
@@ -113,7 +113,7 @@ def _perform(order: Order, teller: _Teller) -> int | None:
     return items
 
 
-def _together(task: PsiTask | ProgramTask, link: object) -> int | PlacetError | None:
+def _together(task: PsiTask | ProgramTask, link: object, teller: _Teller) -> int | PlacetError | None:
     """What came out. What all parties refuse alike is raised once the link has ended in good order, lest one that is
     late takes the others for lost."""
     if isinstance(task, PsiTask):
@@ -123,7 +123,7 @@ def _together(task: PsiTask | ProgramTask, link: object) -> int | PlacetError | 
     from placet.protocols.spu.computing import RefusedError, compute
 
     try:
-        return compute(task, link)
+        return compute(task, link, teller.progress)
     except RefusedError as refusal:
         return refusal
 

@@ -19,7 +19,8 @@ from placet.protocols.spu import dealing
 from placet.protocols.spu.engine import Engine
 from placet.protocols.spu.programs import find
 from placet.protocols.spu.shares import ShareBytes, decode, encode
-from placet.protocols.spu.task import EngineInput, ProgramTask, array_file, kept_file, share_file
+from placet.protocols.spu.task import ROUND, EngineInput, ProgramTask, array_file, kept_file, share_file
+from placet.protocols.work import Progress
 
 _KINDS = {"cheetah": libspu.ProtocolKind.CHEETAH, "aby3": libspu.ProtocolKind.ABY3}
 _FIELDS = {"FM64": libspu.FieldType.FM64, "FM128": libspu.FieldType.FM128}
@@ -36,24 +37,31 @@ class RefusedError(ProtocolError):
     """All parties saw the program's flag."""
 
 
-def compute(task: ProgramTask, link: Any) -> int:
-    """Run it, write `share_file(i)` for each output i, and return how many there are. RefusedError where the program's
-    flag is up, at every party alike, once nothing is under way between them."""
+def compute(task: ProgramTask, link: Any, progress: Progress) -> int:
+    """Run it, write `share_file(i)` for each output i, and return how many there are. After each of several rounds
+    `progress` hears of it. RefusedError where the program's flag is up, at every party alike, once nothing is under way
+    between them."""
     configuration = settings(task.engine)
     runtime, io = spu.Runtime(link, configuration), spu.Io(task.engine.parties, configuration)
     executable, outputs = _compiled(task)
     for place, (given, share) in enumerate(_shared(task, link, io)):
         del given
         runtime.set_var(_input(place), share)
-    runtime.run(executable)
     if (refusal := find(task.program).refusal) is not None:
         outputs -= 1
-        if np.any(_opened(task, link, io, runtime.get_var(_output(outputs)))):
+    times = 1 if task.rounds is None else task.rounds.count
+    for time in range(times):
+        runtime.run(executable)
+        if refusal is not None and np.any(_opened(task, link, io, runtime.get_var(_output(outputs)))):
             raise RefusedError("the program refused what was brought", expected="no", found="yes", code=refusal)
-    for place in range(outputs):
-        share = runtime.get_var(_output(place))
-        Path(share_file(place)).write_bytes(encode(ShareBytes(share.meta, tuple(share.share_chunks))))
-    return outputs
+        for place in range(outputs):
+            share = runtime.get_var(_output(place))
+            file = Path(share_file(time * outputs + place))
+            file.write_bytes(encode(ShareBytes(share.meta, tuple(share.share_chunks))))
+        if task.rounds is not None:
+            runtime.set_var(_input(task.rounds.carried), runtime.get_var(_output(0)))
+            progress(ROUND, time + 1, times)
+    return times * outputs
 
 
 def reconstruct(engine: Engine) -> int:

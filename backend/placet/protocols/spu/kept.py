@@ -29,7 +29,7 @@ class KeptShare(Value):
 
     def demand(self, name: str, engine: Engine, rank: int, dtype: str, shape: tuple[int, ...]) -> None:
         """InputError `spu.kept` unless it is of this engine, place, type and shape; and is a share of that protocol and
-        ring by its own words."""
+        ring by its own words, or one of bits, which are of no ring."""
         for what, expected, found in (
             ("engine", _words(engine), _words(self.engine)),
             ("party", rank, self.rank),
@@ -39,7 +39,8 @@ class KeptShare(Value):
             if expected != found:
                 raise InputError(f"{name} was kept of another {what}", expected=expected, found=found, code="spu.kept")
         meta = decode(self.share).meta
-        if engine.protocol.encode() + b"." not in meta or b"<" + engine.field.encode() + b">" not in meta:
+        kinds = (f"{engine.protocol}.AShr<{engine.field}>", f"{engine.protocol}.BShr<")
+        if not any(kind.encode() in meta for kind in kinds):
             raise InputError(f"{name} is another protocol's share", expected=_words(engine), code="spu.kept")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ from placet.protocols.spu.process import link_of, run, write_key
 from placet.protocols.spu.programs import find
 from placet.protocols.spu.shares import decode
 from placet.protocols.spu.task import (
+    ROUND,
     Done,
     Dtype,
     EngineInput,
     ProgramTask,
     ReconstructTask,
+    Rounds,
     array_file,
     kept_file,
     share_file,
@@ -31,7 +34,7 @@ from placet.protocols.spu.task import (
 from placet.protocols.work import Progress
 
 Array = npt.NDArray[Any]
-MAX_OUTPUTS = 256
+MAX_OUTPUTS = 512
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,17 @@ class Secret:
     owner: int | None
     dtype: Dtype
     shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A program that runs `count` times, what it gives first (of `outputs` arrays) being its input `carried` the next
+    time. `each` gets our shares of what comes out of each time; while it works, the engine goes on."""
+
+    count: int
+    carried: str
+    outputs: int
+    each: Callable[[tuple[bytes, ...]], Awaitable[None]]
 
 
 async def compute(
@@ -57,8 +71,10 @@ async def compute(
     scratch: Path,
     seconds: float,
     progress: Progress | None = None,
+    repeated: Repeated | None = None,
 ) -> tuple[bytes, ...]:
-    """Our share of each of the program's outputs, encoded (`shares`); nothing is revealed to anybody.
+    """Our share of each of the program's outputs, encoded (`shares`); nothing is revealed to anybody. Of a `repeated`
+    one those of each time, one after the other.
 
     All parties call this with the same arguments but `own` and `kept`: exactly our own secrets' arrays, and our shares
     of what is kept, by name. InputError for an unregistered program, for an array that does not fit its announcement,
@@ -89,7 +105,52 @@ async def compute(
             elif given.owner is None:
                 (folder / kept_file(place)).write_bytes(kept[given.name].share)
 
-    return await run(task, prepare=prepare, collect=_shares, scratch=scratch, seconds=seconds, progress=progress)
+    if repeated is None:
+        return await run(task, prepare=prepare, collect=_shares, scratch=scratch, seconds=seconds, progress=progress)
+    rounds = Rounds(count=repeated.count, carried=[one.name for one in secrets].index(repeated.carried))
+    task = task.model_copy(update={"rounds": rounds})
+    return await _in_rounds(repeated, task, prepare, scratch=scratch, seconds=seconds, progress=progress)
+
+
+async def _in_rounds(
+    repeated: Repeated,
+    task: ProgramTask,
+    prepare: Callable[[Path], None],
+    *,
+    scratch: Path,
+    seconds: float,
+    progress: Progress | None,
+) -> tuple[bytes, ...]:
+    """Tells what comes out of each time as soon as it is there; gives all of it in the end."""
+    folders: list[Path] = []
+    out: asyncio.Queue[tuple[bytes, ...] | None] = asyncio.Queue()
+
+    def begin(folder: Path) -> None:
+        folders.append(folder)
+        prepare(folder)
+
+    def hear(stage: str, done: int, total: int) -> None:
+        if stage == ROUND:
+            first = (done - 1) * repeated.outputs
+            files = [folders[0] / share_file(first + place) for place in range(repeated.outputs)]
+            out.put_nowait(tuple(file.read_bytes() for file in files))
+        elif progress is not None:
+            progress(stage, done, total)
+
+    async def engine() -> tuple[bytes, ...]:
+        try:
+            return await run(task, prepare=begin, collect=_shares, scratch=scratch, seconds=seconds, progress=hear)
+        finally:
+            out.put_nowait(None)
+
+    running = asyncio.create_task(engine())
+    try:
+        while (shares := await out.get()) is not None:
+            await repeated.each(shares)
+        return await running
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
 
 
 async def reconstruct(shares: Sequence[bytes], engine: Engine, *, scratch: Path, seconds: float) -> Array:

@@ -19,10 +19,12 @@ from pydantic import Field
 from placet.core.errors import InputError
 from placet.core.values import Value
 from placet.protocols.mpc import programs as declared
+from placet.protocols.mpc.finishing import TreesFinish
+from placet.protocols.mpc.growing import TreeGrow
 from placet.protocols.mpc.regression import LinearTrain
 from placet.protocols.mpc.scorecard import ScorecardTrain
 from placet.protocols.mpc.scoring import ScorecardScore
-from placet.protocols.spu import arithmetic, banding, regression, scorecard, scoring
+from placet.protocols.spu import arithmetic, banding, finishing, growing, regression, scorecard, scoring
 
 Array = Any
 """A jax array under trace."""
@@ -90,6 +92,8 @@ PROGRAMS: dict[str, Program] = {
         Program("scorecard-train", ScorecardTrain, scorecard.scorecard_train),
         Program("linear-train", LinearTrain, regression.linear_train),
         Program("scorecard-score", ScorecardScore, scoring.scorecard_score, refusal=scoring.SKEW),
+        Program("tree-grow", TreeGrow, growing.tree_grow),
+        Program("trees-finish", TreesFinish, finishing.trees_finish),
     )
 }
 

@@ -17,6 +17,9 @@ MAX_SECONDS = 7 * 86_400
 MAX_TASK = 1 << 20
 MAX_EVENT = 4096
 MAX_ITEMS = 1 << 28
+MAX_ROUNDS = 100
+ROUND = "round"
+"""The stage that tells how many times a program has run: what comes out of them lies there."""
 KEY_FILE = PurePosixPath("tls.key")
 IDENTIFIERS_FILE = PurePosixPath("identifiers.csv")
 ROWS_FILE = PurePosixPath("rows.npy")
@@ -81,8 +84,15 @@ class PsiTask(Value):
     receiver: Annotated[int, Field(ge=0, le=1)] | None
 
 
+class Rounds(Value):
+    """Run a program so many times; of each time the first output is the input at place `carried` of the next one."""
+
+    count: Annotated[int, Field(ge=1, le=MAX_ROUNDS)]
+    carried: Annotated[int, Field(ge=0, le=256)]
+
+
 class ProgramTask(Value):
-    """Run a registered program; every output stays shares."""
+    """Run a registered program, once or in `rounds`; every output stays shares, a later time's behind those before."""
 
     kind: Literal["program"] = "program"
     link: EngineLink
@@ -90,6 +100,7 @@ class ProgramTask(Value):
     program: Name
     parameters: dict[str, JsonValue]
     inputs: Annotated[tuple[EngineInput, ...], Field(min_length=1, max_length=256)]
+    rounds: Rounds | None = None
 
 
 class ReconstructTask(Value):

@@ -31,9 +31,10 @@ from placet.jobs.recipe import RecipeRun
 from placet.models.binning import BINS, ColumnBins
 from placet.models.contribution import Table
 from placet.protocols.mpc.card_coalitions import contributions
+from placet.protocols.mpc.cells import CardColumn
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Size
-from placet.protocols.mpc.scorecard import CardColumn, ScorecardTrain
+from placet.protocols.mpc.scorecard import ScorecardTrain
 from placet.protocols.mpc.scoring import kept_numbers
 from placet.protocols.spu import KeptShare, evaluate
 from placet.recipes.blocks import contribution, distributed, psi_join, sharing_out, split

@@ -12,47 +12,55 @@ import asyncio
 import importlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from pydantic import JsonValue
 
 from placet.catalogue import joint_trees
 from placet.catalogue.declared import DeclaredTerms
-from placet.catalogue.joint_trees import OKAMOTO_UCHIYAMA, JointTreesParameters
-from placet.catalogue.modelling import MAX_ROWS, Feature
+from placet.catalogue.joint_trees import OKAMOTO_UCHIYAMA, SHARES, JointTreesParameters
+from placet.catalogue.modelling import MAX_ROWS
 from placet.catalogue.spec import CONSUMER
-from placet.core.errors import ConfigError, DataError, InputError, PlanError
+from placet.core.errors import ConfigError, DataError, PlanError
 from placet.core.hashing import canonical, document_bytes
 from placet.core.trail import Artefact
-from placet.core.values import parse, to_hex
+from placet.core.values import parse
 from placet.jobs.party_run import PartyRun, name_of
 from placet.jobs.recipe import RecipeRun
 from placet.models import boosting_twin
-from placet.models.boosting import Boosting, Own
-from placet.models.cuts import CodedColumn
-from placet.models.trees import TreeColumn, TreeCut, TreeModel, TreePart, Whole
+from placet.models.boosting import Own
+from placet.models.trees import TreeCut, TreeModel, TreePart, Whole
 from placet.recipes.blocks import psi_join, split
 from placet.recipes.blocks.columns import subjects
-from placet.recipes.blocks.features import cells_of, features_of, labelled
+from placet.recipes.blocks.features import labelled
 from placet.recipes.blocks.split import RowParts
-from placet.recipes.joint_trees.judging import gain, metrics
-from placet.vault.rows import Rows
+from placet.recipes.joint_trees import on_shares
+from placet.recipes.joint_trees.binned import (
+    MAX_PART,
+    BinnedColumns,
+    binned,
+    boosting_of,
+    demand_both,
+    judged,
+    opened_model,
+    worth,
+)
+from placet.recipes.joint_trees.judging import gain
 
 if TYPE_CHECKING:
     from placet.protocols.boost import Host, LabelHolder
     from placet.protocols.boost.ciphers import Cipher
 
-BINNING = "models.binning/1"
 OWN = "boost.own-columns/1"
-MAX_PART = 8 << 20
 _FINAL = frozenset({DataError.code, "joint.list", "joint.label", "warrant.change", "warrant.changes"})
 
 
 def demand(job: DeclaredTerms) -> None:
-    """PlanError where Paillier's packages are not installed here."""
+    """PlanError where Paillier's packages are not installed here, or for what the engine spu does not hold."""
+    if job.terms.engine == SHARES:
+        on_shares.demand(job)
+        return
     try:
         importlib.import_module("placet.protocols.mpc.extra")
     except ConfigError as error:
@@ -63,20 +71,12 @@ def demand(job: DeclaredTerms) -> None:
 
 async def run(job: PartyRun) -> None:
     """The same function at every party."""
-    if job.role == CONSUMER:
+    if job.terms.engine == SHARES:
+        await on_shares.run(job)
+    elif job.role == CONSUMER:
         await _consume(job)
     else:
         await _provide(job)
-
-
-def boosting_of(parameters: JointTreesParameters) -> Boosting:
-    """What the plan says of the trees; a leaf has no fewer rows than the smallest group."""
-    return Boosting(parameters.trees, parameters.depth, parameters.smallest_group, parameters.rate)
-
-
-def worth(parameters: JointTreesParameters, parts: RowParts) -> bool:
-    """Are there enough rows for a cut, and some to judge by?"""
-    return parts.train >= 2 * parameters.smallest_group and parts.test >= 1
 
 
 def cipher_of(job: PartyRun) -> Cipher:
@@ -92,35 +92,6 @@ def secureboost(job: PartyRun) -> str:
     return f"boost.{way}-{cipher_of(job).name}/1"
 
 
-@dataclass(frozen=True)
-class _Table:
-    """A party's columns as bins, and the cells of its rows (rows, columns)."""
-
-    features: tuple[Feature, ...]
-    columns: tuple[TreeColumn, ...]
-    codes: Whole
-    made: Artefact
-
-    def placed(self, order: Sequence[int | None]) -> tuple[CodedColumn, ...]:
-        """The columns in another order of rows, in which None stands for one that is not there: all is missing."""
-        rows = np.array([-1 if row is None else row for row in order], dtype=np.int64)
-        coded = []
-        for place, (feature, column) in enumerate(zip(self.features, self.columns, strict=True)):
-            codes = np.append(self.codes[:, place], column.bins.missing)[rows]
-            coded.append(CodedColumn(codes, column.bins.cells, feature.kind == "number"))
-        return tuple(coded)
-
-
-async def _binned(job: PartyRun, rows: Rows, opened: Artefact) -> _Table:
-    parameters = job.parameters(JointTreesParameters)
-    features = features_of(parameters, job.role)
-    async with job.step("bin", BINNING, opened) as step:
-        bins, codes = await asyncio.to_thread(cells_of, rows, features, parameters.smallest_group)
-        columns = tuple(TreeColumn(column=f.column, bins=b) for f, b in zip(features, bins, strict=True))
-        made = step.output("bins", canonical([column.to_json() for column in columns]))
-    return _Table(features, columns, codes, made)
-
-
 async def _provide(job: PartyRun) -> None:
     from placet.protocols.boost import Host
 
@@ -128,7 +99,7 @@ async def _provide(job: PartyRun) -> None:
     parameters = job.parameters(JointTreesParameters)
     rows, opened = await job.open("features")
     people = subjects(rows, parameters.identifier)
-    table = await _binned(job, rows, opened)
+    table = await binned(job, rows, opened)
     parts, made = await split.provider(job, parameters.split, consumer, table.made, most=MAX_ROWS)
     placement, made = await psi_join.provider(job, consumer, people, made, most=MAX_ROWS)
     places = {place: row for row, place in enumerate(placement.positions) if place is not None}
@@ -182,10 +153,10 @@ async def _consume(job: PartyRun) -> None:
     parameters = job.parameters(JointTreesParameters)
     rows, opened = await job.open("labels")
     people, labels, values = labelled(rows, parameters)
-    table = await _binned(job, rows, opened)
+    table = await binned(job, rows, opened)
     order, parts, made = await split.consumer(job, parameters.split, people, values, table.made)
     placed = labels[order]
-    _demand_both(placed[: parts.train], parameters.smallest_group if worth(parameters, parts) else 0)
+    demand_both(placed[: parts.train], parameters.smallest_group if worth(parameters, parts) else 0)
     providers = [party for party in range(len(job.plan.parties)) if party != job.party]
     _, brought, made = await psi_join.consumer(job, providers, people, made, most=MAX_ROWS, order=order)
     kept: dict[str, Any] = {
@@ -203,23 +174,10 @@ async def _consume(job: PartyRun) -> None:
     await job.collect(canonical(kept), made)
 
 
-def _demand_both(labels: Whole, least: int) -> None:
-    """DataError `joint.label` unless as many rows of training have either label."""
-    positives = int(labels.sum())
-    if min(positives, len(labels) - positives) < least:
-        raise DataError(
-            "too few rows of training have one of the labels",
-            expected=f"{least} or more with either",
-            found="fewer",
-            remedy="a longer list, or a larger share of it to train on",
-            code="joint.label",
-        )
-
-
 async def _trained(
     job: PartyRun,
     providers: Sequence[int],
-    table: _Table,
+    table: BinnedColumns,
     order: Sequence[int],
     labels: Whole,
     parts: RowParts,
@@ -242,8 +200,8 @@ async def _trained(
     return {
         "model": holder.model.to_json(),
         "part": TreePart(columns=table.columns, cuts=tuple(own.cuts)).to_json(),
-        "metrics": _judged(labels, holder.margins, parts),
-        "alone": _judged(labels, alone, parts),
+        "metrics": judged(labels, holder.margins, parts),
+        "alone": judged(labels, alone, parts),
         "gain": gain(labels[tested], holder.margins[tested], alone[tested]),
     }
 
@@ -263,14 +221,7 @@ async def _grow_holder(job: PartyRun, holder: LabelHolder, trees: int, made: Art
         await job.say(job.record, "tree", attempt=job.attempt, tree=number + 1, trees=trees)
 
 
-def _judged(labels: Whole, margins: Whole, parts: RowParts) -> dict[str, Any]:
-    """Metrics of the rows that validate, and of those that test."""
-    ends = {"validation": parts.train + parts.validation, "test": parts.total}
-    starts = {"validation": parts.train, "test": parts.train + parts.validation}
-    return {name: metrics(labels[starts[name] : end], margins[starts[name] : end]) for name, end in ends.items()}
-
-
-def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, Any]:
+def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:
     """No rows; `report`: {too_few, smallest_group, rows: {train, validation, test}, provider_rows} and, unless they are
     too few, {metrics, alone, gain, importance, parties, model, parts, commitment}.
 
@@ -279,8 +230,14 @@ def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, An
     `gain` {auc, low, high} of test, joint less alone. `importance`: {party, column, gain}, the largest first. `model`
     is `models.trees.TreeModel`, `commitment` its hash in hex, and `parts` one `TreePart` a party, in the order of
     `parties`, which are roles. InputError for parts of another model, or columns that are not planned.
+
+    On the engine spu `metrics` are by up to 64 bands of the margin in thousandths ({people, positives, auc, gini, ks,
+    auc_error, auc_interval, auc_by}) and there are `bands` and `gains` as of `joint-scorecard`; of a model that stays
+    shared no `importance`, `parties`, `model` and `parts`, and `commitment` is the one to all of its parts.
     """
     kept = json.loads(private)
+    if "trained" in kept:
+        return on_shares.combine(parts, kept, scratch)
     report = {name: kept[name] for name in ("smallest_group", "rows", "provider_rows")}
     if kept["model"] is None:
         return {"rows": [], "report": report | {"too_few": True}}
@@ -288,33 +245,8 @@ def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, An
     others = [parse(TreePart, parts[party], limit=MAX_PART) for party in kept["providers"]]
     together = (parse(TreePart, kept["part"]), *others)
     parameters = joint_trees.SPEC.parse(kept["parameters"])
-    for role, part in zip(kept["parties"], together, strict=True):
-        _demand_planned(role, features_of(parameters, role), part)
-    importance = [
-        {"party": kept["parties"][party], "column": column, "gain": gained}
-        for party, column, gained in model.importance(together)
-    ]
-    figures = {name: kept[name] for name in ("metrics", "alone", "gain", "parties", "model")}
-    return {
-        "rows": [],
-        "report": {
-            **report,
-            **figures,
-            "too_few": False,
-            "importance": importance,
-            "parts": [part.to_json() for part in together],
-            "commitment": to_hex(model.commitment),
-        },
-    }
-
-
-def _demand_planned(role: str, features: Sequence[Feature], part: TreePart) -> None:
-    """InputError for other columns than planned, or columns that are cut otherwise."""
-    planned = [(one.column, one.kind, one.bins) for one in features]
-    if planned != [(one.column, one.bins.kind, one.bins.bins) for one in part.columns]:
-        raise InputError(
-            "columns of trees are not those planned", expected=f"{len(planned)} of {role}", found=len(part.columns)
-        )
+    report |= {name: kept[name] for name in ("metrics", "alone", "gain")} | {"too_few": False}
+    return {"rows": [], "report": report | opened_model(parameters, kept["parties"], model, together)}
 
 
 JOINT_TREES = RecipeRun(spec=joint_trees.SPEC, run=run, combine=combine, final=_FINAL.__contains__, demand=demand)
