@@ -30,9 +30,10 @@ from placet.core.errors import DataError, PlanError
 from placet.core.values import Value
 from placet.models.preparing import LIMIT, MAX_WIDTH, UNIT, Levels, Missing, Prepared
 from placet.models.regression import Family, Statistics, mean_of, regress
+from placet.protocols.mpc.cells import MAX_OWNERS, Row
 from placet.protocols.mpc.numbers import INT64, Integers, Magnitudes
 from placet.protocols.mpc.program import Declared, Shape, Size, wrong_number
-from placet.protocols.mpc.scorecard import BANDS, MAX_OWNERS, Row, band_table
+from placet.protocols.mpc.scorecard import BANDS, band_table
 
 FEW_BANDS = 32
 NORMAL = tuple(NormalDist().inv_cdf(place / BANDS) for place in range(1, BANDS))

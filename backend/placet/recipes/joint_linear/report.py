@@ -28,10 +28,10 @@ from placet.protocols.mpc.regression import (
     LinearTrain,
     TrainedLine,
 )
+from placet.recipes.blocks.judged import bands_of, gain_of, gains_row, metrics_of, own_metrics
 from placet.recipes.blocks.prepared import ToldColumn
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_linear.alone import PARTS
-from placet.recipes.joint_scorecard.report import bands_of, gain_of, gains_row, metrics_of, own_metrics
 
 SCORE_UNIT = 10_000
 """Of the log odds by which bands are told."""
