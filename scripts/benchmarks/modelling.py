@@ -26,6 +26,7 @@ from _gated import SOURCE as GATED_SOURCE
 from _gated import measure as gated
 from _joint import joint
 from _linear import linear
+from _session import measure as warm_score
 from _shared_trees import shared_trees
 from _trees import encrypted, rows_of
 from _trees import side_by_side as twin
@@ -223,6 +224,8 @@ ROWS: Sequence[Row] = (
         "AUC within 0.002 of scikit-learn",
         lambda: linear_on_shares(marketing, "marketing/bank-full.csv", 2, 8),
     ),
+    Row("one score over a warm link, ABY3", "p50 15 ms on idle cores", partial(warm_score, "aby3")),
+    Row("one score over a warm link, Cheetah", "p50 50 ms on idle cores", partial(warm_score, "cheetah")),
     Row("gated and anchored against the same training bare", "processor at most 1.25 times", gated_against_bare),
     Row("scorecard against raw logistic regression, uci", "at least 0.045 AUC more", scorecard_against_raw),
     Row("trees, uci, 20 of depth 4, 32 bins", "AUC at least 0.770", boosted),

@@ -5,6 +5,7 @@ A node never imports SPU. It starts `python -m placet.protocols.spu` for one tas
 psi       `intersect`: ECDH, KKRT and RR22 between two parties
 circuit   `count_and_sum` over an intersection that nobody learns, if it is large enough; `open_count_and_sum`
 mpc       `compute` a registered program on secret arrays, `reconstruct` an output from all shares
+session   `EngineSession`: a link that stays open for programs that come one after the other
 kept      `KeptShare`: an output that stays with each party, for a later program
 programs  the register: how to add a program is said there
 engine    `choose`: two parties get Cheetah, three ABY3
@@ -16,9 +17,11 @@ from placet.protocols.spu.kept import KeptShare
 from placet.protocols.spu.mpc import Repeated, Secret, compute, reconstruct
 from placet.protocols.spu.network import Member, Network, free_port
 from placet.protocols.spu.psi import Intersection, intersect
+from placet.protocols.spu.session import EngineSession
 
 __all__ = [
     "Engine",
+    "EngineSession",
     "Intersection",
     "KeptShare",
     "Member",

@@ -1,5 +1,7 @@
 """The engine's process: one task from standard input, one outcome on standard output, in the folder it starts in.
 
+One task has more to come: a link that is kept takes a `Turn` a line, and says of each what came of it.
+
 Standard input stays open for as long as somebody waits; once it ends, the process removes its folder and ends too, and
 with it what it has started: it leads a group of its own.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import resource
 import signal
 import sys
@@ -31,12 +34,16 @@ from placet.protocols.spu.task import (
     Progressed,
     PsiTask,
     ReconstructTask,
+    ServeTask,
+    Turn,
     line,
 )
 from placet.protocols.spu.tunnel import Tunnel
 
 _MEET = 60.0
 _GRACE = 30
+_SWITCH = 0.0005
+"""Seconds after which the tunnel's thread gets its turn beside a small program, whose messages wait for it."""
 
 
 class _Teller:
@@ -52,6 +59,9 @@ class _Teller:
 
     def doubted(self, rank: int | None) -> None:
         self._say(Doubted(rank=rank), last=False)
+
+    def turn(self, value: Done) -> None:
+        self._say(value, last=False)
 
     def outcome(self, value: Done | Failed) -> None:
         self._say(value, last=True)
@@ -69,9 +79,11 @@ def _failed(error: PlacetError) -> Failed:
     return Failed(code=error.code, message=error.message[:400], found=found)
 
 
-def _orphaned(folder: Path) -> None:
-    while sys.stdin.buffer.read(4096):
-        pass
+def _listened(folder: Path, turns: queue.SimpleQueue[bytes] | None) -> None:
+    """What comes on standard input, and what is due once that ends."""
+    while raw := sys.stdin.buffer.readline(MAX_TASK + 1):
+        if turns is not None:
+            turns.put(raw)
     with contextlib.suppress(OSError):
         leftovers.remove(folder)
     if os.getpgrp() == os.getpid():
@@ -79,7 +91,7 @@ def _orphaned(folder: Path) -> None:
     os._exit(1)
 
 
-def _perform(order: Order, teller: _Teller) -> int | None:
+def _perform(order: Order, teller: _Teller, turns: queue.SimpleQueue[bytes]) -> int | None:
     task = order.task
     if isinstance(task, ReconstructTask):
         from placet.protocols.spu.computing import reconstruct
@@ -100,10 +112,14 @@ def _perform(order: Order, teller: _Teller) -> int | None:
     quiet()
     link = connect(task.link, seconds=order.seconds)
     teller.progress("link", 1, 1)
-    teller.progress(task.kind, 0, 1)
-    items = _together(task, link, teller)
-    link.barrier()
-    teller.progress(task.kind, 1, 1)
+    if isinstance(task, ServeTask):
+        items: int | PlacetError | None = _served(task, link, teller, turns)
+        link.barrier()
+    else:
+        teller.progress(task.kind, 0, 1)
+        items = _together(task, link, teller)
+        link.barrier()
+        teller.progress(task.kind, 1, 1)
     tunnel.ease()
     with contextlib.suppress(RuntimeError):
         link.stop_link()
@@ -120,12 +136,29 @@ def _together(task: PsiTask | ProgramTask, link: object, teller: _Teller) -> int
         from placet.protocols.spu.intersecting import intersect
 
         return intersect(task, link)
-    from placet.protocols.spu.computing import RefusedError, compute
+    from placet.protocols.spu.computing import Computer, RefusedError
 
     try:
-        return compute(task, link, teller.progress)
+        return Computer(link, task.link.me, task.engine).run(task, teller.progress)
     except RefusedError as refusal:
         return refusal
+
+
+def _served(task: ServeTask, link: object, teller: _Teller, turns: queue.SimpleQueue[bytes]) -> int | PlacetError:
+    """Every turn until there are enough, or one is refused by all alike: who keeps the link ends it before, by ending
+    this process."""
+    from placet.protocols.spu.computing import Computer, RefusedError
+
+    sys.setswitchinterval(_SWITCH)
+    computer = Computer(link, task.link.me, task.engine)
+    teller.progress(task.kind, 0, task.turns)
+    try:
+        for _ in range(task.turns):
+            teller.turn(Done(items=computer.run(parse(Turn, turns.get(), limit=MAX_TASK), teller.progress)))
+    except RefusedError as refusal:
+        return refusal
+    turns.get()  # what came last is read by then: nothing more is taken
+    return 0
 
 
 def main() -> int:
@@ -138,8 +171,10 @@ def main() -> int:
             raise ConfigError("the engine starts in a folder of its own", expected=f"{FOLDER}…", found=Path.cwd().name)
         order = parse(Order, sys.stdin.buffer.readline(MAX_TASK + 1), limit=MAX_TASK)
         signal.alarm(order.seconds + _GRACE)
-        threading.Thread(target=_orphaned, args=(Path.cwd(),), daemon=True).start()
-        teller.outcome(Done(items=_perform(order, teller)))
+        turns: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        listener = turns if isinstance(order.task, ServeTask) else None
+        threading.Thread(target=_listened, args=(Path.cwd(), listener), daemon=True).start()
+        teller.outcome(Done(items=_perform(order, teller, turns)))
     except PlacetError as error:
         teller.outcome(_failed(error))
     except Exception as error:

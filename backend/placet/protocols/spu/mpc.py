@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from placet.core.errors import InputError
 from placet.core.values import Value
+from placet.protocols.spu.adding import integers
 from placet.protocols.spu.engine import Engine
 from placet.protocols.spu.kept import KeptShare
 from placet.protocols.spu.network import Network
@@ -80,6 +81,32 @@ async def compute(
     of what is kept, by name. InputError for an unregistered program, for an array that does not fit its announcement,
     or (`spu.kept`) a share that was kept of another engine, party or array; and `process.run`'s errors.
     """
+    announced = announce(network, engine, program, parameters, secrets, own, kept or {})
+    task = ProgramTask(
+        link=link_of(network), engine=engine, program=program, parameters=parameters.to_json(), inputs=tuple(announced)
+    )
+
+    def prepare(folder: Path) -> None:
+        write_key(network, folder)
+        bring(folder, network.me, announced, own, kept or {})
+
+    if repeated is None:
+        return await run(task, prepare=prepare, collect=collect, scratch=scratch, seconds=seconds, progress=progress)
+    rounds = Rounds(count=repeated.count, carried=[one.name for one in secrets].index(repeated.carried))
+    task = task.model_copy(update={"rounds": rounds})
+    return await _in_rounds(repeated, task, prepare, scratch=scratch, seconds=seconds, progress=progress)
+
+
+def announce(
+    network: Network,
+    engine: Engine,
+    program: str,
+    parameters: Value,
+    secrets: Sequence[Secret],
+    own: Mapping[str, Array],
+    parts: Mapping[str, KeptShare],
+) -> list[EngineInput]:
+    """A program's inputs as all parties know them, held against what we bring; errors as `compute` has them."""
     if engine.parties != len(network.members):
         raise InputError(
             f"{engine.protocol} is for another number", expected=engine.parties, found=len(network.members)
@@ -90,26 +117,20 @@ async def compute(
         EngineInput.model_validate({"name": s.name, "owner": s.owner, "dtype": s.dtype, "shape": s.shape})
         for s in secrets
     ]
-    kept = kept or {}
     _check(announced, own, network.me, engine.parties)
-    _check_kept(announced, kept, network.me, engine)
-    task = ProgramTask(
-        link=link_of(network), engine=engine, program=program, parameters=parameters.to_json(), inputs=tuple(announced)
-    )
+    _check_kept(announced, parts, network.me, engine)
+    return announced
 
-    def prepare(folder: Path) -> None:
-        write_key(network, folder)
-        for place, given in enumerate(announced):
-            if given.owner == network.me:
-                np.save(folder / array_file(place), own[given.name], allow_pickle=False)
-            elif given.owner is None:
-                (folder / kept_file(place)).write_bytes(kept[given.name].share)
 
-    if repeated is None:
-        return await run(task, prepare=prepare, collect=_shares, scratch=scratch, seconds=seconds, progress=progress)
-    rounds = Rounds(count=repeated.count, carried=[one.name for one in secrets].index(repeated.carried))
-    task = task.model_copy(update={"rounds": rounds})
-    return await _in_rounds(repeated, task, prepare, scratch=scratch, seconds=seconds, progress=progress)
+def bring(
+    folder: Path, me: int, announced: Sequence[EngineInput], own: Mapping[str, Array], parts: Mapping[str, KeptShare]
+) -> None:
+    """Our own arrays and kept shares, where the process looks for them."""
+    for place, given in enumerate(announced):
+        if given.owner == me:
+            np.save(folder / array_file(place), own[given.name], allow_pickle=False)
+        elif given.owner is None:
+            (folder / kept_file(place)).write_bytes(parts[given.name].share)
 
 
 async def _in_rounds(
@@ -139,7 +160,7 @@ async def _in_rounds(
 
     async def engine() -> tuple[bytes, ...]:
         try:
-            return await run(task, prepare=begin, collect=_shares, scratch=scratch, seconds=seconds, progress=hear)
+            return await run(task, prepare=begin, collect=collect, scratch=scratch, seconds=seconds, progress=hear)
         finally:
             out.put_nowait(None)
 
@@ -154,15 +175,16 @@ async def _in_rounds(
 
 
 async def reconstruct(shares: Sequence[bytes], engine: Engine, *, scratch: Path, seconds: float) -> Array:
-    """The value behind every party's share of one output, in the parties' order, put together in a process of its own.
+    """The value behind every party's share of one output, in the parties' order: whole numbers are added up here, what
+    else it is is put together in a process of its own.
 
     InputError or LimitError for what are no shares, ProtocolError for shares that SPU can't put together. There is no
     MAC: a wrong share gives a wrong value.
     """
     if len(shares) != engine.parties:
         raise InputError("every party's share is needed", expected=engine.parties, found=len(shares))
-    for share in shares:
-        decode(share)
+    if (sum_of_shares := integers([decode(share) for share in shares], engine)) is not None:
+        return sum_of_shares
 
     def prepare(folder: Path) -> None:
         for rank, share in enumerate(shares):
@@ -206,7 +228,7 @@ def _check_kept(announced: Sequence[EngineInput], kept: Mapping[str, KeptShare],
             kept[given.name].demand(given.name, engine, me, given.dtype, given.shape)
 
 
-def _shares(folder: Path, done: Done) -> tuple[bytes, ...]:
+def collect(folder: Path, done: Done) -> tuple[bytes, ...]:
     if done.items is None or done.items > MAX_OUTPUTS:
         raise InputError(
             "the engine's result is malformed", expected=f"at most {MAX_OUTPUTS} outputs", code="spu.result"

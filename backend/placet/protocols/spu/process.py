@@ -30,12 +30,14 @@ from placet.protocols.spu.task import (
     ProgramTask,
     PsiTask,
     ReconstructTask,
+    ServeTask,
     event,
     line,
 )
 from placet.protocols.work import Progress
 
 R = TypeVar("R")
+_SILENT = "SPU's process ended without an outcome"
 _OWN = frozenset({"spu.crashed", "spu.engine"})
 """Ends that SPU itself comes to, also when a peer goes away in the middle of a message."""
 _PEERS = frozenset({"spu.unreachable", "spu.stranger", "spu.refused", "spu.lost"})
@@ -71,22 +73,30 @@ async def run(
     after `seconds`, `spu.crashed` or `spu.engine` where the engine itself fails, `spu.port` where it can't listen.
     """
     extra.require()
-    order = line(
-        Order.model_validate({"seconds": min(max(1, math.ceil(seconds)), MAX_SECONDS), "task": task.to_json()})
-    )
-    folder = Path(tempfile.mkdtemp(prefix=FOLDER, dir=scratch.absolute()))
+    order = order_of(task, seconds)
+    folder = new_folder(scratch)
     try:
         async with asyncio.timeout(seconds):
-            await _in_thread(lambda: prepare(folder))
+            await in_thread(lambda: prepare(folder))
             done = await _outcome(order, folder, progress)
-            return await _in_thread(lambda: collect(folder, done))
+            return await in_thread(lambda: collect(folder, done))
     except TimeoutError:
         raise ProtocolError("SPU took too long", expected=f"at most {seconds:g} s", code="spu.timeout") from None
     finally:
-        await _in_thread(lambda: leftovers.remove(folder))
+        await in_thread(lambda: leftovers.remove(folder))
 
 
-async def _in_thread(work: Callable[[], R]) -> R:
+def order_of(task: PsiTask | ProgramTask | ServeTask | ReconstructTask, seconds: float) -> Order:
+    """The task with its time, in whole seconds."""
+    return Order.model_validate({"seconds": min(max(1, math.ceil(seconds)), MAX_SECONDS), "task": task.to_json()})
+
+
+def new_folder(scratch: Path) -> Path:
+    """A task's own, for this user alone."""
+    return Path(tempfile.mkdtemp(prefix=FOLDER, dir=scratch.absolute()))
+
+
+async def in_thread(work: Callable[[], R]) -> R:
     """Like `to_thread`, but never returns while the thread may still be writing."""
     thread = asyncio.ensure_future(asyncio.to_thread(work))
     try:
@@ -95,32 +105,95 @@ async def _in_thread(work: Callable[[], R]) -> R:
         await asyncio.wait([thread])
 
 
-async def _outcome(order: bytes, folder: Path, progress: Progress | None) -> Done:
-    with (folder / LOG).open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-I",
-            "-m",
-            "placet.protocols.spu",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=log,
-            cwd=folder,
-            env=_environment(folder),
-            start_new_session=True,
-            limit=2 * MAX_EVENT,
-        )
-    try:
+class EngineProcess:
+    """A process that has its order, in a folder that is there; to be ended by who started it."""
+
+    def __init__(self, process: asyncio.subprocess.Process, stdin: asyncio.StreamWriter, stdout: asyncio.StreamReader):
+        self._process = process
+        self._stdin = stdin
+        self._stdout = stdout
+        self._ended = False
+
+    @classmethod
+    async def start(cls, order: Order, folder: Path) -> EngineProcess:
+        """InputError where a task is too large to hand over."""
+        first = line(order)
+        with (folder / LOG).open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-I",
+                "-m",
+                "placet.protocols.spu",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                cwd=folder,
+                env=_environment(folder),
+                start_new_session=True,
+                limit=2 * MAX_EVENT,
+            )
         if process.stdin is None or process.stdout is None:
             raise ProtocolError("SPU's process has no pipes", code="spu.crashed")
-        process.stdin.write(order)
+        party = cls(process, process.stdin, process.stdout)
+        try:
+            await party.hand_over(first)
+        except BaseException:
+            await party.end()
+            raise
+        return party
+
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None
+
+    async def hand_over(self, words: bytes) -> None:
+        """One line; a process that is gone is found out by `outcome`."""
+        self._stdin.write(words)
         with contextlib.suppress(ConnectionError):
-            await process.stdin.drain()
-        return await _listen(process.stdout, progress)
-    finally:
+            await self._stdin.drain()
+
+    async def outcome(self, progress: Progress | None = None, *, until: str | None = None) -> Done | None:
+        """What it says in the end, or None once a stage called `until` has begun; its own PlacetError."""
+        doubted: int | None = None
+        while True:
+            try:
+                said = await self._stdout.readline()
+            except ValueError:
+                raise LimitError("the engine says too much", expected=f"at most {MAX_EVENT} bytes a line") from None
+            outcome = event(said) if said else Failed(code="spu.crashed", message=_SILENT)
+            if isinstance(outcome, Done):
+                return outcome
+            if isinstance(outcome, Failed):
+                if doubted is not None and outcome.code in _OWN:
+                    raise PeerError("a party went away", found=f"party {doubted}", code="spu.lost")
+                raise _error(outcome)
+            if isinstance(outcome, Doubted):
+                doubted = outcome.rank
+                continue
+            if outcome.stage == until:
+                return None
+            if progress is not None:
+                progress(outcome.stage, outcome.done, outcome.total)
+
+    async def end(self) -> None:
+        """It, and what it has started; once, since another may have its number then."""
+        if self._ended:
+            return
+        self._ended = True
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await asyncio.shield(process.wait())
+            os.killpg(self._process.pid, signal.SIGKILL)
+        await asyncio.shield(self._process.wait())
+
+
+async def _outcome(order: Order, folder: Path, progress: Progress | None) -> Done:
+    process = await EngineProcess.start(order, folder)
+    try:
+        done = await process.outcome(progress)
+    finally:
+        await process.end()
+    if done is None:
+        raise ProtocolError(_SILENT, code="spu.crashed")
+    return done
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -133,26 +206,6 @@ def _environment(folder: Path) -> dict[str, str]:
         "JAX_PLATFORMS": "cpu",
         "JAX_ENABLE_X64": "1",
     }
-
-
-async def _listen(stdout: asyncio.StreamReader, progress: Progress | None) -> Done:
-    doubted: int | None = None
-    while True:
-        try:
-            said = await stdout.readline()
-        except ValueError:
-            raise LimitError("the engine says too much", expected=f"at most {MAX_EVENT} bytes a line") from None
-        outcome = event(said) if said else Failed(code="spu.crashed", message="SPU's process ended without an outcome")
-        if isinstance(outcome, Done):
-            return outcome
-        if isinstance(outcome, Failed):
-            if doubted is not None and outcome.code in _OWN:
-                raise PeerError("a party went away", found=f"party {doubted}", code="spu.lost")
-            raise _error(outcome)
-        if isinstance(outcome, Doubted):
-            doubted = outcome.rank
-        elif progress is not None:
-            progress(outcome.stage, outcome.done, outcome.total)
 
 
 def _error(failure: Failed) -> PlacetError:

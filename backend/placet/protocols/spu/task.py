@@ -16,6 +16,7 @@ FOLDER = "spu-"
 MAX_SECONDS = 7 * 86_400
 MAX_TASK = 1 << 20
 MAX_EVENT = 4096
+MAX_TURNS = 1_000_000
 MAX_ITEMS = 1 << 28
 MAX_ROUNDS = 100
 ROUND = "round"
@@ -103,6 +104,25 @@ class ProgramTask(Value):
     rounds: Rounds | None = None
 
 
+class ServeTask(Value):
+    """Keep the link for programs that come one after the other, a `Turn` each, at most so many."""
+
+    kind: Literal["serve"] = "serve"
+    link: EngineLink
+    engine: Engine
+    turns: Annotated[int, Field(ge=1, le=MAX_TURNS)]
+
+
+class Turn(Value):
+    """One program over a link that is kept. `context` names job, attempt and step: parties at different ones do not
+    compute together."""
+
+    context: Bytes32
+    program: Name
+    parameters: dict[str, JsonValue]
+    inputs: Annotated[tuple[EngineInput, ...], Field(min_length=1, max_length=256)]
+
+
 class ReconstructTask(Value):
     """Put one output together from every party's share."""
 
@@ -114,7 +134,7 @@ class Order(Value):
     """A task and the seconds after which the process ends itself, should nobody end it."""
 
     seconds: Annotated[int, Field(ge=1, le=MAX_SECONDS)]
-    task: Annotated[PsiTask | ProgramTask | ReconstructTask, Field(discriminator="kind")]
+    task: Annotated[PsiTask | ProgramTask | ServeTask | ReconstructTask, Field(discriminator="kind")]
 
 
 class Progressed(Value):
