@@ -40,6 +40,13 @@ class PlannedModel(Value):
     commitment: Bytes32
 
 
+class SessionBounds(Value):
+    """How long the parties' engines may stay linked for jobs alike, and how many rows they score over one link."""
+
+    seconds: Annotated[int, Field(strict=True, ge=60, le=86_400)]
+    scores: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+
+
 class ModelScoreParameters(FeatureParameters):
     """The columns are those that the model was trained on, by the same roles."""
 
@@ -61,6 +68,14 @@ class ModelScoreParameters(FeatureParameters):
             max_length=63,
             description="with band: the scores at which a band begins, ascending; with decision: the one from which it "
             "is yes",
+        ),
+    ] = None
+    session: Annotated[
+        SessionBounds | None,
+        Field(
+            exclude_if=absent,
+            description="{seconds, scores}: the engines' link stays open for the next job of the same plan, model and "
+            "parties, so long and for so many rows at the most; none unless given",
         ),
     ] = None
 

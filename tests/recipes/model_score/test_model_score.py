@@ -26,7 +26,7 @@ from placet.recipes.model_score.result import combine, engine_of
 from placet.recipes.model_score.run import MODEL_SCORE, program_of, secrets_of, sharing_of
 
 CASES = vectors("model-score")
-SCORE, BAND, DECISION, EXPLAINED, OF_FOUR = (case["parameters"] for case in CASES)
+SCORE, BAND, DECISION, EXPLAINED, OF_FOUR, WARM = (case["parameters"] for case in CASES)
 PURPOSE = "https://w3id.org/dpv#CreditChecking"
 ROLES = ["first-provider", "consumer"]
 BALANCE = NumberBins(bins=2, edges=("100",))
@@ -54,6 +54,10 @@ COLUMNS = (KeptColumn(column="balance", bins=BALANCE), KeptColumn(column="sector
         {"output": "score", "reasons": {"most": 0}},
         {"output": "score", "reasons": {"most": 2, "against": "worst"}},
         {"model": {"job": "0x00"}},
+        {"session": {"seconds": 59, "scores": 1}},
+        {"session": {"seconds": 86_401, "scores": 1}},
+        {"session": {"seconds": 60, "scores": 0}},
+        {"session": {"seconds": 60}},
     ],
 )
 def test_parameters_that_are_none(changes: dict[str, Any]) -> None:

@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from pydantic import JsonValue
 
 from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.model_score import MODEL, SPEC, ModelScoreParameters, cost
@@ -29,13 +28,13 @@ from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
 from placet.models.binning import Codes
 from placet.models.probes import probe_codes
-from placet.protocols import spu
 from placet.protocols.mpc.scoring import ScorecardScore
 from placet.protocols.spu import KeptShare, Secret
 from placet.protocols.spu.scoring import FIRST_PARTS, POINTS, SECOND_PARTS, SKEW
-from placet.recipes.blocks import distributed, psi_join, sharing_out
+from placet.recipes.blocks import distributed, psi_join, sharing_out, warm
 from placet.recipes.blocks.columns import subjects
 from placet.recipes.blocks.kept_scorecard import KIND, KeptScorecard
+from placet.recipes.blocks.warm import SessionProgram
 from placet.recipes.model_score.result import combine, engine_of
 
 MAX_CELLS = 2**25
@@ -153,34 +152,22 @@ async def _computed(
     inputs: tuple[Artefact, Artefact],
 ) -> tuple[bytes, Artefact]:
     """The engine's part. ProtocolError `model.skew` where the probes' scores are not what they were."""
-    engine = engine_of(job.terms.roles)
-    told: dict[str, JsonValue] = {
-        "engine": distributed.engine_of(job.terms.engine),
-        "protocol": engine.protocol,
-        "field": engine.field,
-    }
-    protocol = f"mpc.score.{engine.protocol}/1"
-    async with job.engine_port() as port:
-        began = {**told, "program": program.to_json()}
-        async with job.step("score-start", protocol, *inputs, parameters=began) as step:
-            network = await distributed.meet(job, step, computing(job.terms.roles), b"score", port)
-        async with job.step("score", protocol, *inputs, parameters=told) as step:
-            with job.working("the engine to score the applicants with the other parties"):
-                try:
-                    (share,) = await spu.compute(
-                        network,
-                        engine,
-                        program.program,
-                        program,
-                        secrets,
-                        arrays,
-                        {POINTS: points},
-                        scratch=job.context.engine_ports.scratch,
-                        seconds=job.seconds_left,
-                    )
-                except ProtocolError as error:
-                    raise skewed() if error.code == SKEW else error from None
-            return share, step.output("share", share)
+    parameters = job.parameters(ModelScoreParameters)
+    work = SessionProgram(
+        name="score",
+        parties=computing(job.terms.roles),
+        engine=engine_of(job.terms.roles),
+        program=program,
+        secrets=secrets,
+        own=arrays,
+        kept={POINTS: points},
+        scores=secrets[0].shape[0] - program.probes,
+    )
+    try:
+        (share,), scored = await warm.computed(job, work, parameters.session, parameters.model.commitment, *inputs)
+    except ProtocolError as error:
+        raise skewed() if error.code == SKEW else error from None
+    return share, scored
 
 
 def sharing_of(roles: Sequence[str], parameters: ModelScoreParameters) -> dict[int, int]:
