@@ -8,9 +8,12 @@ tests/jobs/test_model_parts.py, tests/lawful and tests/audit/test_models.py.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
+import os
 import random
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -50,8 +53,9 @@ FEATURES = {
     role: [{"column": COLUMNS[key], "kind": "number", "bins": 4 + place}]
     for place, (role, key) in enumerate(zip(ROLES, MEMBERS, strict=True))
 }
+USES = 4
+WARM = {"seconds": 3600, "scores": 500}
 REASONS = {"most": 2, "against": "best"}
-USES = 2
 
 
 @dataclass
@@ -91,11 +95,15 @@ class Lenders:
         answer = self.ask("consumer", "/v1/jobs", body)
         if answer.status_code >= 400:
             return "", answer.json()["code"]
-        job, until = answer.json()["id"], time.monotonic() + seconds
+        job = answer.json()["id"]
+        return job, self.end_of(job, seconds)
+
+    def end_of(self, job: str, seconds: float = 300) -> str:
+        until = time.monotonic() + seconds
         while time.monotonic() < until:
             found = self.ask("consumer", f"/v1/jobs/{job}").json()
             if found["ended"]:
-                return job, found["ended"]
+                return str(found["ended"])
             time.sleep(0.5)
         raise AssertionError(f"{job} has not ended: {found}")
 
@@ -281,6 +289,7 @@ def test_a_model_scores_as_its_holders_said_and_not_otherwise(lenders: Lenders, 
     other = {"job": lenders.training, "commitment": "0x" + "5a" * 32}
     assert lenders.ended(scoring(lenders, parameters={"model": other})) == ("", "consent.model")
 
+    applications(lenders, expected(lenders, tmp_path))
     assert lenders.ended(scoring(lenders))[1] == "completed"
     assert lenders.ended(scoring(lenders))[1] != "completed"  # beyond its count
     again, how = retrained(lenders, kept["name"])
@@ -289,3 +298,36 @@ def test_a_model_scores_as_its_holders_said_and_not_otherwise(lenders: Lenders, 
         one["name"] for one in json.loads(lenders.made.run("model", "list", "--config", "north/node.toml", "--json"))
     ]
     assert len(set(names)) == 2
+
+
+def applications(lenders: Lenders, scores: dict[str, str]) -> None:
+    """A standing plan over a warm session: two openings, the second after one bank's engine was killed; no third."""
+    body = {"job": scoring(lenders, parameters={"session": WARM}), "openings": 2, "seconds": 3600}
+    standing = lenders.ask("consumer", "/v1/standing", body).json()
+    assert standing["missing"] == [] and standing["used"] == 0
+    path = f"/v1/standing/{standing['id']}/openings"
+    sessions = []
+    for number in range(2):
+        job = lenders.ask("consumer", path, {}).json()["id"]
+        assert lenders.end_of(job) == "completed"
+        rows = lenders.ask("consumer", f"/v1/jobs/{job}/result").json()["rows"]
+        assert {row["customer"]: row["score"] for row in rows} == scores
+        report = lenders.verdict(job)
+        assert report["verdict"] == "intact", [one for one in report["results"] if one["status"] == "failed"]
+        assert f"opening {number + 1} of at most 2 under the standing plan {standing['id']}" in report["notes"]
+        trail = lenders.ask("consumer", f"/v1/jobs/{job}/trail").json()["evidence"]
+        sessions += [step["parameters"] for step in trail["steps"] if step["name"] == "score"]
+        (engine,) = engines(lenders, "north")  # it stays, for the next one
+        os.kill(engine, signal.SIGKILL)
+    assert sessions[0]["session"] != sessions[-1]["session"] and sessions[-1]["turn"] == 0
+    assert lenders.ask("consumer", path, {}).json()["code"] == "plan.standing"
+
+
+def engines(lenders: Lenders, key: str) -> list[int]:
+    """Processes that work in a folder of this node's engine."""
+    folder, at_work = str((lenders.made.folder / key / "engine").resolve()), []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if str((entry / "cwd").readlink()).startswith(folder):
+                at_work.append(int(entry.name))
+    return at_work

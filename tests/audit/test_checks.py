@@ -17,10 +17,12 @@ from placet.audit.facts import ChainFacts, Ending
 from placet.audit.findings import CheckStatus
 from placet.audit.outcome import AuditReport, Verdict
 from placet.audit.verify import CHECKS, verify
+from placet.core.eip712 import STANDING
 from placet.core.enrolment import Enrolment, enrolment_hash
-from placet.core.evidence import Evidence
+from placet.core.evidence import Evidence, SignedStanding
 from placet.core.offers import Scope, Subjects
-from placet.core.plan import MAX_INPUTS, MAX_PARTIES, Terms
+from placet.core.plan import MAX_INPUTS, MAX_PARTIES, OpeningRef, Plan, Terms
+from placet.core.standing import Fixed, StandingPlan, fixed_of
 from placet.core.trail import SignedMessage
 
 A, B, C, D = NAMES
@@ -202,6 +204,109 @@ def other_terms() -> Bundle:
     return simulation.bundle(
         evidence_of(simulation, 1, terms=Terms(**simulation.terms.model_dump() | {"engine": "other"}))
     )
+
+
+class Standing(Simulation):
+    """The job is an opening of a standing plan: `bounds` of it, and how the job's own plan differs from it."""
+
+    bounds: dict[str, Any] = {"openings": 2, "not_before": START - 100, "not_after": START + 900}  # noqa: RUF012
+    number = 0
+
+    def make_terms(self, fields: dict[str, Any]) -> Terms:
+        self._terms = Terms(**fields)
+        return self._terms
+
+    def make_plan(self, fields: dict[str, Any]) -> Plan:
+        plan = Plan(**fields)
+        self.standing_plan = StandingPlan(**self.agreed(fixed_of(plan, self._terms)), salt=h("standing"))
+        opening = OpeningRef(plan=self.standing_plan.hash, number=self.number)
+        self._terms = self._terms.model_copy(update={"standing": opening})
+        return plan.model_copy(update={"terms": self._terms.hash})
+
+    def agreed(self, fixed: Fixed) -> dict[str, Any]:
+        return {"fixed": fixed, **self.bounds}
+
+    def _agree(self) -> tuple[Plan, Terms]:
+        plan, _ = super()._agree()
+        return plan, self._terms
+
+    def signatures(self) -> tuple[bytes, ...]:
+        signers = [*self.signers[: self.providers + 1], *[self.signers[self.consumer]] * 2]
+        plan = self.standing_plan
+        return self.signed(signers, STANDING.of(plan.hash, plan.openings, plan.not_before, plan.not_after))
+
+    def evidence(self, party: int) -> Evidence:
+        shown = SignedStanding(plan=self.standing_plan, signatures=self.signatures())
+        return super().evidence(party).model_copy(update={"standing": shown})
+
+
+def test_an_opening_of_a_standing_plan_is_intact_and_says_so() -> None:
+    report = verify(Standing().bundle())
+    assert report.verdict is Verdict.INTACT, failed(report)
+    assert any(note.startswith("opening 1 of at most 2 under the standing plan 0x") for note in report.notes)
+    simulation = Standing()
+    without = [evidence_of(simulation, party, standing=None) for party in simulation.parties]
+    assert verify(simulation.bundle(*without[1:])).verdict is Verdict.INTACT  # one shows it
+    assert verify(simulation.bundle(*without)).verdict is Verdict.INCOMPLETE
+
+
+@case("plan.standing")
+def an_opening_beyond_the_count() -> Bundle:
+    class Beyond(Standing):
+        number = 2
+
+    return Beyond().bundle()
+
+
+@case("plan.standing")
+def an_opening_after_the_window() -> Bundle:
+    class After(Standing):
+        bounds = Standing.bounds | {"not_after": START - 50}
+
+    return After().bundle()
+
+
+@case("plan.standing")
+def an_opening_before_the_window() -> Bundle:
+    class Before(Standing):
+        bounds = Standing.bounds | {"not_before": START + 800}
+
+    return Before().bundle()
+
+
+@case("plan.standing")
+def an_opening_that_pays_otherwise() -> Bundle:
+    class Cheap(Standing):
+        def agreed(self, fixed: Fixed) -> dict[str, Any]:
+            first = fixed.parties[0].model_copy(update={"reward": 1})
+            return super().agreed(fixed.model_copy(update={"parties": (first, *fixed.parties[1:])}))
+
+    return Cheap().bundle()
+
+
+@case("plan.standing")
+def a_party_that_never_signed_the_standing_plan() -> Bundle:
+    class Unsigned(Standing):
+        def signatures(self) -> tuple[bytes, ...]:
+            return (b"", *super().signatures()[1:])
+
+    return Unsigned().bundle()
+
+
+@case("plan.standing", B)
+def a_false_signature_under_the_standing_plan() -> Bundle:
+    simulation = Standing()
+    first, *rest = simulation.signatures()
+    shown = SignedStanding(plan=simulation.standing_plan, signatures=(other(first), *rest))
+    return simulation.bundle(evidence_of(simulation, 1, standing=shown))
+
+
+@case("plan.standing", B)
+def another_standing_plan() -> Bundle:
+    simulation = Standing()
+    longer = simulation.standing_plan.model_copy(update={"openings": 9})
+    shown = SignedStanding(plan=longer, signatures=simulation.signatures())
+    return simulation.bundle(evidence_of(simulation, 1, standing=shown))
 
 
 @case("plan.opened")

@@ -77,7 +77,7 @@ def test_what_is_waited_for_is_shown_in_words(capsys: pytest.CaptureFixture[str]
     progress = {"status": "progress", "at": 1.5, "after": "computing", "waits": waits}
     quiet = f"event: progress\ndata: {json.dumps(progress)}\n\n".encode()
     node = Node(Broken(told(1, "computing"), quiet), quiet + told(2, "completed"))
-    jobs._watch(cast(Operator, node), JOB)
+    jobs.watch_job(cast(Operator, node), JOB)
     assert node.asked == ["0", "1"]
     line = (
         "00:00:01 UTC since computing: waits for psi.rows from Bank South (12 s, waits for a free port of its engine "

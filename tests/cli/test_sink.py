@@ -322,6 +322,14 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "owner submit": ("--wallet {wallet} {evil}", "--wallet {wallet} {id}"),
     "owner withdraw": ("--wallet {wallet} {evil}",),
     "owner uses": ("--wallet {wallet} {evil}", "--wallet {wallet}"),
+    "standing propose": (
+        "--config {node} --file {json} --openings 2 --days 1",
+        "--config {node} --file {txt} --openings 2 --days 1",
+    ),
+    "standing list": ("--config {node}", "--config {node} --json"),
+    "standing agree": ("--config {node} {id}",),
+    "standing end": ("--config {node} {id}",),
+    "standing open": ("--config {node} {id}", "--config {node} {id} --watch"),
     "owner check": ("--wallet {wallet} {id} --url {url}",),
     "identity init": (
         "{new} --name {evil} --namespace urn:example:person --deployment {deployment} --passphrase-file {txt}",

@@ -69,6 +69,7 @@ AUDIENCES = {
     "Amendment": "job",
     "Seal": "job",
     "Cancellation": "job",
+    "Standing": "domain",
     "Request": "receiver",
     "Message": "receiver",
     "Acknowledgement": "message",

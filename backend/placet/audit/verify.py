@@ -12,7 +12,8 @@ plan. Evidence that could not be had makes the verdict *incomplete*: never intac
 nobody's word.
 
 *Plan.* The digest of the plan is the job's id, so there is one plan. All parties, the consumer and the sponsor signed
-it. The terms hash into it. The chain opened this one. Every offer is of the party that brings it, to the plan's
+it. The terms hash into it. Where they name a standing plan, all signed that too, and the job is an opening of it. The
+chain opened this one. Every offer is of the party that brings it, to the plan's
 consumer, for its purpose and operations; its opened scope covers the recipe and the parties.
 
 *Consent.* A consent that the plan names was given on chain and live at the opening. Every leaf of every lawful set in

@@ -63,7 +63,7 @@ def start(
     else:
         write_line(job["id"])
     if follow:
-        _watch(operator, job["id"])
+        watch_job(operator, job["id"])
 
 
 @commands.command("list")
@@ -89,7 +89,7 @@ def show(config: NodeConfig, job: Job) -> None:
 @commands.command()
 def watch(config: NodeConfig, job: Job) -> None:
     """Follow a job until it ends; exit code 0 only if it completed."""
-    _watch(Operator(config), _id(job))
+    watch_job(Operator(config), _id(job))
 
 
 @commands.command()
@@ -129,7 +129,8 @@ def _telling_who_signs(operator: Operator) -> Iterator[None]:
         teller.join()
 
 
-def _watch(operator: Operator, job: str) -> None:
+def watch_job(operator: Operator, job: str) -> None:
+    """Tell on standard error what happens, until the job ends; Exit unless it completed."""
     from placet.jobs.progress import PROGRESS
 
     out = console(stderr=True)

@@ -29,6 +29,7 @@ from placet.cli import (
     recipes,
     sandbox,
     setup,
+    standing,
     study,
     trust,
 )
@@ -88,6 +89,7 @@ app.add_typer(enclave.commands, name="enclave")
 app.add_typer(compare.commands, name="compare")
 app.command("recipes")(recipes.recipes)
 app.add_typer(jobs.commands, name="job")
+app.add_typer(standing.commands, name="standing")
 app.add_typer(owner.commands, name="owner")
 app.add_typer(identity.commands, name="identity")
 app.command("audit")(audit.audit)

@@ -138,6 +138,7 @@ SEAL = Struct(
     "Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,bytes24[] epochs,"
     "uint96[] payouts)"
 )
+STANDING = Struct("Standing(bytes32 plan,uint32 openings,uint48 notBefore,uint48 notAfter)")
 CANCELLATION = Struct("Cancellation(bytes32 job)")
 MESSAGE = Struct(
     "Message(bytes32 job,uint32 attempt,uint32 sequence,uint32 sender,uint32 receiver,string tag,bytes32 digest)"

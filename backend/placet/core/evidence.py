@@ -17,6 +17,7 @@ from placet.core.ids import BatchRoot, ConsentId, JobId
 from placet.core.model_card import ModelCard
 from placet.core.offers import Offer, Scope
 from placet.core.plan import MAX_PARTIES, Amendment, Plan, Seal, Terms
+from placet.core.standing import StandingPlan
 from placet.core.trail import SignedMessage, Step
 from placet.core.values import U32, Bytes32, Signature, Value
 
@@ -96,6 +97,13 @@ class SignedSeal(Value):
     signatures: tuple[Signature, ...]
 
 
+class SignedStanding(Value):
+    """The standing plan that the job is an opening of, with its signatures: parties, consumer, sponsor."""
+
+    plan: StandingPlan
+    signatures: Annotated[tuple[Signature, ...], Field(max_length=MAX_PARTIES + 2)]
+
+
 class Evidence(Value):
     """One party's evidence about one job. `steps` and messages cover all attempts; `cards` are those of the model that
     it registered as the job's."""
@@ -107,6 +115,7 @@ class Evidence(Value):
     plan: Plan
     terms: Terms
     plan_signatures: Annotated[tuple[Signature, ...], Field(max_length=MAX_PARTIES + 2)]
+    standing: Annotated[SignedStanding | None, Field(exclude_if=lambda value: value is None)] = None
     inputs: tuple[InputEvidence, ...] = ()
     batches: tuple[Batch, ...] = ()
     steps: tuple[Step, ...] = ()

@@ -185,10 +185,18 @@ def _party_of(values: Sequence[Any]) -> dict[str, Any]:
     }
 
 
+class OpeningRef(Value):
+    """The standing plan that a job is an opening of, by its hash, and the opening's number there, from 0."""
+
+    plan: Bytes32
+    number: U32
+
+
 class Terms(Value):
     """The plan document behind `Plan.terms`: which recipe runs on what, and for whom its result is encrypted.
 
-    `roles` has one name a party, `inputs` one alias an input (flattened); `block` is the N of the lawful sets.
+    `roles` has one name a party, `inputs` one alias an input (flattened); `block` is the N of the lawful sets;
+    `standing` is there where the job is an opening of a standing plan.
     """
 
     type: Literal["placet.terms"] = "placet.terms"
@@ -202,6 +210,7 @@ class Terms(Value):
     block: Annotated[int, Field(ge=0, lt=2**53)]
     consumer_key: Bytes32
     on_withdrawal: Literal["drop", "abort"]
+    standing: Annotated[OpeningRef | None, Field(exclude_if=lambda value: value is None)] = None
 
     @model_validator(mode="after")
     def _small(self) -> Terms:

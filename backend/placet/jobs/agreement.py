@@ -26,9 +26,18 @@ from placet.jobs.attempts import job_of_asker
 from placet.jobs.certificates import tls_key
 from placet.jobs.context import JobContext
 from placet.jobs.entries import Entries, named_dead, named_input
-from placet.jobs.messages import PrepareRequest, PrepareResponse, SignatureResponse, SignedByAll, SignRequest
+from placet.jobs.messages import (
+    PrepareRequest,
+    PrepareResponse,
+    SignatureResponse,
+    SignedByAll,
+    SignRequest,
+    StandRequest,
+)
 from placet.jobs.recipe import Runs, run_of
 from placet.jobs.settlement import release_time
+from placet.jobs.standing import StandingPlans
+from placet.jobs.standing_store import StandingStore
 from placet.jobs.store import JobRecord, JobStore
 from placet.protocols.spu import extra
 from placet.vault.responses import LawfulSet, SetToSign
@@ -50,6 +59,7 @@ class Agreement:
         self.store = store
         self.at_rest = AtRest(JOBS, context.hpke)
         self.entries = Entries(context, store)
+        self.standing = StandingPlans(context, StandingStore(context.engine))
         self._askers = Askers()
 
     async def prepare(self, asker: bytes, request: PrepareRequest) -> PrepareResponse:
@@ -59,6 +69,7 @@ class Agreement:
         now = await ask_chain(context.chain.now)
         if not now < request.deadline <= now + LONGEST:  # else consents' ends could be found out by asking
             raise PlanError("the plan's times are out of range", expected=f"within {LONGEST} s from now")
+        self.standing.demand_kind(request.terms)
         uses = self._wanted_uses(asker, request)
         offers = (request.offer,) if request.model is None else (request.offer, request.model.offer)
         if len(offers) != len(uses):
@@ -113,6 +124,22 @@ class Agreement:
         run_of(self.runs, name).demand(job)
         if job.terms.engine == "spu":
             extra.require()
+
+    def _demand_purpose(self, purpose: bytes) -> None:
+        if purpose not in {purpose_id(p) for p in PURPOSES if p in self.context.purposes}:
+            raise PlanError("not a purpose that this institution serves")
+
+    async def stand(self, asker: bytes, request: StandRequest) -> SignatureResponse:
+        """Sign a standing plan whose openings this institution would sign by its policy and its own offers, as they are
+        now; each opening is held against them again. Empty as long as its operator has to agree."""
+        now = await ask_chain(self.context.chain.now)
+        job = self.standing.demand(request.plan, asker, now)
+        self._demand_runs(job)
+        self._demand_purpose(request.plan.fixed.purpose)
+        for offer, use in self.standing.own_uses(request.plan, job):
+            await self._demand_use(offer, use)
+        self._askers.take(asker)
+        return await self.standing.enter(request, now)
 
     async def _demand_confirmed(self, terms: Terms) -> None:
         if terms.block > await ask_chain(self.context.chain.confirmed):
@@ -183,6 +210,7 @@ class Agreement:
         if await self.store.threaded.find(job) is None:
             inputs = plan.parties[party].inputs
             current = [await self._demand_current(job, plan, terms, plan_input) for plan_input in inputs]
+            await self.standing.use(plan, terms)
             now = await ask_chain(self.context.chain.now)
             signatures = tuple(signature if signer == self.context.address else b"" for signer in plan.signers)
             await self.store.threaded.add(JobRecord(job, plan, terms, signatures, party, seed, None, None, now))
@@ -195,8 +223,7 @@ class Agreement:
         context = self.context
         job = declared(plan, terms)
         self._demand_runs(job)
-        if plan.purpose not in {purpose_id(p) for p in PURPOSES if p in context.purposes}:
-            raise PlanError("not a purpose that this institution serves")
+        self._demand_purpose(plan.purpose)
         now = await ask_chain(context.chain.now)
         if not now <= plan.open_by <= now + LONGEST_OPENING or plan.settle_by > now + LONGEST:
             times = f"openBy within {LONGEST_OPENING} s from now, settleBy within {LONGEST} s"
@@ -210,6 +237,7 @@ class Agreement:
                 code="plan.settle",
             )
         await self._demand_confirmed(terms)
+        await self.standing.demand_opening(plan, terms, now)
         for party in plan.parties:
             if party.tls_key != _pinned(context, party):
                 raise PlanError("a party's TLS key is not the trust list's", found=to_hex(party.signer))

@@ -15,6 +15,8 @@ from placet.jobs.messages import (
     SealRequest,
     SignedByAll,
     SignRequest,
+    StandingSigned,
+    StandRequest,
 )
 from placet.jobs.recipe import Runs
 from placet.jobs.store import JobStore
@@ -30,6 +32,8 @@ class PeerAnswers:
             "prepare": (PrepareRequest, agreement.prepare),
             "sign": (SignRequest, agreement.sign),
             "agreed": (SignedByAll, agreement.agreed),
+            "stand": (StandRequest, agreement.stand),
+            "stood": (StandingSigned, agreement.standing.stood),
             "alive": (AttemptRef, attempts.alive),
             "look": (AttemptRef, attempts.look),
             "standing": (AttemptRef, attempts.standing),

@@ -26,6 +26,7 @@ from placet.core.signatures import Key
 from placet.core.trust import Deployment, Institution, TrustList
 from placet.core.values import Value
 from placet.jobs.messages import PartyEntry
+from placet.jobs.sessions import WarmSessions
 from placet.protocols.spu import free_port, leftovers
 from placet.vault.models import KeptModel
 from placet.vault.responses import BatchLeaves, DeadLeaves, LawfulSet, LeavesPart, SetToSign
@@ -92,12 +93,14 @@ that ends wakes who waits."""
 @dataclass(frozen=True)
 class EnginePorts:
     """Where this institution's engine listens (one of the ports, any if both are 0), its TLS key in PEM, unencrypted,
-    and the folder in which each task gets a folder of its own."""
+    and the folder in which each task gets a folder of its own. Sessions that nobody uses now keep their ports, until
+    another task has none."""
 
     host: str
     ports: tuple[int, int]
     key: bytes = field(repr=False)
     scratch: Path
+    sessions: WarmSessions = field(default_factory=WarmSessions, init=False, repr=False, compare=False)
     _held: set[int] = field(default_factory=set, init=False, repr=False, compare=False)
     _freed: Signal = field(default_factory=Signal, init=False, repr=False, compare=False)
 
@@ -121,6 +124,8 @@ class EnginePorts:
                 try:
                     return free_port(self.host, *self.ports, but=self._held)
                 except LimitError as error:
+                    if await self.sessions.spare():
+                        continue
                     if now() >= until:
                         raise LimitError(
                             "the engine has no port for another task",
@@ -140,6 +145,7 @@ class EnginePorts:
 @dataclass(frozen=True)
 class JobContext:
     """One institution's means. `scope` opens one of its own offers; `note_uses` tells owners what used their data;
+    `standing_recipes` are served under standing plans alone, to which this institution agreed by hand.
     `cards` are those that it has registered of a job's model;
     `moved` is sent when the chain may have something new of the contracts.
 
@@ -166,6 +172,7 @@ class JobContext:
     recipes: tuple[str, ...]
     purposes: tuple[str, ...]
     note_uses: Callable[[JobId, int, OfferId, Iterable[ConsentId]], None]
+    standing_recipes: tuple[str, ...] = ()
     extensions: tuple[Extension, ...] = ()
     cards: Callable[[JobId], tuple[ModelCard, ...]] = lambda job: ()
     moved: Signal = field(default_factory=Signal)

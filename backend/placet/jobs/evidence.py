@@ -22,6 +22,7 @@ from placet.core.evidence import (
     SignedAmendment,
     SignedEvidence,
     SignedSeal,
+    SignedStanding,
 )
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 from placet.core.leaves import decode_records
@@ -82,6 +83,7 @@ async def gather(runner: Runner, job: JobId, beside: Beside) -> Evidence:
         plan=record.plan,
         terms=record.terms,
         plan_signatures=record.signatures,
+        standing=await _standing(runner, record),
         inputs=inputs,
         batches=batches,
         steps=tuple(await threaded.steps(job)),
@@ -95,6 +97,14 @@ async def gather(runner: Runner, job: JobId, beside: Beside) -> Evidence:
         seal=next((SignedSeal(seal=seal, signatures=given) for seal, given in seals if seal == sealed), None),
         cards=await ask_store(runner.context.cards, job),
     )
+
+
+async def _standing(runner: Runner, record: JobRecord) -> SignedStanding | None:
+    opening = record.terms.standing
+    if opening is None:
+        return None
+    standing = await runner.answers.agreement.standing.store.threaded.find(opening.plan)
+    return None if standing is None else SignedStanding(plan=standing.plan, signatures=standing.signatures)
 
 
 async def signed(runner: Runner, job: JobId, beside: Beside) -> SignedEvidence:

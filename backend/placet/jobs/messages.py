@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, JsonValue
 
 from placet.core.ids import ConsentId, JobId, OfferId
 from placet.core.plan import MAX_INPUTS, MAX_PARTIES, Amendment, Input, Plan, Seal, Terms
+from placet.core.standing import MAX_OPENINGS, StandingPlan
 from placet.core.text import demand_seen
 from placet.core.values import U32, U48, U96, ZERO20, Address, Bytes32, Name, Signature, Text, Value
 
@@ -79,6 +80,20 @@ class SignatureResponse(Value):
     """Answers `sign`, `amend` and `seal`: the party's EIP-712 signature over the plan, amendment or seal."""
 
     signature: Signature
+
+
+class StandRequest(Value):
+    """`stand`: sign this standing plan. Refused as `prepare` is. It is answered with an empty signature as long as the
+    party's operator has not agreed: ask again."""
+
+    plan: StandingPlan
+
+
+class StandingSigned(Value):
+    """`stood`: all signatures under a standing plan (its hash), in its signers' order. It is answered with itself."""
+
+    plan: Bytes32
+    signatures: Annotated[tuple[Signature, ...], Field(max_length=MAX_PARTIES + 2)]
 
 
 class AttemptRef(Value):
@@ -173,3 +188,11 @@ class JobRequest(Sponsorship):
     providers: Annotated[tuple[ProviderRequest, ...], Field(min_length=1, max_length=15)]
     own: OwnInput
     model: Annotated[ModelInput | None, Field(exclude_if=lambda value: value is None)] = None
+
+
+class StandingRequest(Value):
+    """`POST /v1/standing`: a job that is to be opened up to `openings` times within `seconds` from now."""
+
+    job: JobRequest
+    openings: Annotated[int, Field(strict=True, ge=1, le=MAX_OPENINGS)]
+    seconds: Annotated[int, Field(strict=True, ge=60, le=366 * 86_400)]

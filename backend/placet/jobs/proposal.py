@@ -29,7 +29,7 @@ from placet.core.errors import (
     StateError,
 )
 from placet.core.ids import OfferId
-from placet.core.plan import Input, Party, Plan, Terms, demand_signatures
+from placet.core.plan import Input, OpeningRef, Party, Plan, Terms, demand_signatures
 from placet.core.purposes import purpose_id
 from placet.core.values import ZERO20, V, Value, parse
 from placet.jobs.answers import PeerAnswers
@@ -69,7 +69,7 @@ class PeerClient:
 
     async def propose(self, party: bytes, what: str, question: Value, answer: type[V]) -> V:
         """`ask`, of a plan that is not agreed yet: who follows proposals hears who has not answered."""
-        words = {"prepare": "to say what it brings", "sign": "to sign the plan"}
+        words = {"prepare": "to say what it brings", "sign": "to sign the plan", "stand": "to sign the standing plan"}
         name = self.context.trust.name(party)
         with self.answers.agreement.store.waits.waiting(PROPOSALS, f"{name} {words[what]}"):
             return await self.ask(party, what, question, answer)
@@ -98,24 +98,15 @@ def _parsed(answer: type[V], raw: bytes, name: str) -> V:
         ) from None
 
 
-async def propose(peer_client: PeerClient, request: JobRequest) -> JobRecord:
-    """Gather what the parties bring, make the plan, have it signed by all, and keep it. Opens nothing yet."""
+async def propose(peer_client: PeerClient, request: JobRequest, opening: OpeningRef | None = None) -> JobRecord:
+    """Gather what the parties bring, make the plan, have it signed by all, and keep it. Opens nothing yet. `opening`:
+    it is one of a standing plan."""
     context = peer_client.context
     spec = spec_of(request.recipe)
     await _demand_affordable(context, request)
     now = await ask_chain(context.chain.now)
     seats = spec.seats(len(request.providers) + 1)
-    terms = Terms(
-        recipe=spec.name,
-        recipe_version=spec.version,
-        engine=request.engine,
-        parameters=spec.parse(request.parameters).to_json(),
-        roles=tuple(seat.name for seat in seats),
-        inputs=tuple(one.alias for seat in seats for one in seat.inputs),
-        block=await ask_chain(context.chain.confirmed),
-        consumer_key=consumer_key(context),
-        on_withdrawal=spec.on_withdrawal,
-    )
+    terms = terms_of(context, request, await ask_chain(context.chain.confirmed), opening)
     demand_divided(declared_terms(terms, _signers(context, request), context.address), request.pot)
     responses = await _prepared(peer_client, request, terms, now)
     seed = secrets.token_bytes(32)
@@ -125,6 +116,24 @@ async def propose(peer_client: PeerClient, request: JobRequest) -> JobRecord:
     providers = [_provider(provider, response, seat) for provider, response, seat in entries]
     plan = sponsored(context, request, terms, [*providers, consumer], now)
     return await agree(peer_client, plan, terms, len(request.providers), seed)
+
+
+def terms_of(context: JobContext, request: JobRequest, block: int, opening: OpeningRef | None = None) -> Terms:
+    """What a request's job runs, over the lawful sets of a block."""
+    spec = spec_of(request.recipe)
+    seats = spec.seats(len(request.providers) + 1)
+    return Terms(
+        recipe=spec.name,
+        recipe_version=spec.version,
+        engine=request.engine,
+        parameters=spec.parse(request.parameters).to_json(),
+        roles=tuple(seat.name for seat in seats),
+        inputs=tuple(one.alias for seat in seats for one in seat.inputs),
+        block=block,
+        consumer_key=consumer_key(context),
+        on_withdrawal=spec.on_withdrawal,
+        standing=opening,
+    )
 
 
 async def _own_inputs(

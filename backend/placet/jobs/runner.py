@@ -48,12 +48,14 @@ from placet.jobs.certificates import institution_of
 from placet.jobs.context import JobContext
 from placet.jobs.coordinator import Coordinator
 from placet.jobs.link import Envelope, Link
-from placet.jobs.messages import MAX_ANSWER, AttemptRef, JobRequest
+from placet.jobs.messages import MAX_ANSWER, AttemptRef, JobRequest, StandingRequest
 from placet.jobs.party_run import PartyRun
 from placet.jobs.progress import CHAIN, STEPS, VAULT, blocks_more
 from placet.jobs.proposal import PeerClient, propose
 from placet.jobs.recipe import Runs, run_of
 from placet.jobs.settlement import ENDS, Settlement, turn_of
+from placet.jobs.standing_proposal import propose_opening, stand
+from placet.jobs.standing_store import StandingRecord
 from placet.jobs.store import JobRecord, JobStore, Phase
 from placet.jobs.trail import record_steps
 
@@ -115,6 +117,14 @@ class Runner:
     async def start(self, request: JobRequest) -> JobRecord:
         """Propose a job and set it going; the opening is sent by the next tick."""
         return await propose(self.peer_client, request)
+
+    async def stand(self, request: StandingRequest) -> StandingRecord:
+        """Propose a standing plan."""
+        return await stand(self.peer_client, request)
+
+    async def start_opening(self, plan: bytes) -> JobRecord:
+        """Propose the next opening of a standing plan and set it going."""
+        return await propose_opening(self.peer_client, plan)
 
     def _hand(self, job: JobId) -> JobInHand:
         return self._jobs.setdefault(job, JobInHand())

@@ -78,3 +78,21 @@ moments = sa.Table(
     sa.Column("status", sa.String(64), nullable=False),
     sa.Column("details", sa.Text, nullable=False),
 )
+standing = sa.Table(
+    "job_standing",
+    metadata,
+    sa.Column("hash", sa.LargeBinary(32), primary_key=True),
+    sa.Column("plan", sa.Text, nullable=False),
+    sa.Column("request", sa.Text),
+    sa.Column("signatures", sa.Text, nullable=False),
+    sa.Column("agreed", sa.Boolean, nullable=False),
+    sa.Column("ended", sa.Boolean, nullable=False),
+    sa.Column("created", sa.BigInteger, nullable=False),
+)
+openings = sa.Table(
+    "job_openings",
+    metadata,
+    sa.Column("standing", sa.LargeBinary(32), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("job", sa.LargeBinary(32)),
+)

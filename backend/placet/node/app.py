@@ -27,6 +27,7 @@ from placet.node.http.problems import Problem
 from placet.node.http.schemas import declare_recipes
 from placet.node.jobs import api as jobs_api
 from placet.node.jobs import models as models_api
+from placet.node.jobs import standing_api
 from placet.node.loops import run_forever
 from placet.node.service import Node, open_node
 from placet.recipes.contract_compare.extension import HostedEnclaves
@@ -65,6 +66,7 @@ def create_app(settings: NodeSettings) -> FastAPI:
     app.include_router(public_api.router)
     app.include_router(sessions_api.router)
     app.include_router(jobs_api.router)
+    app.include_router(standing_api.router)
     app.include_router(models_api.router)
     app.include_router(enclave_api.router)
     problems.install(app)

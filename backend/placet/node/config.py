@@ -39,10 +39,12 @@ class InstitutionSettings(_Section):
 
 
 class ParticipationPolicy(_Section):
-    """What this institution takes part in; everything else is refused before it is signed."""
+    """What this institution takes part in; everything else is refused before it is signed. Recipes in `standing` are
+    served under standing plans alone, to which its operator has agreed."""
 
     recipes: tuple[Name, ...] = ("asset-view",)
     purposes: tuple[str, ...] = tuple(PURPOSES)
+    standing: tuple[Name, ...] = ()
 
 
 class EnclaveSettings(_Section):

@@ -50,6 +50,7 @@ def job_context(node: Node) -> JobContext:
         cards=node.cards.of,
         recipes=node.settings.policy.recipes,
         purposes=node.settings.policy.purposes,
+        standing_recipes=node.settings.policy.standing,
         moved=node.moved,
         note_uses=functools.partial(uses.note_uses, node.engine),
     )
@@ -95,6 +96,7 @@ async def jobs(node: Node, context: JobContext, runs: Runs) -> AsyncIterator[Run
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await runner.stop()
+        await context.engine_ports.sessions.close()
 
 
 async def answer_peer(runner: Runner, asker: bytes, what: str, body: bytes) -> bytes:

@@ -9,6 +9,7 @@ from placet.catalogue.declared import declared
 from placet.core.errors import PlanError
 from placet.core.lawful import offer_breaches, scope_breaches
 from placet.core.offers import Subjects
+from placet.core.standing import demand_opening
 from placet.core.values import to_hex
 
 GROUP = "plan"
@@ -55,6 +56,36 @@ def terms(case: Case, tell: Findings) -> None:
                 tell.note(disclosed)
     if not case.evidence:
         tell.lack("no evidence that shows the terms")
+
+
+@check(GROUP, "standing", "An opening is one of a standing plan that all signed")
+def standing(case: Case, tell: Findings) -> None:
+    """Where the terms name a standing plan: all parties, the consumer and the sponsor signed that one, and the job is
+    like it in all that it fixes, opened within its window, under a number within its count. That no other job had the
+    number is each party's word: each signs a number once, and the chain counts the named consents' uses."""
+    if case.plan is None or case.terms is None or case.facts.opened is None:
+        return tell.skip("no plan or terms, or never opened")
+    opening = case.terms.standing
+    if opening is None:
+        return tell.skip("a plan of its own, no opening of a standing plan")
+    standings = []
+    for party, evidence in case.evidence.items():
+        if evidence.standing is None:
+            continue
+        if evidence.standing.plan.hash == opening.plan:
+            standings.append((party, evidence.standing))
+        else:
+            tell.fail(f"the standing plan {to_hex(opening.plan)}", to_hex(evidence.standing.plan.hash), party)
+    if not standings:
+        return tell.lack("no evidence that shows the standing plan")
+    plan = standings[0][1].plan
+    lists = ((party, one.signatures) for party, one in standings)
+    demand_all(case, tell, "standing plan", plan.signers, plan.digest(case.deployment.jobs), lists)
+    try:
+        demand_opening(plan, case.plan, case.terms, case.facts.opened.at.timestamp)
+    except PlanError as error:
+        return tell.fail(error.expected or error.message, error.found or error.message)
+    tell.note(f"opening {opening.number + 1} of at most {plan.openings} under the standing plan {to_hex(plan.hash)}")
 
 
 @check(GROUP, "opened", "The chain opened this plan")
@@ -134,4 +165,4 @@ def _lacking(case: Case, tell: Findings) -> None:
             tell.lack(f"{case.name(case.owners[index])} shows nothing for input {index} at the opening")
 
 
-CHECKS = (identity, signed, terms, opened, offers, scope)
+CHECKS = (identity, signed, terms, standing, opened, offers, scope)

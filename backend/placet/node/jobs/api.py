@@ -65,7 +65,8 @@ class JobResult(BaseModel):
     disclosed_in_protocol: list[str]
 
 
-async def _answer(runner: Runner, record: JobRecord) -> JobResponse:
+async def job_response(runner: Runner, record: JobRecord) -> JobResponse:
+    """A job as it is told."""
     status, attempt = await runner.store.threaded.progress(record.job)
     return JobResponse(
         id=record.job,
@@ -84,7 +85,7 @@ async def _answer(runner: Runner, record: JobRecord) -> JobResponse:
 async def start(node: TheNode, runner: TheRunner, proposal: JobRequest, _: Institution) -> JobResponse:
     """Propose a job to its parties. 202 once all have signed its plan; the opening follows by itself."""
     node.demand_chain()
-    return await _answer(runner, await runner.start(proposal))
+    return await job_response(runner, await runner.start(proposal))
 
 
 @router.get("/v1/jobs", response_model=JobList, responses=problems(403, 404))
@@ -95,14 +96,14 @@ async def listed(
 ) -> JobList:
     """The jobs that this institution takes part in, newest first, a hundred at a time."""
     page = await runner.store.threaded.page(cursor, PAGE)
-    answers = [await _answer(runner, record) for record in page]
+    answers = [await job_response(runner, record) for record in page]
     return JobList(jobs=answers, cursor=answers[-1].id if len(answers) == PAGE else None)
 
 
 @router.get("/v1/jobs/{job}", response_model=JobResponse, responses=problems(403, 404))
 async def show(runner: TheRunner, job: JobId, _: Institution) -> JobResponse:
     """One job."""
-    return await _answer(runner, await runner.store.threaded.job(job))
+    return await job_response(runner, await runner.store.threaded.job(job))
 
 
 @router.get("/v1/jobs/{job}/events", response_class=EventSourceResponse, responses=problems(403, 404))
@@ -188,4 +189,4 @@ async def cancel(runner: TheRunner, job: JobId, _: Institution) -> JobResponse:
     """Cancel a job before its opening; afterwards it is refused (`job.opened`)."""
     record = await runner.store.threaded.job(job)
     await runner.coordinator.cancel(record)
-    return await _answer(runner, await runner.store.threaded.job(record.job))
+    return await job_response(runner, await runner.store.threaded.job(record.job))
