@@ -2,7 +2,9 @@
 pragma solidity 0.8.37;
 
 import {WebAuthn} from "@openzeppelin/contracts/utils/cryptography/WebAuthn.sol";
-import {ERC7913WebAuthnVerifier} from "@openzeppelin/contracts/utils/cryptography/verifiers/ERC7913WebAuthnVerifier.sol";
+import {
+    ERC7913WebAuthnVerifier
+} from "@openzeppelin/contracts/utils/cryptography/verifiers/ERC7913WebAuthnVerifier.sol";
 
 /// @title OpenZeppelin's verifier of passkeys (assertions of WebAuthn Level 2), with one encoding for each assertion
 /// @notice Key: `x ‖ y` (64 bytes). Signature: `abi.encode(r, s, challengeIndex, typeIndex, authenticatorData, clientDataJSON)`, six
