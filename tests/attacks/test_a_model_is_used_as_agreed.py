@@ -300,7 +300,7 @@ def test_a_model_scores_as_its_holders_said_and_not_otherwise(lenders: Lenders, 
     assert len(set(names)) == 2
 
 
-def applications(lenders: Lenders, scores: dict[str, str]) -> None:
+def applications(lenders: Lenders, rows: list[dict[str, str]]) -> None:
     """A standing plan over a warm session: two openings, the second after one bank's engine was killed; no third."""
     body = {"job": scoring(lenders, parameters={"session": WARM}), "openings": 2, "seconds": 3600}
     standing = lenders.ask("consumer", "/v1/standing", body).json()
@@ -310,8 +310,7 @@ def applications(lenders: Lenders, scores: dict[str, str]) -> None:
     for number in range(2):
         job = lenders.ask("consumer", path, {}).json()["id"]
         assert lenders.end_of(job) == "completed"
-        rows = lenders.ask("consumer", f"/v1/jobs/{job}/result").json()["rows"]
-        assert {row["customer"]: row["score"] for row in rows} == scores
+        assert lenders.ask("consumer", f"/v1/jobs/{job}/result").json()["rows"] == rows
         report = lenders.verdict(job)
         assert report["verdict"] == "intact", [one for one in report["results"] if one["status"] == "failed"]
         assert f"opening {number + 1} of at most 2 under the standing plan {standing['id']}" in report["notes"]
