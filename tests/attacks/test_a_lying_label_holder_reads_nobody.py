@@ -14,7 +14,8 @@ import pytest
 
 from placet.models.scorecard import Scale
 from placet.models.scorecard_fit import FitColumn, fit
-from placet.protocols.mpc.scorecard import CardColumn, ScorecardTrain
+from placet.protocols.mpc.cells import CardColumn
+from placet.protocols.mpc.scorecard import ScorecardTrain
 
 SMALLEST, BINS, PEOPLE, NOWHERE = 5, 4, 120, 30
 SCALE = Scale(base_score=600, pdo=20, base_odds=1, higher=0)

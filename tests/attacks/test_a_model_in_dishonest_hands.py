@@ -41,7 +41,7 @@ async def held(harness: AttackHarness, uses: int) -> Consent:
     harness.record_all(origin)
     harness.mined(harness.seal_call(origin, [secrets.token_bytes(32)] * 3), harness.thief)
     dataset = secrets.token_bytes(32)
-    harness.mined(harness.calls.register_model(dataset, origin.job, ZERO32, b"m" * 32), harness.bank)
+    harness.mined(harness.calls.register_model(dataset, origin.job, ZERO32, b"m" * 32, b"c" * 32), harness.bank)
     offer = Offer(
         dataset=dataset, consumer=harness.lender.address, purpose=purpose_id(PURPOSE),
         operations=Operation.PSI | Operation.MPC, scope=ZERO32,

@@ -29,6 +29,7 @@ from placet.core.eip712 import Domain
 from placet.core.enrolment import enrolment_hash
 from placet.core.errors import ConsentError, InputError, PlacetError
 from placet.core.hashing import keccak
+from placet.core.languages import LANGUAGES
 from placet.core.merkle import batch_root
 from placet.core.namespace import own_namespace
 from placet.core.offers import Subjects
@@ -84,6 +85,7 @@ FIELDS: dict[str, tuple[Any, set[str], set[str]]] = {
     "first_opening": (st.integers(0, 2**31), {"InvalidSignature"}, {"signature"}),
     "uses": (st.integers(1, 2**31), {"InvalidSignature"}, {"consent.altered"}),
     **{f"details.{name}": (st.text(max_size=80), {"InvalidSignature"}, {"consent.altered"}) for name in WORDS},
+    "details.language": (st.sampled_from(LANGUAGES), {"InvalidSignature"}, {"consent.altered"}),
     "details.notice": (B32, {"InvalidSignature"}, {"consent.altered"}),
     "details.enrolment": (B32, {"InvalidSignature"}, {"signature"}),
     "details.salt": (B32, {"InvalidSignature"}, {"signature"}),
