@@ -29,8 +29,9 @@ async def erase_everywhere(engine: sa.Engine, vault: VaultClient, consent: Conse
 
 
 async def erase_for_owner(node: Node, consent: ConsentId, owner: bytes) -> bool:
-    """As `erase_everywhere`, for the owner himself. NotFoundError for another's; StateError for one that still counts:
-    to erase it would leave a consent that nobody can withdraw."""
+    """As `erase_everywhere`, for the owner himself. NotFoundError for another's; StateError unless the chain says that
+    it is over. Of one that expired or is used up the audit of a job demands the record, and one that a running job has
+    used up could leave that job without it: both can be withdrawn first."""
     row = await asyncio.to_thread(queries.find, node, consent)
     if bytes(row["owner"]) != owner:
         raise queries.unknown()
@@ -42,10 +43,7 @@ async def erase_for_owner(node: Node, consent: ConsentId, owner: bytes) -> bool:
     return await erase_everywhere(node.engine, node.vault, consent)
 
 
-_ENDED = (
-    *(ConsentStatus.WITHDRAWN, ConsentStatus.REVOKED, ConsentStatus.REFUSED),
-    *(ConsentStatus.EXPIRED, ConsentStatus.EXHAUSTED),
-)
+_ENDED = (ConsentStatus.WITHDRAWN, ConsentStatus.REVOKED, ConsentStatus.REFUSED)
 
 
 def erase(engine: sa.Engine, consent: ConsentId) -> bool:
@@ -68,8 +66,15 @@ def erase(engine: sa.Engine, consent: ConsentId) -> bool:
         uses.forget(connection, consent)
         erased = connection.execute(sa.delete(consents).where(consents.c.id == consent)).rowcount == 1
         if row is not None:
-            owner = bytes(row["owner"])
-            connection.execute(sa.delete(nonces).where(nonces.c.signer == owner))
-            connection.execute(sa.delete(counters).where(counters.c.key == owners_budget(owner)))
+            _forget_key(connection, bytes(row["owner"]))
     overwrite_deleted(engine)
     return erased
+
+
+def _forget_key(connection: sa.Connection, owner: bytes) -> None:
+    """What is kept by an owner's key alone, unless another consent has that key: with its nonces gone, whoever saw one
+    of its signed requests could send it again, and read what is left."""
+    left = sa.select(consents.c.id).where(consents.c.owner == owner).limit(1)
+    if connection.execute(left).first() is None:
+        connection.execute(sa.delete(nonces).where(nonces.c.signer == owner))
+        connection.execute(sa.delete(counters).where(counters.c.key == owners_budget(owner)))

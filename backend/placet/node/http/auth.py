@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from fastapi.security import APIKeyHeader
 
 from placet.core.errors import AccessError, SignatureError
@@ -56,8 +56,12 @@ def target_of(request: Request) -> str:
     return (raw + (b"?" + query if query else b"")).decode("latin-1")
 
 
-async def caller_of(request: Request, authorization: Annotated[str | None, Depends(_scheme)]) -> Caller:
-    """AccessError unless the request carries the institution's credential, or a fresh signature not seen before."""
+async def caller_of(
+    request: Request, response: Response, authorization: Annotated[str | None, Depends(_scheme)]
+) -> Caller:
+    """AccessError unless the request carries the institution's credential, or a fresh signature not seen before. What
+    is answered stays in no cache: a cookie, other than `Authorization`, does not keep one from it (RFC 9111, 3.5)."""
+    response.headers["cache-control"] = "no-store"
     node = node_of(request)
     node.clients.take("requests", client_of(request), node.settings.limits.requests_per_client_minute)
     header = authorization or ""

@@ -38,13 +38,14 @@ class Sessions:
         self._sessions: dict[bytes, Session] = {}
 
     def open(self, signer: bytes | None) -> tuple[str, Session]:
-        """A token of 43 characters. The oldest of who has `MOST_OF_ONE` makes room; LimitError beyond `MOST` in all."""
+        """A token of 43 characters. The oldest of who has `MOST_OF_ONE` makes room; LimitError beyond `MOST` of owners
+        in all: anybody can make keys, and none of them keeps the institution out."""
         at = time.time()
         self._sessions = {key: session for key, session in self._sessions.items() if session.expires > at}
         own = [key for key, session in self._sessions.items() if session.signer == signer]
         for key in own[: max(0, len(own) - MOST_OF_ONE + 1)]:
             del self._sessions[key]
-        if len(self._sessions) >= MOST:
+        if signer is not None and sum(session.signer is not None for session in self._sessions.values()) >= MOST:
             raise LimitError("too many sessions", expected=f"at most {MOST}", remedy="try again later")
         token = secrets.token_urlsafe(32)
         session = Session(signer, at + (INSTITUTION_SECONDS if signer is None else OWNER_SECONDS))

@@ -38,11 +38,10 @@ class Login(BaseModel):
     responses=problems(401, 403),
     openapi_extra={"security": [{"authorization": []}]},
 )
-async def begin(node: TheNode, caller: AnyCaller, response: Response) -> OpenedSession:
+async def begin(node: TheNode, caller: AnyCaller) -> OpenedSession:
     """A session for whoever signed this request: it reads for 15 minutes, and writes nothing."""
     if caller.signer is None:
         raise AccessError("the institution's session begins at /console/login", code="access.owner")
-    response.headers["cache-control"] = "no-store"
     token, session = node.sessions.open(caller.signer)
     return OpenedSession(token=token, expires=int(session.expires))
 
