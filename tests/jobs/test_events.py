@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sse_starlette import ServerSentEvent
+from starlette.requests import Request
 
 from parties import JobEnvironment
 from placet.cli import jobs
@@ -17,6 +18,8 @@ from placet.core.values import to_hex
 from placet.jobs import following
 from placet.jobs.progress import PROGRESS
 from placet.jobs.store import JobStore
+from placet.node.http.auth import _lasting
+from placet.node.http.sessions import COOKIE, Sessions
 from placet.node.jobs.api import _all_moments, _moments
 
 
@@ -28,7 +31,7 @@ async def test_a_moment_is_sent_when_it_is_noted(thread: bool, monkeypatch: pyte
     job = environment.agreed()
     store: JobStore = environment.stores[0]
     runner: Any = SimpleNamespace(store=store)
-    stream = _moments(runner, job, 0)
+    stream = _moments(runner, job, 0, always)
     for status in ("opening", "computing"):
         upcoming = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(0)
@@ -54,13 +57,13 @@ async def test_one_stream_tells_of_all_jobs_and_goes_on_where_it_was_left() -> N
     before = store.last_moment()
     runner: Any = SimpleNamespace(store=store)
     async with asyncio.timeout(60):
-        from_now = _all_moments(runner, None)
+        from_now = _all_moments(runner, None, always)
         upcoming = asyncio.ensure_future(anext(from_now))
         while not upcoming.done():  # nothing tells when it has begun to listen
             store.note(second, "opening")
             await asyncio.sleep(0.01)
         assert said(await upcoming) == (to_hex(second), "opening")
-        resumed = _all_moments(runner, before - 1)
+        resumed = _all_moments(runner, before - 1, always)
         store.note(first, "computing")
         events = [await anext(resumed)]
         while said(events[-1]) != (to_hex(first), "computing"):
@@ -71,6 +74,39 @@ async def test_one_stream_tells_of_all_jobs_and_goes_on_where_it_was_left() -> N
         assert numbers == list(range(before, store.last_moment() + 1))
     for stream in (from_now, resumed):
         await stream.aclose()
+
+
+async def test_a_stream_ends_with_the_session_by_which_it_was_asked() -> None:
+    environment = JobEnvironment()
+    store: JobStore = environment.stores[0]
+    job = environment.agreed()
+    store.note(job, "opening")
+    store.note(job, "computing")
+    runner: Any = SimpleNamespace(store=store)
+    sessions = Sessions()
+    token, _ = sessions.open(None)
+    node: Any = SimpleNamespace(sessions=sessions)
+    state = SimpleNamespace(node=node)
+    for header in ((b"cookie", f"{COOKIE}={token}".encode()), (b"authorization", b"Bearer x")):
+        scope = {"type": "http", "headers": [header], "app": SimpleNamespace(state=state)}
+        lasts = await _lasting(Request(scope))
+        streams = (_moments(runner, job, 0, lasts), _all_moments(runner, 0, lasts))
+        async with asyncio.timeout(60):
+            for stream in streams:
+                await anext(stream)
+            sessions.close(token)
+            for stream in streams:
+                if lasts():  # no session's
+                    await anext(stream)
+                    await stream.aclose()
+                else:
+                    with pytest.raises(StopAsyncIteration):
+                        await anext(stream)
+        assert lasts() is (header[0] == b"authorization")
+
+
+def always() -> bool:
+    return True
 
 
 def said(event: ServerSentEvent) -> tuple[str, str]:
@@ -86,7 +122,7 @@ async def test_a_follower_hears_what_is_waited_for_where_nothing_happens(monkeyp
     store: JobStore = environment.stores[0]
     store.note(job, "computing")
     runner: Any = SimpleNamespace(store=store)
-    stream = _moments(runner, job, 0)
+    stream = _moments(runner, job, 0, always)
     async with asyncio.timeout(60):
         names = [(await anext(stream)).event]
         while names[-1] != PROGRESS:

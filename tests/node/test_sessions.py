@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import httpx
 import pytest
 
 from placet.core.errors import LimitError
+from placet.core.trust import TrustList
 from placet.core.values import to_hex
 from placet.node.consents import queries
+from placet.node.consents.scopes import Scopes
 from placet.node.http import sessions as module
+from placet.node.http import sessions_api
 from placet.node.http.sessions import COOKIE, Sessions
 
 from .conftest import Owner, Running
@@ -120,7 +124,7 @@ async def test_pages_of_other_origins_reach_owners_routes_and_no_others(node: Ru
 
 
 async def test_an_owner_takes_all_with_him_and_erases_what_has_ended(
-    node: Running, owner: Owner, monkeypatch: pytest.MonkeyPatch
+    node: Running, owner: Owner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     offer, _ = node.offer()
     consent = await node.give(owner, offer)
@@ -130,6 +134,14 @@ async def test_an_owner_takes_all_with_him_and_erases_what_has_ended(
     [entry] = [one for one in exported["consents"] if one["consent"]["id"] == consent]
     assert exported["owner"] == to_hex(owner.signer)
     assert entry["signed"]["details"]["notice"] and entry["notice"] and entry["uses"] == []
+    others = [one.model_copy(update={"name": f"{one.name} AG"}) for one in node.node.trust.institutions]
+    renamed = TrustList(institutions=tuple(others))
+    for lost, value in (("scopes", Scopes(tmp_path)), ("trust", renamed)):  # what the words follow from
+        with monkeypatch.context() as now:
+            now.setattr(node.node, lost, value)
+            exported = (await node.get(owner, "/v1/export")).json()
+        assert {one["signed"] or one["notice"] for one in exported["consents"]} == {None}
+        assert {one["consent"]["id"] for one in exported["consents"]} == {consent, other}
     path = f"/v1/consents/{consent}/erasure"
     await refused(node, "POST", path, owner.headers("POST", path), "state")
     with monkeypatch.context() as later:  # the chain does not say that it is over: audits demand its record
@@ -151,6 +163,18 @@ async def test_an_owner_takes_all_with_him_and_erases_what_has_ended(
     # His other consent is still read by this key: what was sent before is not taken again.
     assert (await node.get(owner, f"/v1/consents/{other}")).status_code == 200
     await refused(node, "POST", "/v1/session", captured, "access.replayed")
+
+
+async def test_one_address_opens_so_many_sessions_with_whatever_keys(
+    node: Running, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions_api, "_SESSIONS_PER_MINUTE", 2)
+    codes = []
+    for _ in range(5):
+        stranger = Owner(node.environment, owner.customer, type(owner.key)())
+        answer = await node.client.post("/v1/session", headers=stranger.headers("POST", "/v1/session"))
+        codes.append(answer.status_code)
+    assert codes[0] == 201 and codes[-1] == 429  # a minute may have begun in between
 
 
 def test_sessions_are_bounded_and_the_oldest_of_one_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:

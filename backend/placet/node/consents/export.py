@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+
+from placet.core.consent import Consent
+from placet.core.errors import PlacetError
 from placet.core.ids import ConsentId
 from placet.core.notice import notice
 from placet.core.values import to_hex
@@ -24,13 +28,22 @@ def of_owner(node: Node, owner: bytes, cursor: ConsentId | None) -> models.Expor
 
 def _consent(node: Node, owner: bytes, response: models.ConsentResponse) -> models.ExportedConsent:
     row = queries.find(node, response.id)
-    offer = node.offer(response.offer)
-    words = response.consent
-    window = (words.not_before, words.not_after, words.uses)
+    signed, words = _words(node, row)
     return models.ExportedConsent(
         consent=response,
-        signed=queries.full(node, row),
-        notice=notice(offer, node.scopes.of(offer), node.trust.name, *window, words.language),
+        signed=signed,
+        notice=words,
         signature=to_hex(bytes(row["signature"])),
         uses=uses.of_consent(node, response.id, owner).uses,
     )
+
+
+def _words(node: Node, row: sa.RowMapping) -> tuple[Consent | None, str | None]:
+    """As they were signed, and the notice; None where the scope is lost, or names or words are others by now."""
+    try:
+        signed = queries.full(node, row)
+        scope, window = node.scopes.of(signed.offer), (signed.not_before, signed.not_after, signed.uses)
+        words = notice(signed.offer, scope, node.trust.name, *window, signed.details.language)
+    except PlacetError:
+        return None, None
+    return (signed, words) if signed.id == bytes(row["id"]) else (None, None)

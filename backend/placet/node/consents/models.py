@@ -170,11 +170,12 @@ class Erasure(_Answer):
 
 
 class ExportedConsent(_Answer):
-    """A consent with the words that were signed, the signature, and which jobs used it."""
+    """A consent with the words that were signed, the signature, and which jobs used it. The words are absent where the
+    node has lost what they follow from."""
 
     consent: ConsentResponse
-    signed: Consent
-    notice: str
+    signed: Consent | None
+    notice: str | None
     signature: str = Field(description="the owner's, hex, as contracts have it")
     uses: list[UseResponse]
 

@@ -20,7 +20,7 @@ from placet.core.ids import JobId
 from placet.core.values import Bytes32, to_hex
 from placet.jobs.runner import Runner
 from placet.jobs.store import JobRecord
-from placet.node.http.auth import AnyCaller, Caller
+from placet.node.http.auth import AnyCaller, Caller, Lasting
 from placet.node.http.dependencies import LastEventId, TheRunner
 from placet.node.http.problems import problems
 from placet.node.jobs.api import event_stream
@@ -150,9 +150,11 @@ async def upload(
 
 
 @router.get("/jobs/{job}/events", response_class=EventSourceResponse, responses=problems(401, 403, 404))
-async def events(runner: TheRunner, job: CompanysJob, last_event_id: LastEventId = 0) -> EventSourceResponse:
+async def events(
+    runner: TheRunner, job: CompanysJob, lasts: Lasting, last_event_id: LastEventId = 0
+) -> EventSourceResponse:
     """Server-sent events of a job, for its companies: as `/v1/jobs/{job}/events` for the institution itself."""
-    return event_stream(runner, job.job, last_event_id)
+    return event_stream(runner, job.job, last_event_id, lasts)
 
 
 @router.get("/jobs/{job}/results/{party}", responses=problems(401, 403, 404, 409))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -149,6 +150,16 @@ async def institution_or_auditor(request: Request, caller: Annotated[Caller, Dep
     raise AccessError("only the institution and the trust list's auditors may do this", code="access.auditor")
 
 
+async def _lasting(request: Request) -> Callable[[], bool]:
+    node, header = node_of(request), request.headers.get("authorization", "")
+    token = request.cookies.get(COOKIE) if not header else None
+    if header.startswith("Session "):
+        token = header.removeprefix("Session ").strip()
+    return lambda: token is None or node.sessions.of(token) is not None
+
+
 AnyCaller = Annotated[Caller, Depends(caller_of)]
 Institution = Annotated[Caller, Depends(institution)]
 InstitutionOrAuditor = Annotated[Caller, Depends(institution_or_auditor)]
+Lasting = Annotated[Callable[[], bool], Depends(_lasting)]
+"""For an answer that goes on and on: does the session by which it was asked, if it was by one, still last?"""

@@ -16,6 +16,8 @@ from placet.node.http.sessions import COOKIE, INSTITUTION_SECONDS
 
 router = APIRouter(tags=["sessions"])
 _LOGINS_PER_MINUTE = 10
+_SESSIONS_PER_MINUTE = 60
+"""Of one address: keys are free, and sessions of all keys together are bounded."""
 
 
 class OpenedSession(BaseModel):
@@ -38,10 +40,11 @@ class Login(BaseModel):
     responses=problems(401, 403),
     openapi_extra={"security": [{"authorization": []}]},
 )
-async def begin(node: TheNode, caller: AnyCaller) -> OpenedSession:
+async def begin(node: TheNode, client: ClientAddress, caller: AnyCaller) -> OpenedSession:
     """A session for whoever signed this request: it reads for 15 minutes, and writes nothing."""
     if caller.signer is None:
         raise AccessError("the institution's session begins at /console/login", code="access.owner")
+    node.clients.take("sessions", client, _SESSIONS_PER_MINUTE)
     token, session = node.sessions.open(caller.signer)
     return OpenedSession(token=token, expires=int(session.expires))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
@@ -24,7 +24,7 @@ from placet.jobs.progress import PROPOSALS
 from placet.jobs.runner import Runner
 from placet.jobs.store import JobRecord
 from placet.node.consents import uses
-from placet.node.http.auth import Institution, InstitutionOrAuditor
+from placet.node.http.auth import Institution, InstitutionOrAuditor, Lasting
 from placet.node.http.dependencies import LastEventId, TheNode, TheRunner
 from placet.node.http.problems import problems
 
@@ -107,35 +107,44 @@ async def show(runner: TheRunner, job: JobId, _: Institution) -> JobResponse:
 
 
 @router.get("/v1/jobs/{job}/events", response_class=EventSourceResponse, responses=problems(403, 404))
-async def events(runner: TheRunner, job: JobId, _: Institution, last_event_id: LastEventId = 0) -> EventSourceResponse:
+async def events(
+    runner: TheRunner, job: JobId, _: Institution, lasts: Lasting, last_event_id: LastEventId = 0
+) -> EventSourceResponse:
     """Server-sent events: what happened so far, or after `Last-Event-ID`, then what happens, until the job ends."""
-    return event_stream(runner, (await runner.store.threaded.job(job)).job, last_event_id)
+    return event_stream(runner, (await runner.store.threaded.job(job)).job, last_event_id, lasts)
 
 
 @router.get("/v1/events", response_class=EventSourceResponse, responses=problems(403))
 async def all_events(
-    runner: TheRunner, _: Institution, last_event_id: Annotated[int | None, Header(ge=0, le=2**53)] = None
+    runner: TheRunner,
+    _: Institution,
+    lasts: Lasting,
+    last_event_id: Annotated[int | None, Header(ge=0, le=2**53)] = None,
 ) -> EventSourceResponse:
     """Server-sent events of all jobs in one stream, from now on or after `Last-Event-ID`; each names its `job`."""
-    return EventSourceResponse(_all_moments(runner, last_event_id), sep="\n")
+    return EventSourceResponse(_all_moments(runner, last_event_id, lasts), sep="\n")
 
 
-async def _all_moments(runner: Runner, last: int | None) -> AsyncIterator[ServerSentEvent]:
+async def _all_moments(runner: Runner, last: int | None, lasts: Callable[[], bool]) -> AsyncIterator[ServerSentEvent]:
     async with contextlib.aclosing(all_happenings(runner.store, last, _EVENT_SECONDS)) as stream:
         async for number, moment in stream:
+            if not lasts():
+                return
             yield ServerSentEvent(json.dumps(moment), event="moment", id=str(number), sep="\n")
 
 
-def event_stream(runner: Runner, job: JobId, last: int) -> EventSourceResponse:
+def event_stream(runner: Runner, job: JobId, last: int, lasts: Callable[[], bool]) -> EventSourceResponse:
     """The job's moments after number `last` as server-sent events: `id` is the moment's number, `event` its status,
     `data` the moment as one line of JSON. Where nothing happens an event `progress`, without a number, tells what
-    the job waits for: after a second or two, and every three."""
-    return EventSourceResponse(_moments(runner, job, last), sep="\n")
+    the job waits for: after a second or two, and every three. It ends where `lasts` no longer says yes."""
+    return EventSourceResponse(_moments(runner, job, last, lasts), sep="\n")
 
 
-async def _moments(runner: Runner, job: JobId, last: int) -> AsyncIterator[ServerSentEvent]:
+async def _moments(runner: Runner, job: JobId, last: int, lasts: Callable[[], bool]) -> AsyncIterator[ServerSentEvent]:
     async with contextlib.aclosing(happenings(runner.store, job, last, _EVENT_SECONDS)) as stream:
         async for number, moment in stream:
+            if not lasts():
+                return
             numbered = None if number is None else str(number)
             yield ServerSentEvent(json.dumps(moment), event=moment["status"], id=numbered, sep="\n")
 
