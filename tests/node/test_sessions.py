@@ -103,9 +103,11 @@ async def test_only_the_credential_logs_in_and_only_from_the_own_page(node: Runn
     right = {"credential": node.node.credential.decode()}
     await refused(node, "POST", "/console/login", {"sec-fetch-site": "cross-site"}, "access.origin", json=right)
     await refused(node, "POST", "/console/logout", {}, "access.origin")
-    for _ in range(20):
+    codes = set()
+    for _ in range(20):  # a minute may begin in between: of these and the one above twenty may be heard
         answer = await node.client.post("/console/login", json={"credential": "no"}, headers=SAME)
-    assert answer.status_code == 429
+        codes.add(answer.status_code)
+    assert codes == {401, 429}
 
 
 async def test_pages_of_other_origins_reach_owners_routes_and_no_others(node: Running, owner: Owner) -> None:
@@ -174,7 +176,7 @@ async def test_one_address_opens_so_many_sessions_with_whatever_keys(
         stranger = Owner(node.environment, owner.customer, type(owner.key)())
         answer = await node.client.post("/v1/session", headers=stranger.headers("POST", "/v1/session"))
         codes.append(answer.status_code)
-    assert codes[0] == 201 and codes[-1] == 429  # a minute may have begun in between
+    assert codes[0] == 201 and 429 in codes  # a minute may begin in between, so four may be taken
 
 
 def test_sessions_are_bounded_and_the_oldest_of_one_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
