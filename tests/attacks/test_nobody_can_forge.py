@@ -174,6 +174,8 @@ async def test_a_consent_altered_on_its_way_to_the_node(harness: AttackHarness, 
         old = part[name]
         if isinstance(old, int):
             part[name] = old + 1
+        elif name == "language":
+            part[name] = next(other for other in LANGUAGES if other != old)
         else:
             part[name] = to_hex(flipped(from_hex(old))) if old.startswith("0x") else old + "!"
         with harness.untouched(node.node):
