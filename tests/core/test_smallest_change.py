@@ -59,6 +59,9 @@ def test_owners_read_what_bounds_the_difference_of_two_results() -> None:
     assert f"First Bank ends one in which {rule} in an earlier one; {kept}.\n" in held
     assert output.endswith(f"nothing where {rule} at an earlier time")
     free, output = words(scope())
-    assert "Only the times below, and the data's budget where it has one, bound what that tells of you.\n" in free
+    assert (
+        "Only how many times are allowed below, and the data's budget where it has one, bound what that tells of you.\n"
+        in free
+    )
     assert "earlier" not in output + free
     assert "compare" not in words(scope(personal=False, enrollers=[]))[0]
