@@ -23,13 +23,14 @@ DOORS: dict[str, frozenset[str]] = {
     "chain": frozenset({"core"}),
     "chain.keystore": frozenset({"core"}),
     "serving": frozenset({"core"}),
+    "pages": frozenset(),
     "vault": frozenset({"core", "catalogue", "chain"}),
     "protocols": frozenset({"core", "comparison", "models"}),
     "jobs": frozenset({"core", "models", "catalogue", "chain", "vault", "protocols"}),
     "recipes": frozenset(
         {"core", "alignment", "catalogue", "comparison", "chain", "models", "vault", "protocols", "jobs"}
     ),
-    "node": frozenset({"core", "catalogue", "chain", "serving", "vault", "protocols", "jobs", "recipes"}),
+    "node": frozenset({"core", "catalogue", "chain", "pages", "serving", "vault", "protocols", "jobs", "recipes"}),
     "company": frozenset(
         {"core", "catalogue", "comparison", "chain", "vault", "protocols", "jobs", "recipes", "node", "owner"}
     ),

@@ -30,6 +30,7 @@ from placet.node.jobs import models as models_api
 from placet.node.jobs import standing_api
 from placet.node.loops import run_forever
 from placet.node.service import Node, open_node
+from placet.pages.serving import pages_router
 from placet.recipes.contract_compare.extension import HostedEnclaves
 from placet.recipes.runs import RUNS
 
@@ -69,12 +70,19 @@ def create_app(settings: NodeSettings) -> FastAPI:
     app.include_router(standing_api.router)
     app.include_router(models_api.router)
     app.include_router(enclave_api.router)
+    app.include_router(pages_router(_servers(node)))
     problems.install(app)
     app.add_middleware(RequestLimits, limits=settings.limits)
     app.add_middleware(OwnersFromAnywhere)
     app.add_middleware(_Counting, node=node)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def _servers(node: Node) -> tuple[str, ...]:
+    """Whom an owner's page asks beside this node: enrollers, and other nodes that take a withdrawal."""
+    trust = node.trust
+    return (*(one.api for one in trust.institutions), *(one.api for one in trust.enrollers if one.api is not None))
 
 
 def _demand_right_chain(node: Node) -> None:

@@ -89,7 +89,7 @@ class NodeSettings(EnvironmentFirst):
     engine_host: str = "127.0.0.1"
     engine_ports: Annotated[tuple[Port, Port], AfterValidator(_range)] = (0, 0)
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
-    public_url: Url = "http://127.0.0.1:8601"
+    public_url: Url = "http://localhost:8601"
     chain_url: Url
     deployment: Path
     trust: Path

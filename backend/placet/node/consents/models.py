@@ -15,6 +15,7 @@ from placet.core.namespace import Namespace
 from placet.core.offers import Offer, Scope
 from placet.core.signature_forms import WalletSignature
 from placet.core.times import UnixTime
+from placet.core.trust import Deployment, TrustList
 from placet.core.values import U32, U48, Address, Bytes32, Name, Signer, Value
 
 
@@ -236,6 +237,14 @@ class DatasetResponse(_Answer):
 
 class Datasets(_Answer):
     datasets: list[DatasetResponse]
+
+
+class WhoIsWho(_Answer):
+    """By its address in the trust list, whose node this is; and the two files that it was given from outside."""
+
+    institution: Address
+    deployment: Deployment
+    trust: TrustList
 
 
 class Healthz(_Answer):

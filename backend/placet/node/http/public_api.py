@@ -53,6 +53,13 @@ async def datasets(node: TheNode, client: ClientAddress, request: Request) -> mo
     return models.Datasets(datasets=entries)
 
 
+@router.get("/v1/trust", response_model=models.WhoIsWho, responses=problems())
+async def trust(node: TheNode, client: ClientAddress) -> models.WhoIsWho:
+    """Whose node this is, which contracts it uses, and the trust list: by its names a page derives what owners sign."""
+    node.clients.take("drafts", client, node.settings.limits.drafts_per_client_minute)
+    return models.WhoIsWho(institution=node.address, deployment=node.deployment, trust=node.trust)
+
+
 @router.get("/healthz", response_model=models.Healthz, responses={503: {"model": models.Healthz}})
 async def healthz(node: TheNode, response: Response) -> models.Healthz:
     """Whether chain, vault and loops were well when they last looked; 503 if not. Asks nobody, tells codes alone."""

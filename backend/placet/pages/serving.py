@@ -1,0 +1,110 @@
+"""Serves the built pages: hashed assets, kept by browsers for ever; HTML that nobody keeps; strict headers on both."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import re
+from collections.abc import Iterable
+from importlib import resources
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Header, Path
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+PageLanguage = Literal["en", "de", "zh"]
+_LANGUAGES: tuple[PageLanguage, ...] = ("en", "de", "zh")
+_TYPES = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "html": "text/html; charset=utf-8"}
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
+_ASSET = r"^[a-z]+(\.[a-z]{2})?\.[0-9a-f]{16}\.(js|css)$"
+
+_HEADERS = {
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Permissions-Policy": "publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), "
+    "microphone=(), geolocation=(), usb=(), hid=(), serial=()",
+}
+
+
+def content_security_policy(servers: Iterable[str]) -> str:
+    """That of pages that sign: nothing but this origin's files, no inline anything, no strings as scripts, and
+    connections to these servers alone beside the own one."""
+    connected = " ".join(("'self'", *dict.fromkeys(origin for url in servers for origin in _origin(url))))
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        f"connect-src {connected}; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types placet"
+    )
+
+
+def _origin(url: str) -> Iterable[str]:
+    """A URL's origin; nothing for what could say more than one in a header."""
+    parts = urlsplit(url)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    return (origin,) if _ORIGIN.fullmatch(origin) else ()
+
+
+@functools.cache
+def _file(name: str) -> tuple[bytes, bytes] | None:
+    """A built file, as it is and by gzip."""
+    try:
+        content = (resources.files("placet.pages") / "dist" / name).read_bytes()
+    except FileNotFoundError:
+        return None
+    return content, gzip.compress(content, mtime=0)
+
+
+def negotiated(accept: str) -> PageLanguage:
+    """The first language of an Accept-Language header (RFC 9110, 12.5.4) that the pages have; English otherwise."""
+    wanted: list[tuple[float, str]] = []
+    for part in accept.split(",")[:20]:
+        tag, _, weight = part.strip().partition(";q=")
+        try:
+            wanted.append((float(weight or 1), tag.strip().lower()[:2]))
+        except ValueError:
+            continue
+    ranked = [tag for weight, tag in sorted(wanted, key=lambda one: -one[0]) if weight > 0]
+    return next((language for tag in ranked for language in _LANGUAGES if tag == language), "en")
+
+
+def pages_router(servers: Iterable[str]) -> APIRouter:
+    """The routes of the pages. `servers`: URLs that an owner's page may ask beside this node."""
+    router = APIRouter(include_in_schema=False)
+    policy = content_security_policy(servers)
+
+    def answer(name: str, encodings: str, cache: str, **headers: str) -> Response:
+        both = _file(name)
+        if both is None:
+            raise HTTPException(404)
+        packed = "gzip" in encodings
+        more = {"Content-Security-Policy": policy, "Cache-Control": cache, "Vary": "Accept-Encoding, Accept-Language"}
+        encoding = {"Content-Encoding": "gzip"} if packed else {}
+        kind = _TYPES[name.rpartition(".")[2]]
+        return Response(both[packed], media_type=kind, headers=_HEADERS | more | encoding | headers)
+
+    @router.get("/assets/{name}")
+    async def asset(
+        name: Annotated[str, Path(pattern=_ASSET)], accept_encoding: Annotated[str, Header()] = ""
+    ) -> Response:
+        return answer(f"assets/{name}", accept_encoding, "public, max-age=31536000, immutable")
+
+    @router.get("/owner")
+    @router.get("/owner/{rest:path}")
+    async def owner(
+        accept_encoding: Annotated[str, Header()] = "", accept_language: Annotated[str, Header()] = ""
+    ) -> Response:
+        language = negotiated(accept_language)
+        return answer(f"owner.{language}.html", accept_encoding, "no-store", **{"Content-Language": language})
+
+    @router.get("/{language}/owner")
+    @router.get("/{language}/owner/{rest:path}")
+    async def owner_in(language: PageLanguage, accept_encoding: Annotated[str, Header()] = "") -> Response:
+        return answer(f"owner.{language}.html", accept_encoding, "no-store", **{"Content-Language": language})
+
+    return router

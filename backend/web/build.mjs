@@ -1,0 +1,70 @@
+// Builds the pages into backend/placet/pages/dist (or the folder given). The same sources give the same bytes.
+import { createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = process.argv[2] ?? join(here, "../placet/pages/dist");
+const read = (file) => readFileSync(join(here, file), "utf8");
+
+const common = { absWorkingDir: here, bundle: true, minify: true, legalComments: "none", charset: "utf8", write: false };
+const program = (language) =>
+  build({
+    ...common,
+    entryPoints: ["src/owner/main.tsx"],
+    alias: { messages: `./src/owner/messages/${language}.json` },
+    format: "esm",
+    target: "es2022",
+    jsx: "automatic",
+    jsxImportSource: "preact",
+    metafile: true,
+  });
+const css = await build({ ...common, entryPoints: ["src/style.css"] });
+
+rmSync(out, { recursive: true, force: true });
+mkdirSync(join(out, "assets"), { recursive: true });
+function asset(name, extension, bytes) {
+  const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+  writeFileSync(join(out, "assets", `${name}.${hash}.${extension}`), bytes);
+  console.log(`${name}.${extension}: ${bytes.length} bytes, ${gzipSync(bytes, { level: 9 }).length} gzip`);
+  return `/assets/${name}.${hash}.${extension}`;
+}
+const style = asset("style", "css", css.outputFiles[0].contents);
+
+const escape = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
+const inputs = new Set();
+for (const language of ["en", "de", "zh"]) {
+  const bundle = await program(language);
+  for (const input of Object.keys(bundle.metafile.inputs)) inputs.add(input);
+  const script = asset(`owner.${language}`, "js", bundle.outputFiles[0].contents);
+  const words = JSON.parse(read(`src/owner/messages/${language}.json`));
+  const page = read("src/owner.html").replace(/\{\{([a-z.-]+)\}\}/g, (_, key) => {
+    const value = { language, script, style }[key] ?? words[key];
+    if (value === undefined) throw new Error(`nothing for ${key} in ${language}`);
+    return escape(value);
+  });
+  writeFileSync(join(out, `owner.${language}.html`), page);
+}
+
+// The licences of what is in the bundle, from the packages themselves.
+const packages = new Set(
+  [...inputs]
+    .map((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1])
+    .filter((name) => name !== undefined),
+);
+const notices = [...packages].sort().map((name) => {
+  const { version, license } = JSON.parse(read(`node_modules/${name}/package.json`));
+  const text = ["LICENSE", "LICENSE.md", "LICENCE"].map((file) => {
+    try {
+      return read(`node_modules/${name}/${file}`);
+    } catch {
+      return null;
+    }
+  }).find((found) => found !== null);
+  if (text === undefined) console.log(`no licence text in ${name}`);
+  return `${name} ${version} (${license})\n\n${(text ?? "").trim()}\n`;
+});
+writeFileSync(join(out, "NOTICE"), `The pages contain, unchanged and minified:\n\n${notices.join("\n---\n\n")}`);

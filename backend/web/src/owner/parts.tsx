@@ -1,0 +1,170 @@
+/** Small pieces that several views share. */
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { PlacetError } from "../../client/src/errors.ts";
+import { t, tOr, path } from "./i18n.ts";
+import type { Place } from "./session.ts";
+
+/** A link within the page: no reload, so that what is unlocked stays so. */
+export function Link({ to, children, class: style }: { to: string; children: ComponentChildren; class?: string }) {
+  const go = (event: MouseEvent) => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
+    event.preventDefault();
+    visit(to);
+  };
+  return (
+    <a href={path(to)} class={style} onClick={go}>
+      {children}
+    </a>
+  );
+}
+
+export function visit(to: string): void {
+  history.pushState(null, "", path(to));
+  dispatchEvent(new PopStateEvent("popstate"));
+}
+
+/** The first heading of a view takes the focus, so that a screen reader begins there. */
+export function Title({ children }: { children: ComponentChildren }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    heading.current?.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }, []);
+  return (
+    <h1 tabIndex={-1} ref={heading}>
+      {children}
+    </h1>
+  );
+}
+
+export const Loading = () => (
+  <p class="loading" role="status">
+    {t("loading")}
+  </p>
+);
+
+export function wordsOf(error: unknown, place: Place | null, enroller = ""): string {
+  const name = place?.name ?? location.host;
+  if (!(error instanceof PlacetError)) return t("error.unknown");
+  if (error.problem?.code === "access.code") return t("error.code");
+  const values = { name, enroller, chain: place?.domain.chainId ?? "", detail: error.problem?.detail ?? error.message };
+  return tOr(`error.${error.code}`, t("error.unknown"), values);
+}
+
+/** `whole`: it is all that there is to see, and so has the first heading. */
+export function Trouble({ words, again, whole }: { words: string; again?: () => void; whole?: boolean }) {
+  return (
+    <div class="band bad" role="alert">
+      {whole ? <Title>{t("error.title")}</Title> : <h2>{t("error.title")}</h2>}
+      <p>{words}</p>
+      {again && (
+        <button type="button" onClick={again}>
+          {t("error.again")}
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** The node lied: red, and nothing to sign. */
+export function Altered({ error, name }: { error: PlacetError; name: string }) {
+  const changed = error.message === "changed";
+  return (
+    <div class="stop" role="alert">
+      <Title>{t("altered.title")}</Title>
+      <p class="lead">{changed ? t("changed.about") : t("altered.about", { name })}</p>
+      <p>{t("altered.do", { name })}</p>
+      {!changed && (
+        <p>
+          {t("altered.line")}: <code>{error.message}</code>
+        </p>
+      )}
+    </div>
+  );
+}
+
+const DONE = new Set(["given"]);
+const BAD = new Set(["refused", "unsent"]);
+
+export function Status({ status, provider }: { status: string; provider: string }) {
+  const style = DONE.has(status) ? "good" : BAD.has(status) ? "bad" : "plain";
+  return <strong class={`tag ${style}`}>{tOr(`status.${status}`, status, { provider })}</strong>;
+}
+
+/** The text that is signed, line by line: what stands before a colon is its heading. Not a letter is another one. */
+export function Notice({ text }: { text: string }) {
+  const [first, ...rest] = text.split("\n");
+  const rows = rest.map((line) => /^([^:：]{1,80}[:：])\s*(?=.)(.+)$/u.exec(line) ?? line);
+  return (
+    <div class="notice">
+      <p class="lead">{first}</p>
+      <dl>
+        {rows.map((row) =>
+          typeof row === "string" ? null : (
+            <div>
+              <dt>{row[1]}</dt>
+              <dd>
+                <Purpose text={row[2] as string} />
+              </dd>
+            </div>
+          ),
+        )}
+      </dl>
+      {rows.map((row) => (typeof row === "string" ? <p>{row}</p> : null))}
+    </div>
+  );
+}
+
+/** The address of a purpose in small print. */
+function Purpose({ text }: { text: string }) {
+  const parts = /^(.*?)(\s?[(（]https?:[^)）]+[)）])(.*)$/u.exec(text);
+  if (parts === null) return <>{text}</>;
+  return (
+    <>
+      {parts[1]}
+      <small>{parts[2]}</small>
+      {parts[3]}
+    </>
+  );
+}
+
+export function Dialog({ title, children, onClose }: { title: string; children: ComponentChildren; onClose: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => dialog.current?.showModal(), []);
+  return (
+    <dialog ref={dialog} aria-labelledby="question" onClose={onClose}>
+      <h2 id="question">{title}</h2>
+      {children}
+    </dialog>
+  );
+}
+
+/** Runs something that may fail, once at a time. */
+export function useWork(place: Place | null) {
+  const [busy, setBusy] = useState(false);
+  const [trouble, setTrouble] = useState<string | null>(null);
+  const [altered, setAltered] = useState<PlacetError | null>(null);
+  const run = async (work: () => Promise<void>, enroller = "") => {
+    if (busy) return;
+    setBusy(true);
+    setTrouble(null);
+    try {
+      await work();
+    } catch (error) {
+      if (error instanceof PlacetError && error.code === "altered") setAltered(error);
+      else setTrouble(wordsOf(error, place, enroller));
+    } finally {
+      setBusy(false);
+    }
+  };
+  return { busy, trouble, altered, run };
+}
+
+export function download(name: string, kind: string, content: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([content], { type: kind }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

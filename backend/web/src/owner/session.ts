@@ -1,0 +1,106 @@
+/** What the page knows while it is open: the institution, its node, and what was unlocked. */
+import {
+  canonical,
+  domainOf,
+  namesOf,
+  offerId,
+  NodeClient,
+  PasskeySigner,
+  PlacetError,
+  Reader,
+  sha256,
+  unlock,
+  WalletSigner,
+  watchWallets,
+  type Deployment,
+  type Domain,
+  type Hex,
+  type KeySource,
+  type Names,
+  type Offered,
+  type Signer,
+  type TrustList,
+  type Wallet,
+} from "../../client/src/index.ts";
+import { ask } from "../../client/src/node.ts";
+import * as kept from "./records.ts";
+
+export interface Place {
+  readonly name: string;
+  readonly address: Hex;
+  readonly deployment: Deployment;
+  readonly trust: TrustList;
+  readonly listHash: Hex;
+  readonly domain: Domain;
+  readonly names: Names;
+  readonly node: NodeClient;
+}
+
+export async function arrive(): Promise<Place> {
+  const answer = await ask<{ institution: Hex; deployment: Deployment; trust: TrustList }>("/v1/trust");
+  const { institution: address, deployment, trust } = answer;
+  if (!kept.pinned(deployment, trust)) throw new PlacetError("altered", "changed");
+  const [domain, names] = [domainOf(deployment), namesOf(trust)];
+  const node = new NodeClient("", address, domain, names);
+  const listHash = await sha256(new TextEncoder().encode(canonical(trust)));
+  return { name: names(address), address, deployment, trust, listHash, domain, names, node };
+}
+
+/** Offers to persons: an institution's own data are not theirs to decide on. */
+export const offersToPersons = async (place: Place): Promise<readonly Offered[]> =>
+  (await place.node.offers()).filter((one) => one.scope.personal && one.scope.provider === place.address);
+
+let source: KeySource | null = null;
+const readers = new Map<string, Reader>();
+export const wallets: Wallet[] = [];
+let heard: () => void = () => {};
+export function onWallet(listener: () => void): void {
+  heard = listener;
+}
+watchWallets((wallet) => {
+  wallets.push(wallet);
+  heard();
+});
+
+/** The secret of a passkey with PRF, by one prompt a visit; null where it has none. */
+export async function unlocked(passkey: string | null): Promise<KeySource | null> {
+  if (source === null || (passkey !== null && source.passkey !== passkey)) source = await unlock(passkey);
+  return source;
+}
+
+/** Does asking for this consent's signature prompt nobody? */
+export const isOpen = (one: kept.Record_): boolean =>
+  readers.has(one.consent.owner) || (one.signer.kind === "key" && source?.passkey === one.signer.passkey);
+
+export async function signerOf(place: Place, one: kept.Record_): Promise<Signer> {
+  const { signer, consent } = one;
+  if (signer.kind === "wallet") {
+    const wallet = wallets.find((other) => other.rdns === signer.rdns);
+    if (wallet === undefined) throw new PlacetError("wallet", "the wallet is not there", signer.rdns);
+    return WalletSigner.connect(wallet, { chainId: place.domain.chainId }, consent.owner);
+  }
+  if (signer.kind === "passkey") {
+    const key: Hex = `0x${consent.owner.slice(42)}`;
+    return new PasskeySigner({ id: signer.passkey, key }, place.deployment.webauthn_verifier.address);
+  }
+  const secret = await unlocked(signer.passkey);
+  const own = secret === null ? null : await secret.key(offerId(consent.offer), signer.nth);
+  if (own === null || own.owner !== consent.owner) throw new PlacetError("account", "another passkey answered");
+  return own;
+}
+
+export async function readerOf(place: Place, one: kept.Record_): Promise<Reader> {
+  let reader = readers.get(one.consent.owner);
+  if (reader === undefined) {
+    reader = new Reader(place.node, await signerOf(place, one));
+    readers.set(one.consent.owner, reader);
+  }
+  return reader;
+}
+
+/** What the node says of a consent now, and who used it. */
+export async function refresh(place: Place, one: kept.Record_): Promise<void> {
+  const reader = await readerOf(place, one);
+  const { status } = await place.node.consent(reader, one.id);
+  kept.change(one.id, { status, unsent: null, uses: await place.node.uses(reader, one.id) });
+}

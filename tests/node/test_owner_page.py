@@ -1,0 +1,266 @@
+"""The owner's page in a real browser before a real node, vault and chain."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import time
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any
+
+import pytest
+
+from .browser import Bank, Wallet, accessible, bank, chromium, passkeys, photographed, playwright
+from .conftest import NodeEnvironment
+
+SECONDS = 60_000
+expect = playwright.expect
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def north(environment: NodeEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    with bank(environment, tmp_path_factory.mktemp("pages") / "node") as one:
+        yield one
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A visitor's own browser profile, on a phone. Nothing may stand on its console at the end."""
+    context = browser.new_context(viewport={"width": 390, "height": 844}, locale="en-GB")
+    one = context.new_page()
+    one.set_default_timeout(SECONDS)
+    complaints: list[str] = []
+    one.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    one.on("pageerror", lambda error: complaints.append(str(error)))
+    yield one
+    context.close()
+    assert [words for words in complaints if "Failed to load resource" not in words] == []
+
+
+@functools.cache
+def _axe() -> str:
+    return (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+
+
+def axe(page: Any) -> list[str]:
+    page.evaluate(_axe())
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    answer = page.evaluate("tags => axe.run(document, { runOnly: tags })", tags)
+    return [f"{one['id']}: {[node['html'][:120] for node in one['nodes']]}" for one in answer["violations"]]
+
+
+def ask(page: Any, north: Bank, offer: str, language: str = "en") -> None:
+    page.goto(f"{north.url}/{language}/owner/ask/{offer}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def identify(page: Any, north: Bank, code: str | None = None) -> str:
+    """Allow, and fill in number and code; the number."""
+    subject, right = north.person()
+    page.get_by_role("button", name="Allow").click()
+    page.get_by_label("Your number at First Bank").fill(subject)
+    page.get_by_label("Code from Register").fill(code or right)
+    return subject
+
+
+def kept(page: Any) -> dict[str, Any]:
+    """What the page keeps on the device."""
+    content: dict[str, Any] = json.loads(page.evaluate("localStorage.getItem('placet.owner/1')"))
+    return content
+
+
+@pytest.mark.parametrize("prf", [True, False], ids=["prf", "assertion"])
+def test_a_person_allows_sees_and_withdraws_by_passkey(page: Any, north: Bank, prf: bool) -> None:
+    offer = north.offer()
+    passkeys(page, prf=prf)
+    begun = time.monotonic()
+    ask(page, north, offer)
+    identify(page, north)
+    page.get_by_role("button", name="Passkey on this device").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Given")
+    print(f"link to given: {time.monotonic() - begun:.1f} s")
+    (record,) = kept(page)["records"]
+    assert record["signer"]["kind"] == ("key" if prf else "passkey")
+    assert record["slip"]["signature"] and record["unsent"] is None
+    page.get_by_role("button", name="See what I have allowed").click()
+    card = page.get_by_role("article", name="Credit House")
+    expect(card.get_by_text("given", exact=True)).to_be_visible()
+    begun = time.monotonic()
+    card.get_by_role("button", name="Withdraw").click()
+    page.get_by_role("dialog").get_by_role("button", name="Withdraw").click()
+    expect(page.get_by_role("article")).to_have_count(0)
+    page.get_by_role("button", name=re.compile("^Ended")).click()
+    ended = page.get_by_role("article", name="Credit House")
+    expect(ended.get_by_text("being withdrawn")).to_be_visible()
+    limit = time.monotonic() + 60
+    while not ended.get_by_text("withdrawn", exact=True).is_visible() and time.monotonic() < limit:
+        page.get_by_role("button", name="Show the newest state").click()
+        page.wait_for_timeout(200)
+    expect(ended.get_by_text("withdrawn", exact=True)).to_be_visible()
+    print(f"withdrawn: {time.monotonic() - begun:.1f} s")
+    ended.get_by_role("button", name="Erase").click()
+    page.get_by_role("dialog").get_by_role("button", name="Erase").click()
+    expect(page.get_by_role("article")).to_have_count(0)
+    assert kept(page)["records"] == []
+
+
+def test_a_wallet_signs_four_times_and_is_asked_by_its_announcement_alone(page: Any, north: Bank) -> None:
+    wallet = Wallet(north.environment.deployment.chain_id)
+    wallet.announce(page)
+    ask(page, north, north.offer(), "de")
+    subject, code = north.person()
+    page.get_by_role("button", name="Erlauben").click()
+    page.get_by_label("Ihre Nummer bei First Bank").fill(subject)
+    page.get_by_label("Code von Register").fill(code)
+    page.get_by_role("button", name="Test Wallet").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Erteilt")
+    (record,) = kept(page)["records"]
+    assert record["consent"]["owner"] == wallet.account.address.lower()
+    assert record["notice"].startswith("Sie erlauben First Bank")
+    assert wallet.signatures == 3  # enrolment, consent, slip
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [
+        ("You said no on your device", {"refuse": {"eth_signTypedData_v4": 4001}}),
+        ("does not know this network", {"chain": 1, "refuse": {"wallet_switchEthereumChain": 4902}}),
+        ("is on another network", {"chain": 1, "refuse": {"wallet_switchEthereumChain": 4001}}),
+        ("Another account answered", {"stranger": True}),
+    ],
+)
+def test_what_goes_wrong_with_a_wallet_is_said_and_nothing_is_sent(
+    page: Any, north: Bank, words: str, wrong: dict[str, Any]
+) -> None:
+    wallet = Wallet(wrong.get("chain", north.environment.deployment.chain_id))
+    wallet.refuse = wrong.get("refuse", {})
+    if "stranger" in wrong:
+        wallet.signs_by = Wallet(1).account
+    wallet.announce(page)
+    sent: list[str] = []
+    page.on(
+        "request", lambda one: sent.append(one.url) if one.url.endswith(("/v1/consents", "/v1/enrolments")) else None
+    )
+    ask(page, north, north.offer())
+    identify(page, north)
+    page.get_by_role("button", name="Test Wallet").click()
+    expect(page.get_by_role("alert").filter(has_text=words)).to_be_visible()
+    assert sent == []
+
+
+def _lie(answer: dict[str, Any], what: str) -> None:
+    if what == "consumer":
+        answer["consent"]["details"]["consumer"] = answer["typed_data"]["message"]["details"]["consumer"] = "Nice Bank"
+    elif what == "notice":
+        answer["notice"] = answer["notice"].replace("at most 1 time", "at most 9 times")
+    elif what == "id":
+        answer["id"] = "0x" + "77" * 32
+    else:
+        answer["typed_data"]["domain"]["chainId"] = 1
+
+
+@pytest.mark.parametrize("what", ["consumer", "notice", "id", "typed data"])
+@pytest.mark.parametrize("when", ["first", "later"])
+def test_a_lying_node_gets_a_red_page_and_no_prompt(page: Any, north: Bank, what: str, when: str) -> None:
+    wallet = Wallet(north.environment.deployment.chain_id)
+    wallet.announce(page)
+    drafts = 0
+
+    def lying(route: Any) -> None:
+        nonlocal drafts
+        drafts += 1
+        answer = route.fetch()
+        content = answer.json()
+        if when == "first" or drafts > 1:
+            _lie(content, what)
+        route.fulfill(response=answer, json=content)
+
+    page.route("**/v1/consents/draft", lying)
+    ask(page, north, north.offer())
+    if when == "later":
+        identify(page, north)
+        page.get_by_role("button", name="Test Wallet").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Stop: don't sign")
+    assert page.get_by_role("button").count() == 0
+    assert wallet.signatures == 0
+    if (what, when) == ("consumer", "first"):
+        accessible(page, axe)
+        photographed(page, "altered")
+
+
+def test_names_are_pinned_at_the_first_visit(page: Any, north: Bank) -> None:
+    page.goto(f"{north.url}/owner")
+    expect(page.get_by_role("heading", name="What you have allowed")).to_be_visible()
+
+    def renamed(route: Any) -> None:
+        answer = route.fetch()
+        content = answer.json()
+        content["trust"]["institutions"][1]["name"] = "Nice Bank"
+        route.fulfill(response=answer, json=content)
+
+    page.route("**/v1/trust", renamed)
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Stop: don't sign")
+    expect(page.get_by_text("has changed since your last visit")).to_be_visible()
+
+
+def test_every_screen_is_accessible_and_photographed(page: Any, north: Bank) -> None:
+    passkeys(page, prf=True)
+    offer = north.offer()
+    page.goto(f"{north.url}/owner")
+    expect(page.get_by_role("heading", name="First Bank asks you")).to_be_visible()
+    expect(page.get_by_role("link", name=re.compile("Credit House")).first).to_be_visible()
+    accessible(page, axe)
+    photographed(page, "home-empty")
+    ask(page, north, offer)
+    page.get_by_text("Check it yourself").click()
+    accessible(page, axe)
+    photographed(page, "asked")
+    page.get_by_role("button", name="Not now").click()
+    accessible(page, axe)
+    photographed(page, "declined")
+    for language in ("de", "zh"):
+        ask(page, north, offer, language)
+        accessible(page, axe)
+        photographed(page, f"asked-{language}", ("light",))
+    ask(page, north, offer)
+    identify(page, north, "wrong-code")
+    accessible(page, axe)
+    photographed(page, "who")
+    page.get_by_role("button", name="Passkey on this device").click()
+    expect(page.get_by_role("alert").filter(has_text="Number and code do not fit")).to_be_visible()
+    accessible(page, axe)
+    photographed(page, "wrong-code")
+    ask(page, north, offer)
+    identify(page, north)
+    page.get_by_role("button", name="Passkey on this device").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Given")
+    accessible(page, axe)
+    photographed(page, "given")
+    page.get_by_role("button", name="See what I have allowed").click()
+    expect(page.get_by_text("never, as First Bank tells it")).to_be_visible()
+    accessible(page, axe)
+    photographed(page, "mine")
+    page.get_by_role("button", name="Withdraw").click()
+    accessible(page, axe)
+    photographed(page, "withdraw")
+    page.get_by_role("button", name="Keep it").click()
+    use = {"job": "0x" + "5a" * 32, "nth": 1, "attempt": 0, "at": 1_900_000_000, "outcome": "completed", "block": 7}
+    page.route("**/uses", lambda route: route.fulfill(json={"uses": [use]}))
+    page.get_by_role("link", name="Details").click()
+    expect(page.get_by_role("cell", name="completed")).to_be_visible()
+    accessible(page, axe)
+    photographed(page, "details")
+    page.route("**/v1/**", lambda route: route.abort())
+    page.goto(f"{north.url}/owner")
+    expect(page.get_by_role("alert")).to_be_visible()
+    accessible(page, axe)
+    photographed(page, "offline")
