@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import re
 import time
 from collections.abc import Iterator
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,10 +79,43 @@ def kept(page: Any) -> dict[str, Any]:
     return content
 
 
-@pytest.mark.parametrize("prf", [True, False], ids=["prf", "assertion"])
+def _lie(answer: dict[str, Any], what: str) -> None:
+    if what == "consumer":
+        answer["consent"]["details"]["consumer"] = answer["typed_data"]["message"]["details"]["consumer"] = "Nice Bank"
+    elif what == "notice":
+        answer["notice"] = answer["notice"].replace("at most 1 time", "at most 9 times")
+    elif what == "id":
+        answer["id"] = "0x" + "77" * 32
+    else:
+        answer["typed_data"]["domain"]["chainId"] = 1
+
+
+@contextlib.contextmanager
+def lied_to(page: Any, what: str, honest: int = 0) -> Iterator[None]:
+    """The node lies in its drafts, after so many honest ones."""
+    drafts = 0
+
+    def lying(route: Any) -> None:
+        nonlocal drafts
+        drafts += 1
+        answer = route.fetch()
+        content = answer.json()
+        if drafts > honest:
+            _lie(content, what)
+        route.fulfill(response=answer, json=content)
+
+    page.route("**/v1/consents/draft", lying)
+    yield
+    page.unroute("**/v1/consents/draft")
+
+
+@pytest.mark.parametrize("prf", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["prf", "assertion"])
 def test_a_person_allows_sees_and_withdraws_by_passkey(page: Any, north: Bank, prf: bool) -> None:
     offer = north.offer()
     passkeys(page, prf=prf)
+    with lied_to(page, "consumer"):
+        ask(page, north, offer)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Stop: don't sign")
     begun = time.monotonic()
     ask(page, north, offer)
     identify(page, north)
@@ -112,7 +147,8 @@ def test_a_person_allows_sees_and_withdraws_by_passkey(page: Any, north: Bank, p
     assert kept(page)["records"] == []
 
 
-def test_a_wallet_signs_four_times_and_is_asked_by_its_announcement_alone(page: Any, north: Bank) -> None:
+@pytest.mark.slow
+def test_a_wallet_signs_three_times_and_is_asked_by_its_announcement_alone(page: Any, north: Bank) -> None:
     wallet = Wallet(north.environment.deployment.chain_id)
     wallet.announce(page)
     ask(page, north, north.offer(), "de")
@@ -128,6 +164,52 @@ def test_a_wallet_signs_four_times_and_is_asked_by_its_announcement_alone(page: 
     assert wallet.signatures == 3  # enrolment, consent, slip
 
 
+@pytest.mark.slow
+def test_a_slip_withdraws_from_another_device_by_keyboard_alone(
+    page: Any, browser: Any, north: Bank, tmp_path: Path
+) -> None:
+    passkeys(page, prf=True)
+    ask(page, north, north.offer())
+    subject, code = north.person()
+
+    def to(role: str, name: str) -> None:
+        """By Tab alone, from where the focus is."""
+        there = page.get_by_role(role, name=name)
+        for _ in range(40):
+            if there.evaluate("one => one === document.activeElement"):
+                return
+            page.keyboard.press("Tab")
+        raise AssertionError(f"{name} is not to be reached by Tab")
+
+    to("button", "Allow")
+    page.keyboard.press("Enter")
+    to("textbox", "Your number at First Bank")
+    page.keyboard.type(subject)
+    to("textbox", "Code from Register")
+    page.keyboard.type(code)
+    to("button", "Passkey on this device")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Given")
+    to("button", "Save the slip")
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    slip = tmp_path / "slip.json"
+    download.value.save_as(slip)
+    with contextlib.closing(browser.new_context()) as other:
+        fresh = other.new_page()
+        fresh.goto(f"{north.url}/en/owner/slip")
+        strange = tmp_path / "strange.json"
+        strange.write_text(slip.read_text().replace('"uses": 1', '"uses": 2'))
+        fresh.get_by_label("The saved slip").set_input_files(strange)
+        expect(fresh.get_by_text("This is not a withdrawal slip")).to_be_visible()
+        fresh.get_by_label("The saved slip").set_input_files(slip)
+        expect(fresh.get_by_text("Credit House")).to_be_visible()
+        assert axe(fresh) == []
+        fresh.get_by_role("button", name="Withdraw").click()
+        expect(fresh.get_by_text("Withdrawn.")).to_be_visible()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "wrong"),
     [
@@ -156,39 +238,18 @@ def test_what_goes_wrong_with_a_wallet_is_said_and_nothing_is_sent(
     assert sent == []
 
 
-def _lie(answer: dict[str, Any], what: str) -> None:
-    if what == "consumer":
-        answer["consent"]["details"]["consumer"] = answer["typed_data"]["message"]["details"]["consumer"] = "Nice Bank"
-    elif what == "notice":
-        answer["notice"] = answer["notice"].replace("at most 1 time", "at most 9 times")
-    elif what == "id":
-        answer["id"] = "0x" + "77" * 32
-    else:
-        answer["typed_data"]["domain"]["chainId"] = 1
-
-
-@pytest.mark.parametrize("what", ["consumer", "notice", "id", "typed data"])
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["first", "later"])
+@pytest.mark.parametrize("what", ["consumer", "notice", "id", "typed data"])
 def test_a_lying_node_gets_a_red_page_and_no_prompt(page: Any, north: Bank, what: str, when: str) -> None:
     wallet = Wallet(north.environment.deployment.chain_id)
     wallet.announce(page)
-    drafts = 0
-
-    def lying(route: Any) -> None:
-        nonlocal drafts
-        drafts += 1
-        answer = route.fetch()
-        content = answer.json()
-        if when == "first" or drafts > 1:
-            _lie(content, what)
-        route.fulfill(response=answer, json=content)
-
-    page.route("**/v1/consents/draft", lying)
-    ask(page, north, north.offer())
-    if when == "later":
-        identify(page, north)
-        page.get_by_role("button", name="Test Wallet").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Stop: don't sign")
+    with lied_to(page, what, honest=when == "later"):
+        ask(page, north, north.offer())
+        if when == "later":
+            identify(page, north)
+            page.get_by_role("button", name="Test Wallet").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Stop: don't sign")
     assert page.get_by_role("button").count() == 0
     assert wallet.signatures == 0
     if (what, when) == ("consumer", "first"):
@@ -196,6 +257,7 @@ def test_a_lying_node_gets_a_red_page_and_no_prompt(page: Any, north: Bank, what
         photographed(page, "altered")
 
 
+@pytest.mark.slow
 def test_names_are_pinned_at_the_first_visit(page: Any, north: Bank) -> None:
     page.goto(f"{north.url}/owner")
     expect(page.get_by_role("heading", name="What you have allowed")).to_be_visible()
@@ -212,6 +274,7 @@ def test_names_are_pinned_at_the_first_visit(page: Any, north: Bank) -> None:
     expect(page.get_by_text("has changed since your last visit")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_every_screen_is_accessible_and_photographed(page: Any, north: Bank) -> None:
     passkeys(page, prf=True)
     offer = north.offer()

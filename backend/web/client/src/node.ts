@@ -5,7 +5,7 @@ import type { Consent, ConsentAnswer, Enrolment, Enroller, ExportPage, Names, Of
 import { demandOffer, verify, type Draft, type DraftAnswer, type Terms } from "./draft.ts";
 import { PlacetError, type Problem } from "./errors.ts";
 import { signerOf, type Signer } from "./signers.ts";
-import { enrolmentTyped, requestTyped, withdrawalTyped, type Domain } from "./typed.ts";
+import { consentId, enrolmentTyped, requestTyped, withdrawalTyped, type Domain } from "./typed.ts";
 import type { Language } from "./words.ts";
 
 const LIFETIME = 240;
@@ -173,6 +173,17 @@ export async function makeSlip(signer: Signer, domain: Domain, draft: Pick<Draft
     consent: draft.consent,
     signature: await signer.signTyped(withdrawalTyped(draft.id, domain)),
   };
+}
+
+/** A slip from a file; null for anything else, for another chain's, and where its number is not its consent's. */
+export function readSlip(content: string, domain: Domain): Slip | null {
+  try {
+    const slip = JSON.parse(content) as Slip;
+    const here = slip.chain_id === domain.chainId && slip.consent_registry === domain.verifyingContract;
+    return here && slip.type === "placet.withdrawal-slip" && consentId(slip.consent) === slip.id ? slip : null;
+  } catch {
+    return null;
+  }
 }
 
 export const subjectCommitment = (opening: Opening): Promise<Hex> => {

@@ -104,10 +104,10 @@ function Decide({ place, offered, trial, start }: { place: Place; offered: Offer
         </ul>
       </section>
       <div class="answers">
-        <button type="button" class="yes" onClick={() => setPhase("who")}>
+        <button type="button" onClick={() => setPhase("who")}>
           {t("ask.allow")}
         </button>
-        <button type="button" class="no" onClick={() => setPhase("declined")}>
+        <button type="button" onClick={() => setPhase("declined")}>
           {t("ask.not-now")}
         </button>
       </div>

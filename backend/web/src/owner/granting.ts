@@ -4,6 +4,7 @@ import {
   enrol,
   enrollersOf,
   makeSlip,
+  offerId,
   PasskeySigner,
   PlacetError,
   randomHex,
@@ -34,7 +35,9 @@ async function byPasskey(place: Place, offered: Offered): Promise<[Signer, kept.
     const secret = await unlocked(passkey.id);
     if (secret !== null) {
       const { id } = passkey;
-      const nth = kept.records().filter(({ signer, consent }) => signer.kind === "key" && signer.passkey === id && consent.offer.scope === offered.offer.scope).length;
+      const same = ({ signer, consent }: kept.Record_) =>
+        signer.kind === "key" && signer.passkey === id && offerId(consent.offer) === offered.id;
+      const nth = kept.nextOf(kept.records().filter(same));
       return [await secret.key(offered.id, nth), { kind: "key", passkey: id, nth }];
     }
   }

@@ -3,6 +3,7 @@ import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { LANGUAGES, PlacetError, type Offered } from "../../client/src/index.ts";
 import { Ask } from "./ask.tsx";
+import { HandIn } from "./handing.tsx";
 import { here, language, NAMES, path, t } from "./i18n.ts";
 import { Mine, OneConsent } from "./mine.tsx";
 import { Altered, Link, Loading, Title, Trouble, wordsOf } from "./parts.tsx";
@@ -61,6 +62,7 @@ function View({ place }: { place: Place }) {
   const [, part, id] = /^\/owner\/(ask|consents)\/(0x[0-9a-f]{64})$/.exec(where) ?? [];
   if (part === "ask") return <Ask key={where} place={place} id={id as string} />;
   if (part === "consents") return <OneConsent key={where} place={place} id={id as string} />;
+  if (where === "/owner/slip") return <HandIn place={place} />;
   return <Home key={where} place={place} />;
 }
 
@@ -101,6 +103,9 @@ function Home({ place }: { place: Place }) {
           </ul>
         )}
       </section>
+      <p class="more">
+        <Link to="/owner/slip">{t("hand.title")}</Link>
+      </p>
     </>
   );
 }

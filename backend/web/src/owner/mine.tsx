@@ -274,7 +274,7 @@ function Uses({ place, record }: { place: Place; record: kept.Record_ }) {
                 <td>{timeOf(use.at)}</td>
                 <td>{tOr(`outcome.${use.outcome}`, use.outcome)}</td>
                 <td>
-                  <code>{use.job.slice(0, 14)}…</code>
+                  <code>{use.job.slice(0, 8)}…</code>
                 </td>
               </tr>
             ))}

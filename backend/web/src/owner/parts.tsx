@@ -95,7 +95,7 @@ export function Status({ status, provider }: { status: string; provider: string 
 /** The text that is signed, line by line: what stands before a colon is its heading. Not a letter is another one. */
 export function Notice({ text }: { text: string }) {
   const [first, ...rest] = text.split("\n");
-  const rows = rest.map((line) => /^([^:：]{1,80}[:：])\s*(?=.)(.+)$/u.exec(line) ?? line);
+  const rows = rest.map((line) => /^(.{1,120}?(?::(?= )|：))(.+)$/u.exec(line) ?? line);
   return (
     <div class="notice">
       <p class="lead">{first}</p>
@@ -111,7 +111,7 @@ export function Notice({ text }: { text: string }) {
           ),
         )}
       </dl>
-      {rows.map((row) => (typeof row === "string" ? <p>{row}</p> : null))}
+      {rows.map((row) => (typeof row === "string" ? <p class={row.includes(" UTC") ? "when" : ""}>{row}</p> : null))}
     </div>
   );
 }

@@ -51,6 +51,10 @@ export const save = (one: Record_): void =>
     all.records = [one, ...all.records.filter((other) => other.id !== one.id)];
   });
 
+/** The first label that none of these has used: erased ones leave gaps that are not filled again. */
+export const nextOf = (used: readonly Record_[]): number =>
+  1 + Math.max(-1, ...used.map(({ signer }) => (signer.kind === "key" ? signer.nth : -1)));
+
 export const forget = (id: Hex): void =>
   keep((all) => {
     all.records = all.records.filter((one) => one.id !== id);
