@@ -210,6 +210,32 @@ def test_a_slip_withdraws_from_another_device_by_keyboard_alone(
 
 
 @pytest.mark.slow
+def test_a_passkey_finds_its_consents_on_a_device_that_knows_nothing(page: Any, north: Bank) -> None:
+    passkeys(page, prf=True)
+    offer = north.offer()
+    for _ in range(2):
+        ask(page, north, offer)
+        identify(page, north)
+        page.get_by_role("button", name="Passkey on this device").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Given")
+    first, second = kept(page)["records"]
+    assert first["consent"]["owner"] != second["consent"]["owner"]  # nobody can tell that both are one person's
+    page.evaluate("localStorage.clear()")
+    page.goto(f"{north.url}/en/owner")
+    page.get_by_role("button", name="Find it with my passkey").click()
+    expect(page.get_by_text("2 found.")).to_be_visible()
+    again = {record["id"]: record["notice"] for record in kept(page)["records"]}
+    assert again == {record["id"]: record["notice"] for record in (first, second)}
+    page.get_by_role("button", name="Withdraw").first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Withdraw").click()
+    expect(page.get_by_role("article")).to_have_count(1)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="For programs (JSON)").click()
+    content = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
+    assert {one["consent"]["id"] for told in content["told"] for one in told["consents"]} == set(again)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "wrong"),
     [

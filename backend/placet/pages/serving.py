@@ -62,14 +62,14 @@ def _file(name: str) -> tuple[bytes, bytes] | None:
 
 def negotiated(accept: str) -> PageLanguage:
     """The first language of an Accept-Language header (RFC 9110, 12.5.4) that the pages have; English otherwise."""
-    wanted: list[tuple[float, str]] = []
+    weighted: list[tuple[float, str]] = []
     for part in accept.split(",")[:20]:
         tag, _, weight = part.strip().partition(";q=")
         try:
-            wanted.append((float(weight or 1), tag.strip().lower()[:2]))
+            weighted.append((float(weight or 1), tag.strip().lower()[:2]))
         except ValueError:
             continue
-    ranked = [tag for weight, tag in sorted(wanted, key=lambda one: -one[0]) if weight > 0]
+    ranked = [tag for weight, tag in sorted(weighted, key=lambda one: -one[0]) if weight > 0]
     return next((language for tag in ranked for language in _LANGUAGES if tag == language), "en")
 
 
