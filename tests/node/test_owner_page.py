@@ -42,8 +42,11 @@ def page(browser: Any) -> Iterator[Any]:
     complaints: list[str] = []
     one.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
     one.on("pageerror", lambda error: complaints.append(str(error)))
+    asked: set[str] = set()
+    one.on("request", lambda request: asked.add(request.url.split("/")[2]))
     yield one
     context.close()
+    assert {where.partition(":")[0] for where in asked} <= {"localhost"}  # the node and the enroller, nobody else
     assert [words for words in complaints if "Failed to load resource" not in words] == []
 
 
@@ -281,6 +284,27 @@ def test_a_lying_node_gets_a_red_page_and_no_prompt(page: Any, north: Bank, what
     if (what, when) == ("consumer", "first"):
         accessible(page, axe)
         photographed(page, "altered")
+
+
+@pytest.mark.slow
+def test_a_page_is_shown_in_no_frame_and_takes_no_strings_for_html_or_scripts(page: Any, north: Bank) -> None:
+    visited = page.context.new_page()
+    visited.goto(f"{north.url}/en/owner")
+    expect(visited.get_by_role("heading", name="What you have allowed")).to_be_visible()
+    for attempt in (
+        "document.body.insertAdjacentHTML('beforeend', '<b>x</b>')",
+        "document.createElement('script').textContent = '1'",
+        "new Worker('/assets/x.js')",
+    ):
+        assert visited.evaluate(f"() => {{ try {{ {attempt} }} catch (e) {{ return e.name }} }}") == "TypeError", (
+            attempt
+        )
+    blocked = visited.evaluate("fetch('http://127.0.0.1:9/').then(() => '', (error) => error.message)")
+    assert "violates" in blocked or "Failed to fetch" in blocked
+    body = f'<iframe src="{north.url}/en/owner"></iframe>'
+    visited.route("https://evil.example/", lambda route: route.fulfill(content_type="text/html", body=body))
+    visited.goto("https://evil.example/")
+    assert "Your data" not in visited.frames[-1].content()
 
 
 @pytest.mark.slow
