@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import uvicorn
@@ -34,9 +34,9 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 
 
 @contextlib.contextmanager
-def served(app: FastAPI, door: socket.socket) -> Iterator[None]:
-    """An app behind a bound socket, in a thread, with its lifespan."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=2))
+def served(app: FastAPI, door: socket.socket, lifespan: Literal["on", "off"] = "on") -> Iterator[None]:
+    """An app behind a bound socket, in a thread, with its lifespan or beside who runs that."""
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=2, lifespan=lifespan))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [door]})
     thread.start()
     try:
@@ -77,19 +77,28 @@ class Bank:
 
 @contextlib.contextmanager
 def bank(environment: NodeEnvironment, folder: Path) -> Iterator[Bank]:
-    """A node under `http://localhost`, where passkeys work, and an enroller that lets its pages ask."""
-    door, letters = bound(), bound()
+    """A node under `http://localhost`, where passkeys work, and an enroller that lets its pages ask. At the URL that
+    the trust list has for another institution the same node answers: to a page that is another origin."""
+    door, letters, elsewhere = bound(), bound(), bound()
     url = f"http://localhost:{door.getsockname()[1]}"
     (enroller,) = environment.trust.enrollers
     reachable = enroller.model_copy(update={"api": f"http://localhost:{letters.getsockname()[1]}"})
-    trust: TrustList = environment.trust.model_copy(update={"enrollers": (reachable,)})
+    first, second, *others = environment.trust.institutions
+    moved = second.model_copy(update={"api": f"http://localhost:{elsewhere.getsockname()[1]}"})
+    changes = {"enrollers": (reachable,), "institutions": (first, moved, *others)}
+    trust: TrustList = environment.trust.model_copy(update=changes)
     folder.mkdir()
     (folder / "trust.json").write_text(trust.model_dump_json())
     settings = environment.settings(folder, trust=folder / "trust.json", public_url=url)
     (folder / "register.csv").write_text("subject,code\n")
     domain, verifiers = environment.deployment.consents, environment.deployment.verifiers
     enrolling = Enrolling(environment.enroller, Register(folder / "register.csv"), NAMESPACE, domain, verifiers)
-    with served(create_app(settings), door), served(enrolling_app(enrolling, "Register", (url,)), letters):
+    app = create_app(settings)
+    with (
+        served(app, door),
+        served(app, elsewhere, "off"),
+        served(enrolling_app(enrolling, "Register", (url,)), letters),
+    ):
         yield Bank(environment, settings, url)
 
 

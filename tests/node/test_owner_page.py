@@ -213,6 +213,25 @@ def test_a_slip_withdraws_from_another_device_by_keyboard_alone(
 
 
 @pytest.mark.slow
+def test_a_withdrawal_goes_to_another_institution_where_the_own_does_not_answer(page: Any, north: Bank) -> None:
+    passkeys(page, prf=False)
+    ask(page, north, north.offer())
+    identify(page, north)
+    page.get_by_role("button", name="Passkey on this device").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Given")
+    page.get_by_role("button", name="See what I have allowed").click()
+    page.route(f"{north.url}/v1/**", lambda route: route.abort())
+    page.get_by_role("button", name="Withdraw").click()
+    page.get_by_role("dialog").get_by_role("button", name="Withdraw").click()
+    expect(page.get_by_text("First Bank does not answer. Another institution")).to_be_visible()
+    accessible(page, axe)
+    photographed(page, "elsewhere")
+    page.get_by_role("button", name="Credit House").click()
+    expect(page.get_by_role("article")).to_have_count(0)
+    assert kept(page)["records"][0]["status"] in ("withdrawing", "withdrawn")
+
+
+@pytest.mark.slow
 def test_a_passkey_finds_its_consents_on_a_device_that_knows_nothing(page: Any, north: Bank) -> None:
     passkeys(page, prf=True)
     offer = north.offer()

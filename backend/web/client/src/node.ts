@@ -100,7 +100,7 @@ export class NodeClient {
   }
 
   /** The status. The same again changes nothing. */
-  async submit(draft: Draft, signature: Hex, enrolment: Enrolment, opening: Opening): Promise<string> {
+  async submit(draft: Pick<Draft, "id" | "consent">, signature: Hex, enrolment: Enrolment, opening: Opening): Promise<string> {
     const body = canonical({ consent: draft.consent, signature, enrolment: { ...enrolment, opening } });
     return this.accepted(`${this.api}/v1/consents`, draft.id, body);
   }

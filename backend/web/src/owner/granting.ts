@@ -94,9 +94,9 @@ export async function grant(
 
 /** Sends once more what this device kept: the same again changes nothing, and says how far it is. */
 export async function sendAgain(place: Place, record: kept.Record_): Promise<string> {
-  const { unsent, consent, id } = record;
+  const { unsent } = record;
   if (unsent === null) return record.status;
-  const answered = await place.node.submit({ id, consent } as Parameters<typeof place.node.submit>[0], unsent.signature, unsent.enrolment, unsent.opening);
-  kept.change(id, answered === "given" ? { status: answered, unsent: null } : { status: answered });
+  const answered = await place.node.submit(record, unsent.signature, unsent.enrolment, unsent.opening);
+  kept.change(record.id, answered === "given" ? { status: answered, unsent: null } : { status: answered });
   return answered;
 }

@@ -1,12 +1,13 @@
 /** The owner's page: where he is by its path, and the frame around it. */
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { LANGUAGES, PlacetError, type Offered } from "../../client/src/index.ts";
+import { LANGUAGES, offerId, PlacetError, type Offered } from "../../client/src/index.ts";
 import { Ask } from "./ask.tsx";
 import { HandIn } from "./handing.tsx";
 import { here, language, NAMES, path, t } from "./i18n.ts";
 import { Mine, OneConsent } from "./mine.tsx";
 import { Altered, Link, Loading, Title, Trouble, wordsOf } from "./parts.tsx";
+import * as kept from "./records.ts";
 import { arrive, offersToPersons, type Place } from "./session.ts";
 
 function App() {
@@ -76,6 +77,8 @@ function Home({ place }: { place: Place }) {
   };
   useEffect(load, []);
   if (offers instanceof PlacetError) return <Altered error={offers} name={place.name} />;
+  const current = kept.records().filter((one) => !kept.isEnded(one));
+  const allowed = new Set(current.map((one) => offerId(one.consent.offer)));
   return (
     <>
       <Title>{t("title")}</Title>
@@ -96,7 +99,7 @@ function Home({ place }: { place: Place }) {
                 <Link to={`/owner/ask/${one.id}`}>
                   <strong>{place.names(one.offer.consumer)}</strong>
                   <span>{one.scope.title}</span>
-                  <span class="go">{t("asked.open")}</span>
+                  <span class="go">{t(allowed.has(one.id) ? "asked.again" : "asked.open")}</span>
                 </Link>
               </li>
             ))}
