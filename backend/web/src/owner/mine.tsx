@@ -186,10 +186,11 @@ function Ways({ place, record, changed }: { place: Place; record: kept.Record_; 
       <p role="status" class="told">
         {note}
       </p>
-      {trouble !== null && <Trouble words={trouble} />}
+      {trouble !== null && !elsewhere && <Trouble words={trouble} />}
       {elsewhere && (
         <div class="band">
-          <p>{t("withdraw.elsewhere", { name: place.name })}</p>
+          <p role="alert">{t("withdraw.elsewhere", { name: place.name })}</p>
+          <div class="row">
           {place.trust.institutions
             .filter((one) => one.address !== place.address)
             .map((one) => (
@@ -197,6 +198,7 @@ function Ways({ place, record, changed }: { place: Place; record: kept.Record_; 
                 {one.name}
               </button>
             ))}
+          </div>
         </div>
       )}
     </>
