@@ -98,9 +98,12 @@ export async function readerOf(place: Place, one: kept.Record_): Promise<Reader>
   return reader;
 }
 
-/** What the node says of a consent now, and who used it. */
+/** What the node says of a consent now, and who used it. An answer that something else has overtaken, as a withdrawal
+ * meanwhile, changes nothing. */
 export async function refresh(place: Place, one: kept.Record_): Promise<void> {
+  const before = kept.record(one.id)?.status;
   const reader = await readerOf(place, one);
   const { status } = await place.node.consent(reader, one.id);
-  kept.change(one.id, { status, unsent: null, uses: await place.node.uses(reader, one.id) });
+  const uses = await place.node.uses(reader, one.id);
+  if (kept.record(one.id)?.status === before) kept.change(one.id, { status, unsent: null, uses });
 }
