@@ -77,6 +77,8 @@ def upgraded(before: Rows) -> Rows:
     fresh: Rows = {"index_read": []} if after != before else {}
     if "node_runs" in before:
         fresh["node_runs"] = [row | {"offer": None, "nth": None} for row in before["node_runs"]]
+        fresh["node_consents"] = [row | {"language": "en"} for row in before["node_consents"]]
+        fresh |= {"job_standing": [], "job_openings": []}
     if "lawful" in before:
         fresh |= {"matches": [], "models": []}
         kept = [{name: row[name] for name in ("offer", "root")} for row in before["lawful"]]

@@ -74,7 +74,7 @@ async def test_a_hanging_question_to_a_strangers_contract_stops_no_other_signatu
     """Every thread for contracts hangs, asked by signed requests, by a consent and by withdrawals of strangers. An
     owner with a key drafts, consents, reads and withdraws meanwhile."""
     node = behind_it.node
-    node.signers = ContractSigners(node.settings.chain_url, node.chain.verifiers.p256, seconds=600)
+    node.signers = ContractSigners(node.settings.chain_url, node.deployment.verifiers, seconds=600)
     offer, _ = behind_it.offer()
     consent = await behind_it.give(owner, offer)
     await behind_it.turn()
@@ -333,7 +333,7 @@ def test_a_start_on_such_a_folder_is_one_line(
 async def test_what_asks_the_endpoint_of_offers_keeps_no_other_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asks for offers or gives consents while an endpoint hangs takes no thread that others wait for."""
     threads: list[str] = []
-    monkeypatch.setattr(api, "_offers", lambda _: threads.append(threading.current_thread().name))
+    monkeypatch.setattr(api, "_offers", lambda *_: threads.append(threading.current_thread().name))
     monkeypatch.setattr(admission, "_examine", lambda *_: threads.append(threading.current_thread().name) or [])
     monkeypatch.setattr(api, "_open", lambda *_: None)
     node = cast("Node", SimpleNamespace())

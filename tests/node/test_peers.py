@@ -398,8 +398,8 @@ async def test_an_oversized_answer_is_refused_before_it_is_read(ring: Ring) -> N
 
 
 async def test_an_unknown_question_is_refused_by_its_name(ring: Ring) -> None:
-    context = SimpleNamespace(hpke=bytes(32), extensions=())
-    store = JobStore(sa.create_engine("sqlite://", poolclass=sa.StaticPool))
+    engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
+    context, store = SimpleNamespace(hpke=bytes(32), extensions=(), engine=engine), JobStore(engine)
     runner = SimpleNamespace(answers=PeerAnswers(context, store, {}), message=None)  # type: ignore[arg-type]
 
     async def answer(asker: bytes, what: str, body: bytes) -> bytes:

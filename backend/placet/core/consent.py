@@ -230,7 +230,7 @@ class CompactConsent(Value):
     uses: Annotated[int, Field(ge=1, lt=2**32, strict=True)]
     enrolment: Bytes32
     salt: Bytes32
-    language: Language
+    language: Language = ENGLISH
 
     @classmethod
     def of(cls, consent: Consent | ConsentFields) -> CompactConsent:
