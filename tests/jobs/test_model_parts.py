@@ -10,11 +10,14 @@ from collections.abc import AsyncIterator, Coroutine
 from types import SimpleNamespace
 from typing import Any
 
-from placet.core.errors import ProtocolError
+import pytest
+
+from placet.core.errors import ProtocolError, StateError
 from placet.core.lawful import ModelRef
 from placet.core.model_part import ModelPart, model_commitment
+from placet.core.offers import CLEAR_MODEL
 from placet.core.trail import Artefact
-from placet.jobs import model_parts
+from placet.jobs import model_parts, settlement
 from placet.recipes.joint_scorecard import run as joint_scorecard
 from placet.vault.models import KeptModel
 
@@ -180,3 +183,29 @@ def test_a_parts_commitment_hides_what_it_is_of() -> None:
     made = [ModelPart(**fields, salt=secrets.token_bytes(32)) for _ in range(2)]
     assert made[0].commitment != made[1].commitment
     assert "points" not in repr(made[0]) and made[0].salt.hex() not in repr(made[0])
+
+
+@pytest.mark.parametrize(("code", "ends"), [("model.name", True), ("vault.unreachable", False)])
+def test_a_model_in_clear_that_can_never_be_kept_does_not_hold_its_job_up(
+    monkeypatch: pytest.MonkeyPatch, code: str, ends: bool
+) -> None:
+    """What is owed for the job is claimed behind it. A vault that is away is asked again."""
+    told: list[Any] = []
+
+    async def say(record: Any, status: str, **details: object) -> None:
+        told.append((status, details["code"]))
+
+    async def keep_model(*_: Any) -> None:
+        raise StateError("not kept", code=code)
+
+    spec = SimpleNamespace(parse=lambda parameters: None, tells=lambda parameters: SimpleNamespace(output=CLEAR_MODEL))
+    monkeypatch.setattr(settlement, "spec_of", lambda recipe: spec)
+    attempts: Any = SimpleNamespace(context=None, store=None, at_rest=None, runs=None)
+    intents: Any = None
+    terms = SimpleNamespace(recipe="joint-scorecard", parameters={})
+    record: Any = SimpleNamespace(job=TRAINING, party=2, plan=None, terms=terms)
+    state, vault = SimpleNamespace(attempt=1), SimpleNamespace(keep_model=keep_model)
+    ending: Any = settlement.Settlement(attempts, intents, say)
+    with contextlib.nullcontext() if ends else pytest.raises(StateError):
+        asyncio.run(ending._keep_model(vault, record, state, {"commitment": "0x" + 64 * "a"}))
+    assert told == ([("model-not-kept", code)] if ends else [])

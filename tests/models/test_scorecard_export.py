@@ -196,6 +196,7 @@ def test_names_that_no_database_tells_apart_are_refused() -> None:
     assert names_of(card(("a", "x", bins, points), ("b", "X", bins, points), ("b", "y", bins, points))) == [
         "x (a)", "X (b)", "y",
     ]  # fmt: skip
+    assert names_of(card(("a", "Score", bins, points), ("b", "y", bins, points))) == ["Score (a)", "y"]
     for two in (
         (("a", "x", bins, points), ("a", "X", bins, points)),
         (("a", "é" * 32 + "a", bins, points), ("a", "é" * 32 + "b", bins, points)),

@@ -74,7 +74,8 @@ SPEC = RecipeSpec(
     roles=roles(
         "after the release the scorecard (how each column is cut into bins, each bin's points, each column's "
         "information value), how many rows trained it and how many of either label, and how good it is on the rows "
-        "that validate and test, by up to 64 bands of the score; with model: shared only how good it is; how many "
+        "that validate and test, by up to 64 bands of the score; with model: shared all of that but the "
+        "scorecard; how many "
         "consented rows each provider has; with a payout_rule what providers learn of coalitions, too",
         paid=True,
     ),

@@ -28,6 +28,8 @@ PART, PARTS = "model.part", "model.parts"
 DIFFERS = "model.differs"
 FINAL = frozenset({DIFFERS, "model.name"})
 """Codes of failures to keep a model that another attempt would meet again."""
+NEVER_KEPT = frozenset({"model.large", "model.name"})
+"""Of a model in clear that can't be kept, however often the vault is asked: its job ends without."""
 
 
 async def keep(job: PartyRun, kind: str, content: dict[str, JsonValue], *inputs: Artefact) -> Artefact:

@@ -156,10 +156,11 @@ class Settlement:
         elif how == "clear" and "commitment" in report:
             try:
                 whole = model_parts.in_clear(record, state.attempt, report)
+                await vault.keep_model(record.job, record.plan, record.terms, whole)
             except StateError as error:
+                if error.code not in model_parts.NEVER_KEPT:
+                    raise
                 await self.say(record, "model-not-kept", code=error.code, why=error.message)
-                return
-            await vault.keep_model(record.job, record.plan, record.terms, whole)
 
     async def _claim(self, record: JobRecord) -> None:
         """Fetch what the escrow owes this institution, from this job and others in its token."""

@@ -17,6 +17,8 @@ from placet.core.errors import InputError
 from placet.models.binning import MAX_CATEGORY, CategoryBins, NumberBins
 from placet.models.scorecard import Scorecard, ScoredColumn
 
+SCORE = "score"
+"""What the query calls what it adds."""
 NAME_BYTES = 63
 """Of a name that PostgreSQL tells from another."""
 
@@ -57,16 +59,16 @@ def sql_of(card: Scorecard, table: str) -> str:
     points = "\n    + ".join(_points(one, name) for one, name in zip(card.columns, names_of(card), strict=True))
     return (
         "-- Points of a scorecard: numbers are numeric columns, categories text or whole numbers, missing is NULL.\n"
-        f"SELECT a.*,\n    CAST({card.base} AS BIGINT)\n    + {points} AS score\nFROM {_quoted(table)} AS a;\n"
+        f"SELECT a.*,\n    CAST({card.base} AS BIGINT)\n    + {points} AS {SCORE}\nFROM {_quoted(table)} AS a;\n"
     )
 
 
 def names_of(card: Scorecard) -> list[str]:
-    """What each column is called in the table: by its own name where no other party's is called alike, else with its
-    party behind it. InputError `model.names` where even these are not told apart."""
+    """What each column is called in the table: by its own name where neither another party's nor the query's `SCORE` is
+    called alike, else with its party behind it. InputError `model.names` where even these are not told apart."""
     own = [_alike(one.column) for one in card.columns]
     names = [
-        one.column if own.count(alike) == 1 else f"{one.column} ({one.party})"
+        one.column if own.count(alike) == 1 and alike != SCORE else f"{one.column} ({one.party})"
         for one, alike in zip(card.columns, own, strict=True)
     ]
     if len({_alike(name) for name in names}) < len(names):

@@ -15,15 +15,16 @@ import psutil
 import pytest
 
 from placet.core.errors import ProtocolError
-from placet.protocols.spu import leftovers, process
+from placet.protocols.spu import choose, leftovers, process
+from placet.protocols.spu.task import ReconstructTask
 
 ENGINE = """
 import subprocess, sys, threading
 from pathlib import Path
-from placet.protocols.spu.__main__ import _orphaned
+from placet.protocols.spu.__main__ import _listened
 child = subprocess.Popen(["sleep", "600"])
 print(child.pid, flush=True)
-_orphaned(Path.cwd())
+_listened(Path.cwd(), None)
 """
 
 KILLED = """
@@ -91,7 +92,7 @@ def test_what_a_killed_engine_started_ends_with_it(folder: Path, monkeypatch: py
     engine.chmod(0o700)
     monkeypatch.setattr(process.sys, "executable", str(engine))
     with pytest.raises(ProtocolError) as crashed:
-        asyncio.run(process._outcome(b"{}\n", folder, None))
+        asyncio.run(process._outcome(process.order_of(ReconstructTask(engine=choose(2)), 60), folder, None))
     assert crashed.value.code == "spu.crashed"
     assert gone(int((folder / "child").read_text()))
 
@@ -129,3 +130,11 @@ def test_a_node_clears_what_a_killed_one_left(folder: Path, trace: Path) -> None
     leftovers.clear(folder.parent)
     assert list(folder.parent.iterdir()) == [kept]
     assert not trace.exists()
+
+
+def test_nothing_of_a_turn_stays_in_a_folder_that_several_have(tmp_path: Path) -> None:
+    """Of the consumer of three: other parties' cells have no file here, and its own array and kept share stand behind."""
+    for name in ("array_2.npy", "kept_3.bin", "share_0.bin", leftovers.LOG):
+        (tmp_path / name).write_bytes(b"secret")
+    leftovers.remove_turn(tmp_path, inputs=4, outputs=1)
+    assert [file.name for file in tmp_path.iterdir()] == [leftovers.LOG]

@@ -131,6 +131,7 @@ def test_points_that_were_kept_score_rows_in_turn(networks: Networks, scratch: P
             )
             scores = await reconstruct([one for (one,) in shares], engine, scratch=scratch, seconds=SECONDS)
             assert scores.tolist() == PROGRAM.reference(applicants, points).tolist()
+            assert not [*scratch.rglob("array_*"), *scratch.rglob("kept_*"), *scratch.rglob("share_*")]
         await closed(sessions)
 
     asyncio.run(run())

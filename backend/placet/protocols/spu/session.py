@@ -25,10 +25,7 @@ from placet.protocols.spu.kept import KeptShare
 from placet.protocols.spu.mpc import Array, Secret, announce, bring, collect
 from placet.protocols.spu.network import Network
 from placet.protocols.spu.process import EngineProcess, in_thread, link_of, new_folder, order_of, write_key
-from placet.protocols.spu.task import ServeTask, Turn, array_file, kept_file, line, share_file
-
-_INPUTS = 256
-"""Arrays that a turn may bring (`Turn.inputs`), and shares that come out of it."""
+from placet.protocols.spu.task import ServeTask, Turn, line
 
 
 class EngineSession:
@@ -108,7 +105,7 @@ class EngineSession:
                 if done is None:
                     raise ProtocolError("the engine has no outcome", code="spu.crashed")
                 shares = await in_thread(lambda: collect(self._folder, done))
-                await in_thread(self._clear)
+                await in_thread(lambda: leftovers.remove_turn(self._folder, len(announced), len(shares)))
         except TimeoutError:
             await self.close()
             raise _late(seconds) from None
@@ -122,14 +119,6 @@ class EngineSession:
         """End the process, and with it every party's session."""
         await self._process.end()
         await in_thread(lambda: leftovers.remove(self._folder))
-
-    def _clear(self) -> None:
-        for place in range(_INPUTS):
-            files = [self._folder / name(place) for name in (array_file, kept_file, share_file)]
-            if not any(file.exists() for file in files):
-                break
-            for file in files:
-                file.unlink(missing_ok=True)
 
 
 def _late(seconds: float) -> ProtocolError:
