@@ -29,7 +29,7 @@ def test_a_number_is_standardised_and_what_is_missing_has_its_own() -> None:
     numbers = column.prepare([*values, None, 1e9, -1e9])
     assert numbers.shape == (103, 2) and abs(numbers[:100, 0].mean()) < 1 and abs(numbers[:100, 0].std() - UNIT) < 1
     assert numbers[100].tolist() == [0, UNIT] and not numbers[:100, 1].any()
-    assert numbers[101, 0] == numbers[99, 0] and numbers[102, 0] == numbers[0, 0], "as far as any that were there"
+    assert numbers[101:, 0].tolist() == [LIMIT * UNIT, -LIMIT * UNIT]
     assert column.words() == ("", "missing")
     assert fit_number(values, "usual", clip=None, least=5).prepare([None]).tolist() == [[0]]
 
@@ -47,8 +47,21 @@ def test_what_is_told_of_a_column_is_rounded_to_a_hundredth_of_its_spread() -> N
     """Who is told a mean exactly reads a person's value out of two of them."""
     values = [123_456.789, 98_765.4321, 111_111.1111, 135_791.3579]
     one = fit_number(values, "usual", clip=None, least=2)
-    assert [one.low, one.high, one.centre, one.spread] == ["98800", "135800", "117300", "13800"]
+    assert [one.low, one.high, one.centre, one.spread] == ["62100", "172500", "117300", "13800"]
     assert fit_number([v + 1 for v in values], "usual", clip=None, least=2) == one
+
+
+def test_an_end_that_is_told_is_no_single_persons_value() -> None:
+    """Whoever has least and most of all would be read otherwise, by whom the model is handed to."""
+    values = [980.0, *range(1_000, 1_098), 1_120.0]
+    anyway = fit_number(values, "usual", clip=None, least=20)
+    centre, width = float(anyway.centre), LIMIT * float(anyway.spread)
+    assert abs(float(anyway.low) - (centre - width)) < 1 and abs(float(anyway.high) - (centre + width)) < 1
+    for clip in (1, 25):
+        column = fit_number(values, "usual", clip=clip, least=20)
+        ends = sum(value <= float(column.low) for value in values), sum(value >= float(column.high) for value in values)
+        assert min(ends) >= 20
+        assert fit_number([1_000.0, *values[1:-1], 1_090.0], "usual", clip=clip, least=20) == column
 
 
 @settings(max_examples=60, deadline=None)

@@ -19,9 +19,9 @@ from placet.models.regression import Family, Statistics
 
 class LinearFeature(Value):
     """A column that goes into the model, and how its owner prepares it. A number is winsorised at the quantiles of
-    `clip` percent from either end and within 4 standard deviations, and standardised. A category has an indicator for
-    each of its `levels` most frequent values but the first, and one for all others. What is `missing` has an indicator
-    of its own and else counts as usual, or only that."""
+    `clip` percent from either end, at `smallest_group` values at the least, and within 4 standard deviations, and
+    standardised. A category has an indicator for each of its `levels` most frequent values but the first, and one for
+    all others. What is `missing` has an indicator of its own and else counts as usual, or only that."""
 
     column: Column
     kind: Literal["number", "category"] = "number"

@@ -120,22 +120,32 @@ PREPARED: TypeAdapter[PreparedNumber | PreparedCategory] = TypeAdapter(PreparedC
 
 def fit_number(values: Sequence[Any], missing: Missing, *, clip: int | None, least: int) -> PreparedNumber:
     """`clip`: percent of values at either end that are winsorised; None for none. All within `LIMIT` spreads in any
-    case. A column of which fewer than `least` values are known is 0 throughout. DataError for what is no number."""
+    case. No end is the smallest or largest value, which is one person's: one by quantile has `least` values at it or
+    beyond, one by spreads follows from what is told anyway. A column of which fewer than `least` values are known is 0
+    throughout. DataError for what is no number."""
     known = numbers_of(values)
     known = known[~np.isnan(known)]
     if len(known) < max(least, 1):
         return PreparedNumber(low="0", high="0", centre="0", spread="1", missing=missing)
-    low, high = (-math.inf, math.inf) if clip is None else np.quantile(known, (clip / 100, 1 - clip / 100))
+    low, high = (-math.inf, math.inf) if clip is None else _winsorised(known, clip / 100, least)
     within = np.clip(known, low, high)
     centre, spread = float(within.mean()), float(within.std())
     if spread <= 1e-12 * max(1.0, abs(centre)):
         text = _rounded(centre, abs(centre) or 1.0)
         return PreparedNumber(low=text, high=text, centre=text, spread="1", missing=missing)
-    ends = max(float(within.min()), centre - LIMIT * spread), min(float(within.max()), centre + LIMIT * spread)
-    low_text, high_text, centre_text = (_rounded(end, spread) for end in (*ends, centre))
-    return PreparedNumber(
-        low=low_text, high=high_text, centre=centre_text, spread=_rounded(spread, spread), missing=missing
-    )
+    centre_text, spread_text = _rounded(centre, spread), _rounded(spread, spread)
+    width = LIMIT * float(spread_text)
+    ends = max(low, float(centre_text) - width), min(high, float(centre_text) + width)
+    low_text, high_text = (_rounded(end, spread) for end in ends)
+    return PreparedNumber(low=low_text, high=high_text, centre=centre_text, spread=spread_text, missing=missing)
+
+
+def _winsorised(known: npt.NDArray[np.float64], share: float, least: int) -> tuple[float, float]:
+    """Quantiles from either end, with `least` values at them or beyond; fewer only where half of all are."""
+    ordered = np.sort(known)
+    at_end = min(least, (len(ordered) + 1) // 2) - 1
+    low, high = np.quantile(ordered, (share, 1 - share))
+    return max(float(low), float(ordered[at_end])), min(float(high), float(ordered[-1 - at_end]))
 
 
 def fit_category(values: Sequence[Any], missing: Missing, *, levels: int, least: int) -> PreparedCategory:

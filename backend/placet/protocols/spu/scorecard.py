@@ -1,9 +1,9 @@
 """The program `scorecard-train` as SPU runs it: fixed point of 18 bits in FM64, all of it on shares.
 
 Nothing is opened on the way. Traps, each met: 1/n has too few bits, so sums are of 1/1024 and then times 1024/n; a
-sigmoid by a polynomial without saturation diverges in silence, so ABY3 has one of the exponential and Cheetah a quintic between
-bounds; `jnp.max` begins at -2^63, which overflows SPU's comparisons; a ring that overflows says nothing, so weights of
-evidence and logits are clipped.
+sigmoid by a polynomial without saturation diverges in silence, so ABY3 has one by the exponential and Cheetah a quintic
+between bounds; `jnp.max` begins at -2^63, which overflows SPU's comparisons; a ring that overflows says nothing, so
+weights of evidence and logits are clipped.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ def quintic(logits: Array) -> Array:
 
 
 def sigmoid(logits: Array) -> Array:
-    """Up to 0.0009 further from a half than it should be: SPU's exponential of x is too low by x²/512. Far below zero it
-    would overflow, so it ends at -`MAX_LOGIT`."""
+    """Up to 0.0009 further from a half than it should be: SPU's exponential of x is too low by x²/512. Far below zero
+    it would overflow, so it ends at -`MAX_LOGIT`."""
     import jax
     import jax.numpy as jnp
 
