@@ -150,10 +150,10 @@ SPEC = RecipeSpec(
     roles=roles(
         "after the release how each column is prepared (winsorised ends, mean and spread, categories, to about a "
         "hundredth of the spread, over all of its owner's consented rows) and, to the percent, how much of it is "
-        "missing; how many of the rows that train have each indicator, unless too few have or lack it; of a model the "
-        "coefficients, in steps of about 4 / rows that train, how many rows trained it and how many of them are "
-        "positive, and how good it is on the rows that validate and test (by up to 64 bands of the score, or by the "
-        "mean and variance of the label and the mean loss); unless statistics is none the correlation of each two "
+        "missing; how many of the rows that train have each indicator; either unless too few have or lack it; of a "
+        "model the coefficients, in steps of about 4 / rows that train, how many rows trained it and how many of them "
+        "are positive, and how good it is on the rows that validate and test (by up to 64 bands of the score, or by "
+        "the mean and variance of the label and the mean loss); unless statistics is none the correlation of each two "
         "columns over the rows that train, in the same steps, and the columns' variance inflation factors; how many "
         "consented rows each provider has",
         paid=False,

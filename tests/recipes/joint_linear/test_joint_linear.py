@@ -101,6 +101,13 @@ def test_what_is_missing_is_told_and_dropped_nowhere() -> None:
     assert "much" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("lacking", "percent"), [(0, 0), (1, 0), (4, 0), (5, 10), (45, 90), (46, 100), (49, 100)])
+def test_a_few_who_lack_a_value_or_have_one_are_not_told(lacking: int, percent: int) -> None:
+    incomes = [None] * lacking + [float(n) for n in range(50 - lacking)]
+    (column,), _ = prepare(rows(income=incomes), (LinearFeature(column="income"),), 5)
+    assert column.missing == percent
+
+
 @pytest.mark.parametrize(
     ("family", "labels"),
     [("logistic", [0, 1, 2]), ("linear", [1.0, None]), ("linear", ["a"]), ("linear", [7, 7]), ("poisson", [-1, 3])],

@@ -26,7 +26,8 @@ Reals = npt.NDArray[np.float64]
 
 
 class ToldColumn(Value):
-    """How a column is prepared, and how many percent of it are missing."""
+    """How a column is prepared, and how many percent of it are missing: 0 or 100 where fewer than the smallest group
+    lack a value, or have one."""
 
     prepared: PreparedColumn
     missing: Annotated[int, Field(strict=True, ge=0, le=100)]
@@ -60,10 +61,16 @@ def prepare(rows: Rows, features: Sequence[LinearFeature], least: int) -> tuple[
                 found=error.found,
                 remedy="say kind: category in the plan",
             ) from None
-        lacking = sum(category_of(value) is None for value in values)
-        columns.append(ToldColumn(prepared=column, missing=round(100 * lacking / max(rows.count, 1))))
+        columns.append(ToldColumn(prepared=column, missing=_percent_missing(values, least)))
         blocks.append(column.prepare(values))
     return columns, np.concatenate(blocks, axis=1)
+
+
+def _percent_missing(values: Sequence[object], least: int) -> int:
+    lacking = sum(category_of(value) is None for value in values)
+    if lacking < least:
+        return 0
+    return 100 if len(values) - lacking < least else round(100 * lacking / len(values))
 
 
 def labels_by(rows: Rows, column: str, family: Family) -> Labels:
