@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from placet.protocols.boost.ciphers import Cipher
 
 OWN = "boost.own-columns/1"
-_FINAL = frozenset({DataError.code, "joint.list", "joint.label", "warrant.change", "warrant.changes"})
+_FINAL = frozenset({DataError.code, "boost.sums", "joint.list", "joint.label", "warrant.change", "warrant.changes"})
 
 
 def demand(job: DeclaredTerms) -> None:
