@@ -17,6 +17,7 @@ from _credit import DATA
 from _spu import bare
 
 from placet.cli import study_run
+from placet.core.csv_file import written
 from placet.core.toml_file import read_toml
 from placet.models import binning
 from placet.protocols.mpc.program import Size
@@ -59,12 +60,11 @@ def _study(folder: Path, rows: int) -> StudyData:
     label = document["label"]
     for institution in document["institutions"]:
         columns = list(institution["columns"])
-        with (folder / institution["file"]).open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            writer.writerow([institution["identifier"], *columns])
-            for person in persons:
-                named = [person[LABEL if column == label else column.upper()] for column in columns]
-                writer.writerow([f"P{person['ID']}", *named])
+        rows_of = [
+            [f"P{person['ID']}", *(person[LABEL if column == label else column.upper()] for column in columns)]
+            for person in persons
+        ]
+        (folder / institution["file"]).write_bytes(written([[institution["identifier"], *columns], *rows_of]))
     return read_tables(terms_of(study_of(document)), folder)
 
 

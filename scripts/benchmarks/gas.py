@@ -149,7 +149,11 @@ class _Bench:
         self.salt += 1
         texts = dict.fromkeys(("dataset", "consumer", "purpose", "columns", "output", "parties"), "words")
         details = Details(
-            **texts, notice=_word("notice"), enrolment=_word("enrolment"), salt=_word(f"salt {self.salt}")
+            language="en",
+            **texts,
+            notice=_word("notice"),
+            enrolment=_word("enrolment"),
+            salt=_word(f"salt {self.salt}"),
         )
         return Consent(
             owner=owner.address,

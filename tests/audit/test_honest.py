@@ -39,6 +39,7 @@ def test_every_check_looks_at_something() -> None:
     without = {r.name: r.reason for r in report.results if r.status is not CheckStatus.PASSED or not r.looked_at}
     assert without == {
         **{c.name: "no enclave in this job" for c in CHECKS if c.group == "enclave"},
+        "plan.standing": "a plan of its own, no opening of a standing plan",
         "model.facts": "the job uses no model",
         "model.lineage": "the job uses no model",
         "model.made": "nobody registered a model of this job",

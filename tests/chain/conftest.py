@@ -94,7 +94,7 @@ class ChainEnvironment:
 
     def consent(self, offer: Offer, owner: Key, *, uses: int = 1, seconds: int = 10_000) -> Consent:
         details = Details(
-            dataset="d", consumer="c", purpose="p", columns="x", output="o", parties="p",
+            language="en", dataset="d", consumer="c", purpose="p", columns="x", output="o", parties="p",
             notice=bytes(32), enrolment=bytes(32), salt=secrets.token_bytes(32),
         )  # fmt: skip
         now = self.chain.head().timestamp

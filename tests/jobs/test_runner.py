@@ -305,7 +305,7 @@ async def test_a_job_goes_on_though_the_loops_own_threads_are_all_taken(monkeypa
 
     monkeypatch.setattr(runner, "_advance", nothing)
     monkeypatch.setattr(runner.settlement, "_deep", nothing)
-    monkeypatch.setattr(runner.settlement, "_open_result", lambda record, events: opened.append(record.job))
+    monkeypatch.setattr(runner.settlement, "_open_result", lambda record, events: opened.append(record.job) or {})
     monkeypatch.setattr(settlements, "record_steps", nothing)
     loop.set_default_executor(ThreadPoolExecutor(1))
     hanging = loop.run_in_executor(None, free.wait)
