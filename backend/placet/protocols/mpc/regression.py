@@ -27,12 +27,11 @@ import numpy.typing as npt
 from pydantic import Field, JsonValue, model_validator
 
 from placet.core.errors import DataError, PlanError
-from placet.core.values import Value
 from placet.models.preparing import LIMIT, MAX_WIDTH, UNIT, Levels, Missing, Prepared
 from placet.models.regression import Family, Statistics, mean_of, regress
-from placet.protocols.mpc.cells import MAX_OWNERS, Row
 from placet.protocols.mpc.numbers import INT64, Integers, Magnitudes
-from placet.protocols.mpc.program import Declared, Shape, Size, wrong_number
+from placet.protocols.mpc.owners import ColumnsProgram, OwnedColumn
+from placet.protocols.mpc.program import Shape, Size
 from placet.protocols.mpc.scorecard import BANDS, band_table
 
 FEW_BANDS = 32
@@ -47,10 +46,9 @@ SUM_BITS = 12
 VIF_UNIT, MAX_VIF, VIF_RIDGE = 10, 100, 0.001
 
 
-class DesignColumn(Value):
-    """A column of `owner`, by its number: providers in the plan's order from 0 on, then the consumer."""
+class DesignColumn(OwnedColumn):
+    """A column that is brought as prepared numbers."""
 
-    owner: Annotated[int, Field(strict=True, ge=0, lt=MAX_OWNERS)]
     kind: Literal["number", "category"]
     levels: Levels = 2
     missing: Missing = "own"
@@ -66,30 +64,19 @@ class DesignColumn(Value):
         return (self.kind == "number", *[False] * (self.width - 1))
 
 
-class LinearTrain(Declared):
-    """`providers` and the consumer have columns, or the consumer none. `train` and `validation` are numbers of rows,
-    the rest tests. `l2`, in thousandths, is the penalty on half a squared coefficient by a row's mean loss. `join`: all
-    rows count, or those that all providers have. `statistics`: none, besides the model, or instead of it."""
+class LinearTrain(ColumnsProgram[DesignColumn]):
+    """`l2`, in thousandths, is the penalty on half a squared coefficient by a row's mean loss. `statistics`: none,
+    besides the model, or instead of it."""
 
     program: Literal["linear-train"] = "linear-train"
     family: Family
-    providers: Annotated[int, Field(strict=True, ge=1, lt=MAX_OWNERS)]
-    columns: Annotated[tuple[DesignColumn, ...], Field(min_length=1, max_length=512)]
-    train: Row
-    validation: Row
-    join: Literal["all", "any"]
     smallest: Annotated[int, Field(strict=True, ge=2, le=2**20)]
     steps: Annotated[int, Field(strict=True, ge=1, le=30)]
     l2: Annotated[int, Field(strict=True, ge=1, le=1_000)]
     statistics: Statistics
 
     @model_validator(mode="after")
-    def _in_order(self) -> LinearTrain:
-        owners = [column.owner for column in self.columns]
-        if owners != sorted(owners) or max(owners) > self.providers:
-            raise ValueError("columns by their owners' order")
-        if not set(owners) >= set(range(self.providers)):
-            raise ValueError("columns of each provider")
+    def _narrow(self) -> LinearTrain:
         if self.wide > MAX_WIDTH:
             raise ValueError(f"at most {MAX_WIDTH} prepared numbers a row")
         return self
@@ -109,15 +96,6 @@ class LinearTrain(Declared):
         """Coefficients and correlations are told in steps of 2 to the minus this: the smallest ones that are at least
         4 / rows that train, between 2^-11 and 1/16."""
         return min(11, max(4, math.floor(math.log2(max(self.train, 1) / 4))))
-
-    @property
-    def shared(self) -> tuple[int, ...]:
-        """Owners that do not compute."""
-        return tuple(range(2, self.providers))
-
-    def of(self, owner: int) -> tuple[DesignColumn, ...]:
-        """One owner's columns."""
-        return tuple(column for column in self.columns if column.owner == owner)
 
     def layout(self, owner: int) -> tuple[int, int, int]:
         """What a row of one owner's is brought in: prepared numbers, flags, and 1 for whether a provider has it."""
@@ -201,17 +179,6 @@ class LinearTrain(Declared):
         unusual = _unusual(whole, np.ones(len(whole), np.bool_))
         return np.stack([whole, np.rint(beside * LABEL_UNIT).astype(np.int64), unusual], axis=1)
 
-    def rows(self, size: Size) -> tuple[range, range, range]:
-        """The places of rows that train, validate and test."""
-        second = self.train + self.validation
-        return range(self.train), range(self.train, second), range(second, size.rows)
-
-    def roles(self, parties: int) -> tuple[str, ...]:
-        expected = min(self.providers, 2) + 1
-        if parties != expected:
-            raise wrong_number(self, f"{expected} that compute", parties)
-        return (*("first-provider", "second-provider")[: expected - 1], "consumer")
-
     def shapes(self, parties: int, size: Size) -> tuple[Shape, ...]:
         behind = sum(self.width(owner) for owner in self.shared)
         lines = {owner: size.rows + self.below(owner) for owner in (0, 1, self.providers)}
@@ -242,7 +209,7 @@ class LinearTrain(Declared):
 
     def inspect(self, role: str, size: Size, array: Integers) -> None:
         """Own numbers alone: what others sent is random."""
-        owner = {"first-provider": 0, "second-provider": 1}.get(role, self.providers)
+        owner = self.owner_of(role)
         wide, flags, presence = self.layout(owner)
         array, below = array[: size.rows], array[size.rows :, :wide]
         numbers = np.array([number for column in self.of(owner) for number in column.numbers], dtype=np.bool_)
@@ -285,21 +252,14 @@ class LinearTrain(Declared):
     def put_together(self, brought: Sequence[Integers]) -> Whole:
         """In the clear: what all have brought, by what it is."""
         rows = len(brought[-1]) - self.below(self.providers)
-        *providers, consumer = [np.asarray(array)[:rows].astype(object) for array in brought]
-        blocks = [array[:, : self.width(owner)] for owner, array in enumerate(providers)]
-        starts = [self.width(owner) for owner in range(len(providers))]
-        for owner in self.shared:
-            added = sum(array[:, low : low + self.width(owner)] for array, low in zip(providers, starts, strict=True))
-            blocks.append((np.asarray(added) + 2**63) % 2**64 - 2**63)
-            starts = [low + self.width(owner) for low in starts]
-        blocks.append(consumer)
-        prepared, flags, present = [], [], np.ones(len(consumer), np.int64)
-        for owner, block in enumerate(np.asarray(block).astype(np.int64) for block in blocks):
+        blocks = self.opened_by_owner([array[:rows] for array in brought])
+        prepared, flags, present = [], [], np.ones(rows, np.int64)
+        for owner, block in enumerate(blocks):
             wide, more, presence = self.layout(owner)
             prepared.append(block[:, :wide])
             flags.append(block[:, wide : wide + more])
             present = present * block[:, wide + more] if presence else present
-        labels = np.asarray(consumer[:, self.width(self.providers) :]).astype(np.int64)
+        labels = blocks[-1][:, self.width(self.providers) :]
         whole = np.concatenate(prepared, axis=1)
         return Whole(whole, self.counted(whole, np.concatenate(flags, axis=1)), labels, present)
 

@@ -65,11 +65,6 @@ class ScorecardTrain(CellsProgram):
         """Of owners, in the order of their AUCs; none without a rule."""
         return () if self.payout_rule is None else measured(self.payout_rule, self.players)
 
-    def rows(self, size: Size) -> tuple[range, range, range]:
-        """The places of rows that train, validate and test."""
-        second = self.train + self.validation
-        return range(self.train), range(self.train, second), range(second, size.rows)
-
     def output_shape(self, size: Size) -> Shape:
         """[people, positives, base, points of each cell, IVs, edges of bands, a table of validation, one of test]."""
         return (3 + self.cells + len(self.columns) + BANDS - 1 + 2 * TABLE,)

@@ -24,16 +24,9 @@ class CellBlocks:
 
 
 def blocks_of(program: CellsProgram, arrays: Sequence[Array]) -> CellBlocks:
-    *providers, consumer = arrays
-    brought = [array[:, : program.width(owner)] for owner, array in enumerate(providers)]
-    at = [program.width(owner) for owner in range(len(providers))]
-    for owner in program.shared:
-        wide = program.width(owner)
-        brought.append(sum(array[:, low : low + wide] for array, low in zip(providers, at, strict=True)))
-        at = [low + wide for low in at]
-    brought.append(consumer[:, :-1])
+    *brought, consumer = program.by_owner(arrays)
     blocks, has, present = [], [], None
-    for owner, block in enumerate(brought):
+    for owner, block in enumerate([*brought, consumer[:, :-1]]):
         there: Any = 1
         if program.join == "all" and owner < program.providers:
             block, there = block[:, :-1], block[:, -1:]

@@ -73,14 +73,8 @@ def _brought(program: LinearTrain, arrays: Sequence[Array]) -> _Brought:
     import jax.numpy as jnp
 
     rows = arrays[-1].shape[0] - program.below(program.providers)
-    *providers, consumer = (array[:rows] for array in arrays)
-    blocks = [array[:, : program.width(owner)] for owner, array in enumerate(providers)]
-    at = [program.width(owner) for owner in range(len(providers))]
-    for owner in program.shared:
-        wide = program.width(owner)
-        blocks.append(sum(array[:, low : low + wide] for array, low in zip(providers, at, strict=True)))
-        at = [low + wide for low in at]
-    blocks.append(consumer)
+    blocks = program.by_owner([array[:rows] for array in arrays])
+    consumer = blocks[-1]
     prepared, unusual, present = [], [], None
     for owner, block in enumerate(blocks):
         wide, more, presence = program.layout(owner)

@@ -9,7 +9,7 @@ weights of evidence and logits are clipped.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from placet.models.probes import probe_cells
 from placet.models.scorecard_fit import INTERCEPT_L2, MAX_LOGIT, MAX_WOE, SMOOTHING, middle
 from placet.protocols.mpc.scorecard import IV_UNIT, TABLE, ScorecardTrain
+from placet.protocols.spu.blocks import blocks_of
 from placet.protocols.spu.card_coalitions import card_areas, card_points
 from placet.protocols.spu.cells import Cells, spread_of
 from placet.protocols.spu.merging import Array, enough, flags, kept, running_at, together
@@ -29,7 +30,9 @@ _SHRINK = 1 / 32
 def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
     import jax.numpy as jnp
 
-    cells, labels, present = _brought(program, [*arrays.values()])
+    brought = blocks_of(program, [*arrays.values()])
+    cells = Cells(program, [brought.blocks[owner] for owner in program.players])
+    labels, present = brought.labels, brought.present
     rows, train = labels.shape[0], program.train
     positive = labels if present is None else labels * present
     exact = len(arrays) == 3
@@ -109,25 +112,6 @@ def sigmoid(logits: Array) -> Array:
     import jax.numpy as jnp
 
     return jax.nn.sigmoid(jnp.maximum(logits, -MAX_LOGIT))
-
-
-def _brought(program: ScorecardTrain, arrays: Sequence[Array]) -> tuple[Cells, Array, Array | None]:
-    """Cells of all columns, labels, and 1 for each row that all providers have (None where all rows count)."""
-    *providers, consumer = arrays
-    blocks = [array[:, : program.width(owner)] for owner, array in enumerate(providers)]
-    at = [program.width(owner) for owner in range(len(providers))]
-    for owner in program.shared:
-        wide = program.width(owner)
-        blocks.append(sum(array[:, low : low + wide] for array, low in zip(providers, at, strict=True)))
-        at = [low + wide for low in at]
-    blocks.append(consumer)
-    present = None
-    if program.join == "all":
-        for owner in range(program.providers):
-            has = blocks[owner][:, program.width(owner) - 1]
-            present = has if present is None else present * has
-    cells = [blocks[owner][:, : program.brought(owner)] for owner in program.players]
-    return Cells(program, cells), consumer[:, -1], present
 
 
 def _counts(cells: Cells, positive: Array, present: Array | None) -> tuple[Array, Array, Array, Array]:
