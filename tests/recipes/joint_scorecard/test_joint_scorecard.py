@@ -31,7 +31,6 @@ from placet.protocols.mpc.scorecard import BANDS, ScorecardTrain
 from placet.recipes.blocks import distributed, sharing_out, split
 from placet.recipes.blocks.features import cells_of, labels_of
 from placet.recipes.blocks.split import RowParts
-from placet.recipes.joint_scorecard import run
 from placet.recipes.joint_scorecard.alone import alone
 from placet.recipes.joint_scorecard.report import opened_report
 from placet.recipes.joint_scorecard.run import JOINT_SCORECARD, ProviderPart, columns_of, computing, part_of, program_of
@@ -442,8 +441,8 @@ async def test_nothing_is_laid_out_where_there_is_no_room(
     )
     monkeypatch.setattr(distributed, "demand_memory", asked.append)
     made = program_of(parameters, roles, parts)
-    await run._demand_room(job, made, parts)
-    shared = run.LAID_OUT * parts.total * made.width(2)
+    await sharing_out.demand_room(job, made, cost(parameters, parts.total), parts.total)
+    shared = sharing_out.LAID_OUT * parts.total * made.width(2)
     assert (asked, said) == ([cost(parameters, parts.total).memory if words else shared], words)
 
     def full(needed: int) -> None:
@@ -451,4 +450,4 @@ async def test_nothing_is_laid_out_where_there_is_no_room(
 
     monkeypatch.setattr(distributed, "demand_memory", full)
     with pytest.raises(LimitError):
-        await run._demand_room(job, made, parts)
+        await sharing_out.demand_room(job, made, cost(parameters, parts.total), parts.total)

@@ -47,6 +47,20 @@ class Placement:
     positions: tuple[int | None, ...] = field(repr=False)
     total: int
 
+    @property
+    def matched(self) -> list[int]:
+        """The rows that the consumer has, too."""
+        return [row for row, place in enumerate(self.positions) if place is not None]
+
+    @property
+    def order(self) -> tuple[int | None, ...]:
+        """The row at each place, None where there is none."""
+        rows: list[int | None] = [None] * self.total
+        for row, place in enumerate(self.positions):
+            if place is not None:
+                rows[place] = row
+        return tuple(rows)
+
 
 async def arrange(
     channel: Channel,

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
+from placet.catalogue.spec import Cost
 from placet.core.errors import LimitError, PeerError, ProtocolError
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
@@ -131,6 +132,12 @@ async def evaluated_all(
             for place, share in enumerate(shares[1:], 1):
                 step.output(f"share-{place}", share)
             return shares, artefact
+
+
+async def demand_cost(job: PartyRun, needs: Cost) -> None:
+    """As `demand_memory`; what it takes is told to who follows the job."""
+    demand_memory(needs.memory)
+    await job.say(job.record, "estimated", attempt=job.attempt, words=needs.words())
 
 
 def demand_memory(needed: int) -> None:

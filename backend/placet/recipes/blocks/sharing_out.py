@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from placet.catalogue.modelling import computing
+from placet.catalogue.spec import Cost
 from placet.core.errors import ProtocolError
+from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun, StepRecorder, name_of
 from placet.jobs.randomness import stream
+from placet.protocols.mpc.owners import ColumnsProgram
+from placet.recipes.blocks import distributed
 
 PROTOCOL = "shares.additive-2^64/1"
 KEY, PART = "shares.key", "shares.part"
 KEY_BYTES = 32
 PART_BYTES = 1 << 25
 """Of one message."""
+LAID_OUT = 40
+"""Bytes at the most of a number that a party which does not compute shares out: itself and its copies."""
 Words = npt.NDArray[np.int64]
 
 
@@ -58,6 +66,27 @@ async def columns(
     receive = receive_first if job.party == first else receive_second
     with job.working("the columns of those that do not compute"):
         return [await receive(step, party, (len(own), wide)) for party, wide in widths.items()]
+
+
+async def joined(job: PartyRun, own: Words, program: ColumnsProgram[Any], made: Artefact) -> tuple[Words, Artefact]:
+    """What this party brings, and behind it, at the two that get them, its parts of the columns of all that do not
+    compute; recorded as a step. As it was where all compute."""
+    if not program.shared:
+        return own, made
+    async with job.step("share-columns", PROTOCOL, made) as step:
+        widths = {owner: program.width(owner) for owner in program.shared}
+        own = np.concatenate([own, *await columns(job, step, own, computing(job.terms.roles), widths)], axis=1)
+        made = step.output("columns", own.tobytes())
+    return own, made
+
+
+async def demand_room(job: PartyRun, program: ColumnsProgram[Any], needs: Cost, rows: int) -> None:
+    """LimitError `engine.memory` before anything is laid out: a plan's rows times its cells may be more than memory.
+    Who computes needs what the recipe costs, and others what their own columns take."""
+    if job.party in computing(job.terms.roles):
+        await distributed.demand_cost(job, needs)
+    else:
+        distributed.demand_memory(LAID_OUT * rows * program.width(job.party))
 
 
 async def receive_first(step: StepRecorder, sender: int, shape: tuple[int, int]) -> Words:

@@ -15,7 +15,7 @@ from hashlib import sha256
 
 from pydantic import JsonValue
 
-from placet.catalogue.modelling import Split
+from placet.catalogue.modelling import MAX_ROWS, Split
 from placet.core.errors import DataError, ProtocolError
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
@@ -41,6 +41,10 @@ class RowParts:
 
     def to_json(self) -> dict[str, JsonValue]:
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+LARGEST = RowParts(MAX_ROWS * 7 // 10, 0, MAX_ROWS - MAX_ROWS * 7 // 10)
+"""As many rows as a job may have, by which a plan is tried before there are any."""
 
 
 def parts_of(split: Split, rows: int) -> RowParts:

@@ -19,7 +19,7 @@ from pydantic import Field, TypeAdapter
 from placet.catalogue import joint_linear
 from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.joint_linear import JointLinearParameters, LinearFeature, linear_features
-from placet.catalogue.modelling import MAX_FEATURES, MAX_ROWS, computing
+from placet.catalogue.modelling import MAX_FEATURES, computing
 from placet.catalogue.spec import CONSUMER
 from placet.core.errors import DataError, InputError
 from placet.core.hashing import canonical
@@ -33,7 +33,7 @@ from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.regression import DesignColumn, LinearTrain
 from placet.protocols.spu import evaluate
 from placet.recipes.blocks import distributed, psi_join, sharing_out, split
-from placet.recipes.blocks.columns import subjects
+from placet.recipes.blocks.placed import placed_rows
 from placet.recipes.blocks.prepared import ToldColumn, listed, prepare
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_linear.alone import alone
@@ -43,8 +43,6 @@ from placet.vault.rows import Rows
 PREPARING = "models.preparing/1"
 SECONDS = 600
 """For putting the shares together."""
-LAID_OUT = 40
-"""Bytes at the most of a number that a party which does not compute shares out: itself and its copies."""
 MAX_PART = 64 << 20
 """Bytes of what a provider releases."""
 _FINAL = {DataError.code, "joint.list", "joint.label", "warrant.change", "warrant.changes"}
@@ -89,9 +87,8 @@ def worth(program: LinearTrain, parts: RowParts) -> bool:
 def demand(job: DeclaredTerms) -> None:
     """PlanError for what no engine holds."""
     parameters = joint_linear.SPEC.parse(job.terms.parameters)
-    most = RowParts(MAX_ROWS * 7 // 10, 0, MAX_ROWS - MAX_ROWS * 7 // 10)
-    members = computing(job.terms.roles)
-    evaluate.engine_of(program_of(parameters, job.terms.roles, most), len(members), len(members), Size(MAX_ROWS))
+    program, count = program_of(parameters, job.terms.roles, split.LARGEST), len(computing(job.terms.roles))
+    evaluate.engine_of(program, count, count, Size(split.LARGEST.total))
 
 
 async def run(job: PartyRun) -> None:
@@ -104,24 +101,15 @@ async def run(job: PartyRun) -> None:
 
 async def _provide(job: PartyRun) -> None:
     parameters = job.parameters(JointLinearParameters)
-    (consumer,) = job.others(CONSUMER)
     rows, opened = await job.open("features")
-    people = subjects(rows, parameters.identifier)
     columns, numbers, artefact = await _prepared(job, rows, opened)
-    parts, artefact = await split.provider(job, parameters.split, consumer, artefact, most=MAX_ROWS)
-    placement, artefact = await psi_join.provider(job, consumer, people, artefact, most=MAX_ROWS)
-    places = [(row, place) for row, place in enumerate(placement.positions) if place is not None]
-    await job.matched("features", rows, [row for row, _ in places])
-    if placement.total != parts.total:
-        raise split.otherwise(placement.total)
+    own = await placed_rows(job, parameters, rows, artefact)
+    parts, artefact = own.parts, own.artefact
     program = program_of(parameters, job.terms.roles, parts)
     part = PreparedPart(columns=(), share=b"")
     if worth(program, parts):
-        await _demand_room(job, program, parts)
-        placed = np.zeros((parts.total, numbers.shape[1]), np.int64)
-        present = np.zeros(parts.total, np.bool_)
-        own, there = [row for row, _ in places], [place for _, place in places]
-        placed[there], present[there] = numbers[own], True
+        await sharing_out.demand_room(job, program, joint_linear.cost(parameters, parts.total), parts.total)
+        placed, present = own.laid_out(numbers)
         share, artefact = await _computed(job, program, program.whole(job.party, placed, present), parts, artefact)
         part = PreparedPart(columns=tuple(columns), share=share)
     await job.release(canonical(part.to_json()), artefact)
@@ -149,7 +137,7 @@ async def _consume(job: PartyRun) -> None:
         "share": "",
     }
     if worth(program, parts):
-        await _demand_room(job, program, parts)
+        await sharing_out.demand_room(job, program, joint_linear.cost(parameters, parts.total), parts.total)
         placed, label = numbers[order], labels.values[order]
         own = program.whole(job.party, placed, np.ones(len(order), np.bool_), label)
         share, artefact = await _computed(job, program, own, parts, artefact)
@@ -168,29 +156,14 @@ async def _prepared(job: PartyRun, rows: Rows, opened: Artefact) -> tuple[list[T
     return columns, numbers, artefact
 
 
-async def _demand_room(job: PartyRun, program: LinearTrain, parts: RowParts) -> None:
-    """LimitError `engine.memory` before anything is laid out."""
-    if job.party in computing(job.terms.roles):
-        needs = joint_linear.cost(job.parameters(JointLinearParameters), parts.total)
-        distributed.demand_memory(needs.memory)
-        await job.say(job.record, "estimated", attempt=job.attempt, words=needs.words())
-    else:
-        distributed.demand_memory(LAID_OUT * parts.total * program.width(job.party))
-
-
 async def _computed(
     job: PartyRun, program: LinearTrain, own: Integers, parts: RowParts, artefact: Artefact
 ) -> tuple[bytes, Artefact]:
     """This party's share of what the program gives; empty of who does not compute."""
     members = computing(job.terms.roles)
-    if program.shared:
-        async with job.step("share-columns", sharing_out.PROTOCOL, artefact) as step:
-            widths = {owner: program.width(owner) for owner in program.shared}
-            blocks = await sharing_out.columns(job, step, own, members, widths)
-            own = np.concatenate([own, *blocks], axis=1)
-            artefact = step.output("columns", own.tobytes())
-        if job.party not in members:
-            return b"", artefact
+    own, artefact = await sharing_out.joined(job, own, program, artefact)
+    if job.party not in members:
+        return b"", artefact
     size = Size(parts.total)
     return await distributed.evaluated(job, "linear", members, program, own, size=size, made=artefact)
 

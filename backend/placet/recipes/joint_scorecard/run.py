@@ -19,7 +19,7 @@ from pydantic import Field
 from placet.catalogue import joint_scorecard
 from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.joint_scorecard import JointScorecardParameters
-from placet.catalogue.modelling import MAX_FEATURES, MAX_ROWS, Feature, computing
+from placet.catalogue.modelling import MAX_FEATURES, Feature, computing
 from placet.catalogue.spec import CONSUMER
 from placet.core.errors import DataError, InputError
 from placet.core.hashing import canonical
@@ -38,9 +38,9 @@ from placet.protocols.mpc.scorecard import ScorecardTrain
 from placet.protocols.mpc.scoring import kept_numbers
 from placet.protocols.spu import KeptShare, evaluate
 from placet.recipes.blocks import contribution, distributed, psi_join, sharing_out, split
-from placet.recipes.blocks.columns import subjects
 from placet.recipes.blocks.features import ColumnCells, cells_of, features_of, labelled
 from placet.recipes.blocks.kept_scorecard import KIND, KeptColumn, KeptScorecard
+from placet.recipes.blocks.placed import placed_rows
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_scorecard.alone import alone
 from placet.recipes.joint_scorecard.report import contribution_of, opened_report
@@ -49,8 +49,6 @@ from placet.vault.rows import Rows
 BINNING = "models.binning/1"
 SECONDS = 600
 """For putting the shares together."""
-LAID_OUT = 40
-"""Bytes at the most of a number that a party which does not compute shares out: itself and its copies."""
 MAX_PART = 64 << 20
 """Bytes of what a provider releases."""
 _FINAL = (
@@ -97,9 +95,8 @@ def worth(program: ScorecardTrain, parts: RowParts) -> bool:
 def demand(job: DeclaredTerms) -> None:
     """PlanError for what no engine holds."""
     parameters = joint_scorecard.SPEC.parse(job.terms.parameters)
-    most = RowParts(MAX_ROWS * 7 // 10, 0, MAX_ROWS - MAX_ROWS * 7 // 10)
-    members = computing(job.terms.roles)
-    evaluate.engine_of(program_of(parameters, job.terms.roles, most), len(members), len(members), Size(MAX_ROWS))
+    program, count = program_of(parameters, job.terms.roles, split.LARGEST), len(computing(job.terms.roles))
+    evaluate.engine_of(program, count, count, Size(split.LARGEST.total))
 
 
 async def run(job: PartyRun) -> None:
@@ -112,25 +109,16 @@ async def run(job: PartyRun) -> None:
 
 async def _provide(job: PartyRun) -> None:
     parameters = job.parameters(JointScorecardParameters)
-    (consumer,) = job.others(CONSUMER)
     rows, opened = await job.open("features")
-    people = subjects(rows, parameters.identifier)
     bins, codes, binned = await _binned(job, rows, opened)
-    parts, artefact = await split.provider(job, parameters.split, consumer, binned, most=MAX_ROWS)
-    placement, artefact = await psi_join.provider(job, consumer, people, artefact, most=MAX_ROWS)
-    places = [(row, place) for row, place in enumerate(placement.positions) if place is not None]
-    await job.matched("features", rows, [row for row, _ in places])
-    if placement.total != parts.total:
-        raise split.otherwise(placement.total)
+    own = await placed_rows(job, parameters, rows, binned)
+    parts, artefact = own.parts, own.artefact
     program = program_of(parameters, job.terms.roles, parts)
     part = ProviderPart(bins=(), share=b"")
     shares: tuple[bytes, ...] = ()
     if worth(program, parts):
-        await _demand_room(job, program, parts)
-        placed = np.zeros((parts.total, len(bins)), np.int64)
-        present = np.zeros(parts.total, np.bool_)
-        own, there = [row for row, _ in places], [place for _, place in places]
-        placed[there], present[there] = codes[own], True
+        await sharing_out.demand_room(job, program, joint_scorecard.cost(parameters, parts.total), parts.total)
+        placed, present = own.laid_out(codes)
         shares, artefact = await _computed(job, program, program.bring(job.party, placed, present), parts, artefact)
         part = ProviderPart(bins=() if program.keeps else tuple(bins), share=shares[0])
         if program.keeps:
@@ -161,11 +149,11 @@ async def _consume(job: PartyRun) -> None:
     }
     shares: tuple[bytes, ...] = ()
     if worth(program, parts):
-        await _demand_room(job, program, parts)
+        await sharing_out.demand_room(job, program, joint_scorecard.cost(parameters, parts.total), parts.total)
         placed, label = codes[order], labels[order]
         cells = program.bring(job.party, placed, np.ones(len(order), np.bool_))
-        brought = np.concatenate([cells, label[:, None]], axis=1)
-        shares, artefact = await _computed(job, program, brought, parts, artefact)
+        own = np.concatenate([cells, label[:, None]], axis=1)
+        shares, artefact = await _computed(job, program, own, parts, artefact)
         state["share"] = shares[0].hex()
         if program.keeps:
             artefact = await _keep(job, program, bins, shares, parts, artefact)
@@ -187,29 +175,14 @@ async def _binned(job: PartyRun, rows: Rows, opened: Artefact) -> tuple[list[Col
     return bins, codes, artefact
 
 
-async def _demand_room(job: PartyRun, program: ScorecardTrain, parts: RowParts) -> None:
-    """LimitError `engine.memory` before anything is laid out: a plan's rows times its cells may be more than memory."""
-    if job.party in computing(job.terms.roles):
-        needs = joint_scorecard.cost(job.parameters(JointScorecardParameters), parts.total)
-        distributed.demand_memory(needs.memory)
-        await job.say(job.record, "estimated", attempt=job.attempt, words=needs.words())
-    else:
-        distributed.demand_memory(LAID_OUT * parts.total * program.width(job.party))
-
-
 async def _computed(
     job: PartyRun, program: ScorecardTrain, own: Integers, parts: RowParts, artefact: Artefact
 ) -> tuple[tuple[bytes, ...], Artefact]:
     """This party's share of each array that the program gives; empty of who does not compute."""
     members = computing(job.terms.roles)
-    if program.shared:
-        async with job.step("share-columns", sharing_out.PROTOCOL, artefact) as step:
-            widths = {owner: program.width(owner) for owner in program.shared}
-            blocks = await sharing_out.columns(job, step, own, members, widths)
-            own = np.concatenate([own, *blocks], axis=1)
-            artefact = step.output("columns", own.tobytes())
-        if job.party not in members:
-            return (b"",), artefact
+    own, artefact = await sharing_out.joined(job, own, program, artefact)
+    if job.party not in members:
+        return (b"",), artefact
     size = Size(parts.total)
     return await distributed.evaluated_all(job, "scorecard", members, program, own, size=size, made=artefact)
 

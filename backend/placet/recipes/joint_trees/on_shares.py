@@ -20,7 +20,7 @@ from pydantic import Field, JsonValue
 from placet.catalogue import joint_trees
 from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.joint_trees import JointTreesParameters
-from placet.catalogue.modelling import COMPUTING_PROVIDERS, MAX_ROWS
+from placet.catalogue.modelling import MAX_ROWS, computing
 from placet.catalogue.spec import CONSUMER
 from placet.core.hashing import canonical, document_bytes
 from placet.core.trail import Artefact
@@ -38,10 +38,10 @@ from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Size
 from placet.protocols.spu import Engine, KeptShare, Network, Repeated, Secret, evaluate
 from placet.recipes.blocks import distributed, psi_join, sharing_out, split
-from placet.recipes.blocks.columns import subjects
 from placet.recipes.blocks.features import features_of, labelled
 from placet.recipes.blocks.judged import gain_of, judged_of
 from placet.recipes.blocks.kept_trees import KIND, KeptTrees
+from placet.recipes.blocks.placed import placed_rows
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_trees.binned import BinnedColumns, binned, demand_both, judged, opened_model, worth
 from placet.recipes.joint_trees.standing import Grown, Standing, agreed
@@ -49,8 +49,6 @@ from placet.recipes.joint_trees.standing import Grown, Standing, agreed
 PROTOCOL = "boost.shares-aby3/1"
 SECONDS = 600
 """For putting the shares together."""
-LAID_OUT = 40
-"""Bytes at the most of a number that a party which does not compute shares out: itself and its copies."""
 MAX_PART = 64 << 20
 PARTS = ("validation", "test")
 
@@ -83,11 +81,6 @@ def program_of(parameters: JointTreesParameters, roles: Sequence[str], parts: Ro
     )
 
 
-def computing(roles: Sequence[str]) -> list[int]:
-    """The parties that compute, in the program's order."""
-    return [party for party, role in enumerate(roles) if role in COMPUTING_PROVIDERS or role == CONSUMER]
-
-
 def engine_of(program: TreeGrow, rows: int) -> Engine:
     """ABY3 in the smaller ring; PlanError where that is not safe."""
     return evaluate.engine_of(program, 3, 3, Size(rows))
@@ -96,8 +89,7 @@ def engine_of(program: TreeGrow, rows: int) -> Engine:
 def demand(job: DeclaredTerms) -> None:
     """PlanError for what the engine does not hold."""
     parameters = joint_trees.SPEC.parse(job.terms.parameters)
-    most = RowParts(MAX_ROWS * 7 // 10, 0, MAX_ROWS - MAX_ROWS * 7 // 10)
-    engine_of(program_of(parameters, job.terms.roles, most), MAX_ROWS)
+    engine_of(program_of(parameters, job.terms.roles, split.LARGEST), split.LARGEST.total)
 
 
 async def run(job: PartyRun) -> None:
@@ -109,21 +101,14 @@ async def run(job: PartyRun) -> None:
 
 
 async def _provide(job: PartyRun) -> None:
-    (consumer,) = job.others(CONSUMER)
     parameters = job.parameters(JointTreesParameters)
     rows, opened = await job.open("features")
-    people = subjects(rows, parameters.identifier)
     table = await binned(job, rows, opened)
-    parts, artefact = await split.provider(job, parameters.split, consumer, table.made, most=MAX_ROWS)
-    placement, artefact = await psi_join.provider(job, consumer, people, artefact, most=MAX_ROWS)
-    places = {place: row for row, place in enumerate(placement.positions) if place is not None}
-    await job.matched("features", rows, places.values())
-    if placement.total != parts.total:
-        raise split.otherwise(placement.total)
+    own = await placed_rows(job, parameters, rows, table.made)
+    parts, artefact = own.parts, own.artefact
     part = SharedPart(columns=(), share=b"")
     if worth(parameters, parts):
-        order = [places.get(place) for place in range(parts.total)]
-        share, artefact = await _trained(job, table, order, None, parts, artefact)
+        share, artefact = await _trained(job, table, own.order, None, parts, artefact)
         part = SharedPart(columns=() if parameters.model != CONSUMER else table.columns, share=share)
     await job.release(document_bytes(part), artefact)
 
@@ -179,18 +164,13 @@ async def _trained(
     does not compute. `labels` are the consumer's."""
     parameters, members = job.parameters(JointTreesParameters), computing(job.terms.roles)
     program = program_of(parameters, job.terms.roles, parts)
-    await _demand_room(job, program, parts)
+    await sharing_out.demand_room(job, program, joint_trees.shares_cost(parameters, parts.total), parts.total)
     placed = [column.codes for column in table.placed(order)]
     codes = np.stack(placed, axis=1) if placed else np.zeros((parts.total, 0), np.int64)
     own = program.bring(job.party, codes, np.ones(parts.total, np.bool_))
     if labels is not None:
         own = np.concatenate([own, labels[:, None]], axis=1)
-    if program.shared:
-        async with job.step("share-columns", sharing_out.PROTOCOL, artefact) as step:
-            widths = {owner: program.width(owner) for owner in program.shared}
-            blocks = await sharing_out.columns(job, step, own, members, widths)
-            own = np.concatenate([own, *blocks], axis=1)
-            artefact = step.output("columns", own.tobytes())
+    own, artefact = await sharing_out.joined(job, own, program, artefact)
     stays = tuple[KeptShare, ...]()
     share = b""
     if job.party in members:
@@ -203,16 +183,6 @@ async def _trained(
             part = part.model_copy(update={"base": base_of(labels[: parts.train])})
         artefact = await model_parts.keep(job, KIND, part.to_json(), artefact)
     return share, artefact
-
-
-async def _demand_room(job: PartyRun, program: TreeGrow, parts: RowParts) -> None:
-    """LimitError `engine.memory` before anything is laid out."""
-    if job.party in computing(job.terms.roles):
-        needs = joint_trees.shares_cost(job.parameters(JointTreesParameters), parts.total)
-        distributed.demand_memory(needs.memory)
-        await job.say(job.record, "estimated", attempt=job.attempt, words=needs.words())
-    else:
-        distributed.demand_memory(LAID_OUT * parts.total * program.width(job.party))
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ from placet.models import boosting_twin
 from placet.models.boosting import Own
 from placet.models.trees import TreeCut, TreeModel, TreePart, Whole
 from placet.recipes.blocks import psi_join, split
-from placet.recipes.blocks.columns import subjects
 from placet.recipes.blocks.features import labelled
+from placet.recipes.blocks.placed import placed_rows
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_trees import on_shares
 from placet.recipes.joint_trees.binned import (
@@ -98,20 +98,15 @@ async def _provide(job: PartyRun) -> None:
     (consumer,) = job.others(CONSUMER)
     parameters = job.parameters(JointTreesParameters)
     rows, opened = await job.open("features")
-    people = subjects(rows, parameters.identifier)
     table = await binned(job, rows, opened)
-    parts, made = await split.provider(job, parameters.split, consumer, table.made, most=MAX_ROWS)
-    placement, made = await psi_join.provider(job, consumer, people, made, most=MAX_ROWS)
-    places = {place: row for row, place in enumerate(placement.positions) if place is not None}
-    await job.matched("features", rows, places.values())
-    if placement.total != parts.total:
-        raise split.otherwise(placement.total)
+    own = await placed_rows(job, parameters, rows, table.made)
+    parts, made = own.parts, own.artefact
     cuts = tuple[TreeCut, ...]()
     if worth(parameters, parts):
         await job.anchored(consumer)
         host = Host(
             name_of(consumer),
-            table.placed([places.get(place) for place in range(parts.total)]),
+            table.placed(own.order),
             parts.train,
             boosting_of(parameters),
             cipher=cipher_of(job),

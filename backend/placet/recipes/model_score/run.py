@@ -86,13 +86,8 @@ async def run(job: PartyRun) -> None:
         return await job.collect(canonical(private), scored)
     people = subjects(rows, parameters.identifier)
     placement, made = await psi_join.provider(job, len(job.plan.parties) - 1, people, opened, most=MAX_ROWS)
-    matched = [row for row, position in enumerate(placement.positions) if position is not None]
-    await job.matched(alias, rows, matched)
-    at: list[int | None] = [None] * placement.total
-    for row, position in enumerate(placement.positions):
-        if position is not None:
-            at[position] = row
-    share, scored = await _score(job, parameters, kept, rows.columns, at, made, model)
+    await job.matched(alias, rows, placement.matched)
+    share, scored = await _score(job, parameters, kept, rows.columns, placement.order, made, model)
     await job.release(share, scored)
 
 
@@ -136,9 +131,7 @@ async def _score(
         return b"", artefact
     if kept.points is None:
         raise InputError("this party keeps no share of the points", found=job.role, code="spu.kept")
-    needs = cost(parameters, len(at))
-    distributed.demand_memory(needs.memory)
-    await job.say(job.record, "estimated", attempt=job.attempt, words=needs.words())
+    await distributed.demand_cost(job, cost(parameters, len(at)))
     secrets = secrets_of(job.terms.roles, parameters, program, len(at))
     return await _computed(job, program, secrets, arrays, kept.points, (artefact, model))
 
