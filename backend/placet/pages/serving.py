@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 PageLanguage = Literal["en", "de", "zh"]
 _LANGUAGES: tuple[PageLanguage, ...] = ("en", "de", "zh")
+
 _TYPES = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "html": "text/html; charset=utf-8"}
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 _ASSET = r"^[a-z]+(\.[a-z]{2})?\.[0-9a-f]{16}\.(js|css)$"
@@ -51,13 +52,13 @@ def _origin(url: str) -> Iterable[str]:
 
 
 @functools.cache
-def _file(name: str) -> tuple[bytes, bytes] | None:
-    """A built file, as it is and by gzip."""
-    try:
-        content = (resources.files("placet.pages") / "dist" / name).read_bytes()
-    except FileNotFoundError:
-        return None
-    return content, gzip.compress(content, mtime=0)
+def _files() -> dict[str, tuple[bytes, bytes]]:
+    """All built files by name, as they are and by gzip. All at once, so that no name is remembered that is of none."""
+    folder = resources.files("placet.pages") / "dist"
+    there = [(file.name, file) for file in folder.iterdir() if file.is_file()]
+    there += [(f"assets/{file.name}", file) for file in (folder / "assets").iterdir() if file.is_file()]
+    contents = {name: file.read_bytes() for name, file in there}
+    return {name: (content, gzip.compress(content, mtime=0)) for name, content in contents.items()}
 
 
 def negotiated(accept: str) -> PageLanguage:
@@ -79,7 +80,7 @@ def pages_router(servers: Iterable[str]) -> APIRouter:
     policy = content_security_policy(servers)
 
     def answer(name: str, encodings: str, cache: str, **headers: str) -> Response:
-        both = _file(name)
+        both = _files().get(name)
         if both is None:
             raise HTTPException(404)
         packed = "gzip" in encodings

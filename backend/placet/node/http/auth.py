@@ -88,9 +88,8 @@ def is_institution(request: Request) -> bool:
     for a credential that is wrong, and for a session that another origin's page would use."""
     node, header = node_of(request), request.headers.get("authorization", "")
     if header.startswith("Bearer "):
-        if hmac.compare_digest(header.removeprefix("Bearer ").strip().encode(), node.credential):
-            return True
-        raise AccessError("this is not the institution's credential", code="access.credential")
+        demand_credential(node, header.removeprefix("Bearer "))
+        return True
     if header or COOKIE not in request.cookies:
         return False
     demand_same_origin(request)
@@ -98,6 +97,12 @@ def is_institution(request: Request) -> bool:
     if session is None or session.signer is not None:
         raise AccessError("the session has ended", remedy="log in again", code="access.session")
     return True
+
+
+def demand_credential(node: Node, text: str) -> None:
+    """AccessError unless it is the institution's."""
+    if not hmac.compare_digest(text.strip().encode(), node.credential):
+        raise AccessError("this is not the institution's credential", code="access.credential")
 
 
 def demand_same_origin(request: Request) -> None:

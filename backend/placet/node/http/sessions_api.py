@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from placet.core.errors import AccessError
-from placet.node.http.auth import AnyCaller, demand_same_origin
+from placet.node.http.auth import AnyCaller, demand_credential, demand_same_origin
 from placet.node.http.dependencies import ClientAddress, TheNode
 from placet.node.http.problems import problems
 from placet.node.http.sessions import COOKIE, INSTITUTION_SECONDS
@@ -54,8 +53,7 @@ async def login(node: TheNode, client: ClientAddress, request: Request, given: L
     """The institution's session, as a cookie that its own pages send and no script reads."""
     demand_same_origin(request)
     node.clients.take("logins", client, _LOGINS_PER_MINUTE)
-    if not hmac.compare_digest(given.credential.strip().encode(), node.credential):
-        raise AccessError("this is not the institution's credential", code="access.credential")
+    demand_credential(node, given.credential)
     token, _ = node.sessions.open(None)
     response = Response(status_code=204)
     response.set_cookie(
