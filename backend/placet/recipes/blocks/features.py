@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -43,21 +44,28 @@ def labelled(rows: Rows, parameters: TrainingParameters) -> tuple[list[str], Cod
     return people, labels_of(rows, parameters.label), None if by is None else whole(rows, by)
 
 
+@contextlib.contextmanager
+def naming(column: str) -> Iterator[None]:
+    """What a column does not hold is said with its name."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(
+            f"the column {column} does not hold numbers",
+            expected=error.expected,
+            found=error.found,
+            remedy="say kind: category in the plan",
+        ) from None
+
+
 def cells_of(rows: Rows, features: Sequence[Feature], least: int) -> tuple[list[ColumnCells], Codes]:
     """Each column's bins, none with fewer than `least` of these rows, and each row's cell in each (rows, columns).
     DataError that names a column which does not hold what the plan says."""
     bins, codes = [], []
     for feature in features:
         values = rows.columns[feature.column]
-        try:
+        with naming(feature.column):
             column = fit(values, feature.kind, feature.bins, least=least)
-        except DataError as error:
-            raise DataError(
-                f"the column {feature.column} does not hold numbers",
-                expected=error.expected,
-                found=error.found,
-                remedy="say kind: category in the plan",
-            ) from None
         bins.append(column)
         codes.append(column.codes(values))
     return bins, np.stack(codes, axis=1) if codes else np.zeros((rows.count, 0), np.int64)

@@ -15,18 +15,18 @@ from typing import Any
 from placet.models import quality
 from placet.models.bands import BandTable
 from placet.models.quality import Z95, decimal
-from placet.protocols.mpc.scorecard import BANDS
 
 
 def table_of(table: Sequence[int], edges: Sequence[int], higher: int) -> BandTable | None:
-    """Rows by band, none too small, in the order of how much they speak for label 1, of a table that has `TABLE`
-    numbers. `higher`: the label that high scores speak for. None where all bands are too few."""
-    bands = [band for band in range(BANDS) if table[band]]
+    """Rows by band, none too small, in the order of how much they speak for label 1, of a table as `band_table` makes
+    it between these edges. `higher`: the label that high scores speak for. None where all bands are too few."""
+    count = len(edges) + 1
+    bands = [band for band in range(count) if table[band]]
     if not bands:
         return None
     lines = [
         tuple(high - low for low, high in itertools.pairwise([0, *(table[start + band] for band in bands)]))
-        for start in (0, BANDS)
+        for start in (0, count)
     ]
     inner = tuple(edges[band] for band in bands[:-1])
     if higher:
@@ -45,7 +45,7 @@ def judged_of(numbers: Sequence[int], edges: Sequence[int], higher: int) -> dict
     area = area if higher else 1 - area
     metrics = metrics_of(table, area, Fraction(distance, whole))
     return {
-        "metrics": metrics | {"auc_by": f"{BANDS} bands"},
+        "metrics": metrics | {"auc_by": f"{len(edges) + 1} bands"},
         "bands": bands_of(table, higher),
         "gains": [gains_row(row, higher) for row in quality.gains(table)],
         "area": area,

@@ -19,7 +19,7 @@ from placet.models.binning import category_of, numbers_of
 from placet.models.preparing import Prepared, PreparedColumn, fit_category, fit_number
 from placet.models.regression import Family
 from placet.recipes.blocks.columns import subjects, whole
-from placet.recipes.blocks.features import labels_of
+from placet.recipes.blocks.features import labels_of, naming
 from placet.vault.rows import Rows
 
 Reals = npt.NDArray[np.float64]
@@ -48,19 +48,12 @@ def prepare(rows: Rows, features: Sequence[LinearFeature], least: int) -> tuple[
     columns, blocks = [], [np.zeros((rows.count, 0), np.int64)]
     for feature in features:
         values = rows.columns[feature.column]
-        try:
+        with naming(feature.column):
             column = (
                 fit_number(values, feature.missing, clip=feature.clip, least=least)
                 if feature.kind == "number"
                 else fit_category(values, feature.missing, levels=feature.levels, least=least)
             )
-        except DataError as error:
-            raise DataError(
-                f"the column {feature.column} does not hold numbers",
-                expected=error.expected,
-                found=error.found,
-                remedy="say kind: category in the plan",
-            ) from None
         columns.append(ToldColumn(prepared=column, missing=_percent_missing(values, least)))
         blocks.append(column.prepare(values))
     return columns, np.concatenate(blocks, axis=1)

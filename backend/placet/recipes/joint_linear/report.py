@@ -10,13 +10,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
 from placet.catalogue.joint_linear import JointLinearParameters
 from placet.core.errors import InputError
 from placet.core.values import to_hex
-from placet.models import quality
-from placet.models.bands import BandTable
 from placet.models.linear import LinearModel
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.regression import (
@@ -28,7 +24,7 @@ from placet.protocols.mpc.regression import (
     LinearTrain,
     TrainedLine,
 )
-from placet.recipes.blocks.judged import bands_of, gain_of, gains_row, metrics_of, own_metrics
+from placet.recipes.blocks.judged import gain_of, judged_of, own_metrics
 from placet.recipes.blocks.prepared import ToldColumn
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_linear.alone import PARTS
@@ -195,34 +191,13 @@ def importance_of(model: LinearModel) -> list[dict[str, Any]]:
 def _logistic(
     program: LinearTrain, line: TrainedLine, sizes: RowParts, own: Mapping[str, Any] | None, spread: float
 ) -> dict[str, Any]:
-    judged = {name: _judged(program, line, place) for place, name in enumerate(PARTS)}
+    edges = [round(Fraction(SCORE_UNIT * edge, 2**program.step_bits)) for edge in line.edges]
+    judged = {name: judged_of(line.parts[place], edges, 1) for place, name in enumerate(PARTS)}
     alone = None if own is None else {name: own_metrics(own[name]) for name in PARTS}
     return {
         **{key: {name: one and one[key] for name, one in judged.items()} for key in ("metrics", "bands", "gains")},
         "alone": alone,
         "gain": gain_of(judged["test"], alone and alone["test"]),
-    }
-
-
-def _judged(program: LinearTrain, line: TrainedLine, place: int) -> dict[str, Any] | None:
-    """A part's metrics, bands and gains; None where there are too few of either label."""
-    part = line.parts[place]
-    bands = program.bands
-    positives, negatives = part[:bands], part[bands:-2]
-    if not positives[-1] or not negatives[-1]:
-        return None
-    ends = [at for at in range(bands) if positives[at]]
-    edges = tuple(round(Fraction(SCORE_UNIT * line.edges[at], 2**program.step_bits)) for at in ends[:-1])
-    counts = [tuple(np.diff([0, *(one[at] for at in ends)]).tolist()) for one in (positives, negatives)]
-    table = BandTable(edges, *counts)
-    whole = positives[-1] * negatives[-1]
-    area = Fraction(part[-2], 2 * whole)
-    return {
-        "metrics": metrics_of(table, area, Fraction(part[-1], whole)) | {"auc_by": f"{bands} bands"},
-        "bands": bands_of(table, 1),
-        "gains": [gains_row(row, 1) for row in quality.gains(table)],
-        "area": area,
-        "error": quality.auc_error(table),
     }
 
 
