@@ -11,11 +11,13 @@ const out = process.argv[2] ?? join(here, "../placet/pages/dist");
 const read = (file) => readFileSync(join(here, file), "utf8");
 
 const common = { absWorkingDir: here, bundle: true, minify: true, legalComments: "none", charset: "utf8", write: false };
-const program = (language) =>
+const PAGES = ["owner"];
+const words = (folder, language) => `src/${folder}/messages/${language}.json`;
+const program = (page, language) =>
   build({
     ...common,
-    entryPoints: ["src/owner/main.tsx"],
-    alias: { messages: `./src/owner/messages/${language}.json` },
+    entryPoints: [`src/${page}/main.tsx`],
+    alias: Object.fromEntries(["common", page].map((one) => [`messages/${one}`, `./${words(one, language)}`])),
     format: "esm",
     target: "es2022",
     jsx: "automatic",
@@ -36,18 +38,19 @@ const style = asset("style", "css", css.outputFiles[0].contents);
 
 const escape = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 const inputs = new Set();
-for (const language of ["en", "de", "zh"]) {
-  const bundle = await program(language);
-  for (const input of Object.keys(bundle.metafile.inputs)) inputs.add(input);
-  const script = asset(`owner.${language}`, "js", bundle.outputFiles[0].contents);
-  const words = JSON.parse(read(`src/owner/messages/${language}.json`));
-  const page = read("src/owner.html").replace(/\{\{([a-z.-]+)\}\}/g, (_, key) => {
-    const value = { language, script, style }[key] ?? words[key];
-    if (value === undefined) throw new Error(`nothing for ${key} in ${language}`);
-    return escape(value);
-  });
-  writeFileSync(join(out, `owner.${language}.html`), page);
-}
+for (const name of PAGES)
+  for (const language of ["en", "de", "zh"]) {
+    const bundle = await program(name, language);
+    for (const input of Object.keys(bundle.metafile.inputs)) inputs.add(input);
+    const script = asset(`${name}.${language}`, "js", bundle.outputFiles[0].contents);
+    const messages = JSON.parse(read(words(name, language)));
+    const page = read("src/page.html").replace(/\{\{([a-z.-]+)\}\}/g, (_, key) => {
+      const value = { language, script, style }[key] ?? messages[key];
+      if (value === undefined) throw new Error(`nothing for ${key} in ${name}, ${language}`);
+      return escape(value);
+    });
+    writeFileSync(join(out, `${name}.${language}.html`), page);
+  }
 
 // The licences of what is in the bundle, from the packages themselves.
 const packages = new Set(

@@ -95,17 +95,18 @@ def test_an_owners_page_is_small_and_has_nothing_inline(language: str) -> None:
     assert not re.search(r"<style|style=|\son[a-z]+=|<script(?![^>]*\ssrc=)|https?://", html)
 
 
-def test_every_message_is_there_in_every_language_with_the_same_places() -> None:
-    folder = WEB / "src" / "owner" / "messages"
+@pytest.mark.parametrize("page", ["common", "owner"])
+def test_every_message_is_there_in_every_language_with_the_same_places(page: str) -> None:
+    folder = WEB / "src" / page / "messages"
     words = {language: json.loads((folder / f"{language}.json").read_text(encoding="utf-8")) for language in LANGUAGES}
     for language in LANGUAGES:
         assert list(words[language]) == list(words["en"]), language
         for key, text in words["en"].items():
             places = [set(re.findall(r"\{[a-z_]+\}", one)) for one in (text, words[language][key])]
             assert places[0] == places[1], (language, key)
-    source = "".join(file.read_text(encoding="utf-8") for file in (WEB / "src" / "owner").glob("*.ts*"))
+    source = "".join(file.read_text(encoding="utf-8") for file in (WEB / "src" / page).glob("*.ts*"))
     families = ("status.", "outcome.", "error.", "ask.days-", "mine.current", "mine.ended")
-    html = (WEB / "src" / "owner.html").read_text(encoding="utf-8")
+    html = (WEB / "src" / "page.html").read_text(encoding="utf-8")
     idle = [k for k in words["en"] if f'"{k}"' not in source and f"{{{{{k}}}}}" not in html]
     assert [key for key in idle if not key.startswith(families)] == []
 

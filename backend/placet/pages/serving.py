@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 PageLanguage = Literal["en", "de", "zh"]
+Page = Literal["owner"]
 _LANGUAGES: tuple[PageLanguage, ...] = ("en", "de", "zh")
 
 _TYPES = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "html": "text/html; charset=utf-8"}
@@ -77,9 +78,9 @@ def negotiated(accept: str) -> PageLanguage:
 def pages_router(servers: Iterable[str]) -> APIRouter:
     """The routes of the pages. `servers`: URLs that an owner's page may ask beside this node."""
     router = APIRouter(include_in_schema=False)
-    policy = content_security_policy(servers)
+    policies: dict[Page, str] = {"owner": content_security_policy(servers)}
 
-    def answer(name: str, encodings: str, cache: str, **headers: str) -> Response:
+    def answer(name: str, encodings: str, policy: str, cache: str, **headers: str) -> Response:
         both = _files().get(name)
         if both is None:
             raise HTTPException(404)
@@ -93,19 +94,26 @@ def pages_router(servers: Iterable[str]) -> APIRouter:
     async def asset(
         name: Annotated[str, Path(pattern=_ASSET)], accept_encoding: Annotated[str, Header()] = ""
     ) -> Response:
-        return answer(f"assets/{name}", accept_encoding, "public, max-age=31536000, immutable")
+        cache = "public, max-age=31536000, immutable"
+        return answer(f"assets/{name}", accept_encoding, content_security_policy(()), cache)
 
-    @router.get("/owner")
-    @router.get("/owner/{rest:path}")
-    async def owner(
-        accept_encoding: Annotated[str, Header()] = "", accept_language: Annotated[str, Header()] = ""
-    ) -> Response:
-        language = negotiated(accept_language)
-        return answer(f"owner.{language}.html", accept_encoding, "no-store", **{"Content-Language": language})
+    def add(page: Page) -> None:
+        async def negotiating(
+            accept_encoding: Annotated[str, Header()] = "", accept_language: Annotated[str, Header()] = ""
+        ) -> Response:
+            return html(negotiated(accept_language), accept_encoding)
 
-    @router.get("/{language}/owner")
-    @router.get("/{language}/owner/{rest:path}")
-    async def owner_in(language: PageLanguage, accept_encoding: Annotated[str, Header()] = "") -> Response:
-        return answer(f"owner.{language}.html", accept_encoding, "no-store", **{"Content-Language": language})
+        async def in_language(language: PageLanguage, accept_encoding: Annotated[str, Header()] = "") -> Response:
+            return html(language, accept_encoding)
 
+        def html(language: PageLanguage, encodings: str) -> Response:
+            named = {"Content-Language": language}
+            return answer(f"{page}.{language}.html", encodings, policies[page], "no-store", **named)
+
+        for rest in ("", "/{rest:path}"):
+            router.add_api_route(f"/{page}{rest}", negotiating)
+            router.add_api_route(f"/{{language}}/{page}{rest}", in_language)
+
+    for page in policies:
+        add(page)
     return router

@@ -12,9 +12,10 @@ import {
   type Offered,
   type Wallet,
 } from "../../client/src/index.ts";
+import { Link, Loading, Title, Trouble, visit } from "../common/parts.tsx";
 import { grant, sendAgain, type Person } from "./granting.ts";
 import { dateOf, language, t, timesOf } from "./i18n.ts";
-import { Altered, Link, Loading, Notice, Title, Trouble, useWork, visit, wordsOf } from "./parts.tsx";
+import { Altered, Notice, useWork, wordsOf } from "./parts.tsx";
 import * as kept from "./records.ts";
 import { offersToPersons, onWallet, wallets, type Place } from "./session.ts";
 import { SlipBox } from "./slip.tsx";

@@ -1,8 +1,9 @@
 /** A withdrawal slip that somebody saved: handed in here, whatever became of the device that made it. */
 import { useState } from "preact/hooks";
 import { readSlip, type Slip } from "../../client/src/index.ts";
+import { Link, Title, Trouble } from "../common/parts.tsx";
 import { t, tOr } from "./i18n.ts";
-import { Link, Notice, Title, Trouble, useWork } from "./parts.tsx";
+import { Notice, useWork } from "./parts.tsx";
 import type { Place } from "./session.ts";
 
 export function HandIn({ place }: { place: Place }) {

@@ -1,12 +1,13 @@
 /** The owner's page: where he is by its path, and the frame around it. */
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { LANGUAGES, offerId, PlacetError, type Offered } from "../../client/src/index.ts";
+import { offerId, PlacetError, type Offered } from "../../client/src/index.ts";
+import { Frame, Link, Loading, Title, Trouble } from "../common/parts.tsx";
 import { Ask } from "./ask.tsx";
 import { HandIn } from "./handing.tsx";
-import { here, language, NAMES, path, t } from "./i18n.ts";
+import { here, t } from "./i18n.ts";
 import { Mine, OneConsent } from "./mine.tsx";
-import { Altered, Link, Loading, Title, Trouble, wordsOf } from "./parts.tsx";
+import { Altered, wordsOf } from "./parts.tsx";
 import * as kept from "./records.ts";
 import { arrive, offersToPersons, type Place } from "./session.ts";
 
@@ -26,35 +27,20 @@ function App() {
     return () => removeEventListener("popstate", listener);
   }, []);
   return (
-    <>
-      <a class="skip" href="#content">
-        {t("skip")}
-      </a>
-      <header class="top">
-        <p class="brand">{place !== null && typeof place === "object" && "name" in place && "node" in place ? place.name : t("title")}</p>
-        <nav aria-label={t("languages")}>
-          {LANGUAGES.map((one) => (
-            <a href={path(here(), one)} lang={one} hreflang={one} {...(one === language ? { "aria-current": "true" as const } : {})}>
-              {NAMES[one]}
-            </a>
-          ))}
-        </nav>
-      </header>
-      <main class="page" id="content">
-        {place === null ? (
-          <Loading />
-        ) : place instanceof PlacetError ? (
-          <Altered error={place} name={location.host} />
-        ) : typeof place === "string" ? (
-          <Trouble words={place} again={load} whole />
-        ) : (
-          <View place={place} />
-        )}
-      </main>
-      <footer class="bottom">
-        <p>{typeof place === "object" && place !== null && "node" in place ? t("served-by", { name: place.name }) : ""}</p>
-      </footer>
-    </>
+    <Frame
+      brand={place !== null && typeof place === "object" && "name" in place && "node" in place ? place.name : t("title")}
+      bottom={typeof place === "object" && place !== null && "node" in place ? t("served-by", { name: place.name }) : ""}
+    >
+      {place === null ? (
+        <Loading />
+      ) : place instanceof PlacetError ? (
+        <Altered error={place} name={location.host} />
+      ) : typeof place === "string" ? (
+        <Trouble words={place} again={load} whole />
+      ) : (
+        <View place={place} />
+      )}
+    </Frame>
   );
 }
 

@@ -1,9 +1,10 @@
 /** What was allowed: current and ended, each with what it is, who used it, and the way out. */
 import { useEffect, useState } from "preact/hooks";
 import { hasPasskeys, NodeClient, PlacetError, type ExportPage, type Hex } from "../../client/src/index.ts";
+import { Dialog, download, Link, Title, Trouble } from "../common/parts.tsx";
 import { sendAgain } from "./granting.ts";
 import { dateOf, language, t, tOr, timeOf, timesOf } from "./i18n.ts";
-import { Dialog, download, Link, Notice, Status, Title, Trouble, useWork } from "./parts.tsx";
+import { Notice, Status, useWork } from "./parts.tsx";
 import { Facts } from "./ask.tsx";
 import { finding } from "./finding.ts";
 import * as kept from "./records.ts";

@@ -1,48 +1,9 @@
 /** Small pieces that several views share. */
-import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { PlacetError } from "../../client/src/errors.ts";
-import { t, tOr, path } from "./i18n.ts";
+import { Title } from "../common/parts.tsx";
+import { t, tOr } from "./i18n.ts";
 import type { Place } from "./session.ts";
-
-/** A link within the page: no reload, so that what is unlocked stays so. */
-export function Link({ to, children, class: style }: { to: string; children: ComponentChildren; class?: string }) {
-  const go = (event: MouseEvent) => {
-    if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
-    event.preventDefault();
-    visit(to);
-  };
-  return (
-    <a href={path(to)} class={style} onClick={go}>
-      {children}
-    </a>
-  );
-}
-
-export function visit(to: string): void {
-  history.pushState(null, "", path(to));
-  dispatchEvent(new PopStateEvent("popstate"));
-}
-
-/** The first heading of a view takes the focus, so that a screen reader begins there. */
-export function Title({ children }: { children: ComponentChildren }) {
-  const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => {
-    heading.current?.focus({ preventScroll: true });
-    scrollTo(0, 0);
-  }, []);
-  return (
-    <h1 tabIndex={-1} ref={heading}>
-      {children}
-    </h1>
-  );
-}
-
-export const Loading = () => (
-  <p class="loading" role="status">
-    {t("loading")}
-  </p>
-);
 
 export function wordsOf(error: unknown, place: Place | null, enroller = ""): string {
   const name = place?.name ?? location.host;
@@ -50,21 +11,6 @@ export function wordsOf(error: unknown, place: Place | null, enroller = ""): str
   if (error.problem?.code === "access.code") return t("error.code");
   const values = { name, enroller, chain: place?.domain.chainId ?? "", detail: error.problem?.detail ?? error.message };
   return tOr(`error.${error.code}`, t("error.unknown"), values);
-}
-
-/** `whole`: it is all that there is to see, and so has the first heading. */
-export function Trouble({ words, again, whole }: { words: string; again?: () => void; whole?: boolean }) {
-  return (
-    <div class="band bad" role="alert">
-      {whole ? <Title>{t("error.title")}</Title> : <h2>{t("error.title")}</h2>}
-      <p>{words}</p>
-      {again && (
-        <button type="button" onClick={again}>
-          {t("error.again")}
-        </button>
-      )}
-    </div>
-  );
 }
 
 /** The node lied: red, and nothing to sign. */
@@ -129,17 +75,6 @@ function Purpose({ text }: { text: string }) {
   );
 }
 
-export function Dialog({ title, children, onClose }: { title: string; children: ComponentChildren; onClose: () => void }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
-  return (
-    <dialog ref={dialog} aria-labelledby="question" onClose={onClose}>
-      <h2 id="question">{title}</h2>
-      {children}
-    </dialog>
-  );
-}
-
 /** Runs something that may fail, once at a time. */
 export function useWork(place: Place | null) {
   const [busy, setBusy] = useState(false);
@@ -159,12 +94,4 @@ export function useWork(place: Place | null) {
     }
   };
   return { busy, trouble, altered, run };
-}
-
-export function download(name: string, kind: string, content: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([content], { type: kind }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

@@ -1,7 +1,8 @@
 /** The withdrawal slip: to save, to print, or to sign where that was not done yet. */
 import { makeSlip } from "../../client/src/index.ts";
+import { download, Trouble } from "../common/parts.tsx";
 import { t } from "./i18n.ts";
-import { download, Trouble, useWork } from "./parts.tsx";
+import { useWork } from "./parts.tsx";
 import * as kept from "./records.ts";
 import { signerOf, type Place } from "./session.ts";
 

@@ -1,0 +1,106 @@
+/** Small pieces that every page is made of. */
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { here, language, LANGUAGES, NAMES, path, withMessages } from "./i18n.ts";
+
+const { t } = withMessages({});
+
+/** The frame of a page: who serves it, the languages, the content, a last line. */
+export function Frame({ brand, children, bottom, wide }: { brand: string; children: ComponentChildren; bottom: ComponentChildren; wide?: boolean }) {
+  return (
+    <div class={wide ? "wide" : ""}>
+      <a class="skip" href="#content">
+        {t("skip")}
+      </a>
+      <header class="top">
+        <p class="brand">{brand}</p>
+        <nav aria-label={t("languages")}>
+          {LANGUAGES.map((one) => (
+            <a href={path(here(), one)} lang={one} hreflang={one} {...(one === language ? { "aria-current": "true" as const } : {})}>
+              {NAMES[one]}
+            </a>
+          ))}
+        </nav>
+      </header>
+      <main class="page" id="content">
+        {children}
+      </main>
+      <footer class="bottom">
+        <p>{bottom}</p>
+      </footer>
+    </div>
+  );
+}
+
+/** A link within the page: no reload, so that what is unlocked stays so. */
+export function Link({ to, children, class: style }: { to: string; children: ComponentChildren; class?: string }) {
+  const go = (event: MouseEvent) => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
+    event.preventDefault();
+    visit(to);
+  };
+  return (
+    <a href={path(to)} class={style} onClick={go}>
+      {children}
+    </a>
+  );
+}
+
+export function visit(to: string): void {
+  history.pushState(null, "", path(to));
+  dispatchEvent(new PopStateEvent("popstate"));
+}
+
+/** The first heading of a view takes the focus, so that a screen reader begins there. */
+export function Title({ children }: { children: ComponentChildren }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    heading.current?.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }, []);
+  return (
+    <h1 tabIndex={-1} ref={heading}>
+      {children}
+    </h1>
+  );
+}
+
+export const Loading = () => (
+  <p class="loading" role="status">
+    {t("loading")}
+  </p>
+);
+
+/** `whole`: it is all that there is to see, and so has the first heading. */
+export function Trouble({ words, again, whole }: { words: string; again?: () => void; whole?: boolean }) {
+  return (
+    <div class="band bad" role="alert">
+      {whole ? <Title>{t("error.title")}</Title> : <h2>{t("error.title")}</h2>}
+      <p>{words}</p>
+      {again && (
+        <button type="button" onClick={again}>
+          {t("error.again")}
+        </button>
+      )}
+    </div>
+  );
+}
+
+export function Dialog({ title, children, onClose }: { title: string; children: ComponentChildren; onClose: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => dialog.current?.showModal(), []);
+  return (
+    <dialog ref={dialog} aria-labelledby="question" onClose={onClose}>
+      <h2 id="question">{title}</h2>
+      {children}
+    </dialog>
+  );
+}
+
+export function download(name: string, kind: string, content: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([content], { type: kind }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
