@@ -9,7 +9,7 @@ import {IDatasetRegistry} from "./interfaces/IDatasetRegistry.sol";
 import {ConsentHash} from "./libraries/ConsentHash.sol";
 import {Signers} from "./libraries/Signers.sol";
 import {ConsentSlot, OfferSlot, Slots} from "./libraries/Slots.sol";
-import {BatchRoot, ConsentId, DatasetId, OfferId} from "./interfaces/Types.sol";
+import {BatchRoot, ConsentId, DatasetId, JobId, OfferId} from "./interfaces/Types.sol";
 
 /// @title May this consumer use it, for this purpose, with this operation, now?
 contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
@@ -18,11 +18,13 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         uint32 index;
         uint32 operations;
         address consumer;
+        uint64 budget;
         bytes32 purpose;
         DatasetId dataset;
         bytes32 scope;
         OfferSlot state;
         bytes24 unproven;
+        uint64 spent;
     }
 
     /// @inheritdoc IConsentRegistry
@@ -60,6 +62,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         o.index = ++_offerCount;
         o.operations = terms.operations;
         o.consumer = terms.consumer;
+        o.budget = terms.budget;
         o.purpose = terms.purpose;
         o.dataset = terms.dataset;
         o.scope = terms.scope;
@@ -182,6 +185,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
 
     /// @inheritdoc IConsentRegistry
     function useOpening(
+        JobId job,
         address provider,
         address consumer,
         bytes32 purpose,
@@ -216,6 +220,19 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
             }
             openings[i] = opening;
             o.state = Slots.pack(state.epoch(), opening + 1);
+            if (input.budget != 0) _spend(o, id, job, input.budget);
+        }
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function refund(JobId job, Input[] calldata inputs) external {
+        if (msg.sender != ledger) revert NotLedger(ledger, msg.sender);
+        for (uint256 i = 0; i < inputs.length; ++i) {
+            uint64 amount = inputs[i].budget;
+            if (amount == 0) continue;
+            OfferRecord storage o = _offers[inputs[i].offer];
+            o.spent -= amount;
+            datasets.refund(o.dataset, inputs[i].offer, job, amount);
         }
     }
 
@@ -266,11 +283,11 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
     function offers(OfferId id)
         external
         view
-        returns (Offer memory terms, address provider, bytes24 epoch, uint32 openings, bytes24 unproven)
+        returns (Offer memory terms, address provider, bytes24 epoch, uint32 openings, bytes24 unproven, uint64 spent)
     {
         OfferRecord storage o = _offers[id];
-        terms = Offer(o.dataset, o.consumer, o.purpose, o.operations, o.scope);
-        return (terms, o.provider, o.state.epoch(), o.state.openings(), o.unproven);
+        terms = Offer(o.dataset, o.consumer, o.purpose, o.operations, o.scope, o.budget);
+        return (terms, o.provider, o.state.epoch(), o.state.openings(), o.unproven, o.spent);
     }
 
     /// @inheritdoc IConsentRegistry
@@ -352,6 +369,14 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
             head = _appended(o.unproven, consent);
             o.unproven = head;
         }
+    }
+
+    /// @dev The offer's budget and the dataset's, which all its offers share.
+    function _spend(OfferRecord storage o, OfferId id, JobId job, uint64 amount) private {
+        uint64 left = o.budget - o.spent;
+        if (amount > left) revert OfferBudgetExceeded(id, left, amount);
+        o.spent += amount;
+        datasets.spend(o.dataset, id, job, amount);
     }
 
     function _raiseEpoch(OfferRecord storage o, ConsentId consent) private returns (bytes24 epoch) {

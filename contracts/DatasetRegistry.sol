@@ -2,11 +2,18 @@
 pragma solidity 0.8.37;
 
 import {IDatasetRegistry} from "./interfaces/IDatasetRegistry.sol";
-import {DatasetId, JobId} from "./interfaces/Types.sol";
+import {DatasetId, JobId, OfferId} from "./interfaces/Types.sol";
 
 /// @title Who provides this dataset, what is its commitment, how much privacy budget is left?
 contract DatasetRegistry is IDatasetRegistry {
+    /// @inheritdoc IDatasetRegistry
+    address public immutable consents;
+
     mapping(DatasetId dataset => Dataset) private _datasets;
+
+    constructor(address consents_) {
+        consents = consents_;
+    }
 
     /// @inheritdoc IDatasetRegistry
     function register(DatasetId dataset, Subjects subjects, bytes32 schema, bytes32 commitment, uint64 budget)
@@ -42,12 +49,21 @@ contract DatasetRegistry is IDatasetRegistry {
     }
 
     /// @inheritdoc IDatasetRegistry
-    function spend(DatasetId dataset, uint64 amount, JobId job) external {
-        Dataset storage d = _ofSender(dataset);
+    function spend(DatasetId dataset, OfferId offer, JobId job, uint64 amount) external {
+        _requireConsents();
+        Dataset storage d = _datasets[dataset];
         uint64 left = d.budget - d.spent;
         if (amount > left) revert BudgetExceeded(dataset, left, amount);
         d.spent += amount;
-        emit BudgetSpent(dataset, job, amount, left - amount);
+        emit BudgetSpent(dataset, offer, job, amount, left - amount);
+    }
+
+    /// @inheritdoc IDatasetRegistry
+    function refund(DatasetId dataset, OfferId offer, JobId job, uint64 amount) external {
+        _requireConsents();
+        Dataset storage d = _datasets[dataset];
+        d.spent -= amount;
+        emit BudgetRefunded(dataset, offer, job, amount, d.budget - d.spent);
     }
 
     /// @inheritdoc IDatasetRegistry
@@ -65,6 +81,10 @@ contract DatasetRegistry is IDatasetRegistry {
         (d.provider, d.subjects, d.budget) = (msg.sender, subjects, budget);
         (d.schema, d.commitment) = (schema, commitment);
         emit DatasetRegistered(dataset, msg.sender, subjects, schema, commitment, budget);
+    }
+
+    function _requireConsents() private view {
+        if (msg.sender != consents) revert NotConsents(consents, msg.sender);
     }
 
     function _ofSender(DatasetId dataset) private view returns (Dataset storage d) {

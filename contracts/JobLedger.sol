@@ -44,6 +44,8 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
     mapping(JobId job => mapping(uint256 party => PartyRecord)) private _parties;
     /// @dev By the starting head, which is one for each job, attempt and party.
     mapping(bytes32 start => Trail) private _trails;
+    /// @inheritdoc IJobLedger
+    mapping(JobId job => bool) public refunded;
 
     constructor(IConsentRegistry registry_, IRewardEscrow escrow_, address[] memory verifiers)
         EIP712("Placet Jobs", "1")
@@ -84,7 +86,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
             if (p.reward != 0) r.payee = p.payee;
         }
 
-        uint32[] memory openings = _useOpenings(plan);
+        uint32[] memory openings = _useOpenings(plan, job);
         emit JobOpened(
             job, plan.consumer, plan.sponsor, plan.terms, plan.openBy, plan.deadline, plan.settleBy, openings
         );
@@ -114,6 +116,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         if (attempt == j.attempt && j.status != JobStatus.Open && j.status != JobStatus.Aborted) {
             revert TrailFrozen(job, attempt);
         }
+        if (j.status == JobStatus.Aborted && refunded[job]) revert BudgetRefunded(job);
         uint256 until = j.settleBy + RECORD_GRACE;
         if (block.timestamp > until) revert TooLateToRecord(job, until, block.timestamp);
         // An unknown party has no recorder, and nobody sends from address zero.
@@ -216,6 +219,24 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         _abort(job, reason);
     }
 
+    /// @inheritdoc IJobLedger
+    function refund(Plan calldata plan) external {
+        JobId job = hashPlan(plan);
+        _requireStatus(job, JobStatus.Aborted);
+        if (refunded[job]) revert BudgetRefunded(job);
+        uint32 attempts = _jobs[job].attempt;
+        for (uint32 attempt = 1; attempt <= attempts; ++attempt) {
+            for (uint256 i = 0; i < plan.parties.length; ++i) {
+                if (_trails[_start(job, attempt, i)].count != 0) revert StepsWereRecorded(job, attempt, i);
+            }
+        }
+        refunded[job] = true;
+        for (uint256 i = 0; i < plan.parties.length; ++i) {
+            IConsentRegistry.Input[] calldata inputs = plan.parties[i].inputs;
+            if (inputs.length != 0) registry.refund(job, inputs);
+        }
+    }
+
     // --------------------------------------------------------------------- views
 
     /// @inheritdoc IJobLedger
@@ -272,7 +293,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
 
     // ------------------------------------------------------------------- changes
 
-    function _useOpenings(Plan calldata plan) private returns (uint32[] memory openings) {
+    function _useOpenings(Plan calldata plan, JobId job) private returns (uint32[] memory openings) {
         openings = new uint32[](_inputCount(plan));
         uint256 place = 0;
         for (uint256 i = 0; i < plan.parties.length; ++i) {
@@ -280,7 +301,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
             if (p.inputs.length == 0) continue;
             if (p.signer.length != 20) revert ProviderMustBeAddress(i);
             uint32[] memory used = registry.useOpening(
-                address(bytes20(p.signer)), plan.consumer, plan.purpose, plan.operations, plan.deadline, p.inputs
+                job, address(bytes20(p.signer)), plan.consumer, plan.purpose, plan.operations, plan.deadline, p.inputs
             );
             for (uint256 k = 0; k < used.length; ++k) {
                 openings[place++] = used[k];

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IDatasetRegistry} from "./IDatasetRegistry.sol";
-import {BatchRoot, ConsentId, DatasetId, OfferId} from "./Types.sol";
+import {BatchRoot, ConsentId, DatasetId, JobId, OfferId} from "./Types.sol";
 
 /// @title May this consumer use it, for this purpose, with this operation, now?
 /// @notice Owners consent to a provider's offer under their own EIP-712 signature (domain "Placet Consent", version 1). A
@@ -17,12 +17,14 @@ import {BatchRoot, ConsentId, DatasetId, OfferId} from "./Types.sol";
 /// he could stall every job on an offer; they stand in the other list.
 interface IConsentRegistry {
     /// @notice What a consent says yes to. Its id is its EIP-712 struct hash.
+    /// @param budget what all jobs under the offer together may spend of the dataset's privacy budget, in nano-rho
     struct Offer {
         DatasetId dataset;
         address consumer;
         bytes32 purpose;
         uint32 operations;
         bytes32 scope;
+        uint64 budget;
     }
 
     /// @notice A consent in the form that a contract needs: `offer` and `details` are EIP-712 struct hashes.
@@ -45,12 +47,14 @@ interface IConsentRegistry {
     /// @notice One input of a job: a named consent (`consent`) or a lawful set (`lawfulRoot`), the other is zero.
     /// @param epoch the offer's epoch that the parties saw: head of its list of proven ends
     /// @param opensBefore the first opening that some consent of the input no longer covers
+    /// @param budget what the job spends of the offer's and the dataset's privacy budget, in nano-rho
     struct Input {
         OfferId offer;
         ConsentId consent;
         bytes32 lawfulRoot;
         bytes24 epoch;
         uint32 opensBefore;
+        uint64 budget;
     }
 
     enum Status {
@@ -274,6 +278,12 @@ interface IConsentRegistry {
     /// @param opensBefore the first one that is not covered
     error OpeningsExhausted(OfferId offer, uint32 opening, uint32 opensBefore);
 
+    /// @notice The offer's own privacy budget does not reach; `IDatasetRegistry.BudgetExceeded` is the dataset's.
+    /// @param offer its id
+    /// @param left what is left of it, in nano-rho
+    /// @param amount what the input would spend, in nano-rho
+    error OfferBudgetExceeded(OfferId offer, uint64 left, uint64 amount);
+
     // ------------------------------------------------------------------ provider
 
     /// @notice Makes an offer on a dataset of the sender. An offer can't be changed or taken back; a provider that wants no
@@ -353,7 +363,9 @@ interface IConsentRegistry {
 
     // -------------------------------------------------------------------- ledger
 
-    /// @notice Uses one opening of every input's offer, or reverts with the reason. Only the job ledger.
+    /// @notice Uses one opening of every input's offer and spends its privacy budget, or reverts with the reason. Only the job
+    /// ledger.
+    /// @param job for whom the budget is spent
     /// @param provider who must be the provider of each offer
     /// @param until the plan's deadline: a named consent must hold from now until then
     /// @return openings the number that each opening got, counted from 0
@@ -361,6 +373,7 @@ interface IConsentRegistry {
     /// `opensBefore`. An offer named by two calls in one transaction: the ledger makes one call for each distinct signer, and an
     /// offer has one provider.
     function useOpening(
+        JobId job,
         address provider,
         address consumer,
         bytes32 purpose,
@@ -368,6 +381,10 @@ interface IConsentRegistry {
         uint48 until,
         Input[] calldata inputs
     ) external returns (uint32[] memory openings);
+
+    /// @notice Gives back what these inputs of a job spent of privacy budgets. Only the job ledger.
+    /// @custom:not-protected That they spent it, and once: the ledger says so. Openings that were used stay so.
+    function refund(JobId job, Input[] calldata inputs) external;
 
     // --------------------------------------------------------------------- views
 
@@ -397,13 +414,13 @@ interface IConsentRegistry {
     /// @custom:not-protected Expired and exhausted consents are not dead; unknown ones neither.
     function isDead(ConsentId consent) external view returns (bool);
 
-    /// @notice An offer, its provider, and its state: epoch, number of openings so far, head of its list of unproven ends.
-    /// All zero if there is none.
+    /// @notice An offer, its provider, and its state: epoch, number of openings so far, head of its list of unproven ends, and
+    /// what was spent of its privacy budget. All zero if there is none.
     /// @custom:not-protected A reader against a reorganisation: read at the network's confirmation depth.
     function offers(OfferId id)
         external
         view
-        returns (Offer memory terms, address provider, bytes24 epoch, uint32 openings, bytes24 unproven);
+        returns (Offer memory terms, address provider, bytes24 epoch, uint32 openings, bytes24 unproven, uint64 spent);
 
     /// @notice When a batch was anchored under an offer; zero if never.
     /// @custom:not-protected The leaves, as `anchor`.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {DatasetId, JobId} from "./Types.sol";
+import {DatasetId, JobId, OfferId} from "./Types.sol";
 
 /// @title Who provides this dataset, what is its commitment, how much privacy budget is left?
 /// @notice One entry a dataset. No owner, no proxy: only a dataset's provider changes its entry, and never its provider.
@@ -20,8 +20,8 @@ interface IDatasetRegistry {
 
     /// @param provider the institution that registered the dataset; zero for an unknown dataset
     /// @param subjects whom the rows are about, by the provider's word; `Unknown` for an unknown dataset only
-    /// @param budget privacy budget for ever, in micro-epsilon
-    /// @param spent part of the budget that is used up, in micro-epsilon; never more than `budget`
+    /// @param budget privacy budget for ever, in nano-rho
+    /// @param spent part of the budget that is used up, in nano-rho; never more than `budget`
     /// @param schema hash of the schema document
     /// @param commitment RFC 6962 root over the row commitments in ascending order; of a model, one commitment to all of its
     /// parts, the same for every holder
@@ -42,7 +42,7 @@ interface IDatasetRegistry {
     /// @param subjects whom its rows are about, by the provider's word
     /// @param schema hash of the schema document
     /// @param commitment root over the row commitments, or the commitment to a whole model
-    /// @param budget privacy budget for ever, in micro-epsilon
+    /// @param budget privacy budget for ever, in nano-rho
     event DatasetRegistered(
         DatasetId indexed dataset,
         address indexed provider,
@@ -67,12 +67,23 @@ interface IDatasetRegistry {
     /// @param commitment root over the new row commitments
     event DatasetCommitted(DatasetId indexed dataset, bytes32 commitment);
 
-    /// @notice A provider booked privacy budget.
+    /// @notice The opening of a job spent privacy budget.
     /// @param dataset whose budget
-    /// @param job for which job, by the provider's word
-    /// @param amount what was booked, in micro-epsilon
-    /// @param left what is left after it, in micro-epsilon
-    event BudgetSpent(DatasetId indexed dataset, JobId indexed job, uint64 amount, uint64 left);
+    /// @param offer under which offer; as much was spent of its own budget
+    /// @param job the job that opened
+    /// @param amount what was spent, in nano-rho
+    /// @param left what is left of the dataset's budget after it, in nano-rho
+    event BudgetSpent(DatasetId indexed dataset, OfferId indexed offer, JobId indexed job, uint64 amount, uint64 left);
+
+    /// @notice A job that ended before any party recorded a step gave back what its opening had spent.
+    /// @param dataset whose budget
+    /// @param offer under which offer; as much went back to its own budget
+    /// @param job the job that was aborted
+    /// @param amount what went back, in nano-rho
+    /// @param left what is left of the dataset's budget after it, in nano-rho
+    event BudgetRefunded(
+        DatasetId indexed dataset, OfferId indexed offer, JobId indexed job, uint64 amount, uint64 left
+    );
 
     /// @notice Somebody has registered this dataset.
     /// @param dataset its id
@@ -105,10 +116,15 @@ interface IDatasetRegistry {
     /// @param found who asked
     error NotProvider(DatasetId dataset, address expected, address found);
 
+    /// @notice Only the consent registry spends and refunds.
+    /// @param expected the consent registry
+    /// @param found who asked
+    error NotConsents(address expected, address found);
+
     /// @notice The dataset's privacy budget does not reach.
     /// @param dataset its id
-    /// @param left what is left, in micro-epsilon
-    /// @param amount what was asked for, in micro-epsilon
+    /// @param left what is left, in nano-rho
+    /// @param amount what was asked for, in nano-rho
     error BudgetExceeded(DatasetId dataset, uint64 left, uint64 amount);
 
     /// @notice Registers a dataset for the sender, once and for ever. Whom its rows are about is never changed either: rows of
@@ -143,10 +159,17 @@ interface IDatasetRegistry {
     /// @custom:not-protected Jobs that run on the old rows: a plan binds its rows by its lawful roots, not by this value.
     function commit(DatasetId dataset, bytes32 commitment) external;
 
-    /// @notice Books privacy budget for a job; refused once the budget is used up.
-    /// @custom:not-protected The noise itself, and a provider that releases without booking: the audit compares bookings with
-    /// jobs. `job` is not looked up; a booking can't be taken back.
-    function spend(DatasetId dataset, uint64 amount, JobId job) external;
+    /// @notice Spends privacy budget for the opening of a job; refused where it does not reach. Only for the consent registry,
+    /// which has looked at the offer. All consumers of a dataset spend one budget, since they may collude.
+    /// @custom:not-protected The noise itself: the audit compares what was spent with what the recipe's mechanism costs.
+    function spend(DatasetId dataset, OfferId offer, JobId job, uint64 amount) external;
+
+    /// @notice Gives back what the opening of a job spent. Only for the consent registry.
+    /// @custom:not-protected That it was spent: the job ledger says so, once a job.
+    function refund(DatasetId dataset, OfferId offer, JobId job, uint64 amount) external;
+
+    /// @notice The consent registry, which alone spends and refunds.
+    function consents() external view returns (address);
 
     /// @notice The entry of a dataset; all zero if there is none.
     /// @custom:not-protected A reader against a reorganisation: read at the network's confirmation depth.

@@ -175,6 +175,16 @@ interface IJobLedger {
     /// @param reason a code or the hash of a text
     event JobAborted(JobId indexed job, address by, bytes32 reason);
 
+    /// @notice The job's privacy budget was given back.
+    /// @param job its id
+    error BudgetRefunded(JobId job);
+
+    /// @notice A party has recorded a step, so that something may have left it.
+    /// @param job its id
+    /// @param attempt in which attempt
+    /// @param party which party
+    error StepsWereRecorded(JobId job, uint32 attempt, uint256 party);
+
     /// @notice Registry or escrow serves another ledger.
     /// @param expected this ledger
     /// @param found the ledger that it serves
@@ -396,6 +406,16 @@ interface IJobLedger {
     /// @param input number of the input that names the consent
     /// @custom:not-protected As `abort`. Lawful sets: those are amended.
     function abortForConsent(Plan calldata plan, uint256 input, bytes32 reason) external;
+
+    /// @notice Gives the privacy budgets back what the opening of an aborted job spent, once, if no party has recorded a step
+    /// in any attempt. Anybody may send it. From then on the job records nothing.
+    /// @custom:not-protected Against a party that sends shares before it recorded its start: that party gives away its own
+    /// data alone. Openings that were used stay so.
+    function refund(Plan calldata plan) external;
+
+    /// @notice Whether a job's privacy budget was given back.
+    /// @custom:not-protected A reader against a reorganisation: read at the network's confirmation depth.
+    function refunded(JobId job) external view returns (bool);
 
     /// @notice The state of a job; all zero for an id never seen.
     /// @custom:not-protected A reader against a reorganisation: read at the network's confirmation depth.

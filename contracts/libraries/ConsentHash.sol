@@ -6,12 +6,13 @@ import {ConsentId, OfferId} from "../interfaces/Types.sol";
 
 /// @notice EIP-712 struct hashes of the domain "Placet Consent".
 library ConsentHash {
-    bytes32 internal constant OFFER =
-        keccak256("Offer(bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope)");
+    bytes32 internal constant OFFER = keccak256(
+        "Offer(bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope,uint64 budget)"
+    );
     bytes32 internal constant CONSENT = keccak256(
         "Consent(Details details,Offer offer,bytes owner,uint48 notBefore,uint48 notAfter,uint32 firstOpening,uint32 uses)"
         "Details(string language,string dataset,string consumer,string purpose,string columns,string output,string parties,bytes32 notice,bytes32 enrolment,bytes32 salt)"
-        "Offer(bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope)"
+        "Offer(bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope,uint64 budget)"
     );
     bytes32 internal constant WITHDRAWAL = keccak256("Withdrawal(bytes32 consent)");
 

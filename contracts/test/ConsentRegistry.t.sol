@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
 import {Base} from "./helpers/Base.sol";
-import {BatchRoot, ConsentId, DatasetId, OfferId} from "../interfaces/Types.sol";
+import {BatchRoot, ConsentId, JobId, DatasetId, OfferId} from "../interfaces/Types.sol";
 
 contract ConsentRegistryTest is Base {
     BatchRoot private constant ROOT = BatchRoot.wrap("root");
@@ -46,11 +46,11 @@ contract ConsentRegistryTest is Base {
     }
 
     function test_offer_reads_back() public view {
-        (IConsentRegistry.Offer memory t, address by, bytes24 epoch, uint32 openings, bytes24 unproven) =
+        (IConsentRegistry.Offer memory t, address by, bytes24 epoch, uint32 openings, bytes24 unproven, uint64 spent) =
             registry.offers(offers[1]);
         vm.assertTrue(registry.offerId(t) == offers[1]);
         vm.assertEq(by, provider(1));
-        vm.assertTrue(epoch == 0 && openings == 0 && unproven == 0);
+        vm.assertTrue(epoch == 0 && openings == 0 && unproven == 0 && spent == 0);
     }
 
     // --------------------------------------------------------------------- grant
@@ -492,6 +492,9 @@ contract ConsentRegistryTest is Base {
 
     function test_only_the_ledger_uses_openings() public {
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotLedger.selector, address(ledger), address(this)));
-        registry.useOpening(provider(0), consumer(), PURPOSE, 1, NOW, new IConsentRegistry.Input[](0));
+        JobId job = JobId.wrap("job");
+        registry.useOpening(job, provider(0), consumer(), PURPOSE, 1, NOW, new IConsentRegistry.Input[](0));
+        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotLedger.selector, address(ledger), address(this)));
+        registry.refund(job, new IConsentRegistry.Input[](0));
     }
 }

@@ -55,7 +55,7 @@ contract DatasetRegistryTest is Base {
         IDatasetRegistry.Subjects subjects = own ? IDatasetRegistry.Subjects.Own : IDatasetRegistry.Subjects.Persons;
         datasets.register(NEW, subjects, hash, hash, budget);
         spent = budget == type(uint64).max ? spent : spent % (budget + 1);
-        datasets.spend(NEW, spent, JOB);
+        spend(NEW, spent);
         datasets.commit(NEW, ~hash);
         IDatasetRegistry.Dataset memory entry = datasets.datasets(NEW);
         assertSubjects(NEW, subjects);
@@ -80,7 +80,7 @@ contract DatasetRegistryTest is Base {
         vm.assertEq(JobId.unwrap(entry.origin), JobId.unwrap(JOB));
         vm.assertEq(entry.commitment, "commitment");
         vm.assertTrue(entry.provider == address(this) && entry.budget == 7 && entry.spent == 0);
-        datasets.spend(NEW, 7, JOB);
+        spend(NEW, 7);
         vm.assertEq(datasets.datasets(NEW).spent, 7);
     }
 
@@ -125,7 +125,7 @@ contract DatasetRegistryTest is Base {
     function testFuzz_a_models_entry_keeps_what_was_registered(bytes32 origin, uint64 budget, bytes32 hash) public {
         if (origin == 0 || hash == 0) return;
         datasets.registerModel(NEW, JobId.wrap(origin), ~hash, hash, hash, budget);
-        datasets.spend(NEW, budget, JOB);
+        spend(NEW, budget);
         IDatasetRegistry.Dataset memory entry = datasets.datasets(NEW);
         assertSubjects(NEW, IDatasetRegistry.Subjects.Model);
         vm.assertTrue(entry.provider == address(this) && entry.budget == budget && entry.spent == budget);
@@ -136,13 +136,27 @@ contract DatasetRegistryTest is Base {
         vm.assertEq(uint256(datasets.datasets(id).subjects), uint256(expected));
     }
 
-    function test_only_the_provider_commits_and_spends() public {
+    function test_only_the_provider_commits() public {
         bytes memory expected =
             abi.encodeWithSelector(IDatasetRegistry.NotProvider.selector, dataset, provider(0), address(this));
         vm.expectRevert(expected);
         datasets.commit(dataset, "new");
+    }
+
+    function test_only_the_consent_registry_spends_and_refunds() public {
+        bytes memory expected =
+            abi.encodeWithSelector(IDatasetRegistry.NotConsents.selector, address(registry), provider(0));
         vm.expectRevert(expected);
-        datasets.spend(dataset, 1, JOB);
+        vm.prank(provider(0));
+        datasets.spend(dataset, offers[0], JOB, 1);
+        vm.expectRevert(expected);
+        vm.prank(provider(0));
+        datasets.refund(dataset, offers[0], JOB, 0);
+    }
+
+    function spend(DatasetId id, uint64 amount) private {
+        vm.prank(address(registry));
+        datasets.spend(id, offers[0], JOB, amount);
     }
 
     function test_unknown_dataset_has_no_provider() public {
@@ -163,14 +177,17 @@ contract DatasetRegistryTest is Base {
         uint64 left = budget;
         for (uint256 i = 0; i < 2; ++i) {
             uint64 amount = i == 0 ? first % (budget + 2) : second;
-            vm.prank(provider(0));
+            vm.prank(address(registry));
             if (amount > left) {
                 vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.BudgetExceeded.selector, dataset, left, amount));
             } else {
                 left -= amount;
             }
-            datasets.spend(dataset, amount, JOB);
+            datasets.spend(dataset, offers[0], JOB, amount);
             vm.assertEq(datasets.datasets(dataset).spent, budget - left);
         }
+        vm.prank(address(registry));
+        datasets.refund(dataset, offers[0], JOB, budget - left);
+        vm.assertEq(datasets.datasets(dataset).spent, 0);
     }
 }

@@ -181,7 +181,7 @@ contract JobSignaturesTest is Base {
     // ---------------------------------------------------------- digests, by hand
 
     string private constant INPUT =
-        "Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,bytes24 epoch,uint32 opensBefore)";
+        "Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,bytes24 epoch,uint32 opensBefore,uint64 budget)";
     string private constant PARTY =
         "Party(bytes signer,address recorder,address payee,uint96 reward,bytes32 tlsKey,bytes32 seed,bool output,Input[] inputs)";
     string private constant PLAN =
@@ -194,7 +194,7 @@ contract JobSignaturesTest is Base {
             IJobLedger.Party memory p = q.parties[i];
             IConsentRegistry.Input memory n = p.inputs[0];
             bytes32 input = keccak256(
-                abi.encode(keccak256(bytes(INPUT)), n.offer, n.consent, n.lawfulRoot, n.epoch, n.opensBefore)
+                abi.encode(keccak256(bytes(INPUT)), n.offer, n.consent, n.lawfulRoot, n.epoch, n.opensBefore, n.budget)
             );
             bytes memory head =
                 abi.encode(keccak256(bytes.concat(bytes(PARTY), bytes(INPUT))), keccak256(p.signer), p.recorder);

@@ -88,6 +88,7 @@ def use_of(spec: RecipeSpec[P], parameters: P, role: str, alias: str, **of_the_p
         tells=tells,
         subjects=subjects,
         shown=seat.name in tells.shows,
+        spends=spec.spends(seat.name, parameters),
         **of_the_plan,
     )
 
@@ -131,7 +132,16 @@ def declared(plan: Plan, terms: Terms) -> DeclaredJob:
                 code="plan.inputs",
             )
     demand_divided(job, plan.pot)
-    return DeclaredJob(terms, job.spec, job.parameters, job.seats, plan)
+    whole = DeclaredJob(terms, job.spec, job.parameters, job.seats, plan)
+    for number, one in enumerate(plan.inputs):
+        if (spends := whole.use(number).spends) != one.budget:
+            raise PlanError(
+                "an input spends another privacy budget than the recipe's noise costs",
+                expected=f"{spends} nano-rho",
+                found=one.budget,
+                code="plan.budget",
+            )
+    return whole
 
 
 def demand_divided(job: DeclaredTerms, pot: int) -> None:

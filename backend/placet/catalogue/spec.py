@@ -138,7 +138,8 @@ class RecipeSpec(Generic[P]):
     different parties are held together; `amounts` those that are added up or compared, with how many decimals; `model`
     the one of which roles bring their parts; `tells` what comes out at the most; `fits` raises PlanError for what
     parameters, terms, parties (signers, in the plan's order) and consumer don't make together; `pays` says by the
-    parties' roles how a pot is divided by what each contributed, None where the recipe measures no contribution.
+    parties' roles how a pot is divided by what each contributed, None where the recipe measures no contribution;
+    `spends` what a role's rows cost of their privacy budget, in nano-rho, nothing where no noise is added.
     `cost`: of so many rows of the consumer's, where it can be said. `instead`: engines on which other `operations` are
     needed. `does` is for people."""
 
@@ -157,6 +158,7 @@ class RecipeSpec(Generic[P]):
     model: Callable[[P], ModelRef | None] = lambda parameters: None
     fits: Callable[[P, Terms, Sequence[bytes], bytes], None] = lambda parameters, terms, parties, consumer: None
     cost: Callable[[P, int], Cost | None] | None = None
+    spends: Callable[[str, P], int] = lambda role, parameters: 0
     pays: Callable[[P, Sequence[str]], Division | None] = lambda parameters, roles: None
     instead: tuple[tuple[str, Operation], ...] = ()
 

@@ -50,7 +50,7 @@ class Calls:
     def register(
         self, dataset: DatasetId, subjects: Subjects, schema: bytes, commitment: bytes, budget: int = 0
     ) -> Call:
-        """Sender becomes the dataset's provider and says whom its rows are about; `budget` in micro-epsilon."""
+        """Sender becomes the dataset's provider and says whom its rows are about; `budget` in nano-rho."""
         return self._dataset("register", dataset, subjects, schema, commitment, budget)
 
     def register_model(
@@ -64,13 +64,9 @@ class Calls:
         """Provider: a new commitment to the dataset's rows; refused for a model."""
         return self._dataset("commit", dataset, commitment)
 
-    def spend(self, dataset: DatasetId, amount: int, job: JobId) -> Call:
-        """Provider: book privacy budget (micro-epsilon) for a job."""
-        return self._dataset("spend", dataset, amount, job)
-
     def offer(self, offer: Offer) -> Call:
         """Provider of the offer's dataset."""
-        terms = (offer.dataset, offer.consumer, offer.purpose, offer.operations, offer.scope)
+        terms = (offer.dataset, offer.consumer, offer.purpose, offer.operations, offer.scope, offer.budget)
         return self._consent("offer", terms)
 
     def appoint(self, relay: bytes, allowed: bool = True) -> Call:
@@ -152,6 +148,11 @@ class Calls:
     def abort_for_consent(self, plan: Plan, input_: int, reason: bytes) -> Call:
         """Anybody, once the consent that input number `input_` (of all inputs) names is dead."""
         return self._job("abortForConsent", plan.to_tuple(), input_, reason)
+
+    def refund(self, plan: Plan) -> Call:
+        """Anybody, of an aborted job in which no party has recorded a step: what its opening spent of privacy budgets
+        goes back."""
+        return self._job("refund", plan.to_tuple())
 
     def claim(self, token: bytes) -> Call:
         """Pays the sender what it is owed."""

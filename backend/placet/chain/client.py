@@ -38,7 +38,7 @@ ERC1271_GAS = 3_000_000
 
 @dataclass(frozen=True)
 class DatasetState:
-    """A dataset's entry: whom its rows are about, `budget` and `spent` in micro-epsilon, and the job that made it where
+    """A dataset's entry: whom its rows are about, `budget` and `spent` in nano-rho, and the job that made it where
     it is a model (zero for rows)."""
 
     provider: bytes
@@ -58,13 +58,14 @@ class DatasetState:
 @dataclass(frozen=True)
 class OfferState:
     """`epoch` (24 bytes): head of the list of proven ends; `openings` so far; `unproven` (24 bytes): head of the list
-    of ends that were unproven when they came."""
+    of ends that were unproven when they came; `spent` of its privacy budget, in nano-rho."""
 
     offer: Offer
     provider: bytes
     epoch: bytes
     openings: int
     unproven: bytes
+    spent: int = 0
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,7 @@ class Chain:
         try:
             for what, expected, call in (
                 ("ConsentRegistry's datasets", datasets, ("ConsentRegistry", consents, "datasets")),
+                ("DatasetRegistry's consents", consents, ("DatasetRegistry", datasets, "consents")),
                 ("ConsentRegistry's ledger", ledger, ("ConsentRegistry", consents, "ledger")),
                 ("JobLedger's registry", consents, ("JobLedger", ledger, "registry")),
                 ("JobLedger's escrow", escrow, ("JobLedger", ledger, "escrow")),
@@ -223,10 +225,10 @@ class Chain:
 
     def offer(self, offer: OfferId, *, block: int | None = None) -> OfferState:
         """NotFoundError if nobody made it."""
-        terms, provider, epoch, openings, unproven = self._consents("offers", offer, block=block)
+        terms, provider, epoch, openings, unproven, spent = self._consents("offers", offer, block=block)
         if provider == ZERO20:
             raise NotFoundError("no such offer on chain", found=to_hex(offer))
-        return OfferState(events.offer_of(terms), provider, epoch, openings, unproven)
+        return OfferState(events.offer_of(terms), provider, epoch, openings, unproven, spent)
 
     def withdrawal_heads(self, offers: Sequence[OfferId], *, block: int) -> list[tuple[bytes, bytes]]:
         """Many offers' epochs and heads of their unproven ends (24 bytes each), in as few requests as the endpoint
@@ -234,7 +236,7 @@ class Chain:
         function, address = abi.function("ConsentRegistry", "offers"), self.deployment.consent_registry.address
         calls = [({"to": to_hex(address), "data": to_hex(function.encode(offer))}, hex(block)) for offer in offers]
         states = (function.decode(octets(answer)) for answer in self.rpc.batch("eth_call", calls))
-        return [(epoch, unproven) for _, _, epoch, _, unproven in states]
+        return [(epoch, unproven) for _, _, epoch, _, unproven, _ in states]
 
     def batch(self, offer: OfferId, root: BatchRoot, *, block: int | None = None) -> int:
         """When a batch was anchored under an offer, in Unix seconds; 0 if never."""

@@ -31,7 +31,7 @@ def deploy(url: str, key: Key, confirmations: int) -> Deployment:
     verifiers = [p256, webauthn]
     first = deployer.create("P256Verifier")
     deployer.create("WebAuthnVerifier")
-    deployer.create("DatasetRegistry")
+    deployer.create("DatasetRegistry", consents)
     deployer.create("ConsentRegistry", datasets, ledger, verifiers)
     deployer.create("RewardEscrow", ledger)
     deployer.create("JobLedger", consents, escrow, verifiers)

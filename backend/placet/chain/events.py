@@ -64,7 +64,21 @@ class DatasetCommitted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetSpent(Event):
+    """`amount` in nano-rho of an offer's and its dataset's budgets; `left` of the dataset's."""
+
     dataset: DatasetId
+    offer: OfferId
+    job: JobId
+    amount: int
+    left: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetRefunded(Event):
+    """As `BudgetSpent`: what went back."""
+
+    dataset: DatasetId
+    offer: OfferId
     job: JobId
     amount: int
     left: int
@@ -262,7 +276,7 @@ LOG_FIELDS = (
 """What `decode` reads of a JSON-RPC log."""
 
 CONTRACTS: dict[str, tuple[type[Event], ...]] = {
-    "DatasetRegistry": (DatasetRegistered, ModelRegistered, DatasetCommitted, BudgetSpent),
+    "DatasetRegistry": (DatasetRegistered, ModelRegistered, DatasetCommitted, BudgetSpent, BudgetRefunded),
     "ConsentRegistry": (
         OfferMade,
         RelayAppointed,
@@ -323,7 +337,7 @@ def field_name(parameter: str) -> str:
 
 def offer_of(terms: tuple[Any, ...]) -> Offer:
     """The contract's `Offer` as ours."""
-    return Offer(**dict(zip(("dataset", "consumer", "purpose", "operations", "scope"), terms, strict=True)))
+    return Offer(**dict(zip(("dataset", "consumer", "purpose", "operations", "scope", "budget"), terms, strict=True)))
 
 
 def subjects_of(number: int) -> Subjects:

@@ -80,7 +80,7 @@ def make(
             help="For a model: how many of those it was learned from may have withdrawn; none unless given.",
         ),
     ] = None,
-    budget: Annotated[int, typer.Option(min=0, help="Privacy budget of a new dataset, in micro-epsilon.")] = 0,
+    budget: Annotated[int, typer.Option(min=0, help="Privacy budget of a new dataset, in nano-rho.")] = 0,
     timeout: Timeout = 120,
     as_json: AsJson = False,
 ) -> None:

@@ -51,6 +51,7 @@ _ATOMS: dict[str, Encoder] = {
     "string": text,
     "uint32": word,
     "uint48": word,
+    "uint64": word,
     "uint96": word,
     "uint256": word,
 }
@@ -113,7 +114,7 @@ def _closure(name: str) -> list[str]:
     return names
 
 
-OFFER = Struct("Offer(bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope)")
+OFFER = Struct("Offer(bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope,uint64 budget)")
 DETAILS = Struct(
     "Details(string language,string dataset,string consumer,string purpose,string columns,string output,string parties,"
     "bytes32 notice,bytes32 enrolment,bytes32 salt)"
@@ -124,7 +125,7 @@ CONSENT = Struct(
 WITHDRAWAL = Struct("Withdrawal(bytes32 consent)")
 ENROLMENT = Struct("Enrolment(bytes owner,string namespace,bytes32 subject)")
 REQUEST = Struct("Request(address receiver,string method,string path,bytes32 body,bytes32 nonce,uint48 expiry)")
-INPUT = Struct("Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,bytes24 epoch,uint32 opensBefore)")
+INPUT = Struct("Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,bytes24 epoch,uint32 opensBefore,uint64 budget)")
 PARTY = Struct(
     "Party(bytes signer,address recorder,address payee,uint96 reward,bytes32 tlsKey,bytes32 seed,bool output,"
     "Input[] inputs)"

@@ -67,7 +67,8 @@ class Use:
     """What a job does with one input. `subjects`: whose it is. Rows of persons come under a lawful root; the provider's
     own data, and its part of a model, under a consent that the plan names (`named`). `parties` are all signers.
     `amounts` are the columns that the job computes with and their decimals by the terms, the same in all that come
-    together. `shown`: the role sees first which of its rows match. `model`: the one of which the input is a part."""
+    together. `shown`: the role sees first which of its rows match. `model`: the one of which the input is a part.
+    `spends`: of the privacy budgets of offer and dataset, in nano-rho."""
 
     recipe: str
     provider: bytes
@@ -83,6 +84,7 @@ class Use:
     named: bool
     shown: bool = False
     model: ModelRef | None = None
+    spends: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,13 @@ def breaches(
     `model` are the chain's: who made the offer, and whose rows its dataset was registered with, or as a part of which
     model. Without its `scope`, which other parties do not know, all that the chain shows is judged."""
     yield from offer_breaches(
-        provider, offer, by=use.provider, consumer=use.consumer, purpose=use.purpose, operations=use.operations
+        provider,
+        offer,
+        by=use.provider,
+        consumer=use.consumer,
+        purpose=use.purpose,
+        operations=use.operations,
+        spends=use.spends,
     )
     if scope is None:
         yield from _whose(use, None, subjects, model)
@@ -127,7 +135,7 @@ def breaches(
 
 
 def offer_breaches(
-    provider: bytes, offer: Offer, *, by: bytes, consumer: bytes, purpose: bytes, operations: int
+    provider: bytes, offer: Offer, *, by: bytes, consumer: bytes, purpose: bytes, operations: int, spends: int
 ) -> Iterator[Breach]:
     """What the offer alone, as the chain has it from `provider`, says against a job of `consumer` to which `by` brings
     the rows: it needs no opened scope."""
@@ -142,6 +150,9 @@ def offer_breaches(
     if operations & ~offer.operations or not operations:
         allowed = f"within {offer.operations}"
         yield Breach("operations", "the offer does not allow these operations", allowed, operations)
+    if spends > offer.budget:
+        allowed = f"at most {offer.budget} nano-rho of all jobs together"
+        yield Breach("budget", "the job spends more than the offer's privacy budget", allowed, spends)
 
 
 def scope_breaches(

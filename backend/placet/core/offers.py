@@ -17,7 +17,7 @@ from placet.core.ids import DatasetId, OfferId
 from placet.core.languages import ENGLISH, Language, words_of
 from placet.core.namespace import Namespace, namespace_words
 from placet.core.purposes import PURPOSES, purpose_id
-from placet.core.values import U32, Address, BigUint, Bytes32, Name, Text, Value, to_hex
+from placet.core.values import U32, Address, BigUint, Bytes32, Name, NanoRho, Text, Value, to_hex
 
 MAX_DECIMALS = 18
 """Digits after the point that amounts may have."""
@@ -58,13 +58,15 @@ class Subjects(IntEnum):
 
 
 class Offer(Value):
-    """What may be asked of a dataset; `scope` is the hash of a `Scope` document."""
+    """What may be asked of a dataset; `scope` is the hash of a `Scope` document, `budget` what all jobs under the offer
+    together may spend of the dataset's privacy budget."""
 
     dataset: DatasetId
     consumer: Address
     purpose: Bytes32
     operations: U32
     scope: Bytes32
+    budget: NanoRho = 0
 
     @cached_property
     def id(self) -> OfferId:

@@ -24,6 +24,7 @@ from placet.core.values import (
     Bytes24,
     Bytes32,
     Name,
+    NanoRho,
     Signature,
     Signer,
     Value,
@@ -40,13 +41,15 @@ RECORD_GRACE = 86_400
 
 
 class Input(Value):
-    """What a party brings: an institution's own grant (`consent`) or the root of a lawful set; the other is zero."""
+    """What a party brings: an institution's own grant (`consent`) or the root of a lawful set; the other is zero.
+    `budget` is what the job spends of the offer's and the dataset's privacy budget."""
 
     offer: OfferId
     consent: ConsentId = NO_CONSENT
     lawful_root: Bytes32 = ZERO32
     epoch: Bytes24
     opens_before: U32
+    budget: NanoRho = 0
 
     @model_validator(mode="after")
     def _either(self) -> Input:
@@ -160,7 +163,7 @@ class Plan(Value):
                     p.tls_key,
                     p.seed,
                     p.output,
-                    [(i.offer, i.consent, i.lawful_root, i.epoch, i.opens_before) for i in p.inputs],
+                    [(i.offer, i.consent, i.lawful_root, i.epoch, i.opens_before, i.budget) for i in p.inputs],
                 )
                 for p in self.parties
             ],

@@ -80,7 +80,13 @@ class Agreement:
         self._askers.take(asker)
         lawful = await context.demand_rows().lawful(request.offer, request.terms.block, request.deadline)
         inputs = [
-            Input(offer=request.offer, lawful_root=lawful.root, epoch=lawful.epoch, opens_before=lawful.opens_before)
+            Input(
+                offer=request.offer,
+                lawful_root=lawful.root,
+                epoch=lawful.epoch,
+                opens_before=lawful.opens_before,
+                budget=uses[0].spends,
+            )
         ]
         if request.model is not None:
             inputs.append(await named_input(context, request.model.offer, request.model.consent))

@@ -35,11 +35,12 @@ class Entries:
         )
 
 
-async def named_input(context: JobContext, offer: OfferId, consent: ConsentId) -> Input:
-    """An own consent as a plan names it now."""
+async def named_input(context: JobContext, offer: OfferId, consent: ConsentId, budget: int = 0) -> Input:
+    """An own consent as a plan names it now. `budget`: what the job spends, in nano-rho."""
     epoch = (await ask_chain(context.chain.offer, offer)).epoch
     state = await ask_chain(context.chain.consent, consent)
-    return Input(offer=offer, consent=consent, epoch=epoch, opens_before=state.first_opening + state.uses)
+    ends = state.first_opening + state.uses
+    return Input(offer=offer, consent=consent, epoch=epoch, opens_before=ends, budget=budget)
 
 
 async def named_dead(context: JobContext, consent: ConsentId) -> bool:

@@ -158,7 +158,9 @@ async def _own_inputs(
         raise ConsentError(
             "the consumer's own consent is not given", found=state.status.name.lower(), code="consent.dead"
         )
-    return [await named_input(context, own.offer, own.consent)]
+    spec = spec_of(request.recipe)
+    spends = spec.spends(terms.roles[-1], spec.parse(request.parameters))
+    return [await named_input(context, own.offer, own.consent, spends)]
 
 
 def _signers(context: JobContext, request: JobRequest) -> tuple[bytes, ...]:

@@ -43,7 +43,8 @@ abstract contract Base {
         webauthn = vm.deployCode("WebAuthnVerifier.sol:WebAuthnVerifier");
         address[] memory verifiers = new address[](2);
         (verifiers[0], verifiers[1]) = (p256, webauthn);
-        datasets = IDatasetRegistry(vm.deployCode("DatasetRegistry.sol:DatasetRegistry"));
+        address consents = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
+        datasets = IDatasetRegistry(vm.deployCode("DatasetRegistry.sol:DatasetRegistry", abi.encode(consents)));
         address predicted = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 2);
         registry = deployRegistry(predicted, verifiers);
         escrow = IRewardEscrow(vm.deployCode("RewardEscrow.sol:RewardEscrow", abi.encode(predicted)));
@@ -72,7 +73,7 @@ abstract contract Base {
 
     function _makeOffer(uint256 i) private {
         DatasetId dataset = DatasetId.wrap(keccak256(abi.encode("dataset", i)));
-        terms[i] = IConsentRegistry.Offer(dataset, consumer(), PURPOSE, OPERATIONS, keccak256("scope"));
+        terms[i] = IConsentRegistry.Offer(dataset, consumer(), PURPOSE, OPERATIONS, keccak256("scope"), 1000);
         vm.prank(provider(i));
         datasets.register(
             dataset, IDatasetRegistry.Subjects.Persons, keccak256("schema"), keccak256("commitment"), 1_000_000
@@ -202,7 +203,7 @@ abstract contract Base {
 
     function consentHash(IConsentRegistry.Grant memory g) internal pure returns (bytes32) {
         bytes32 kind = keccak256(
-            "Consent(Details details,Offer offer,bytes owner,uint48 notBefore,uint48 notAfter,uint32 firstOpening,uint32 uses)Details(string language,string dataset,string consumer,string purpose,string columns,string output,string parties,bytes32 notice,bytes32 enrolment,bytes32 salt)Offer(bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope)"
+            "Consent(Details details,Offer offer,bytes owner,uint48 notBefore,uint48 notAfter,uint32 firstOpening,uint32 uses)Details(string language,string dataset,string consumer,string purpose,string columns,string output,string parties,bytes32 notice,bytes32 enrolment,bytes32 salt)Offer(bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope,uint64 budget)"
         );
         return keccak256(
             abi.encode(kind, g.details, g.offer, keccak256(g.owner), g.notBefore, g.notAfter, g.firstOpening, g.uses)
@@ -223,7 +224,7 @@ abstract contract Base {
     }
 
     function state(OfferId offer) internal view returns (bytes24 epoch, uint32 openings, bytes24 unproven) {
-        (,, epoch, openings, unproven) = registry.offers(offer);
+        (,, epoch, openings, unproven,) = registry.offers(offer);
     }
 
     function epochOf(uint256 i) internal view returns (bytes24 epoch) {
@@ -285,7 +286,8 @@ abstract contract Base {
             consent: NO_CONSENT,
             lawfulRoot: keccak256(abi.encode("lawful", i)),
             epoch: epochOf(i),
-            opensBefore: 10
+            opensBefore: 10,
+            budget: 0
         });
     }
 

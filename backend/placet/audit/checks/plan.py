@@ -122,8 +122,11 @@ def offers(case: Case, tell: Findings) -> None:
             consumer=case.plan.consumer,
             purpose=case.plan.purpose,
             operations=case.plan.operations,
+            spends=entry.budget,
         ):
             tell.fail(f"{where}{breach.message}: {breach.expected}", breach.found, party)
+        if entry.budget:
+            tell.note(f"input {index} spent {entry.budget} of {fact.offer.budget} nano-rho of its offer's privacy budget")
         if fact.made.order >= case.facts.opened.at.order:
             tell.fail("an offer made before the opening", fact.made.order, party)
 

@@ -230,7 +230,7 @@ class DatasetResponse(_Answer):
     lineage: LineageResponse | None = None
     commitment: Bytes32
     provider: Named
-    budget: U48 | None = Field(default=None, description="on chain, in micro-epsilon; absent if unregistered")
+    budget: U48 | None = Field(default=None, description="on chain, in nano-rho; absent if unregistered")
     spent: U48 | None = None
     rows: U32 | None = None
 

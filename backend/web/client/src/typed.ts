@@ -11,7 +11,7 @@ const struct = (fields: string) => fields.split(",").map(field);
 
 const DOMAIN = struct("string name,string version,uint256 chainId,address verifyingContract");
 const TYPES = {
-  Offer: struct("bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope"),
+  Offer: struct("bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope,uint64 budget"),
   Details: struct(
     "string language,string dataset,string consumer,string purpose,string columns,string output,string parties," +
       "bytes32 notice,bytes32 enrolment,bytes32 salt",
