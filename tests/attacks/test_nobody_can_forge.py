@@ -585,19 +585,22 @@ async def test_strangers_act_for_nobody(harness: AttackHarness) -> None:
     calls = harness.calls
     fresh = offer_fixture.offer.model_copy(update={"scope": secrets.token_bytes(32)})
     funded = (secrets.token_bytes(32), harness.token, harness.lender.address, 1)
-    used = (harness.bank.address, harness.lender.address, offer_fixture.offer.purpose, 3, 2**40, [])
+    used = (ZERO32, harness.bank.address, harness.lender.address, offer_fixture.offer.purpose, 3, 2**40, [])
     attempts: list[tuple[Any, str]] = [
         (calls.anchor(offer_fixture.offer.id, secrets.token_bytes(32)), "NotProviderOrRelay"),
         (calls.offer(fresh), "NotDatasetProvider"),
         (calls.register(offer_fixture.offer.dataset, Subjects.OWN, ZERO32, ZERO32), "DatasetExists"),
         (calls.commit(offer_fixture.offer.dataset, ZERO32), "NotProvider"),
-        (calls.spend(offer_fixture.offer.dataset, 0, ZERO32), "NotProvider"),
+        (calls._dataset("spend", offer_fixture.offer.dataset, offer_fixture.offer.id, ZERO32, 0), "NotConsents"),
+        (calls._dataset("refund", offer_fixture.offer.dataset, offer_fixture.offer.id, ZERO32, 0), "NotConsents"),
         (calls.revoke(person.consent.grant(), ZERO32), "NotProviderOrRelay"),
         (calls.record(agreed.job, 1, 0, 0, [ZERO32]), "NotRecorder"),
         (calls.abort(agreed.job, ZERO32), "NotRecorder"),
         (calls.abort_for_consent(agreed.plan, 2, ZERO32), "ConsentStillLive"),
         (calls.claim(harness.token), "NothingOwed"),
         (calls._consent("useOpening", *used), "NotLedger"),
+        (calls._consent("refund", ZERO32, []), "NotLedger"),
+        (calls.refund(agreed.plan), "WrongStatus"),
         (_escrow(deployment, "fund", *funded), "NotLedger"),
         (_escrow(deployment, "settle", agreed.job, [harness.thief.address], [1]), "NotLedger"),
     ]
@@ -673,13 +676,13 @@ def test_no_administrator_no_proxy_no_upgrade(harness: AttackHarness) -> None:
     assert staticcall in used["ConsentRegistry"] and staticcall in used["JobLedger"]
     assert [name for name, codes in used.items() if {delegatecall, callcode, selfdestruct} & codes] == []
     assert changing == {
-        "DatasetRegistry": {"register", "registerModel", "commit", "spend"},
+        "DatasetRegistry": {"register", "registerModel", "commit", "spend", "refund"},
         "ConsentRegistry": {
-            *("offer", "appoint", "anchor", "grant", "grantMany", "prove", "useOpening"),
+            *("offer", "appoint", "anchor", "grant", "grantMany", "prove", "useOpening", "refund"),
             *("withdraw", "withdrawBatched", "withdrawMany", "revoke", "revokeBatched", "revokeMany"),
         },
         "JobLedger": {
-            *("open", "cancel", "record", "amend", "seal", "release", "close", "abort", "abortForConsent"),
+            *("open", "cancel", "record", "amend", "seal", "release", "close", "abort", "abortForConsent", "refund"),
         },
         "RewardEscrow": {"fund", "settle", "claim", "claimFor"},
         "P256Verifier": set(),

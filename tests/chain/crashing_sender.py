@@ -1,6 +1,6 @@
 """A sender in a process of its own that kills itself. Arguments: URL, deployment file, database, count, moment.
 
-Spends one unit of a dataset's budget for each of `count` jobs; dies at `moment`, the second time that it comes there.
+Commits to a dataset's rows `count` times; dies at `moment`, the second time that it comes there.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def main(url: str, deployment: str, database: str, dataset: str, count: str, mom
     sender = module.Sender(create_engine(f"sqlite:///{database}"), Chain(url, placed), [key])
     calls = Calls(placed)
     for number in range(int(count)):
-        call = calls.spend(bytes.fromhex(dataset), 1, number.to_bytes(32, "big"))
-        sender.submit(f"spend-{number}", call, key.address)
+        call = calls.commit(bytes.fromhex(dataset), number.to_bytes(32, "big"))
+        sender.submit(f"commit-{number}", call, key.address)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     while sender.step():

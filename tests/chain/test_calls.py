@@ -114,7 +114,7 @@ def test_event_classes_are_the_contracts_events() -> None:
 def test_every_state_changing_function_has_its_call() -> None:
     methods = {name for name, _ in inspect.getmembers(Calls, inspect.isfunction) if not name.startswith("_")}
     snake = {"".join("_" + c.lower() if c.isupper() else c for c in name) for name in changing_functions()}
-    assert methods == (snake - {"fund", "settle", "use_opening"}) | {"approve"}
+    assert methods == (snake - {"fund", "settle", "use_opening", "spend"}) | {"approve"}
 
 
 def changing_functions() -> set[str]:
@@ -209,7 +209,7 @@ on_chain = settings(
 @given(consent=consents())
 def test_consents_hash_the_same_on_chain(environment: Any, consent: Consent) -> None:
     terms = consent.offer
-    offer = (terms.dataset, terms.consumer, terms.purpose, terms.operations, terms.scope)
+    offer = (terms.dataset, terms.consumer, terms.purpose, terms.operations, terms.scope, terms.budget)
     domain = environment.deployment.consents
     assert ask(environment, "ConsentRegistry", "offerId", offer) == terms.id
     assert ask(environment, "ConsentRegistry", "consentId", consent.grant()) == consent.id

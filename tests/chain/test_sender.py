@@ -41,9 +41,10 @@ def register(environment, dataset: bytes | None = None):
     return environment.calls.register(dataset or secrets.token_bytes(32), Subjects.OWN, bytes(32), bytes(32), 0)
 
 
-def spent(environment, dataset: bytes) -> list[int]:
-    found = environment.chain.events([events.BudgetSpent], 0, dataset=dataset)
-    return [int.from_bytes(event.job, "big") for event in found]
+def committed(environment, dataset: bytes) -> list[int]:
+    """The numbers that were committed to, one after the other."""
+    commits = environment.chain.events([events.DatasetCommitted], 0, dataset=dataset)
+    return [int.from_bytes(event.commitment, "big") for event in commits]
 
 
 def test_the_same_intent_twice_is_one_transaction(environment) -> None:
@@ -76,14 +77,15 @@ def test_a_name_stands_for_one_call_of_one_account(environment) -> None:
 
 
 def test_a_refusal_costs_nothing_and_has_its_name(environment) -> None:
-    sender, dataset = environment.sender(), environment.dataset(budget=2)
+    sender, dataset = environment.sender(), environment.dataset()
     before = environment.nonce()
-    sender.submit("too much", environment.calls.spend(dataset, 3, bytes(32)), environment.key.address)
-    sender.submit("fine", environment.calls.spend(dataset, 2, bytes(32)), environment.key.address)
+    unknown = secrets.token_bytes(32)
+    sender.submit("not ours", environment.calls.commit(unknown, bytes(32)), environment.key.address)
+    sender.submit("fine", environment.calls.commit(dataset, bytes(32)), environment.key.address)
     drain(sender)
-    refused = sender.outcome("too much")
+    refused = sender.outcome("not ours")
     assert isinstance(refused, Reverted)
-    assert (refused.name, refused.arguments) == ("BudgetExceeded", (dataset, 2, 3))
+    assert (refused.name, refused.arguments) == ("NotProvider", (unknown, bytes(20), environment.key.address))
     assert isinstance(sender.outcome("fine"), Mined)
     assert environment.nonce() == before + 1
 
@@ -93,17 +95,17 @@ def test_an_intent_may_build_on_the_one_before(environment) -> None:
     environment.automine(False)
     registration = environment.calls.register(dataset, Subjects.PERSONS, bytes(32), bytes(32), 5)
     sender.submit("register", registration, environment.key.address)
-    sender.submit("spend", environment.calls.spend(dataset, 5, bytes(32)), environment.key.address)
-    sender.submit("spend too much", environment.calls.spend(dataset, 1, bytes(32)), environment.key.address)
+    sender.submit("commit", environment.calls.commit(dataset, bytes(32)), environment.key.address)
+    sender.submit("register again", registration, environment.key.address)
     for _ in range(3):
         sender.step()
-        assert sender.outcome("spend too much") is None, "a refusal on an unmined state is not yet the truth"
+        assert sender.outcome("register again") is None, "a refusal on an unmined state is not yet the truth"
     environment.local.mine()
     drain(sender)
-    assert isinstance(sender.outcome("spend"), Mined)
-    refused = sender.outcome("spend too much")
+    assert isinstance(sender.outcome("commit"), Mined)
+    refused = sender.outcome("register again")
     assert isinstance(refused, Reverted)
-    assert refused.name == "BudgetExceeded"
+    assert refused.name == "DatasetExists"
 
 
 def test_a_transaction_that_fails_in_its_block_has_its_name_too(environment) -> None:
@@ -241,35 +243,35 @@ def test_an_outcome_counts_at_the_networks_depth(environment) -> None:
 
 def test_after_a_reorganisation_the_same_transactions_are_sent_again(environment, monkeypatch) -> None:
     monkeypatch.setattr(module, "SEND_AGAIN", 0.0)
-    sender, dataset = environment.sender(confirmations=5), environment.dataset(budget=10)
+    sender, dataset = environment.sender(confirmations=5), environment.dataset()
     snapshot = environment.local.rpc("evm_snapshot")
     for number in range(3):
         sender.submit(
-            f"{number}", environment.calls.spend(dataset, 1, number.to_bytes(32, "big")), environment.key.address
+            f"{number}", environment.calls.commit(dataset, number.to_bytes(32, "big")), environment.key.address
         )
     sender.step()
     sender.step()
     before = [intent.signed for intent in sender._outbox.sent(environment.key.address)]
-    assert spent(environment, dataset) == [0, 1, 2]
+    assert committed(environment, dataset) == [0, 1, 2]
 
     assert environment.local.rpc("evm_revert", snapshot)
     environment.local.mine()
-    assert spent(environment, dataset) == []
+    assert committed(environment, dataset) == []
     assert [sender.outcome(f"{number}") for number in range(3)] == [None] * 3
     sender.step()
     assert [intent.signed for intent in sender._outbox.sent(environment.key.address)] == before
     environment.local.mine(5)
     drain(sender)
-    assert spent(environment, dataset) == [0, 1, 2]
+    assert committed(environment, dataset) == [0, 1, 2]
     assert all(isinstance(sender.outcome(f"{number}"), Mined) for number in range(3))
 
 
 def test_a_nonce_that_somebody_else_used_up_costs_no_intent(environment, monkeypatch) -> None:
     """The same key in another tool: against the rules, but nothing is lost or doubled."""
     monkeypatch.setattr(module, "LOST_SECONDS", 0.0)
-    sender, dataset = environment.sender(), environment.dataset(budget=10)
+    sender, dataset = environment.sender(), environment.dataset()
     environment.automine(False)
-    sender.submit("one", environment.calls.spend(dataset, 1, bytes(32)), environment.key.address)
+    sender.submit("one", environment.calls.commit(dataset, bytes(32)), environment.key.address)
     honest, sender._chain.rpc.call = sender._chain.rpc.call, lambda method, *p: (
         "0x" + bytes(32).hex() if method == "eth_sendRawTransaction" else honest(method, *p)
     )  # fmt: skip
@@ -279,15 +281,15 @@ def test_a_nonce_that_somebody_else_used_up_costs_no_intent(environment, monkeyp
     environment.local.rpc("eth_sendTransaction", {"from": "0x" + environment.key.address.hex(), "to": "0x" + "11" * 20})
     drain(sender)
     assert isinstance(sender.outcome("one"), Mined)
-    assert spent(environment, dataset) == [0]
+    assert committed(environment, dataset) == [0]
 
 
 def test_a_receipt_that_comes_late_is_waited_for(environment, monkeypatch) -> None:
     """An endpoint of several machines: one counts the transaction, another does not show its receipt yet."""
     clock = [1000.0]
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    sender, dataset = environment.sender(), environment.dataset(budget=10)
-    sender.submit("one", environment.calls.spend(dataset, 1, bytes(32)), environment.key.address)
+    sender, dataset = environment.sender(), environment.dataset()
+    sender.submit("one", environment.calls.commit(dataset, bytes(32)), environment.key.address)
     sender.step()
     batch = sender._chain.rpc.batch
     sender._chain.rpc.batch = lambda method, asked: [None for _ in asked]
@@ -297,19 +299,19 @@ def test_a_receipt_that_comes_late_is_waited_for(environment, monkeypatch) -> No
     sender._chain.rpc.batch = batch
     sender.step()
     assert isinstance(sender.outcome("one"), Mined)
-    assert spent(environment, dataset) == [0]
+    assert committed(environment, dataset) == [0]
 
 
 @pytest.mark.parametrize("moment", ["signed", "storing", "stored", "sending", "sent", "receipt", "settled"])
 def test_killed_at_any_step_no_intent_is_lost_or_doubled(environment, tmp_path, moment) -> None:
-    dataset = environment.dataset(budget=100)
+    dataset = environment.dataset()
     child, log = crashing(environment, tmp_path, dataset, 4, moment)
     assert child.wait(120) == -signal.SIGKILL, log.read_text()
     resume(environment, tmp_path, dataset, 4)
 
 
 def test_killed_at_any_time_no_intent_is_lost_or_doubled(environment, tmp_path) -> None:
-    dataset = environment.dataset(budget=100)
+    dataset = environment.dataset()
     for number, pause in enumerate((0.0, 0.05, 0.2), start=1):
         child, log = crashing(environment, tmp_path, dataset, 40, "any time")
         wait(lambda log=log, number=number: log.read_text().count("ready\n") == number, "sender", log)
@@ -330,26 +332,26 @@ def resume(environment, folder: Path, dataset: bytes, count: int) -> None:
     """A new sender on the database that the killed one left."""
     sender = environment.sender()
     for number in range(count):
-        call = environment.calls.spend(dataset, 1, number.to_bytes(32, "big"))
-        sender.submit(f"spend-{number}", call, environment.key.address)
+        call = environment.calls.commit(dataset, number.to_bytes(32, "big"))
+        sender.submit(f"commit-{number}", call, environment.key.address)
     drain(sender)
-    assert sorted(spent(environment, dataset)) == list(range(count))
-    assert all(isinstance(sender.outcome(f"spend-{number}"), Mined) for number in range(count))
+    assert sorted(committed(environment, dataset)) == list(range(count))
+    assert all(isinstance(sender.outcome(f"commit-{number}"), Mined) for number in range(count))
 
 
 async def test_waiting(environment) -> None:
-    sender, dataset = environment.sender(), environment.dataset(budget=1)
+    sender, dataset = environment.sender(), environment.dataset()
     with pytest.raises(NotFoundError):
         await sender.wait("never", 1.0)
     running = asyncio.create_task(sender.run())
     await asyncio.sleep(0)
-    sender.submit("good", environment.calls.spend(dataset, 1, bytes(32)), environment.key.address)
-    sender.submit("bad", environment.calls.spend(dataset, 1, bytes(32)), environment.key.address)
+    sender.submit("good", environment.calls.commit(dataset, bytes(32)), environment.key.address)
+    sender.submit("bad", environment.calls.commit(secrets.token_bytes(32), bytes(32)), environment.key.address)
     mined, again = await asyncio.gather(sender.wait("good", 120.0), sender.wait("good", 120.0))
     assert mined == again == sender.outcome("good")
     with pytest.raises(Reverted) as refused:
         await sender.wait("bad", 120.0)
-    assert refused.value.name == "BudgetExceeded"
+    assert refused.value.name == "NotProvider"
     await asyncio.to_thread(environment.automine, False)
     sender.submit("late", register(environment), environment.key.address)
     with pytest.raises(ChainError) as late:
@@ -446,23 +448,23 @@ class Line:
 
 async def test_the_endpoint_lost_and_back(environment, monkeypatch) -> None:
     monkeypatch.setattr(module, "BACKOFF", 0.2)
-    line, dataset = Line(environment.local.url), environment.dataset(budget=100)
+    line, dataset = Line(environment.local.url), environment.dataset()
     sender = Sender(environment.engine, Chain(line.url, environment.deployment), [environment.key])
     running = asyncio.create_task(sender.run())
     for number in range(30):
         sender.submit(
-            f"{number}", environment.calls.spend(dataset, 1, number.to_bytes(32, "big")), environment.key.address
+            f"{number}", environment.calls.commit(dataset, number.to_bytes(32, "big")), environment.key.address
         )
     await sender.wait("0", 120.0)
     line.hang_up()
-    sender.submit("30", environment.calls.spend(dataset, 1, (30).to_bytes(32, "big")), environment.key.address)
+    sender.submit("30", environment.calls.commit(dataset, (30).to_bytes(32, "big")), environment.key.address)
     await complaint(sender, "can't be reached")
     with pytest.raises(ChainError, match="can't be reached"):
         await sender.wait("30", 0.1)
     line.cut = False
     for number in range(31):
         await sender.wait(f"{number}", 120.0)
-    assert sorted(spent(environment, dataset)) == list(range(31))
+    assert sorted(committed(environment, dataset)) == list(range(31))
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running

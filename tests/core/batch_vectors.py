@@ -21,7 +21,7 @@ NAMES = {"0x" + "a1" * 20: "First Bank", "0x" + "b2" * 20: "Credit House"}
 TYPES = {
     "Consent": "Details details,Offer offer,bytes owner,uint48 notBefore,uint48 notAfter,uint32 firstOpening,"
     "uint32 uses",
-    "Offer": "bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope",
+    "Offer": "bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope,uint64 budget",
     "Details": "string language,string dataset,string consumer,string purpose,string columns,string output,"
     "string parties,bytes32 notice,bytes32 enrolment,bytes32 salt",
     "Enrolment": "bytes owner,string namespace,bytes32 subject",
@@ -94,6 +94,7 @@ def reference() -> dict[str, Any]:
         "purpose": "0x" + keccak(PURPOSE.encode()).hex(),
         "operations": 3,
         "scope": sha(canonical(scope).encode()),
+        "budget": 0,
     }
     columns = "customer, balance; rows are found by “customer”: the “customer” that First Bank itself gives out"
     lines = []

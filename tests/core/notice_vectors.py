@@ -42,6 +42,7 @@ SCOPES: tuple[dict[str, Any], ...] = (
     {"output": "explained-decision", "smallest_gap": "20", "recipes": ["model-score"]},
     {"output": "band", "smallest_gap": "20", "personal": False, "enrollers": [], "tolerated_withdrawals": 3},
     {"output": "model", "decimals": {"balance": 2}},
+    {"output": "aggregate", "columns": ["balance", "age"], "bounds": {"balance": [-5, 100000], "age": [0, 120]}},
     {"output": "rows", "personal": False, "enrollers": [], "identifier": None, "namespace": None},
 )
 
@@ -58,6 +59,7 @@ def document() -> dict[str, Any]:
             purpose=purpose_id(scope.purpose),
             operations=operations,
             scope=scope.hash,
+            budget=50_000_000 if scope.bounds else 0,
         )
         for place, language in enumerate(LANGUAGES):
             before, after, uses = WINDOWS[(number + place) % 2]

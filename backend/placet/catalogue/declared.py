@@ -88,6 +88,7 @@ def use_of(spec: RecipeSpec[P], parameters: P, role: str, alias: str, **of_the_p
         tells=tells,
         subjects=subjects,
         shown=seat.name in tells.shows,
+        bounds=spec.bounds(seat.name, parameters),
         spends=spec.spends(seat.name, parameters),
         **of_the_plan,
     )

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, JsonValue, ValidationError
 from placet.core.errors import PlanError
 from placet.core.lawful import Aligns, ModelRef, Tells
 from placet.core.namespace import Namespace
-from placet.core.offers import Decimals, Subjects
+from placet.core.offers import Bounds, Decimals, Subjects
 from placet.core.plan import Terms
 from placet.core.purposes import Operation
 from placet.core.values import Value
@@ -139,6 +139,7 @@ class RecipeSpec(Generic[P]):
     the one of which roles bring their parts; `tells` what comes out at the most; `fits` raises PlanError for what
     parameters, terms, parties (signers, in the plan's order) and consumer don't make together; `pays` says by the
     parties' roles how a pot is divided by what each contributed, None where the recipe measures no contribution;
+    `bounds` the columns of a role's rows that are added up within bounds;
     `spends` what a role's rows cost of their privacy budget, in nano-rho, nothing where no noise is added.
     `cost`: of so many rows of the consumer's, where it can be said. `instead`: engines on which other `operations` are
     needed. `does` is for people."""
@@ -158,6 +159,7 @@ class RecipeSpec(Generic[P]):
     model: Callable[[P], ModelRef | None] = lambda parameters: None
     fits: Callable[[P, Terms, Sequence[bytes], bytes], None] = lambda parameters, terms, parties, consumer: None
     cost: Callable[[P, int], Cost | None] | None = None
+    bounds: Callable[[str, P], tuple[tuple[str, Bounds], ...]] = lambda role, parameters: ()
     spends: Callable[[str, P], int] = lambda role, parameters: 0
     pays: Callable[[P, Sequence[str]], Division | None] = lambda parameters, roles: None
     instead: tuple[tuple[str, Operation], ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -80,7 +81,22 @@ def make(
             help="For a model: how many of those it was learned from may have withdrawn; none unless given.",
         ),
     ] = None,
-    budget: Annotated[int, typer.Option(min=0, help="Privacy budget of a new dataset, in nano-rho.")] = 0,
+    bounds: Annotated[
+        str,
+        typer.Option(
+            help="Columns that are only added up within bounds, in their smallest unit, as in balance=0..100000000,age=0..120."
+        ),
+    ] = "",
+    budget: Annotated[
+        int, typer.Option(min=0, help="Privacy budget of all jobs under this offer together, in nano-rho.")
+    ] = 0,
+    dataset_budget: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Of a new dataset, for all its offers together and for ever; as much as this offer's by default.",
+        ),
+    ] = None,
     timeout: Timeout = 120,
     as_json: AsJson = False,
 ) -> None:
@@ -114,6 +130,8 @@ def make(
     }
     if matched_by:
         terms["matched_by"] = _list(matched_by)
+    if bounds:
+        terms["bounds"] = dict(map(_bounds, _list(bounds)))
     if smallest_gap is not None:
         terms["smallest_gap"] = str(smallest_gap)
     if smallest_change is not None:
@@ -131,10 +149,11 @@ def make(
             "purpose": to_hex(purpose_id(iri)),
             "operations": _operations(operations),
             "scope": to_hex(scope.hash),
+            "budget": budget,
         },
     )
     _demand_known(office, offer, scope)
-    _publish(office, table, offer, scope, budget, timeout)
+    _publish(office, table, offer, scope, budget if dataset_budget is None else dataset_budget, timeout)
     if as_json:
         emit({"offer": to_hex(offer.id), "dataset": to_hex(offer.dataset), "scope": scope.to_json()})
     else:
@@ -161,6 +180,14 @@ def _demand_table(table: Mapping[str, Any], columns: list[str], own: bool) -> No
 
 def _list(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _bounds(text: str) -> tuple[str, list[int]]:
+    """A column and its bounds, of a text as in age=0..120."""
+    parts = re.fullmatch(r"([^=]{1,64})=(-?[0-9]{1,15})\.\.(-?[0-9]{1,15})", text)
+    if parts is None:
+        raise InputError("no bounds", expected="COLUMN=LOWEST..HIGHEST, two whole numbers", found=text[:80])
+    return parts[1], [int(parts[2]), int(parts[3])]
 
 
 def _operations(text: str) -> int:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from placet.core.errors import PlacetError
 from placet.core.ids import JobId
-from placet.core.offers import Offer, Scope, Subjects
+from placet.core.offers import Bounds, Offer, Scope, Subjects
 from placet.core.purposes import purpose_id, purpose_words
 from placet.core.values import to_hex
 
@@ -67,8 +67,9 @@ class Use:
     """What a job does with one input. `subjects`: whose it is. Rows of persons come under a lawful root; the provider's
     own data, and its part of a model, under a consent that the plan names (`named`). `parties` are all signers.
     `amounts` are the columns that the job computes with and their decimals by the terms, the same in all that come
-    together. `shown`: the role sees first which of its rows match. `model`: the one of which the input is a part.
-    `spends`: of the privacy budgets of offer and dataset, in nano-rho."""
+    together; `bounds` those that are added up within bounds, and these. `shown`: the role sees first which of its rows
+    match. `model`: the one of which the input is a part. `spends`: of the privacy budgets of offer and dataset, in
+    nano-rho."""
 
     recipe: str
     provider: bytes
@@ -84,6 +85,7 @@ class Use:
     named: bool
     shown: bool = False
     model: ModelRef | None = None
+    bounds: tuple[tuple[str, Bounds], ...] = ()
     spends: int = 0
 
 
@@ -185,6 +187,7 @@ def scope_breaches(
         )
     yield from alignment_breaches(use.aligns, scope)
     yield from _scaled(use, scope)
+    yield from _bounded(use, scope)
     yield from _whose(use, scope, subjects, model)
 
 
@@ -197,6 +200,20 @@ def _scaled(use: Use, scope: Scope) -> Iterator[Breach]:
                 f"the job takes the amounts in {column} at another scale than the scope declares",
                 f"{declared} decimals",
                 f"{decimals} decimals",
+            )
+
+
+def _bounded(use: Use, scope: Scope) -> Iterator[Breach]:
+    """What a job's noise hides is one row within the bounds that the job names, so they are the scope's."""
+    for column, bounds in use.bounds:
+        declared = scope.bounds.get(column)
+        if bounds != declared:
+            yield Breach(
+                "bounds",
+                f"the job adds {column} up within other bounds than the scope declares",
+                "no bounds, and so no such sum" if declared is None else f"{declared[0]} to {declared[1]}",
+                f"{bounds[0]} to {bounds[1]}",
+                "name the scope's bounds; or make an offer with bounds: placet offer make --bounds",
             )
 
 

@@ -8,6 +8,7 @@ import functools
 from placet.core.errors import InputError
 from placet.core.languages import ENGLISH, Language, Words, words_of
 from placet.core.offers import Names, Offer, Scope, columns_words, output_words, purpose_text
+from placet.core.privacy import epsilon_hundredths
 from placet.core.purposes import operation_words
 from placet.core.times import flaw_of_time
 
@@ -44,11 +45,29 @@ def notice_frame(offer: Offer, scope: Scope, names: Names, language: Language = 
             recipes=words.list(scope.recipes),
         ),
         say(gets, consumer=consumer, output=output, number=group),
+        *_bounds(scope, words),
+        *_noise(offer, words),
         say("notice-parties", parties=words.list(names(party) for party in scope.parties)),
         *_differences(scope, provider, consumer, words),
     )
     after = (say("notice-withdrawal"), say("notice-chain"))
     return "".join(f"{line}\n" for line in before), "".join(f"\n{line}" for line in after)
+
+
+def _bounds(scope: Scope, words: Words) -> tuple[str, ...]:
+    """In the order in which canonical JSON has the columns."""
+    return tuple(
+        words.say("notice-bounds", column=column, low=low, high=high)
+        for column, (low, high) in sorted(scope.bounds.items())
+    )
+
+
+def _noise(offer: Offer, words: Words) -> tuple[str, ...]:
+    """What the offer's privacy budget means for the owner."""
+    if not offer.budget:
+        return ()
+    whole, rest = divmod(epsilon_hundredths(offer.budget), 100)
+    return (words.say("notice-budget", epsilon=f"{whole}.{rest:02}"),)
 
 
 def _differences(scope: Scope, provider: str, consumer: str, words: Words) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from enum import IntEnum
 from functools import cached_property
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from placet.core import eip712
 from placet.core.errors import ConsentError
@@ -22,6 +22,18 @@ from placet.core.values import U32, Address, BigUint, Bytes32, Name, NanoRho, Te
 MAX_DECIMALS = 18
 """Digits after the point that amounts may have."""
 Decimals = Annotated[int, Field(strict=True, ge=1, le=MAX_DECIMALS)]
+_MOST = 2**40
+
+
+def _in_order(bounds: tuple[int, int]) -> tuple[int, int]:
+    if bounds[0] >= bounds[1]:
+        raise ValueError("the lower bound is below the upper one")
+    return bounds
+
+
+_Bound = Annotated[int, Field(strict=True, ge=-_MOST, le=_MOST)]
+Bounds = Annotated[tuple[_Bound, _Bound], AfterValidator(_in_order)]
+"""The least and the largest value that counts as itself, in a column's smallest unit."""
 CLEAR_MODEL, TREE_MODEL = "model", "tree-model"
 """A scope's outputs where the consumer gets a model in clear."""
 SHARED_MODEL = "shared-model"
@@ -90,11 +102,14 @@ class Scope(Value):
     matched with others', which tells who learns the matches which of these values there are. `decimals` has the columns
     of amounts whose integers count 10^-n of the unit, and n: 2 for cents; one that is not there counts whole units.
 
+    `bounds` has the columns that are only ever added up within bounds, in their smallest unit: a value outside counts
+    as the nearer one, so that one row moves a sum by no more than the larger of both.
+
     `smallest_gap`, in the smallest unit of the column that is added up, or in points of a score, is for levels, bands
     and decisions: no two edges are closer, not of different jobs either, since every edge is a multiple of it.
     `smallest_change` is for persons' rows: a job whose matches differ from those of an earlier one of the same consumer
     ends, unless by so many people or by none. `tolerated_withdrawals` is for a model: how many of those it was learned
-    from may have withdrawn, none where it is not said. A scope without one of these seven has no such field.
+    from may have withdrawn, none where it is not said. A scope without one of these eight has no such field.
     """
 
     type: Literal["placet.scope"] = "placet.scope"
@@ -107,6 +122,7 @@ class Scope(Value):
     namespace: Annotated[Namespace | None, Field(exclude_if=_empty)] = None
     matched_by: Annotated[tuple[Name, ...], Field(max_length=64, exclude_if=_empty)] = ()
     decimals: Annotated[dict[Name, Decimals], Field(max_length=64, exclude_if=_empty)] = Field(default_factory=dict)
+    bounds: Annotated[dict[Name, Bounds], Field(max_length=64, exclude_if=_empty)] = Field(default_factory=dict)
     output: Literal[
         "total",
         "level",
@@ -155,6 +171,12 @@ class Scope(Value):
     def _decimals_of_columns(self) -> Scope:
         if not self.decimals.keys() <= set(self.columns):
             raise ValueError("decimals are of columns of the scope")
+        return self
+
+    @model_validator(mode="after")
+    def _bounds_of_columns(self) -> Scope:
+        if not self.bounds.keys() <= set(self.columns):
+            raise ValueError("bounds are of columns of the scope")
         return self
 
     @model_validator(mode="after")

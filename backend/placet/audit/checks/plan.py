@@ -126,7 +126,9 @@ def offers(case: Case, tell: Findings) -> None:
         ):
             tell.fail(f"{where}{breach.message}: {breach.expected}", breach.found, party)
         if entry.budget:
-            tell.note(f"input {index} spent {entry.budget} of {fact.offer.budget} nano-rho of its offer's privacy budget")
+            tell.note(
+                f"input {index} spent {entry.budget} of {fact.offer.budget} nano-rho of its offer's privacy budget"
+            )
         if fact.made.order >= case.facts.opened.at.order:
             tell.fail("an offer made before the opening", fact.made.order, party)
 

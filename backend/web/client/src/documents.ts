@@ -9,6 +9,7 @@ export interface Offer {
   readonly purpose: Hex;
   readonly operations: number;
   readonly scope: Hex;
+  readonly budget: number;
 }
 
 export interface Scope {
@@ -22,6 +23,7 @@ export interface Scope {
   readonly namespace?: string;
   readonly matched_by?: readonly string[];
   readonly decimals?: Readonly<Record<string, number>>;
+  readonly bounds?: Readonly<Record<string, readonly [number, number]>>;
   readonly output: string;
   readonly smallest_group: number;
   readonly smallest_gap?: string;
@@ -35,7 +37,7 @@ export interface Scope {
 }
 
 const SCOPE_FIELDS = new Set(
-  ("type version title provider purpose columns identifier namespace matched_by decimals output smallest_group " +
+  ("type version title provider purpose columns identifier namespace matched_by decimals bounds output smallest_group " +
     "smallest_gap smallest_change tolerated_withdrawals recipes parties enrollers personal salt").split(" "),
 );
 

@@ -65,6 +65,12 @@ function when(seconds: number): string {
   return `${new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
+/** A privacy budget in nano-rho as people read it: ε at δ = 10⁻⁶, rounded up to hundredths, as the core has it. */
+function epsilon(budget: number): string {
+  const rho = budget / 1e9;
+  return (Math.ceil((rho + 2 * Math.sqrt(rho * 13.815510557964274)) * 100) / 100).toFixed(2);
+}
+
 export interface Window {
   readonly not_before: number;
   readonly not_after: number;
@@ -87,6 +93,10 @@ export function notice(offer: Offer, scope: Scope, names: Names, window: Window,
       output: outputWords(scope, words),
       number: group,
     }),
+    ...Object.entries(scope.bounds ?? {})
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([column, [low, high]]) => words.say("notice-bounds", { column, low, high })),
+    ...(offer.budget > 0 ? [words.say("notice-budget", { epsilon: epsilon(offer.budget) })] : []),
     words.say("notice-parties", { parties: words.list(scope.parties.map(names)) }),
   ];
   if (scope.personal) {

@@ -1,0 +1,41 @@
+"""What noise costs of a privacy budget: zero-concentrated differential privacy (Bun, Steinke 2016), in nano-rho.
+
+Neighbours differ in one owner's row, there or not there. A sum in which one row moves the result by at most Δ (over
+several numbers: by at most Δ in L2) and to which a discrete Gaussian of variance σ² is added costs ρ = Δ² / (2 σ²)
+(Canonne, Kamath, Steinke 2020, theorem 4). Costs of several sums, jobs and consumers add up. Everything is integers,
+rounded against the consumer, so that whoever recomputes a cost gets the same number.
+"""
+
+from __future__ import annotations
+
+import math
+
+from placet.core.errors import InputError
+
+NANO = 10**9
+LEAST_VARIANCE = 4
+"""Of one party's noise: sums of discrete Gaussians are near enough to one from here on (Kairouz, Liu, Steinke 2021)."""
+DELTA = 10**-6
+"""At which a budget is told to people as an epsilon."""
+
+
+def cost(squared_sensitivity: int, variance: int) -> int:
+    """Nano-rho of one release: ⌈10⁹ Δ² / (2 σ²)⌉. `squared_sensitivity` is Δ²."""
+    if squared_sensitivity < 1 or variance < LEAST_VARIANCE:
+        expected = f"a change of at least 1 and a variance of at least {LEAST_VARIANCE}"
+        raise InputError("no such noise", expected=expected, found=f"{squared_sensitivity}, {variance}")
+    return -(-NANO * squared_sensitivity // (2 * variance))
+
+
+def variance_for(squared_sensitivity: int, budget: int) -> int:
+    """The least variance whose cost is within a budget in nano-rho; InputError for a budget of nothing."""
+    if budget < 1:
+        raise InputError("noise can't cost nothing", expected="at least 1 nano-rho", found=budget)
+    return max(LEAST_VARIANCE, -(-NANO * squared_sensitivity // (2 * budget)))
+
+
+def epsilon_hundredths(budget: int) -> int:
+    """A budget in nano-rho as people read it: ε at δ = 10⁻⁶, in hundredths, rounded up (Bun, Steinke 2016, lemma 3.5:
+    ε = ρ + 2 √(ρ ln(1/δ))). Every machine gets the same: IEEE 754 rounds +, ×, / and √ correctly."""
+    rho = budget / NANO
+    return math.ceil((rho + 2 * math.sqrt(rho * 13.815510557964274)) * 100)
