@@ -8,6 +8,7 @@ from typing import Any
 
 from placet.catalogue.spec import CONSUMER, RecipeSpec, Role, RoleInput
 from placet.catalogue.specs import spec_of
+from placet.core.errors import PlanError
 from placet.core.offers import Subjects
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.purposes import purpose_id
@@ -36,6 +37,21 @@ def brought(number: int, place: int, one: RoleInput) -> Input:
     root, consent = bytes([90 + number, place]) * 16, bytes([60 + number, place]) * 16
     what = {"lawful_root": root} if one.subjects is Subjects.PERSONS else {"consent": consent}
     return Input(offer=bytes([30 + number, place]) * 16, epoch=bytes(24), opens_before=1000, **what)
+
+
+def spending(plan_parties: tuple[Party, ...], spec: RecipeSpec[Any], parameters: dict[str, Any]) -> tuple[Party, ...]:
+    """The same parties, whose rows spend what the recipe's noise costs; as they are where the parameters are none."""
+    try:
+        parsed = spec.parse(parameters)
+    except PlanError:
+        return plan_parties
+    roles = [seat.name for seat in spec.seats(len(plan_parties))]
+    return tuple(
+        one.model_copy(
+            update={"inputs": tuple(i.model_copy(update={"budget": spec.spends(role, parsed)}) for i in one.inputs)}
+        )
+        for one, role in zip(plan_parties, roles, strict=True)
+    )
 
 
 def party(number: int, seat: Role, **changes: Any) -> Party:
@@ -94,6 +110,6 @@ def declaring(
         "deadline": 1_800_001_000,
         "settle_by": 1_800_002_000,
         "salt": ZERO32,
-        "parties": parties(name, number),
+        "parties": spending(parties(name, number), spec, parameters),
     }
     return Plan(**(fields | (plan or {}))), signed

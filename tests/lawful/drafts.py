@@ -93,6 +93,23 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "evaluation": ("model-evaluation", "spu", 2, _EVALUATION),
     "evaluation by two": ("model-evaluation", "spu", 3, _EVALUATION | {"protocol": "aby3"}),
     "stability": ("model-stability", "embedded", 2, _STABILITY),
+    "noisy numbers": (
+        "private-statistics",
+        "embedded",
+        2,
+        {
+            "smallest_group": 5,
+            "questions": [
+                {"ask": "count", "column": "sector", "budget": 100},
+                {"ask": "mean", "column": "balance", "bounds": [0, 900], "budget": 300},
+                {
+                    "ask": "table",
+                    "axes": [{"column": "a", "edges": [5]}, {"column": "b", "values": ["x"]}],
+                    "budget": 100,
+                },
+            ],
+        },
+    ),
     "scorecard": ("joint-scorecard", "spu", 2, _SCORECARD | {"protocol": "cheetah"}),
     "scorecard of four": (
         "joint-scorecard",
@@ -135,6 +152,7 @@ class Brought:
     named: bool
     model: ModelRef | None = None
     amounts: tuple[str, ...] = ()
+    budget: int = 0
 
 
 @dataclass
@@ -200,6 +218,8 @@ def lawful(name: str, people: list[bytes]) -> Draft:
             amounts = {} if model else dict(spec.amounts(seat.name, parameters))
             if scaled := {column: decimals for column, decimals in amounts.items() if decimals}:
                 scope["decimals"] = scaled
+            if bounds := () if model else spec.bounds(seat.name, parameters):
+                scope["bounds"] = dict(bounds)
             if tells.edges:
                 scope["smallest_gap"] = 50
             offer = {
@@ -209,7 +229,9 @@ def lawful(name: str, people: list[bytes]) -> Draft:
                 "operations": int(spec.operations_on(engine)),
             }
             which = spec.model(parameters) if model else None
-            inputs.append(Brought(scope, offer, signer, one.subjects, not persons, which, tuple(amounts)))
+            spends = 0 if model else spec.spends(seat.name, parameters)
+            offer["budget"] = 2 * spends
+            inputs.append(Brought(scope, offer, signer, one.subjects, not persons, which, tuple(amounts), spends))
         brought.append(inputs)
     terms = {
         "recipe": recipe,
@@ -254,7 +276,7 @@ def made(draft: Draft, tls: dict[bytes, bytes], recorders: dict[bytes, bytes]) -
 def _input(offer: Offer, one: Brought) -> Input:
     brought = sha256(b"what it brings")
     consent, root = (brought, ZERO32) if one.named else (ZERO32, brought)
-    return Input(offer=offer.id, consent=consent, lawful_root=root, epoch=bytes(24), opens_before=5)
+    return Input(offer=offer.id, consent=consent, lawful_root=root, epoch=bytes(24), opens_before=5, budget=one.budget)
 
 
 def stays_lawful(base: Draft, draft: Draft) -> bool | None:
@@ -283,7 +305,7 @@ def _stays(base: Draft, role: str, before: Brought, after: Brought) -> bool:
     compared = {key["column"] for key in parameters.get("alignment", {}).get("keys", [])}
     free = {
         *("columns", "decimals", "smallest_group", "smallest_gap", "smallest_change", "recipes", "parties"),
-        "matched_by",
+        *("matched_by", "bounds"),
     }
     if "namespace" not in parameters:
         free |= {"identifier", "namespace"}
@@ -299,12 +321,14 @@ def _stays(base: Draft, role: str, before: Brought, after: Brought) -> bool:
         and (after.scope.get("namespace") is not None or not after.scope["personal"])
         and compared - {parameters.get("identifier")} <= set(after.scope.get("matched_by", ()))
         and _scales(before, before) == _scales(before, after)
+        and before.scope.get("bounds", {}).items() <= after.scope.get("bounds", {}).items()
+        and before.budget == after.budget <= after.offer["budget"]
         and after.scope["smallest_group"] <= before.scope["smallest_group"]
         and all(int(edge) % (after.scope.get("smallest_gap") or 1) == 0 for edge in edges)
         and (after.scope.get("smallest_change") is None or provider_sees)
         and base.terms["recipe"] in after.scope["recipes"]
         and set(base.signers) <= {*after.scope["parties"], before.provider, base.plan["consumer"]}
-        and after.offer | {"operations": 0} == before.offer | {"operations": 0}
+        and after.offer | {"operations": 0, "budget": 0} == before.offer | {"operations": 0, "budget": 0}
         and base.plan["operations"] & after.offer["operations"] == base.plan["operations"]
         and (after.provider, after.subjects, after.named) == (before.provider, before.subjects, before.named)
         and after.model == before.model
@@ -335,6 +359,7 @@ _OUTPUTS = (
     "rows",
     "matches",
     "comparison",
+    "noisy-statistics",
 )
 _RECIPES = (*NAMES, "copy-all")
 _MODELS = tuple(ModelRef(JobId(bytes([job]) * 32), bytes([whole]) * 32) for job in (0xA1, 3) for whole in (0xB2, 4))
@@ -350,6 +375,7 @@ def _some(pool: Any, most: int = 4) -> Any:
 SCOPE: dict[str, Any] = {
     "columns": _some(_COLUMNS, 6),
     "decimals": st.sampled_from(({"balance": 2}, {"balance": 3}, {"a": 2}, {"b": 3}, {})),
+    "bounds": st.sampled_from(({"balance": (0, 900)}, {"balance": (0, 901)}, {"a": (1, 2)}, {})),
     "output": st.sampled_from(_OUTPUTS),
     "smallest_group": st.integers(1, 8),
     "smallest_gap": st.sampled_from((None, 1, 25, 50, 60, 100)),
@@ -363,6 +389,7 @@ SCOPE: dict[str, Any] = {
 OFFER: dict[str, Any] = {
     "purpose": _PURPOSES.map(purpose_id),
     "operations": st.integers(0, 63),
+    "budget": st.sampled_from((0, 1, 499, 500, 10**9)),
     "scope": st.just(sha256(b"another scope")),
 }
 PLAN: dict[str, Any] = {
@@ -406,7 +433,7 @@ WAYS = (
     ("plan", "consumer"),
     *(("terms", name) for name in ("roles", "inputs")),
     *(("chain", name) for name in ("provider", "subjects", "model")),
-    *(("party", name) for name in ("named", "output", "input", "order")),
+    *(("party", name) for name in ("named", "output", "input", "order", "budget")),
     ("parameters", "left out"),
 )
 
@@ -462,6 +489,8 @@ def _change_party(draw: Any, draft: Draft, name: str) -> None:
         draft.outputs[place] = not draft.outputs[place]
     elif name == "order":
         draft.signers = list(draw(st.permutations(draft.signers)))
+    elif here and name == "budget":
+        draw(st.sampled_from(here)).budget = draw(st.sampled_from((0, 1, 499, 500, 501)))
     elif here and name == "named":
         one = draw(st.sampled_from(here))
         one.named = not one.named

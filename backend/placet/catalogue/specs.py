@@ -18,6 +18,7 @@ from placet.catalogue import (
     model_evaluation,
     model_score,
     model_stability,
+    private_statistics,
 )
 from placet.catalogue.spec import RecipeSpec
 from placet.core.errors import PlanError
@@ -36,6 +37,7 @@ SPECS: tuple[RecipeSpec[Any], ...] = (
     model_evaluation.SPEC,
     model_score.SPEC,
     model_stability.SPEC,
+    private_statistics.SPEC,
 )
 _BY_NAME = {spec.name: spec for spec in SPECS}
 NAMES = tuple(_BY_NAME)

@@ -175,7 +175,7 @@ def offers_of(operator: Operator, institutions: Sequence[Institution]) -> list[O
     return _rows([one for one in offered if one.offer.consumer == operator.address])
 
 
-def own_input(operator: Operator, request: JobRequest) -> OwnInput:
+def own_input(operator: Operator, request: JobRequest) -> OwnInput | None:
     """Of a request that is made again: this institution's own rows, under a consent that stands."""
     from placet.catalogue.specs import spec_of
 
@@ -289,9 +289,10 @@ def _request(
     )
 
 
-def _own(operator: Operator, spec: RecipeSpec[Any], aligns: Aligns, purpose: str) -> OwnInput:
+def _own(operator: Operator, spec: RecipeSpec[Any], aligns: Aligns, purpose: str) -> OwnInput | None:
     """This institution's own offer to itself for recipe and purpose, of rows that are found as the others' are. Of its
-    own rows the one that it consented to, the last if there are several; of persons' rows the only one."""
+    own rows the one that it consented to, the last if there are several; of persons' rows the only one. None where the
+    recipe takes nothing of the consumer."""
     from placet.catalogue.spec import CONSUMER
     from placet.cli.inputs import read_consent
     from placet.core.lawful import alignment_breaches
@@ -299,6 +300,8 @@ def _own(operator: Operator, spec: RecipeSpec[Any], aligns: Aligns, purpose: str
     from placet.core.values import parse, to_hex
     from placet.jobs.messages import OwnInput
 
+    if spec.role(CONSUMER).alias is None:
+        return None
     recipe, persons = spec.name, spec.role(CONSUMER).persons
     own = {
         one["id"]
@@ -346,7 +349,8 @@ def _tell_cost(operator: Operator, spec: RecipeSpec[Any], parameters: RecipePara
     if spec.cost is None:
         return
     offers = operator.ask("GET", "/v1/offers")["offers"]
-    own = next((one["offer"]["dataset"] for one in offers if read_offer(one["id"]) == request.own.offer), None)
+    brought = None if request.own is None else request.own.offer
+    own = next((one["offer"]["dataset"] for one in offers if read_offer(one["id"]) == brought), None)
     tables = operator.ask("GET", "/v1/datasets")["datasets"]
     rows = next((one["rows"] for one in tables if one["id"] == own), None)
     if rows is not None:

@@ -84,7 +84,7 @@ def make(
     bounds: Annotated[
         str,
         typer.Option(
-            help="Columns that are only added up within bounds, in their smallest unit, as in balance=0..100000000,age=0..120."
+            help="Columns that are only added up within bounds, in their smallest unit: balance=0..1000000,age=0..120."
         ),
     ] = "",
     budget: Annotated[

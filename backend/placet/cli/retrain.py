@@ -69,7 +69,7 @@ def renewed(operator: Operator, request: JobRequest, words: Sequence[str]) -> Jo
         successor = _successor(request, provider.offer, mine, wanted)
         providers.append(provider.model_copy(update={"offer": successor}))
     own = request.own
-    if own.consent is not None:
+    if own is not None and own.consent is not None:
         own = job_plan.own_input(operator, request)
     return request.model_copy(update={"providers": tuple(providers), "own": own})
 
@@ -105,7 +105,7 @@ def changes(operator: Operator, about: Mapping[str, Any], request: JobRequest) -
     """What has happened since the model was made, a line each."""
     if about["since"] is None:
         return ["the chain does not show the model's lineage: what has changed is not known"]
-    today = {one.offer for one in request.providers} | {request.own.offer}
+    today = {one.offer for one in (*request.providers, request.own) if one is not None}
     lines = []
     for one in about["since"]:
         name = operator.trust.name(read_address(one["institution"]))

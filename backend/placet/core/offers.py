@@ -140,6 +140,7 @@ class Scope(Value):
         "rows",
         "matches",
         "comparison",
+        "noisy-statistics",
     ]
     smallest_group: U32 = 1
     smallest_gap: Annotated[Annotated[BigUint, Field(gt=0, lt=2**63)] | None, Field(exclude_if=_empty)] = None

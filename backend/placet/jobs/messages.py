@@ -180,13 +180,14 @@ class Sponsorship(Value):
 
 
 class JobRequest(Sponsorship):
-    """`POST /v1/jobs`: what the sponsor, who is also the consumer, wants computed."""
+    """`POST /v1/jobs`: what the sponsor, who is also the consumer, wants computed. No `own` where the recipe takes
+    nothing of the consumer."""
 
     recipe: Name
     engine: Name = "embedded"
     parameters: Parameters
     providers: Annotated[tuple[ProviderRequest, ...], Field(min_length=1, max_length=15)]
-    own: OwnInput
+    own: Annotated[OwnInput | None, Field(exclude_if=lambda value: value is None)] = None
     model: Annotated[ModelInput | None, Field(exclude_if=lambda value: value is None)] = None
 
 

@@ -111,7 +111,7 @@ async def propose(peer_client: PeerClient, request: JobRequest, opening: Opening
     responses = await _prepared(peer_client, request, terms, now)
     seed = secrets.token_bytes(32)
     consumer = {**own_party(context, seed), "reward": 0, "output": seats[-1].output}
-    consumer["inputs"] = await _own_inputs(peer_client, request, terms, now, persons=seats[-1].persons)
+    consumer["inputs"] = await _own_inputs(peer_client, request, terms, now, seats[-1])
     entries = zip(request.providers, responses, seats, strict=False)
     providers = [_provider(provider, response, seat) for provider, response, seat in entries]
     plan = sponsored(context, request, terms, [*providers, consumer], now)
@@ -136,13 +136,20 @@ def terms_of(context: JobContext, request: JobRequest, block: int, opening: Open
     )
 
 
-async def _own_inputs(
-    peer_client: PeerClient, request: JobRequest, terms: Terms, now: int, *, persons: bool
-) -> list[Input]:
+async def _own_inputs(peer_client: PeerClient, request: JobRequest, terms: Terms, now: int, seat: Role) -> list[Input]:
     """The consumer's own rows, as it would bring persons', or under its consent; and its part of a model, if it brings
     one. ConsentError where its consent is not given; PlanError where there is one for persons' rows, or none for its
     own."""
-    context, own = peer_client.context, request.own
+    context, own, persons = peer_client.context, request.own, seat.persons
+    if (own is None) != (seat.alias is None):
+        raise PlanError(
+            f"{request.recipe} takes {'rows' if seat.alias else 'nothing'} of the consumer",
+            expected="an own offer" if seat.alias else "no own offer",
+            found="an own offer" if own else "none",
+            code="plan.inputs",
+        )
+    if own is None:
+        return []
     if persons != (own.consent is None):
         raise PlanError(
             f"{request.recipe} takes {'persons rows' if persons else 'own rows'} of the consumer",

@@ -47,6 +47,13 @@ def _plan(context: JobContext, request: StandingRequest, now: int) -> StandingPl
         _party(seat, one.address, one.reward, one.offer, None, one.model)
         for one, seat in zip(job.providers, seats, strict=False)
     ]
+    if job.own is None:
+        raise PlanError(
+            "no standing plan of a recipe to which the consumer brings nothing",
+            expected="an own offer",
+            remedy="propose each job: placet job propose",
+            code="plan.standing",
+        )
     own = _party(seats[-1], consumer, 0, job.own.offer, job.own.consent, job.model)
     try:
         return StandingPlan(

@@ -1,0 +1,178 @@
+"""`private-statistics`: a provider answers questions about its lawful rows, each number with noise of its own.
+
+The noise is the discrete Gaussian, drawn from the provider's committed seed and the hash of the block that opened the
+job, apart for each attempt: nobody could choose it, whoever gets to see the seed draws it again, and the noise of an
+attempt that was not sealed says nothing about that of the next. The exact numbers stay in the provider's memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import from_json
+
+from placet.catalogue import private_statistics
+from placet.catalogue.private_statistics import (
+    QUANTILE_BANDS,
+    Axis,
+    CountQuestion,
+    HistogramQuestion,
+    MeanQuestion,
+    PrivateStatisticsParameters,
+    QuantilesQuestion,
+    Question,
+    TableQuestion,
+    released,
+    size_of,
+)
+from placet.catalogue.spec import CONSUMER, scale
+from placet.core.errors import InputError
+from placet.core.hashing import canonical
+from placet.jobs.party_run import PartyRun
+from placet.jobs.recipe import RecipeRun
+from placet.models.noisy import band_between, clipped_sum, group_of_number, group_of_text, quantiles
+from placet.protocols.mpc.linear import quotient
+from placet.protocols.noise import discrete_gaussian
+from placet.protocols.order import Entropy
+from placet.recipes.blocks.columns import whole
+from placet.vault.rows import Rows
+
+PROTOCOL = "noise.discrete-gaussian/1"
+MAX_PART = 1 << 20
+MAX_NUMBER = 2**80
+
+
+async def run(job: PartyRun) -> None:
+    """The same function at both parties."""
+    parameters = job.parameters(PrivateStatisticsParameters)
+    if job.role == CONSUMER:
+        return await job.collect(canonical({"parameters": job.terms.parameters}))
+    rows, opened = await job.open("accounts")
+    entropy = job.entropy(b"noise", await job.opening_block())
+    async with job.step("answer", PROTOCOL, opened) as step:
+        part = canonical(await asyncio.to_thread(answers, parameters.questions, rows, entropy))
+        artefact = step.output("noisy", part)
+    await job.release(part, artefact)
+
+
+def answers(questions: Sequence[Question], rows: Rows, entropy: Entropy) -> list[list[int]]:
+    """The noisy numbers of each question."""
+    return [noisy(question, exact(question, rows), entropy) for question in questions]
+
+
+def noisy(question: Question, numbers: Sequence[int], entropy: Entropy) -> list[int]:
+    """A question's exact numbers with their noise."""
+    variances = [variance for size, _, variance in released(question) for _ in range(size)]
+    return [number + discrete_gaussian(variance, entropy) for number, variance in zip(numbers, variances, strict=True)]
+
+
+def exact(question: Question, rows: Rows) -> list[int]:
+    """A question's numbers as they are. DataError for a column of other values than are asked for."""
+    match question:
+        case CountQuestion(column=column):
+            return [sum(value is not None for value in rows.columns[column])]
+        case MeanQuestion(column=column, bounds=(low, high)):
+            return [rows.count, clipped_sum(whole(rows, column), low, high)]
+        case HistogramQuestion(axis=axis):
+            return counted([groups(axis, rows)], [axis.size], rows.count)
+        case TableQuestion(axes=axes):
+            return counted([groups(axis, rows) for axis in axes], [axis.size for axis in axes], rows.count)
+        case QuantilesQuestion(column=column, bounds=(low, high)):
+            bands = [band_between(low, high, QUANTILE_BANDS, value) for value in whole(rows, column)]
+            return counted([bands], [QUANTILE_BANDS], rows.count)
+
+
+def groups(axis: Axis, rows: Rows) -> list[int]:
+    """Each row's group."""
+    if axis.edges:
+        return [group_of_number(axis.edges, value) for value in whole(rows, axis.column)]
+    return [group_of_text(axis.values, str(value)) for value in rows.columns[axis.column]]
+
+
+def counted(places: Sequence[Sequence[int]], sizes: Sequence[int], rows: int) -> list[int]:
+    """How many rows are in each group, or pair of groups row by row."""
+    width = sizes[-1] if len(sizes) > 1 else 1
+    counts = [0] * (sizes[0] * width)
+    for row in range(rows):
+        second = places[1][row] if len(places) > 1 else 0
+        counts[places[0][row] * width + second] += 1
+    return counts
+
+
+def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, Any]:
+    """No rows; `report`: {smallest_group, answers}, one an answer: {ask, deviation} with the noise's standard
+    deviation, and {people}, {people, sum, mean}, {counts} (null where a group looks too small) or {values};
+    {too_few} where all together look too few. InputError for numbers that no honest provider tells."""
+    parameters = private_statistics.SPEC.parse(json.loads(private)["parameters"])
+    (part,) = parts.values()
+    lists = read(part, parameters.questions)
+    told = [
+        told_of(question, numbers, parameters.smallest_group)
+        for question, numbers in zip(parameters.questions, lists, strict=True)
+    ]
+    return {"rows": [], "report": {"smallest_group": parameters.smallest_group, "answers": told}}
+
+
+def read(part: bytes, questions: Sequence[Question]) -> list[list[int]]:
+    """As many numbers for each question as it asks for."""
+    refusal = InputError("the provider's answers are none", expected=f"{len(questions)} lists of whole numbers")
+    if len(part) > MAX_PART:
+        raise refusal
+    try:
+        lists = from_json(part)
+    except ValueError:
+        raise refusal from None
+    sizes = [size_of(question) for question in questions]
+    if not isinstance(lists, list) or [len(one) if isinstance(one, list) else -1 for one in lists] != sizes:
+        raise refusal
+    if any(type(number) is not int or abs(number) > MAX_NUMBER for one in lists for number in one):
+        raise refusal
+    return lists
+
+
+def told_of(question: Question, numbers: Sequence[int], smallest: int) -> dict[str, Any]:
+    """What a report says of one question: of the noisy numbers alone, so it costs nothing."""
+    deviations = [Decimal(variance).sqrt().quantize(Decimal("0.01")) for _, _, variance in released(question)]
+    about: dict[str, Any] = {"ask": question.ask, "deviation": str(deviations[0])}
+    match question:
+        case CountQuestion(column=column):
+            about |= {"column": column}
+            return about | (_few() if numbers[0] < smallest else {"people": numbers[0]})
+        case MeanQuestion(column=column, decimals=decimals):
+            about |= {"column": column, "sum_deviation": str(deviations[1])}
+            people, total = numbers
+            if people < max(smallest, 1):
+                return about | _few()
+            mean = quotient(total, people, scale(decimals))
+            return about | {"people": people, "sum": _unit(total, scale(decimals)), "mean": mean}
+        case HistogramQuestion(axis=axis):
+            return about | {"column": axis.column, "counts": _hidden(numbers, smallest)}
+        case TableQuestion(axes=(rows, columns)):
+            cells, width = _hidden(numbers, smallest), columns.size
+            lines = [cells[start : start + width] for start in range(0, len(cells), width)]
+            return about | {"columns": [rows.column, columns.column], "counts": lines}
+        case QuantilesQuestion(column=column, bounds=(low, high), parts=number, decimals=decimals):
+            values = quantiles(numbers, low, high, number) if sum(numbers) >= smallest else None
+            resolution = _unit((high - low) // QUANTILE_BANDS, scale(decimals))
+            about |= {"column": column, "resolution": resolution}
+            return about | (_few() if values is None else {"values": [_unit(v, scale(decimals)) for v in values]})
+
+
+def _few() -> dict[str, bool]:
+    return {"too_few": True}
+
+
+def _hidden(counts: Sequence[int], smallest: int) -> list[int | None]:
+    return [count if count >= smallest else None for count in counts]
+
+
+def _unit(value: int, decimals: int) -> str:
+    return str(Decimal(value).scaleb(-decimals))
+
+
+PRIVATE_STATISTICS = RecipeRun(spec=private_statistics.SPEC, run=run, combine=combine)

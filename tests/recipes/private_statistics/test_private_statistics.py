@@ -1,0 +1,181 @@
+"""The recipe `private-statistics` by its parts: what a question costs, what its numbers are, what a report tells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from declaring import declaring
+from placet.catalogue.declared import declared
+from placet.catalogue.private_statistics import NOISY, SPEC, PrivateStatisticsParameters, released, size_of
+from placet.core.errors import DataError, InputError, PlanError
+from placet.core.hashing import canonical
+from placet.core.privacy import cost
+from placet.jobs.randomness import stream
+from placet.recipes.private_statistics.run import answers, combine, exact, read
+from placet.vault.rows import Rows
+
+COUNT: dict[str, Any] = {"ask": "count", "column": "balance", "budget": 10_000_000}
+MEAN: dict[str, Any] = {"ask": "mean", "column": "balance", "bounds": [-100, 1_000], "budget": 20_000_000}
+AGES = {"column": "age", "edges": [30, 60]}
+TOWNS = {"column": "town", "values": ["Köln", "Ulm"]}
+HISTOGRAM: dict[str, Any] = {"ask": "histogram", "axis": AGES, "budget": 10_000_000}
+TABLE: dict[str, Any] = {"ask": "table", "axes": [AGES, TOWNS], "budget": 10_000_000}
+QUANTILES: dict[str, Any] = {"ask": "quantiles", "column": "age", "bounds": [0, 128], "parts": 4, "budget": 50_000_000}
+ALL = [COUNT, MEAN, HISTOGRAM, TABLE, QUANTILES]
+
+
+def parameters(*questions: dict[str, Any], smallest_group: int = 10) -> PrivateStatisticsParameters:
+    return SPEC.parse({"questions": list(questions or ALL), "smallest_group": smallest_group})
+
+
+def rows(count: int) -> Rows:
+    table = pa.table(
+        {
+            "balance": [(row * 37) % 1_400 - 200 for row in range(count)],
+            "age": [row % 90 for row in range(count)],
+            "town": [("Köln", "Ulm", "Bonn")[row % 3] for row in range(count)],
+        }
+    )
+    return Rows(table, "customer", b"")
+
+
+@pytest.mark.parametrize("question", ALL, ids=lambda question: question["ask"])
+def test_what_is_released_costs_no_more_than_the_question_says(question: dict[str, Any]) -> None:
+    (asked,) = parameters(question).questions
+    releases = list(released(asked))
+    spent = sum(cost(squared, variance) for _, squared, variance in releases)
+    assert 0 < spent <= asked.budget
+    assert sum(size for size, _, _ in releases) == size_of(asked)
+
+
+def test_a_plan_spends_what_its_questions_say_and_the_consumer_brings_nothing() -> None:
+    plan, terms = declaring("private-statistics", {"questions": ALL, "smallest_group": 10}, "embedded", 2)
+    job = declared(plan, terms)
+    assert plan.inputs[0].budget == sum(one["budget"] for one in ALL)
+    use = job.use(0)
+    assert (use.spends, use.tells.output, use.bounds) == (
+        plan.inputs[0].budget,
+        NOISY,
+        (("balance", (-100, 1000)), ("age", (0, 128))),
+    )
+    assert plan.parties[1].inputs == ()
+    less = plan.inputs[0].model_copy(update={"budget": plan.inputs[0].budget - 1})
+    cheaper = plan.model_copy(
+        update={"parties": (plan.parties[0].model_copy(update={"inputs": (less,)}), plan.parties[1])}
+    )
+    with pytest.raises(PlanError) as caught:
+        declared(cheaper, terms)
+    assert caught.value.code == "plan.budget"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        COUNT | {"budget": 0},
+        MEAN | {"budget": 1},
+        MEAN | {"bounds": [5, 5]},
+        MEAN | {"bounds": [0, 2**41]},
+        HISTOGRAM | {"axis": {"column": "age"}},
+        HISTOGRAM | {"axis": AGES | TOWNS},
+        HISTOGRAM | {"axis": AGES | {"edges": [60, 30]}},
+        HISTOGRAM | {"axis": TOWNS | {"values": ["Ulm", "Ulm"]}},
+        TABLE | {"axes": [AGES, AGES]},
+        QUANTILES | {"parts": 1},
+        {"ask": "median", "column": "age", "budget": 5},
+        COUNT | {"more": 1},
+    ],
+)
+def test_questions_that_are_none(question: dict[str, Any]) -> None:
+    with pytest.raises(PlanError):
+        parameters(question)
+
+
+def test_exact_numbers_are_those_of_the_rows() -> None:
+    people = rows(90)
+    asked = parameters().questions
+    assert exact(asked[0], people) == [90]
+    values = [min(max(value, -100), 1_000) for value in people.columns["balance"]]
+    assert exact(asked[1], people) == [90, sum(values)]
+    assert exact(asked[2], people) == [30, 30, 30]
+    assert exact(asked[3], people) == [10] * 9
+    bands = exact(asked[4], people)
+    assert len(bands) == 256 and sum(bands) == 90 and bands[:4] == [1, 0, 1, 0]
+    with pytest.raises(DataError):
+        exact(parameters(MEAN | {"column": "town"}).questions[0], people)
+
+
+@given(st.integers(0, 199), st.sampled_from(range(5)))
+def test_one_row_moves_a_release_by_no_more_than_its_noise_hides(place: int, number: int) -> None:
+    """Neighbours: the same table without one row. The change of each release, squared and added up, is within the Δ²
+    that the noise is for."""
+    whole = rows(200)
+    less = Rows(pa.concat_tables([whole.table.slice(0, place), whole.table.slice(place + 1)]), "customer", b"")
+    (question,) = parameters(ALL[number]).questions
+    changes = [a - b for a, b in zip(exact(question, whole), exact(question, less), strict=True)]
+    for size, squared, _ in released(question):
+        assert sum(change**2 for change in changes[:size]) <= squared
+        changes = changes[size:]
+
+
+def test_noise_is_there_and_follows_from_the_seed_alone() -> None:
+    asked, people = parameters().questions, rows(90)
+
+    def drawn(label: bytes) -> list[list[int]]:
+        return answers(asked, people, stream(bytes(32), label))
+
+    assert drawn(b"1") == drawn(b"1") != drawn(b"2")
+    plain = [exact(question, people) for question in asked]
+    assert all(noisy != exact_ for noisy, exact_ in zip(drawn(b"1")[2:], plain[2:], strict=True))
+
+
+def told(*questions: dict[str, Any], numbers: list[list[int]], smallest: int = 10) -> list[dict[str, Any]]:
+    private = canonical({"parameters": parameters(*questions, smallest_group=smallest).to_json()})
+    report = combine({0: canonical(numbers)}, private, Path())["report"]
+    assert report["smallest_group"] == smallest
+    return list(report["answers"])
+
+
+def test_a_report_tells_nothing_of_what_looks_too_small() -> None:
+    assert told(COUNT, numbers=[[9]])[0]["too_few"] is True
+    assert told(COUNT, numbers=[[10]])[0]["people"] == 10
+    (mean,) = told(MEAN, numbers=[[9, 4_000]])
+    assert mean["too_few"] and not {"people", "sum", "mean"} & mean.keys()
+    (mean,) = told(MEAN | {"decimals": 2}, numbers=[[40, 1_000]])
+    assert (mean["people"], mean["sum"], mean["mean"]) == (40, "10.00", "0.25000000")
+    assert told(HISTOGRAM, numbers=[[9, 10, -3]])[0]["counts"] == [None, 10, None]
+    assert told(TABLE, numbers=[[9, 10, 11, 12, 13, 14, 0, 1, 20]])[0]["counts"] == [
+        [None, 10, 11],
+        [12, 13, 14],
+        [None, None, 20],
+    ]
+    assert told(QUANTILES, numbers=[[0] * 256])[0]["too_few"] is True
+    (quantiles,) = told(QUANTILES, numbers=[[1] * 128 + [0] * 128])
+    assert quantiles["values"] == ["16", "32", "48"]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"[[1],[2]]",
+        b"[[1.5]]",
+        b"[[true]]",
+        b'[["1"]]',
+        b"[[1,2]]",
+        b"[" * 10_000,
+        b"[[%d]]" % 2**90,
+    ],
+)
+def test_answers_of_no_honest_provider_are_refused(part: bytes) -> None:
+    with pytest.raises(InputError):
+        read(part, parameters(COUNT).questions)
+    with pytest.raises(InputError):
+        read(b"[[" + b"1" * (1 << 21) + b"]]", parameters(COUNT).questions)
