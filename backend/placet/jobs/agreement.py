@@ -9,7 +9,7 @@ import asyncio
 import logging
 
 from placet.catalogue.declared import DeclaredTerms, declared, declared_terms, use_of
-from placet.chain.client import OfferState
+from placet.chain.client import DatasetState, OfferState
 from placet.chain.lineage import lineage_at
 from placet.chain.threaded import ask_chain
 from placet.core.at_rest import JOBS, AtRest
@@ -279,6 +279,7 @@ class Agreement:
         dataset = await ask_chain(self.context.chain.dataset, state.offer.dataset)
         for breach in breaches(use, state.provider, state.offer, scope, dataset.subjects, dataset.model):
             raise breach.error(ConsentError, "consent")
+        _demand_left(use, state, dataset)
         if dataset.subjects is Subjects.MODEL:
             await self._demand_lineage(state, scope)
         log.info("allowed: job %d of %s over offer %s", state.openings + 1, to_hex(use.consumer), to_hex(offer))
@@ -321,6 +322,22 @@ class Agreement:
 
 def _brought(chosen: Input) -> tuple[OfferId, bytes]:
     return chosen.offer, chosen.consent if chosen.named else chosen.lawful_root
+
+
+def _demand_left(use: Use, state: OfferState, dataset: DatasetState) -> None:
+    """ConsentError where a privacy budget does not reach as the chain has it now; the opening holds it again."""
+    for whose, left in (
+        ("offer", state.offer.budget - state.spent),
+        ("dataset", dataset.budget - dataset.spent),
+    ):
+        if use.spends > left:
+            raise ConsentError(
+                f"the {whose}'s privacy budget does not reach",
+                expected=f"at most {left} nano-rho, which are left",
+                found=use.spends,
+                remedy="ask less, or with more noise; a budget is for ever",
+                code="consent.budget",
+            )
 
 
 def _pinned(context: JobContext, party: Party) -> bytes:

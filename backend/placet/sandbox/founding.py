@@ -28,6 +28,8 @@ LIMITS = (
     "consents_per_subject_day",
 )
 Say = Callable[[str], object]
+DATASET_BUDGET = "1000000000"
+"""Of each table of accounts, in nano-rho: what all jobs that add noise may spend of it."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,8 @@ def _supplies(group: Consortium, stock: Stock, offering: Offering) -> dict[str, 
         offer = ["--dataset", name, "--purpose", offering.purpose, "--operations", "PSI,MPC"]
         offer += ["--output", offering.output, "--recipes", offering.recipe]
         offer += ["--columns", "customer" if own else "customer,balance"]
-        supplies[key] = Supply(table + mark, offer + mark, personal=not own)
+        offer += mark or ["--dataset-budget", DATASET_BUDGET]
+        supplies[key] = Supply(table + mark, offer, personal=not own)
     return supplies
 
 

@@ -110,6 +110,18 @@ def test_exact_numbers_are_those_of_the_rows() -> None:
         exact(parameters(MEAN | {"column": "town"}).questions[0], people)
 
 
+def test_who_has_no_value_is_not_counted() -> None:
+    table = pa.table({"balance": [1, None, 3], "age": [None, 40, 50], "town": ["Ulm", "", "Bonn"]})
+    people = Rows(table, "customer", b"")
+    asked = parameters(*ALL, COUNT | {"column": "town"}).questions
+    assert exact(asked[0], people) == [2]
+    assert exact(asked[1], people) == [2, 4]
+    assert exact(asked[2], people) == [0, 2, 0]
+    assert exact(asked[3], people) == [0, 0, 0, 0, 0, 1, 0, 0, 0]
+    assert sum(exact(asked[4], people)) == 2
+    assert exact(asked[5], people) == [2]
+
+
 @given(st.integers(0, 199), st.sampled_from(range(5)))
 def test_one_row_moves_a_release_by_no_more_than_its_noise_hides(place: int, number: int) -> None:
     """Neighbours: the same table without one row. The change of each release, squared and added up, is within the Δ²

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -31,7 +32,7 @@ from placet.catalogue.private_statistics import (
     size_of,
 )
 from placet.catalogue.spec import CONSUMER, scale
-from placet.core.errors import InputError
+from placet.core.errors import DataError, InputError
 from placet.core.hashing import canonical
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
@@ -39,7 +40,6 @@ from placet.models.noisy import band_between, clipped_sum, group_of_number, grou
 from placet.protocols.mpc.linear import quotient
 from placet.protocols.noise import discrete_gaussian
 from placet.protocols.order import Entropy
-from placet.recipes.blocks.columns import whole
 from placet.vault.rows import Rows
 
 PROTOCOL = "noise.discrete-gaussian/1"
@@ -72,35 +72,55 @@ def noisy(question: Question, numbers: Sequence[int], entropy: Entropy) -> list[
 
 
 def exact(question: Question, rows: Rows) -> list[int]:
-    """A question's numbers as they are. DataError for a column of other values than are asked for."""
+    """A question's numbers as they are, over those who have a value. DataError for a column of other values than are
+    asked for."""
     match question:
         case CountQuestion(column=column):
-            return [sum(value is not None for value in rows.columns[column])]
+            return [sum(value is not None and value != "" for value in rows.columns[column])]
         case MeanQuestion(column=column, bounds=(low, high)):
-            return [rows.count, clipped_sum(whole(rows, column), low, high)]
+            values = [value for value in numbers_of(rows, column) if value is not None]
+            return [len(values), clipped_sum(values, low, high)]
         case HistogramQuestion(axis=axis):
-            return counted([groups(axis, rows)], [axis.size], rows.count)
-        case TableQuestion(axes=axes):
-            return counted([groups(axis, rows) for axis in axes], [axis.size for axis in axes], rows.count)
+            return counted([(place,) for place in groups(axis, rows)], [axis.size])
+        case TableQuestion(axes=(first, second)):
+            pairs = zip(groups(first, rows), groups(second, rows), strict=True)
+            return counted(list(pairs), [first.size, second.size])
         case QuantilesQuestion(column=column, bounds=(low, high)):
-            bands = [band_between(low, high, QUANTILE_BANDS, value) for value in whole(rows, column)]
-            return counted([bands], [QUANTILE_BANDS], rows.count)
+            bands = [
+                None if value is None else band_between(low, high, QUANTILE_BANDS, value)
+                for value in numbers_of(rows, column)
+            ]
+            return counted([(band,) for band in bands], [QUANTILE_BANDS])
 
 
-def groups(axis: Axis, rows: Rows) -> list[int]:
-    """Each row's group."""
+def numbers_of(rows: Rows, column: str) -> list[int | None]:
+    """Each row's whole number, None where it is missing. DataError where one is no integer."""
+    values: list[int | None] = rows.columns[column]
+    if not all(value is None or isinstance(value, int) for value in values):
+        raise DataError("only integers are added up or put in order", found=f"column {column}")
+    return values
+
+
+def groups(axis: Axis, rows: Rows) -> list[int | None]:
+    """Each row's group, None where it has no value."""
     if axis.edges:
-        return [group_of_number(axis.edges, value) for value in whole(rows, axis.column)]
-    return [group_of_text(axis.values, str(value)) for value in rows.columns[axis.column]]
+        numbers = numbers_of(rows, axis.column)
+        return [None if value is None else group_of_number(axis.edges, value) for value in numbers]
+    texts = rows.columns[axis.column]
+    return [None if value is None or value == "" else group_of_text(axis.values, str(value)) for value in texts]
 
 
-def counted(places: Sequence[Sequence[int]], sizes: Sequence[int], rows: int) -> list[int]:
-    """How many rows are in each group, or pair of groups row by row."""
-    width = sizes[-1] if len(sizes) > 1 else 1
-    counts = [0] * (sizes[0] * width)
-    for row in range(rows):
-        second = places[1][row] if len(places) > 1 else 0
-        counts[places[0][row] * width + second] += 1
+def counted(places: Sequence[tuple[int | None, ...]], sizes: Sequence[int]) -> list[int]:
+    """How many rows are in each group, or pair of groups line by line; not those without a value."""
+    counts = [0] * math.prod(sizes)
+    for row in places:
+        place = 0
+        for group, size in zip(row, sizes, strict=True):
+            if group is None:
+                break
+            place = place * size + group
+        else:
+            counts[place] += 1
     return counts
 
 
