@@ -58,6 +58,22 @@ contract GasTest is Base {
     }
 
     /// forge-config: default.isolate = true
+    function test_budgets() public {
+        open(planOf(1));
+        IJobLedger.Plan memory plan = planOf(2);
+        plan.parties[0].inputs[0].budget = 100;
+        open(plan);
+        plan = planOf(3);
+        plan.parties[0].inputs[0].budget = 100;
+        JobId job = open(plan);
+        vm.snapshotGasLastCall("JobLedger", "open and spend a budget");
+        vm.prank(relay(0));
+        ledger.abort(job, "why");
+        ledger.refund(plan);
+        vm.snapshotGasLastCall("JobLedger", "refund");
+    }
+
+    /// forge-config: default.isolate = true
     function test_datasets() public {
         datasets.register(DatasetId.wrap("rows"), IDatasetRegistry.Subjects.Persons, "schema", "commitment", 1);
         vm.snapshotGasLastCall("DatasetRegistry", "register");
