@@ -145,6 +145,8 @@ class Settlement:
             await self._keep_model(self.context.rows, record, state, result.get("report") or {})
         if state.rewarded:
             await self._claim(record)
+        if state.status is JobStatus.ABORTED:
+            await self._refund(record, state)
         return how
 
     async def _keep_model(self, vault: RowSource, record: JobRecord, state: JobState, report: dict[str, Any]) -> None:
@@ -161,6 +163,21 @@ class Settlement:
                 if error.code not in model_parts.NEVER_KEPT:
                     raise
                 await self.say(record, "model-not-kept", code=error.code, why=error.message)
+
+    async def _refund(self, record: JobRecord, state: JobState) -> None:
+        """Take back what the opening spent of the own privacy budgets, where no party has recorded a step."""
+        context, job = self.context, record.job
+        if not any(one.budget for one in record.plan.parties[record.party].inputs):
+            return
+        for attempt in range(1, state.attempt + 1):
+            for party in range(len(record.plan.parties)):
+                if (await ask_chain(context.chain.trail, job, attempt, party))[1]:
+                    return await self.say(record, "budget-spent")
+        try:
+            await self.intents.carry(f"refund:{job.hex()}", context.calls.refund(record.plan))
+        except Reverted as refusal:  # another provider was first, or a step came between
+            return await self.say(record, "budget-spent", code=refusal.name)
+        await self.say(record, "budget-refunded")
 
     async def _claim(self, record: JobRecord) -> None:
         """Fetch what the escrow owes this institution, from this job and others in its token."""

@@ -1,0 +1,42 @@
+"""Accounts of a live institution under an offer for noisy numbers, with a privacy budget."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from live import LASTING, LiveConsortium
+
+BUDGET = 50_000_000
+COUNT: dict[str, Any] = {"ask": "count", "column": "balance", "budget": 10_000_000}
+MEAN: dict[str, Any] = {"ask": "mean", "column": "balance", "bounds": [0, 10_000_000], "budget": 20_000_000}
+
+
+def exploring(consortium: LiveConsortium, key: str) -> LiveConsortium:
+    """The consortium under such an offer of one provider, to which all its customers consent."""
+    made = consortium.made
+    answer = made.run(
+        *("offer", "make", "--config", f"{key}/node.toml", "--dataset", "accounts", "--purpose", "CreditChecking"),
+        *("--consumer", made.members["consumer"].address, "--operations", "DP", "--output", "noisy-statistics"),
+        *("--recipes", "private-statistics", "--columns", "balance", "--smallest-group", 3, "--json"),
+        *("--parties", ",".join((made.members[key].address, made.members["consumer"].address))),
+        *("--budget", BUDGET, "--bounds", "balance=0..10000000"),
+    )
+    offers = made.offers | {key: json.loads(answer)["offer"]}
+    explored = replace(consortium, made=replace(made, offers=offers), given=[])
+    explored.give_many([(key, who, 1000, LASTING) for who in sorted(explored.balances[key])])
+    return explored
+
+
+def asked(explored: LiveConsortium, key: str, *questions: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A request: the consumer brings nothing."""
+    made = explored.made
+    provider = {"address": made.members[key].address, "offer": made.offers[key], "reward": "5"}
+    request = made.request(
+        recipe="private-statistics",
+        parameters={"questions": list(questions), "smallest_group": 3},
+        providers=[provider],
+        **more,
+    )
+    return {name: value for name, value in request.items() if name != "own"}
