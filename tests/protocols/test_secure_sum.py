@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from placet.core.errors import InputError, PlacetError, ProtocolError
 from placet.jobs.randomness import stream
 from placet.protocols.mpc import shamir
-from placet.protocols.mpc.secure_sum import Dealt, Member, Revealed, Words, total
+from placet.protocols.mpc.secure_sum import Dealt, Revealed, SumMember, Words, total
 
 CONTEXT = b"job, attempt and round"
 
@@ -28,7 +28,7 @@ class Round:
         def at(stage: int) -> list[int]:
             return [i for i in range(count) if stages.get(i, 5) > stage]
 
-        self.members = [Member(i, count, threshold, CONTEXT, stream(bytes([i]) * 32, b"sum")) for i in range(count)]
+        self.members = [SumMember(i, count, threshold, CONTEXT, stream(bytes([i]) * 32, b"sum")) for i in range(count)]
         self.publics = {i: self.members[i].public for i in at(1)}
         dealt = {i: self.members[i].deal(self.publics) for i in at(2)}
         self.uploads = {i: self.members[i].masked({j: one[i] for j, one in dealt.items()}, vectors[i]) for i in at(3)}
@@ -108,7 +108,7 @@ def test_wrong_shares_are_noticed() -> None:
     with pytest.raises(ProtocolError):
         total(CONTEXT, 3, run.publics, run.uploads, run.revealed | {0: Revealed(run.revealed[0].seeds, key)})
     other = Round(vectors(4), 3, {3: 3})
-    swapped = run.publics | {3: Member(3, 4, 3, CONTEXT).public}
+    swapped = run.publics | {3: SumMember(3, 4, 3, CONTEXT).public}
     with pytest.raises(ProtocolError, match="another key"):
         total(CONTEXT, 3, swapped, other.uploads, other.revealed)
 
@@ -116,8 +116,8 @@ def test_wrong_shares_are_noticed() -> None:
 def test_what_is_no_member_or_no_key_is_refused() -> None:
     for index, members, threshold in ((2, 2, 2), (0, 4, 2), (0, 3, 4), (0, 17, 9), (-1, 3, 2)):
         with pytest.raises(InputError):
-            Member(index, members, threshold, CONTEXT)
-    member, other = Member(0, 2, 2, CONTEXT), Member(1, 2, 2, CONTEXT)
+            SumMember(index, members, threshold, CONTEXT)
+    member, other = SumMember(0, 2, 2, CONTEXT), SumMember(1, 2, 2, CONTEXT)
     for publics in (
         {0: member.public},
         {1: other.public},

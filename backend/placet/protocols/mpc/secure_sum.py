@@ -56,7 +56,7 @@ class Revealed:
         return f"Revealed(seeds of {sorted(self.seeds)}, keys of {sorted(self.keys)})"
 
 
-class Member:
+class SumMember:
     """One member in one round. `context` binds job, attempt and round; `threshold` members are needed at the end, more
     than half of all, so that no two disjoint groups can be told different stories."""
 
