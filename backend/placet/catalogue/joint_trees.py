@@ -37,8 +37,16 @@ _ON_SHARES = (
 
 
 class JointTreesParameters(TrainingParameters):
-    """All of the consumer's rows count; what a provider lacks is missing there."""
+    """Where sums are encrypted all of the consumer's rows count. A column that is `monotone`: the score rises, or
+    falls, with its number; what is missing has no place in that order."""
 
+    join: Annotated[
+        Literal["all", "any"],
+        Field(
+            description="which of the consumer's rows count: each, where what a provider lacks is missing (any), or "
+            "those that all providers have (all), on the engine spu alone"
+        ),
+    ] = "any"
     trees: Annotated[
         int,
         Field(
@@ -73,9 +81,11 @@ class JointTreesParameters(TrainingParameters):
         return self.nodes == "blind"
 
     @model_validator(mode="after")
-    def _no_monotone(self) -> JointTreesParameters:
-        if any(one.monotone is not None for features in self.features.values() for one in features):
-            raise ValueError("columns that are not monotone: who cuts does not know which column it is")
+    def _for_the_engine(self) -> JointTreesParameters:
+        if self.join == "all" and self.protocol is None:
+            raise ValueError(
+                "join: all on shares alone: by encrypted sums the consumer would learn of each row who has it"
+            )
         if CONSUMER not in self.features and self.protocol is None:
             raise ValueError("columns of the consumer: the first tree is cut at these alone")
         if self.blind and self.protocol is not None:
@@ -160,14 +170,15 @@ SPEC = RecipeSpec(
         Role(
             CONSUMER,
             "while the job runs the score of each of its rows, and on which side of each cut in a provider's columns "
-            "they are, but not what is cut; of each cut that was possible how many of a node's rows are on its left, "
-            "and sums of their gradients: over no fewer rows than the smallest group, and so is the difference of any "
-            "two of a column, unless the plan is blind; if it encrypted other numbers than gradients, which nobody "
-            "else can see, it would read single rows too; after the release the model in clear, and so what was cut; "
-            "how many consented rows each provider has; "
+            "they are, but not what is cut; of each cut that was possible whether the score is to rise or fall with "
+            "its column, how many of a node's rows are on its left, and sums of their gradients: over no fewer rows "
+            "than the smallest group, and so is the difference of any two of a column, unless the plan is blind; if "
+            "it encrypted other numbers than gradients, which nobody else can see, it would read single rows too; "
+            "after the release the model in clear, and so what was cut; how many consented rows each provider has; "
             "on the engine spu nothing while the job runs but that number, and after the release the model in clear "
             "with each leaf's rows, never fewer than the smallest group, and how good it is by up to 64 bands of the "
-            "score; with model: shared only how good it is",
+            "score; with join: all how many rows trained it, and how many of either label; with model: shared only "
+            "how many and how good it is",
             alias="labels",
             persons=True,
         ),

@@ -6,7 +6,8 @@ columns of the same rows, in the same order. The first tree is the holder's own 
 
     host → holder    boost.standing     at the start: how many trees stand from an earlier try
     holder → hosts   boost.key          how many of them all go on from, and a fresh key
-    host → holder    boost.shape        how many cuts, and of each category how many cells, it has to choose from
+    host → holder    boost.shape        how many cuts, and of each category how many cells, it has to choose from, and
+                                        how many of the cuts are in columns that are to rise, or to fall
     holder → hosts   boost.gradients    each training row's gradient and curvature in one ciphertext
     for each level:
     holder → hosts   boost.nodes        which rows are in which node
@@ -22,7 +23,8 @@ without nodes, and tell of all rows on which side they are.
 *Schemes* (`ciphers`). Paillier, or Okamoto and Uchiyama's with ciphertexts of half the length, a third of the time and
 one more assumption. Keys are made for each try.
 
-*What the holder learns* of a host: how many candidates its columns have; at each node the number of rows and the sums
+*What the holder learns* of a host: how many candidates its columns have, and which of them are in columns that are to
+rise, or to fall; at each node the number of rows and the sums
 of gradients and curvatures on the left of each candidate, in an order that is new for each tree, over no fewer rows
 than the smallest leaf, and so is the difference of any two of a column (`placet.models.disclosure`); of each of a
 node's rows on which side of the cuts it is that the tree makes there. It does not learn what is cut; but three sums

@@ -95,13 +95,17 @@ def rows_bytes(marks: Marks) -> bytes:
 
 
 def write_shape(shape: CutShape) -> bytes:
-    """cuts(4) ‖ categories(4) ‖ cells of each(4)."""
-    return b"".join(map(header, (shape.cuts, len(shape.categories), *shape.categories)))
+    """cuts(4) ‖ of them rising(4) ‖ falling(4) ‖ categories(4) ‖ cells of each(4)."""
+    numbers = shape.cuts, shape.rising, shape.falling, len(shape.categories), *shape.categories
+    return b"".join(map(header, numbers))
 
 
 def read_shape(reader: BoostReader) -> CutShape:
     cuts = reader.number(MAX_PLACES)
-    shape = CutShape(cuts, tuple(reader.number(MAX_CELLS) for _ in range(reader.number(MAX_COLUMNS))))
+    rising = reader.number(cuts)
+    falling = reader.number(cuts - rising)
+    categories = tuple(reader.number(MAX_CELLS) for _ in range(reader.number(MAX_COLUMNS)))
+    shape = CutShape(cuts, categories, rising, falling)
     reader.end()
     return shape
 
