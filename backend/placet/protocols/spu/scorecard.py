@@ -21,6 +21,7 @@ from placet.protocols.spu.blocks import blocks_of
 from placet.protocols.spu.card_coalitions import card_areas, card_points
 from placet.protocols.spu.cells import Cells, spread_of
 from placet.protocols.spu.merging import Array, enough, flags, kept, running_at, together
+from placet.protocols.spu.permuting import permuted_areas
 
 _INVERSE_STEPS = 16
 _SHRINK = 1 / 32
@@ -66,6 +67,12 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
             tables += band_table(score[low:high], jnp.stack([hit, joined - hit]), edges, program.smallest)
         else:
             tables.append(jnp.zeros((TABLE,), jnp.int64))
+    if program.permutations:
+        judged = program.judged
+        here = jnp.ones((rows,), jnp.int64) if present is None else present
+        own = cells.rows(judged).by_column(points)
+        lines = jnp.stack([positive[judged], here[judged] - positive[judged]])
+        tables.append(permuted_areas(own, base, edges, lines, program.permutations, program.smallest))
     numbers = [jnp.stack([people, positives, base]), points, _rounded(IV_UNIT * value), edges, *tables]
     results = [jnp.concatenate(numbers) * trainable]
     if program.keeps:
