@@ -7,13 +7,22 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from placet.catalogue.modelling import PROVIDERS, TrainingParameters, absent, demand_columns, reads
+from placet.catalogue.modelling import (
+    PERMUTED,
+    PROVIDERS,
+    TrainingParameters,
+    absent,
+    demand_columns,
+    demand_measured,
+    reads,
+)
 from placet.catalogue.spec import CONSUMER, Cost, RecipeSpec, Role, by_identifier
 from placet.core.errors import PlanError
 from placet.core.lawful import Tells
 from placet.core.offers import CLEAR_MODEL, SHARED_MODEL, TREE_MODEL
 from placet.core.plan import Terms
 from placet.core.purposes import Operation
+from placet.models.permuting import Permutations
 from placet.models.trees import MAX_DEPTH, MAX_TREES
 
 EMBEDDED, OKAMOTO_UCHIYAMA = "embedded", "okamoto-uchiyama"
@@ -67,6 +76,7 @@ class JointTreesParameters(TrainingParameters):
             "can't hold a node's sums to the smallest group, so offers that promise one refuse the plan",
         ),
     ] = "open"
+    permutations: Annotated[Permutations | None, Field(exclude_if=absent, description=PERMUTED)] = None
     protocol: Annotated[
         Literal["aby3", "cheetah"] | None,
         Field(
@@ -86,6 +96,9 @@ class JointTreesParameters(TrainingParameters):
             raise ValueError(
                 "join: all on shares alone: by encrypted sums the consumer would learn of each row who has it"
             )
+        demand_measured(self, self.permutations)
+        if self.permutations is not None and self.protocol is not None:
+            raise ValueError("no permutations on shares: every tree would be walked once more for each column")
         if CONSUMER not in self.features and self.protocol is None:
             raise ValueError("columns of the consumer: the first tree is cut at these alone")
         if self.blind and self.protocol is not None:
@@ -174,7 +187,9 @@ SPEC = RecipeSpec(
             "its column, how many of a node's rows are on its left, and sums of their gradients: over no fewer rows "
             "than the smallest group, and so is the difference of any two of a column, unless the plan is blind; if "
             "it encrypted other numbers than gradients, which nobody else can see, it would read single rows too; "
-            "after the release the model in clear, and so what was cut; how many consented rows each provider has; "
+            "with permutations on which side of every cut each row is that is judged by them, whatever nodes it came "
+            "to; after the release the model in clear, and so what was cut; how many consented rows each provider "
+            "has; "
             "on the engine spu nothing while the job runs but that number, and after the release the model in clear "
             "with each leaf's rows, never fewer than the smallest group, and how good it is by up to 64 bands of the "
             "score; with join: all how many rows trained it, and how many of either label; with model: shared only "

@@ -8,7 +8,8 @@ do not, it stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from statistics import fmean
 from typing import Annotated
 
 import numpy as np
@@ -27,6 +28,11 @@ PERMUTED_EDGES = 31
 Integers = npt.NDArray[np.int64]
 
 
+def judged_rows(train: int, validation: int) -> slice:
+    """The rows on which moved values are judged: those that validate, or test where none do."""
+    return slice(train, train + validation if validation else None)
+
+
 def turns(rows: int, permutations: int, tries: int = 1) -> tuple[tuple[int, ...], ...]:
     """Of each permutation by how many places values move on, first and where that row does not count: all different,
     and none by nothing, if there are enough rows."""
@@ -42,6 +48,6 @@ def moved(values: Integers, counts: Integers, steps: Sequence[int]) -> Integers:
     return there
 
 
-def falls(area: Callable[[Integers], float], whole: Integers, others: Sequence[Integers]) -> float:
+def falls(area: Callable[[Integers], float], whole: Integers, others: Iterable[Integers]) -> float:
     """By how much the AUC of `others` is less than that of the `whole`, on the mean."""
-    return area(whole) - sum(map(area, others)) / len(others)
+    return area(whole) - fmean(map(area, others))

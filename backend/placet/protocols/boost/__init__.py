@@ -15,6 +15,8 @@ columns of the same rows, in the same order. The first tree is the holder's own 
                                         of, of each of these the rows, and encrypted sums over them
     holder → hosts   boost.cuts         which of the host's candidates it cuts at, if any
     host → holder    boost.sides        which of these nodes' rows are on the cut's left side
+    after the last tree, if columns are to be moved (`models.permuting`):
+    host → holder    boost.judged       of the rows that are judged, on which side of every cut they are
 
 *Blind* hosts are sent `boost.gradients` at each level instead of `boost.nodes`: each row's numbers, and a 1 by which
 rows are counted, in the slot of its node, and nothing in all others. They add up all rows, are asked for candidates

@@ -18,7 +18,7 @@ from pydantic import Field, JsonValue
 from placet.core.errors import PlanError
 from placet.models.binning import Codes
 from placet.models.contribution import PayoutRule
-from placet.models.permuting import AREA_UNIT, TRIES, Permutations, moved, turns
+from placet.models.permuting import AREA_UNIT, TRIES, Permutations, judged_rows, moved, turns
 from placet.models.scorecard import Scale
 from placet.models.scorecard_fit import FitColumn, Fitted, fit
 from placet.protocols.mpc.cells import CellsProgram
@@ -70,8 +70,8 @@ class ScorecardTrain(CellsProgram):
 
     @property
     def judged(self) -> slice:
-        """The rows on which permutations are judged: those that validate, or test where none do."""
-        return slice(self.train, self.train + self.validation if self.validation else None)
+        """The rows on which permutations are judged."""
+        return judged_rows(self.train, self.validation)
 
     def output_shape(self, size: Size) -> Shape:
         """[people, positives, base, points of each cell, IVs, edges of bands, a table of validation, one of test] and,

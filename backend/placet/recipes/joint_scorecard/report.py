@@ -104,8 +104,9 @@ def scorecard_of(
 
 
 def lost_of(names: Sequence[tuple[str, str]], card: TrainedCard, higher: int) -> list[dict[str, Any]]:
-    """Where high scores speak for the label `higher`: by how much the AUC falls when a column's values stand in other rows, the most first: {party, column,
-    permutation}, which is None where too few are judged; empty without permutations."""
+    """By how much the AUC falls when a column's values stand in other rows, the most first: {party, column,
+    permutation}, which is None where too few are judged; empty without permutations. `higher`: for which label high
+    scores speak."""
     if not card.permuted:
         return []
     whole, *each = card.permuted
