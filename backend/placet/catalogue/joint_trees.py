@@ -147,10 +147,13 @@ def fits(parameters: JointTreesParameters, terms: Terms, parties: Sequence[bytes
 
 def shares_cost(parameters: JointTreesParameters, rows: int) -> Cost:
     """On the engine spu, of one party that computes."""
-    cells = rows * sum(feature.bins + 2 for features in parameters.features.values() for feature in features)
+    features = [feature for own in parameters.features.values() for feature in own]
+    cells = rows * sum(feature.bins + 2 for feature in features)
     trees, lines = parameters.trees, rows << parameters.depth
-    traffic = (10 << 20) + 12 * cells + trees * ((5 << 20) + 1100 * rows + 15 * lines)
-    seconds = 15 + cells // 1_000_000 + trees * (1 + cells // 5_000_000 + lines // 150_000)
+    bound = any(feature.monotone for feature in features)
+    compared = bound * 2 * sum(feature.bins for feature in features) << parameters.depth
+    traffic = (10 << 20) + 12 * cells + trees * ((5 << 20) + 1100 * rows + 15 * lines + 3000 * compared)
+    seconds = 15 + cells // 1_000_000 + trees * (1 + bound + cells // 5_000_000 + lines // 150_000)
     return Cost(memory=(450 << 20) + 80 * cells + 300 * lines, traffic=traffic, seconds=seconds)
 
 
@@ -185,15 +188,14 @@ SPEC = RecipeSpec(
             "while the job runs the score of each of its rows, and on which side of each cut in a provider's columns "
             "they are, but not what is cut; of each cut that was possible whether the score is to rise or fall with "
             "its column, how many of a node's rows are on its left, and sums of their gradients: over no fewer rows "
-            "than the smallest group, and so is the difference of any two of a column, unless the plan is blind; if "
-            "it encrypted other numbers than gradients, which nobody else can see, it would read single rows too; "
-            "with permutations on which side of every cut each row is that is judged by them, whatever nodes it came "
-            "to; after the release the model in clear, and so what was cut; how many consented rows each provider "
-            "has; "
-            "on the engine spu nothing while the job runs but that number, and after the release the model in clear "
-            "with each leaf's rows, never fewer than the smallest group, and how good it is by up to 64 bands of the "
-            "score; with join: all how many rows trained it, and how many of either label; with model: shared only "
-            "how many and how good it is",
+            "than the smallest group, and so is the difference of any two of a column in a tree, unless the plan is "
+            "blind; if it encrypted other numbers than gradients, which nobody else can see, it would read single "
+            "rows too; with permutations on which side of every cut each row is that is judged by them, whatever "
+            "nodes it came to; after the release the model in clear, and so what was cut; how many consented rows "
+            "each provider has; on the engine spu nothing while the job runs but that number, and after the release "
+            "the model in clear with each leaf's rows, never fewer than the smallest group, and how good it is by up "
+            "to 64 bands of the score; with join: all how many rows trained it, and how many of either label; with "
+            "model: shared only how many and how good it is",
             alias="labels",
             persons=True,
         ),

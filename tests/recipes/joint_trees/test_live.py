@@ -104,7 +104,10 @@ def request(lenders: LiveConsortium, engine: str = "embedded", **changes: Any) -
     ],
 )
 def test_a_model_of_both_sides_columns(lenders: LiveConsortium, engine: str, nodes: str, algorithm: str) -> None:
-    job, result = lenders.result(**request(lenders, engine, nodes=nodes))
+    income = {"column": "income", "bins": 6, "monotone": "falling"}
+    features = PARAMETERS["features"] | {"first-provider": [income, PARAMETERS["features"]["first-provider"][1]]}
+    asked = request(lenders, engine, nodes=nodes, features=features, permutations=2)
+    job, result = lenders.result(**asked)
     report = result["report"]
     assert (result["rows"], result["disclosed_in_protocol"]) == ([], ["consumer"])
     assert (report["too_few"], report["rows"]) == (False, {"train": 15, "validation": 0, "test": 7})
@@ -115,6 +118,7 @@ def test_a_model_of_both_sides_columns(lenders: LiveConsortium, engine: str, nod
         "branch",
         "age",
     }
+    assert all("permutation" in one for one in report["importance"])
     model, parts = TreeModel.model_validate(report["model"]), [TreePart.model_validate(one) for one in report["parts"]]
     assert report["commitment"] == to_hex(model.commitment)
     rich, poor = ({"income": value, "branch": "city", "age": 40} for value in (8500, 1100))
@@ -125,7 +129,8 @@ def test_a_model_of_both_sides_columns(lenders: LiveConsortium, engine: str, nod
     assert lenders.audited(job)["verdict"] == "intact"
     trail = parse(SignedEvidence, lenders.ask("north", f"/v1/jobs/{job}/trail").content, limit=1 << 24).evidence.steps
     assert [step.name for step in trail] == [
-        *("open-features", "bin", "split", "psi-place", "trees-start", "tree-1", "tree-2", "mask-output"),
+        *("open-features", "bin", "split", "psi-place", "trees-start", "tree-1", "tree-2", "judge-sides"),
+        "mask-output",
     ]
     assert {step.protocol for step in trail if step.name.startswith("tree")} == {algorithm}
     if engine == "embedded":

@@ -149,10 +149,10 @@ class LabelHolder:
             reader = At(len(self.trees), 0).read(await channel.receive(host, JUDGED, limit=limit), JUDGED, host)
             sides.append(read_judged(reader, count))
         self.model.demand_cuts([len(self.own.cuts), *map(len, sides)])
-        told = self.model.margins(
+        margins = self.model.margins(
             count, lambda party, cut: self.own.sides(cut)[rows] if party == 0 else sides[party - 1][cut]
         )
-        if not np.array_equal(told, self.margins[rows]):
+        if not np.array_equal(margins, self.margins[rows]):
             raise ProtocolError(
                 "hosts say of rows that they are on other sides of cuts than while trees grew",
                 expected="the same sides",

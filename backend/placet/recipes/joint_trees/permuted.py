@@ -36,14 +36,14 @@ class JudgedSides:
         return {"labels": self.labels.tolist(), "sides": packed}
 
     @classmethod
-    def from_json(cls, kept: dict[str, Any]) -> JudgedSides:
-        labels = np.array(kept["labels"], dtype=np.int64)
+    def from_json(cls, state: dict[str, Any]) -> JudgedSides:
+        labels = np.array(state["labels"], dtype=np.int64)
 
         def read(packed: str) -> Marks:
             bits = np.unpackbits(np.frombuffer(bytes.fromhex(packed), dtype=np.uint8), count=len(labels))
             return np.asarray(bits, dtype=np.bool_)
 
-        return cls(labels, tuple(tuple(map(read, cuts)) for cuts in kept["sides"]))
+        return cls(labels, tuple(tuple(map(read, cuts)) for cuts in state["sides"]))
 
     def falls(self, model: TreeModel, parts: Sequence[TreePart], permutations: int) -> dict[tuple[int, int], str]:
         """By party and number of its column, of those that a tree is cut at; empty where fewer than two have either

@@ -195,10 +195,10 @@ async def _trained(
     holder = LabelHolder(names, key, own, learned, parts.total, wanted, job.entropy(b"boost"), parameters.blind)
     if (state := await job.last_checkpoint()) is not None:
         holder.resume(HolderState.model_validate_json(state))
-    made = await _grow_holder(job, holder, parameters.trees, made)
+    artefact = await _grow_holder(job, holder, parameters.trees, made)
     sides = None
     if parameters.permutations is not None:
-        async with job.step("judge-sides", secureboost(job), made) as step:
+        async with job.step("judge-sides", secureboost(job), artefact) as step:
             others = await holder.judge(step, judged_rows(parts.train, parts.validation))
             sides = JudgedSides.of(labels, own, others, parts).to_json()
             await step.output_of("model", holder.model.to_json)
@@ -214,20 +214,20 @@ async def _trained(
     }
 
 
-async def _grow_holder(job: PartyRun, holder: LabelHolder, trees: int, made: Artefact) -> Artefact:
+async def _grow_holder(job: PartyRun, holder: LabelHolder, trees: int, artefact: Artefact) -> Artefact:
     if trees > 1:
         public: dict[str, JsonValue] = {}
-        async with job.step("trees-start", secureboost(job), made, parameters=public) as step:
+        async with job.step("trees-start", secureboost(job), artefact, parameters=public) as step:
             public["standing"] = await holder.start(step)
-            made = await step.output_of("model", holder.model.to_json)
+            artefact = await step.output_of("model", holder.model.to_json)
     for number in range(len(holder.trees), trees):
-        async with job.step(f"tree-{number}", secureboost(job) if number else OWN, made) as step:
+        async with job.step(f"tree-{number}", secureboost(job) if number else OWN, artefact) as step:
             with job.working(f"growing tree {number + 1} of {trees}") as work:
                 await holder.grow(step, work.count)
-            made = await step.output_of("model", holder.model.to_json)
+            artefact = await step.output_of("model", holder.model.to_json)
         await job.checkpoint(await asyncio.to_thread(document_bytes, holder.state()))
         await job.say(job.record, "tree", attempt=job.attempt, tree=number + 1, trees=trees)
-    return made
+    return artefact
 
 
 def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:
