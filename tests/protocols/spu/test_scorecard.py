@@ -118,7 +118,7 @@ def test_the_body_gives_what_the_fit_in_the_clear_does(
     owners: Sequence[int], join: str, monotone: str | None, rule: str
 ) -> None:
     codes, labels = sample()
-    made = program(owners, join=join, payout_rule=rule, permutations=None if monotone else 2)
+    made = program(owners, join=join, payout_rule=rule, permutations=2 if join == "all" else None)
     first = made.columns[0].model_copy(update={"monotone": monotone})
     made = made.model_copy(update={"columns": (first, *made.columns[1:])})
     present = np.random.default_rng(2).random((ROWS, made.providers)) < 0.9
