@@ -148,13 +148,13 @@ def parts_of(cuts: Sequence[Sequence[TreeCut]]) -> list[TreePart]:
 def test_the_body_keeps_to_the_order_of_columns_and_to_rows_that_all_have() -> None:
     """The trees of the twin over the rows that count, whose bounds bind in a column that the labels go against."""
     codes, labels = sample()
-    made = program(columns=MONOTONE, join="all", rate=30)
+    made = program(columns=MONOTONE, join="all", depth=2)
     luck = np.random.default_rng(2)
     present = [luck.random(ROWS) < 0.95, luck.random(ROWS) < 0.9]
     both = np.logical_and(*present)
     margins, opened = grown(made, 2, codes, labels, (*present, np.ones(ROWS, np.bool_)))
     model, cuts = trees_of(made, opened, base_of(labels[:TRAIN][both[:TRAIN]]))
-    counted = program(columns=MONOTONE, train=int(both[:TRAIN].sum()))
+    counted = program(columns=MONOTONE, train=int(both[:TRAIN].sum()), depth=2)
     expected, twin_margins = counted.in_clear(codes[both], labels[both], 2)
     demand_same(model, expected)
     assert np.abs(margins[both] - twin_margins / UNIT).max() < 0.005
