@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from placet.chain.threaded import ask_chain
 from placet.node.consents import models
 from placet.node.http import metrics
-from placet.node.http.auth import Institution, is_institution
+from placet.node.http.auth import Institution, is_logged_in
 from placet.node.http.dependencies import ClientAddress, TheNode
 from placet.node.http.problems import problems
 from placet.node.service import Node
@@ -24,7 +24,7 @@ async def datasets(node: TheNode, client: ClientAddress, request: Request) -> mo
     """This institution's datasets and what the chain says of them. Numbers of rows are for the institution itself."""
     node.clients.take("drafts", client, node.settings.limits.drafts_per_client_minute)
     node.demand_chain()
-    own = is_institution(request)
+    own = is_logged_in(request)
     entries = []
     for info in await node.tables():
         state = await ask_chain(node.dataset, info.dataset)
