@@ -50,6 +50,11 @@ class JobRecord:
     result: bytes | None
     created: int
 
+    @property
+    def signed(self) -> bool:
+        """By all: consumer and sponsor stand among the parties."""
+        return all(self.signatures[: len(self.plan.parties)])
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -76,7 +81,7 @@ class JobStore:
     """Synchronous; each call is one transaction. Coroutines call `threaded`, which is the same in threads.
 
     `told` is sent when there is something new for who follows a job; `due` when this process has written what the
-    runner goes on from; `waits` is what each job waits for.
+    runner goes on from; `waits` is what each job waits for; `called` are jobs at which another party asked to look now.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -86,6 +91,7 @@ class JobStore:
         self.told = Signal()
         self.due = Signal()
         self.waits = Waits()
+        self.called: set[JobId] = set()
         self.threaded = ThreadedJobStore(self)
         create(engine, metadata)
 
@@ -102,8 +108,9 @@ class JobStore:
             for statement in statements:
                 connection.execute(statement)
 
-    def add(self, record: JobRecord) -> None:
-        """A newly agreed job; what this party prepared for it is used up."""
+    def add(self, record: JobRecord, *beside: sa.Executable) -> None:
+        """A newly agreed job; what this party prepared for it is used up. `beside`: what the same transaction
+        writes."""
         mine = record.plan.parties[record.party].seed
         self._write(
             sa.delete(prepared).where(prepared.c.commitment == mine),
@@ -116,6 +123,7 @@ class JobStore:
                 seed=record.seed,
                 created=record.created,
             ),
+            *beside,
         )
         self.due.send()
 
