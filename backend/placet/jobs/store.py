@@ -26,6 +26,8 @@ from placet.jobs.tables import agreements, attempts, jobs, messages, metadata, m
 
 _LARGE = 64 << 20
 _PARSED = 64
+GOING = "going"
+"""For `JobStore.page`: jobs that have not ended."""
 
 
 class Phase(StrEnum):
@@ -144,9 +146,17 @@ class JobStore:
         query = sa.select(jobs).order_by(jobs.c.created.desc(), jobs.c.job)
         return [self._record(row) for row in self._all(query.where(jobs.c.ended.is_(None)) if going else query)]
 
-    def page(self, after: JobId | None, size: int) -> list[JobRecord]:
-        """Newest first, after a job or from the start. NotFoundError for a job that this node does not know."""
+    def outcomes(self) -> dict[str | None, int]:
+        """How many jobs ended how; None: those that go on."""
+        query = sa.select(jobs.c.ended, sa.func.count().label("number")).group_by(jobs.c.ended)
+        return {row["ended"]: row["number"] for row in self._all(query)}
+
+    def page(self, after: JobId | None, size: int, ended: str | None = None) -> list[JobRecord]:
+        """Newest first, after a job or from the start; those alone that `ended` so, or are `GOING`. NotFoundError for a
+        job that this node does not know."""
         query = sa.select(jobs).order_by(jobs.c.created.desc(), jobs.c.job).limit(size)
+        if ended is not None:
+            query = query.where(jobs.c.ended.is_(None) if ended == GOING else jobs.c.ended == ended)
         if after is not None:
             last = self.job(after)
             same = sa.and_(jobs.c.created == last.created, jobs.c.job > last.job)
@@ -391,6 +401,7 @@ class ThreadedJobStore(Threaded[JobStore]):
     find = threaded(JobStore.find)
     job = threaded(JobStore.job)
     all = threaded(JobStore.all)
+    outcomes = threaded(JobStore.outcomes)
     page = threaded(JobStore.page)
     progress = threaded(JobStore.progress)
     signed = threaded(JobStore.signed)

@@ -117,9 +117,11 @@ async def listed(
     runner: TheRunner,
     _: Institution,
     cursor: Annotated[JobId | None, Query()] = None,
+    ended: Annotated[str | None, Query(pattern="^[a-z]{1,32}$")] = None,
 ) -> JobList:
-    """The jobs that this institution takes part in, newest first, a hundred at a time."""
-    page = await runner.store.threaded.page(cursor, PAGE)
+    """The jobs that this institution takes part in, newest first, a hundred at a time; those alone that `ended` so, or
+    are `going`."""
+    page = await runner.store.threaded.page(cursor, PAGE, ended)
     answers = [await job_response(runner, record) for record in page]
     return JobList(jobs=answers, cursor=answers[-1].id if len(answers) == PAGE else None)
 

@@ -149,11 +149,11 @@ def _registered(node: Node, event: ModelRegistered) -> PartRegistration:
         dataset=event.dataset,
         commitment=event.commitment,
         card=event.card,
-        offers=[PartOffer(offer=offer, consent=_standing(node, offer)) for offer in to_us],
+        offers=[PartOffer(offer=offer, consent=standing_consent(node, offer)) for offer in to_us],
     )
 
 
-def _standing(node: Node, offer: OfferId) -> ConsentId | None:
+def standing_consent(node: Node, offer: OfferId) -> ConsentId | None:
     """The last consent to an offer, named on chain, that the next job may use."""
     dead, openings, now = node.ended(offer), node.openings(offer), node.chain.now()
     return next(
