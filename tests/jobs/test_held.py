@@ -12,14 +12,14 @@ from pydantic import ValidationError
 
 from parties import CONSUMER, NOW, PURPOSE, JobEnvironment, LinkedParties
 from placet.chain.events import JobCancelled
-from placet.core.errors import PlacetError
+from placet.core.errors import PlacetError, PlanError
 from placet.core.plan import demand_signatures
 from placet.core.purposes import PURPOSES, purpose_id
 from placet.core.values import ZERO32
 from placet.jobs import runner as runners
 from placet.jobs.held_store import PlanState
 from placet.jobs.holding import HoldRule, PlanInShort, is_held
-from placet.jobs.messages import BY_HAND, SOON, SignatureResponse, SignRequest
+from placet.jobs.messages import BY_HAND, SOON, PlanRef, SignatureResponse, SignRequest
 from placet.jobs.proposal import propose
 from placet.jobs.runner import Runner
 from placet.jobs.store import JobRecord
@@ -296,6 +296,39 @@ async def test_a_plan_that_its_consumer_cancelled_waits_no_more(parties: LinkedP
     await refused(north.approve(records[0].job, "Ms Officer"), "plan.decided")
     await north.held.end_overdue()
     assert {plan_state(parties, record) for record in records} == {PlanState.CANCELLED}
+
+
+@pytest.mark.parametrize("later", [False, True])
+async def test_nobody_decides_about_a_plan_that_another_party_refuses(
+    parties: LinkedParties, monkeypatch: pytest.MonkeyPatch, later: bool
+) -> None:
+    """At once, or by a person of its own."""
+    north = parties.environment.agreements[NORTH]
+    if later:
+        parties.policy(SOUTH, hold="all")
+        record = await propose(parties.client, parties.request())
+        await parties.environment.agreements[SOUTH].refuse(record.job, "Mr Other", "no")
+        consumer = Consumer(parties, monkeypatch)
+        await consumer.tick()
+    else:
+
+        async def no(*_: Any) -> None:
+            raise PlanError("no", code="plan.recipe")
+
+        monkeypatch.setattr(parties.environment.agreements[SOUTH], "demand_plan", no)
+        await refused(propose(parties.client, parties.request()), "plan.recipe")
+    [plan] = north.held.store.decided(10)
+    assert (plan.state, north.held.store.waiting()) == (PlanState.CANCELLED, [])
+    await refused(north.approve(plan.job, "Ms Officer"), "plan.decided")
+
+
+async def test_only_its_consumer_drops_a_plan(parties: LinkedParties) -> None:
+    environment, north = parties.environment, parties.environment.agreements[NORTH]
+    record = await propose(parties.client, parties.request())
+    await north.dropped(environment.address(SOUTH), PlanRef(job=record.job))
+    assert plan_state(parties, record) is PlanState.WAITING
+    await north.dropped(environment.consumer, PlanRef(job=record.job))
+    assert plan_state(parties, record) is PlanState.CANCELLED
 
 
 @pytest.mark.parametrize("change", ["withdrawal", "offer", "policy", "epoch"])

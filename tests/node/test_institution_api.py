@@ -90,10 +90,10 @@ async def test_the_catalogue_counts_consents_as_they_come_and_go(
     assert await counts() == {"coming": 0, "current": 2, "ended": 1, "batches": 1}
     with monkeypatch.context() as other:  # withdrawn elsewhere: the chain says so, and this node's queue nothing
         other.setattr(node.node, "ended", lambda _: dict.fromkeys([bytes.fromhex(one[2:]) for one in given[:2]]))
-        assert numbers.of_offer(node.node, offer.id).current == 1
+        assert numbers.of_offer(node.node, offer.id, personal=True).current == 1
     with monkeypatch.context() as later:
         later.setattr(numbers, "now", lambda: 2**40)
-        assert numbers.of_offer(node.node, offer.id).ended == 3
+        assert numbers.of_offer(node.node, offer.id, personal=True).ended == 3
 
 
 async def test_days_tell_how_many_and_of_nobody(node: Running, owner: Owner) -> None:

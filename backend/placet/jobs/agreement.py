@@ -32,6 +32,7 @@ from placet.jobs.held import HeldPlans
 from placet.jobs.held_store import HeldPlan, PlanState, RowNumbers, decision
 from placet.jobs.locks import JobLocks
 from placet.jobs.messages import (
+    PlanRef,
     PrepareRequest,
     PrepareResponse,
     SignatureResponse,
@@ -236,6 +237,14 @@ class Agreement:
         """A person of this institution refuses a plan that was held."""
         async with self._deciding.of(job):
             return await self.held.refuse(job, by, reason)
+
+    async def dropped(self, asker: bytes, about: PlanRef) -> PlanRef:
+        """A plan's consumer proposes it no more: nobody has to decide about it."""
+        async with self._deciding.of(about.job):
+            record = await self.held.store.threaded.find(about.job)
+            if record is not None and record.plan.consumer == asker and record.state is PlanState.WAITING:
+                await self.held.over(record, PlanState.CANCELLED, "its consumer proposes it no more")
+        return about
 
     async def _tell_counts(self, job: JobId, lawful: LawfulSet | None) -> None:
         """To who follows the job here: how many of its own rows and consents came together for it."""

@@ -5,16 +5,21 @@ A party whose people decide first gives no signature yet. What came is kept, so 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+
 from placet.chain.threaded import ask_chain
 from placet.core.errors import PlacetError
 from placet.core.plan import demand_signatures
-from placet.jobs.messages import SignRequest
+from placet.jobs.messages import PlanRef, SignRequest
 from placet.jobs.peer_client import PeerClient
 from placet.jobs.progress import PEOPLE
 from placet.jobs.store import JobRecord, JobStore
 
 _MAY_PASS = frozenset({"chain", "internal", "limit", "peer", "storage", "vault"})
 """What errors begin with that say nothing about the plan."""
+_TELLING = 2.0
+"""Seconds to tell others that a plan is proposed no more."""
 
 
 def is_refusal(error: PlacetError) -> bool:
@@ -26,6 +31,19 @@ def refusal_of(error: PlacetError) -> dict[str, object]:
     """Why a plan is not signed, for who follows its job; with the words of the person who refused it."""
     words = {"reason": error.found} if error.code == "plan.refused" else {}
     return {"code": error.code, "why": error.message, **words}
+
+
+async def drop(peer_client: PeerClient, record: JobRecord) -> None:
+    """Tell the others that a refused plan is proposed no more, so that nobody has to decide about it. Who is not there
+    lets it expire."""
+    context = peer_client.context
+    others = [party.signer for party in record.plan.parties if party.signer != context.address]
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_TELLING):
+            await asyncio.gather(
+                *(peer_client.ask(one, "dropped", PlanRef(job=record.job), PlanRef) for one in others),
+                return_exceptions=True,
+            )
 
 
 async def gather(peer_client: PeerClient, record: JobRecord) -> JobRecord:

@@ -71,7 +71,7 @@ class HeldPlans:
 
     async def _demand_time(self, record: HeldPlan) -> None:
         if await ask_chain(self.context.chain.now) > record.plan.open_by:
-            await self._over(record, PlanState.EXPIRED)
+            await self.over(record, PlanState.EXPIRED)
             raise PlanError(
                 f"the plan was held for a person, but {_ENDED[PlanState.EXPIRED]}",
                 remedy="propose again, with more open_seconds",
@@ -92,7 +92,7 @@ class HeldPlans:
         PlanError where its time has passed."""
         record = await self.store.threaded.known(job)
         if record.state is PlanState.WAITING and await ask_store(self._cancelled, job):
-            await self._over(record, PlanState.CANCELLED)
+            await self.over(record, PlanState.CANCELLED)
             record = await self.store.threaded.known(job)
         if record.state is not PlanState.WAITING:
             raise StateError(
@@ -116,7 +116,7 @@ class HeldPlans:
 
     async def went_stale(self, record: HeldPlan, error: PlacetError) -> None:
         """What was checked when the plan came is not so any more: nobody signs it."""
-        await self._over(record, PlanState.STALE, f"{error.code}: {error.message}"[:500])
+        await self.over(record, PlanState.STALE, f"{error.code}: {error.message}"[:500])
         await self.tell(record.plan, record.job)
 
     async def end_overdue(self) -> None:
@@ -127,11 +127,12 @@ class HeldPlans:
         now = await ask_chain(self.context.chain.now)
         for record in records:
             if now > record.plan.open_by:
-                await self._over(record, PlanState.EXPIRED)
+                await self.over(record, PlanState.EXPIRED)
             elif await ask_store(self._cancelled, record.job):
-                await self._over(record, PlanState.CANCELLED)
+                await self.over(record, PlanState.CANCELLED)
 
-    async def _over(self, record: HeldPlan, state: PlanState, reason: str | None = None) -> None:
+    async def over(self, record: HeldPlan, state: PlanState, reason: str | None = None) -> None:
+        """A plan waits no more, by nobody's decision here."""
         now = await ask_chain(self.context.chain.now)
         await self.store.threaded.decide(record.job, state, at=now, reason=reason)
         await self._jobs.threaded.note(record.job, str(state), **({} if reason is None else {"why": reason}))

@@ -102,6 +102,12 @@ class StandingSigned(Value):
     signatures: Annotated[tuple[Signature, ...], Field(max_length=MAX_PARTIES + 2)]
 
 
+class PlanRef(Value):
+    """`dropped`: I propose this plan no more, since another party refuses it. It is answered with itself."""
+
+    job: JobId
+
+
 class AttemptRef(Value):
     """`alive`, `standing`, `roots`: a job in one attempt, counted from 1."""
 

@@ -31,7 +31,7 @@ from placet.core.purposes import purpose_id
 from placet.core.values import ZERO20
 from placet.jobs.context import JobContext
 from placet.jobs.entries import consumer_key, named_input, own_party
-from placet.jobs.gathering import gather, refusal_of
+from placet.jobs.gathering import drop, gather, refusal_of
 from placet.jobs.messages import (
     BY_HAND,
     JobRequest,
@@ -200,12 +200,14 @@ async def agree(peer_client: PeerClient, plan: Plan, terms: Terms, own: int, see
     job = plan.job(peer_client.context.deployment.jobs)
     async with peer_client.gathering.of(job):  # until all were asked once, the runner asks nobody
         await agreement.keep(plan, terms, own, agreement.at_rest.seal(seed, b"seed"), signer.sign(job))
+        record = await agreement.store.threaded.job(job)
         try:
-            return await gather(peer_client, await agreement.store.threaded.job(job))
+            return await gather(peer_client, record)
         except PlacetError as error:
             await agreement.store.threaded.note(job, "refused", **refusal_of(error))
             await agreement.store.threaded.end(job, "refused")
             agreement.store.waits.forget(job)
+            await drop(peer_client, record)
             raise
 
 

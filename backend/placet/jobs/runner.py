@@ -48,7 +48,7 @@ from placet.jobs.answers import PeerAnswers
 from placet.jobs.certificates import institution_of
 from placet.jobs.context import JobContext
 from placet.jobs.coordinator import Coordinator
-from placet.jobs.gathering import gather, is_refusal, refusal_of
+from placet.jobs.gathering import drop, gather, is_refusal, refusal_of
 from placet.jobs.link import Envelope, Link
 from placet.jobs.messages import MAX_ANSWER, AttemptRef, JobRequest, StandingRequest
 from placet.jobs.party_run import PartyRun
@@ -233,6 +233,7 @@ class Runner:
             if not is_refusal(error):
                 raise
             await self._end(record, "refused", **refusal_of(error))
+            await drop(self.peer_client, record)
 
     def _never_opens(self, record: JobRecord) -> bool:
         """Has the time to open passed in a block that stays, without an opening? No clock of ours decides that."""

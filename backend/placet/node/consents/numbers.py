@@ -45,8 +45,12 @@ class Timeline(BaseModel):
     days: list[Day]
 
 
-def of_offer(node: Node, offer: OfferId) -> ConsentNumbers:
-    """Reads the database and the index, and the chain for the number of openings."""
+def of_offer(node: Node, offer: OfferId, *, personal: bool) -> ConsentNumbers:
+    """Reads the database and the index, and the chain for the number of openings. Consents to what is the institution's
+    own (not `personal`) are the chain's, one by one."""
+    if not personal:
+        named, standing = len(node.index.given_to(offer)), len(standing_consents(node, offer))
+        return ConsentNumbers(coming=0, current=standing, ended=named - standing, batches=0)
     here = consents.c.offer == offer
     withdrawing = sa.select(withdrawals.c.consent).where(withdrawals.c.state != "refused")
     live = (
@@ -68,6 +72,23 @@ def of_offer(node: Node, offer: OfferId) -> ConsentNumbers:
     given = by_status.get(ConsentStatus.GIVEN, 0)
     coming = by_status.get(ConsentStatus.PENDING, 0) + by_status.get(ConsentStatus.ANCHORING, 0)
     return ConsentNumbers(coming=coming, current=current, ended=given - current, batches=len(node.index.batches(offer)))
+
+
+def standing_consents(node: Node, offer: OfferId) -> list[ConsentId]:
+    """The consents to an offer, named on chain, that the next job may use, in the order in which they were given."""
+    dead, openings, at = node.ended(offer), node.openings(offer), node.chain.now()
+    return [
+        one.consent
+        for one in node.index.given_to(offer)
+        if one.consent not in dead
+        and one.not_before <= at < one.not_after
+        and one.first_opening <= openings < one.first_opening + one.uses
+    ]
+
+
+def last_consent(node: Node, offer: OfferId) -> ConsentId | None:
+    """The last of them."""
+    return next(reversed(standing_consents(node, offer)), None)
 
 
 def timeline(node: Node, days: int) -> Timeline:

@@ -19,7 +19,6 @@ from placet.node.http.dependencies import TheNode, TheRunner
 from placet.node.http.problems import problems
 from placet.node.http.public_api import described
 from placet.node.jobs import rewards
-from placet.node.jobs.models import standing_consent
 from placet.node.service import Node
 
 router = APIRouter(tags=["institution"])
@@ -152,8 +151,8 @@ def _offers(node: Node) -> dict[bytes, list[OwnOffer]]:
                 purpose=scope.purpose,
                 recipes=list(scope.recipes),
                 openings=node.openings(event.offer),
-                consents=numbers.of_offer(node, event.offer),
-                own_consent=standing_consent(node, event.offer) if consumer == node.address else None,
+                consents=numbers.of_offer(node, event.offer, personal=scope.personal),
+                own_consent=numbers.last_consent(node, event.offer) if consumer == node.address else None,
             )
         )
     return offers
