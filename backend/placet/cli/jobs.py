@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from placet.cli import job_plan
-from placet.cli.inputs import AsJson, NodeConfig, read_job, read_text, when
+from placet.cli.inputs import AsJson, NodeConfig, read_job, read_name, read_text, when
 from placet.cli.operator import Operator
 from placet.cli.output import console, emit, say, stop, table, write_line
 from placet.core.errors import InputError, PeerError
@@ -128,7 +128,7 @@ def held_plans(config: NodeConfig, as_json: AsJson = False) -> None:
 @commands.command()
 def approve(config: NodeConfig, job: Job, by: By = None) -> None:
     """Agree to a plan that waits for a person of this institution: it is checked again and signed."""
-    emit(Operator(config).ask("POST", f"/v1/plans/{_id(job)}/sign", {"by": by or _user()}))
+    emit(Operator(config).ask("POST", f"/v1/plans/{_id(job)}/sign", {"by": _who(by)}))
 
 
 @commands.command()
@@ -139,7 +139,7 @@ def refuse(
     by: By = None,
 ) -> None:
     """Refuse a plan that waits for a person of this institution, for ever."""
-    body = {"reason": reason, "by": by or _user()}
+    body = {"reason": read_name(reason, "reason"), "by": _who(by)}
     emit(Operator(config).ask("POST", f"/v1/plans/{_id(job)}/refuse", body))
 
 
@@ -149,7 +149,9 @@ def cancel(config: NodeConfig, job: Job) -> None:
     emit(Operator(config).ask("POST", f"/v1/jobs/{_id(job)}/cancel"))
 
 
-def _user() -> str:
+def _who(by: str | None) -> str:
+    if by is not None:
+        return read_name(by)
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a system that has no name for this user
