@@ -546,7 +546,10 @@ def test_nothing_is_lost_on_postgresql(tmp_path: Path, postgres_url: str) -> Non
     made = sa.MetaData()
     for metadata in NODE.metadata:
         for table in metadata.tables.values():
-            copy = table.to_metadata(made, name="index_checkpoints" if table.name == "index_read" else None)
+            name = "index_checkpoints" if table.name == "index_read" else table.name
+            if name not in typed.tables:  # a later revision's
+                continue
+            copy = table.to_metadata(made, name=name)
             old = typed.tables[copy.name]
             copy.indexes = {index for index in copy.indexes if index.name in {one.name for one in old.indexes}}
     with postgres_schema(postgres_url) as engine:

@@ -238,7 +238,7 @@ async def test_people_are_not_asked_all_the_time(parties: LinkedParties, monkeyp
         return result
 
     environment.wires.handlers[environment.address(NORTH)] = counted
-    for _ in range(300):
+    for _ in range(130):
         await consumer.tick()
         clock[0] += 1
     between = [later - sooner for sooner, later in itertools.pairwise(questions)]
