@@ -63,8 +63,8 @@ class Recipes(BaseModel):
 
 
 class OwnOffer(BaseModel):
-    """An offer of this institution with what became of it. `own_consent`: of an offer to itself the last consent of its
-    own that stands."""
+    """An offer of this institution with what became of it. `budget`: its privacy budget in nano-rho, and how much of it
+    jobs have `spent`. `own_consent`: of an offer to itself the last consent of its own that stands."""
 
     id: OfferId
     title: str
@@ -72,6 +72,8 @@ class OwnOffer(BaseModel):
     purpose: str
     recipes: list[str]
     openings: int
+    budget: int
+    spent: int
     consents: numbers.ConsentNumbers
     own_consent: ConsentId | None
 
@@ -151,6 +153,8 @@ def _offers(node: Node) -> dict[bytes, list[OwnOffer]]:
                 purpose=scope.purpose,
                 recipes=list(scope.recipes),
                 openings=node.openings(event.offer),
+                budget=event.terms.budget,
+                spent=node.chain.offer(event.offer).spent if event.terms.budget else 0,
                 consents=numbers.of_offer(node, event.offer, personal=scope.personal),
                 own_consent=numbers.last_consent(node, event.offer) if consumer == node.address else None,
             )

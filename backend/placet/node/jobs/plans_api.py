@@ -38,7 +38,8 @@ class PlanParty(BaseModel):
 
 class PlanResponse(BaseModel):
     """A plan that was held. `role` and `reward` are this institution's; `rows` its lawful rows when the plan came, of
-    how many live `consents` and `table_rows`, null where it brings no persons'. `open_by` ends the time to decide.
+    how many live `consents` and `table_rows`, null where it brings no persons'; `budget` what the job spends of its
+    offers' and datasets' privacy budgets, in nano-rho. `open_by` ends the time to decide.
     `decided` when, `by` whom, and why (`reason`)."""
 
     job: JobId
@@ -56,6 +57,7 @@ class PlanResponse(BaseModel):
     rows: int | None
     consents: int | None
     table_rows: int | None
+    budget: int
     reward: U96
     pot: U96
     token: Address
@@ -117,6 +119,7 @@ def _answer(context: JobContext, record: HeldPlan) -> PlanResponse:
         rows=None if numbers is None else numbers.rows,
         consents=None if numbers is None else numbers.consents,
         table_rows=None if numbers is None else numbers.of,
+        budget=sum(one.budget for one in plan.parties[own].inputs),
         reward=plan.parties[own].reward,
         pot=plan.pot,
         token=plan.token,
