@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from placet.audit.report import html
 from placet.audit.sections import Sections
 from placet.audit.verify import CHECKS, verify
 from placet.core.values import to_hex
+from placet.pages.verifier import archive
 
 LEFT_ALONE = {
     *("web3", "fastapi", "starlette", "sqlalchemy", "httpx", "requests", "eth_account", "uvicorn", "pyarrow"),
@@ -50,6 +53,9 @@ def test_the_verifier_imports_neither_network_nor_database_nor_ciphers() -> None
     imported = set(done.stdout.split())
     assert "placet.audit.verify" in imported
     assert imported & LEFT_ALONE == set()
+    with zipfile.ZipFile(io.BytesIO(archive())) as packed:
+        names = {name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in packed.namelist()}
+    assert {name for name in imported if name.partition(".")[0] == "placet"} <= names  # so a browser has them all
 
 
 def test_it_says_what_the_program_says_and_caps_what_nobody_compared() -> None:
