@@ -26,24 +26,23 @@ def installed() -> Verifier:
     return served
 
 
-def harness(folder: Path) -> list[str]:
-    """The command that judges, a line of JSON at a time: `backend/web/test/judge.ts`."""
+def built(folder: Path, name: str) -> list[str]:
+    """The command of a program of `backend/web/test`, built into a folder."""
     if shutil.which("node") is None:
         pytest.skip("Node is not installed")
     esbuild = WEB / "node_modules" / ".bin" / "esbuild"
     if not esbuild.exists():
         pytest.skip("backend/web has no node_modules: scripts/web check")
-    for name, file in installed().files.items():
-        (folder / name).write_bytes(file.plain)
-    program = folder / "judge.mjs"
+    program = folder / f"{name}.mjs"
     options = ("--bundle", "--platform=node", "--format=esm", "--loader:.py=text", "--log-level=warning")
-    subprocess.run([esbuild, WEB / "test" / "judge.ts", *options, f"--outfile={program}"], check=True, timeout=120)
-    return ["node", str(program), str(folder)]
+    subprocess.run([esbuild, WEB / "test" / f"{name}.ts", *options, f"--outfile={program}"], check=True, timeout=120)
+    return ["node", str(program)]
 
 
 def judged(folder: Path, bundles: Sequence[tuple[Bundle | bytes, bool]]) -> list[dict[str, Any]]:
     """What the page gets for each bundle, with the auditor's own files or without."""
-    command = harness(folder)
+    for name, served in installed().files.items():
+        (folder / name).write_bytes(served.plain)
     lines = []
     for number, (bundle, own) in enumerate(bundles):
         file = folder / f"{number}.bundle"
@@ -55,7 +54,12 @@ def judged(folder: Path, bundles: Sequence[tuple[Bundle | bytes, bool]]) -> list
                 (folder / f"{number}.{name}").write_text(getattr(bundle, name).model_dump_json())
         lines.append(json.dumps(paths))
     answer = subprocess.run(
-        command, input="\n".join(lines), capture_output=True, text=True, timeout=60 + 20 * len(lines), check=False
+        [*built(folder, "judge"), str(folder)],
+        input="\n".join(lines),
+        capture_output=True,
+        text=True,
+        timeout=60 + 20 * len(lines),
+        check=False,
     )
     assert answer.returncode == 0, answer.stderr[-2000:]
     return [json.loads(line) for line in answer.stdout.splitlines()]

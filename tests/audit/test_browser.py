@@ -11,14 +11,16 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import coincurve
 import pytest
-from simulator import Simulation
+from cryptography.hazmat.primitives.asymmetric import ec
+from simulator import Simulation, h
 from test_checks import CASES
 from test_erased import erase
 from test_honest import JOBS
 from test_sections import moved
 
-from in_a_browser import judged
+from in_a_browser import built, judged
 from placet.audit import browser
 from placet.audit.bundle import Bundle, bundle_pieces
 from placet.audit.case import Case
@@ -27,6 +29,9 @@ from placet.audit.outcome import AuditReport, Basis, Verdict
 from placet.audit.report import html
 from placet.audit.sections import Sections
 from placet.audit.verify import CHECKS, verify
+from placet.core.ecdsa import P256_N, SECP256K1_N, p256_valid
+from placet.core.hashing import keccak, sha256
+from placet.core.signatures import Key, P256Key
 from placet.core.values import to_hex
 from placet.pages.verifier import archive
 
@@ -163,6 +168,55 @@ def test_the_drawn_report_holds_the_same_words_as_the_page_and_no_markup_of_a_bu
     assert not tags & {"script", "img", "style", "a", "iframe", "object", "h1", "main"}
     assert any("<script>" in text for text in words)  # as text
     assert report.headline in words and to_hex(report.job) in words
+
+
+def _recovered(signature: bytes, digest: bytes) -> str | None:
+    try:
+        return coincurve.PublicKey.from_signature_and_message(signature, digest, hasher=None).format(False).hex()
+    except Exception:
+        return None
+
+
+def test_the_stand_ins_of_curves_and_hash_answer_as_the_libraries(tmp_path: Path) -> None:
+    order, half = SECP256K1_N.to_bytes(32, "big"), (P256_N // 2).to_bytes(32, "big")
+    digests = [sha256(b"digest"), bytes(32), b"\xff" * 32]
+    cases: list[tuple[str, ...]] = []
+    answers: list[Any] = []
+    for digest in digests:
+        own = h("signer")
+        signature = Key(own).sign(digest)
+        sound = signature[:64] + bytes([signature[64] - 27])
+        forms = [
+            sound,
+            sound[:64] + bytes([sound[64] ^ 1]),
+            bytes(32) + sound[32:],
+            sound[:32] + bytes(32) + sound[64:],
+        ]
+        forms += [
+            order + sound[32:],
+            sound[:32] + order + sound[64:],
+            b"\xff" * 64 + b"\0",
+            sound[:40] + b"\1" + sound[41:],
+        ]
+        for one in forms:
+            cases.append(("recover", one.hex(), digest.hex()))
+            answers.append(_recovered(one, digest))
+        raw = P256Key(bytes(20), ec.derive_private_key(7, ec.SECP256R1()))
+        point, rs = raw.signer[20:], raw.sign(digest)
+        for key, one in [
+            *((point, rs), (bytes(64), rs), (point[:63] + bytes([point[63] ^ 1]), rs), (b"\xff" * 64, rs)),
+            *((point, rs[:63] + bytes([rs[63] ^ 1])), (point, rs[:32] + half), (point, half + rs[32:])),
+            (point[32:] + point[:32], rs),
+        ]:
+            cases.append(("verifyP256", one.hex(), digest.hex(), key.hex()))
+            answers.append(p256_valid(key, digest, one))
+    for size in (0, 1, 135, 136, 137, 1000):
+        cases.append(("keccak", bytes(range(256))[:size].ljust(size, b"x").hex()))
+        answers.append(keccak(bytes.fromhex(cases[-1][1])).hex())
+    command = built(tmp_path, "curves")
+    done = subprocess.run(command, input=json.dumps(cases), capture_output=True, text=True, timeout=120, check=True)
+    assert json.loads(done.stdout) == answers
+    assert True in answers and False in answers and None in answers
 
 
 WORLDS: dict[str, Any] = {

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 from collections.abc import Callable, Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +22,7 @@ from placet.core.values import to_hex
 from placet.pages import serving
 from placet.pages.serving import explorer_router, pages_router
 
-from .browser import accessible, bound, chromium, photographed, playwright, served
+from .browser import accessible, axe, bound, chromium, photographed, playwright, served
 
 pytestmark = pytest.mark.slow
 SECONDS = 120_000
@@ -89,18 +87,6 @@ def page(browser: Any) -> Iterator[Any]:
     assert {urlsplit(request.url).hostname for request in asked} <= {"localhost", None}
     assert {request.method for request in asked} == {"GET"}
     assert [words for words in complaints if not words.startswith(BY_THE_TOOLS)] == []
-
-
-@functools.cache
-def _axe() -> str:
-    return (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-
-
-def axe(page: Any) -> list[str]:
-    page.evaluate(_axe())
-    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    answer = page.evaluate("tags => axe.run(document, { runOnly: tags })", tags)
-    return [f"{one['id']}: {[node['html'][:120] for node in one['nodes']]}" for one in answer["violations"]]
 
 
 @pytest.fixture
