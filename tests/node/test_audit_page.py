@@ -19,6 +19,7 @@ from in_a_browser import installed
 from placet.audit import browser as verifying
 from placet.audit.bundle import Bundle
 from placet.core.values import to_hex
+from placet.node.http.cross_origin import OwnersFromAnywhere
 from placet.pages import serving
 from placet.pages.serving import explorer_router, pages_router
 
@@ -58,6 +59,7 @@ def north() -> Iterator[str]:
     app = FastAPI()
     app.include_router(pages_router((), "North Bank"))
     app.add_api_route("/v1/transactions/{number}", _about)
+    app.add_middleware(OwnersFromAnywhere)
     yield from _hosted(app)
 
 
