@@ -12,11 +12,16 @@ const read = (file) => readFileSync(join(here, file), "utf8");
 
 const common = { absWorkingDir: here, bundle: true, minify: true, legalComments: "none", charset: "utf8", write: false };
 const PAGES = ["owner", "audit"];
+/** Pages of words alone: without a program, in a frame of their own. */
+const STATIC = ["doors"];
+/** Programs that a page loads when they are needed, by the constant that holds their address. */
+const LAZY = { CODES: "codes", CURVE: "curve" };
 const words = (folder, language) => `src/${folder}/messages/${language}.json`;
 const program = (page, language, define) =>
   build({
     ...common,
     define,
+    external: ["/assets/*"],
     entryPoints: [`src/${page}/main.tsx`],
     alias: Object.fromEntries(["common", page].map((one) => [`messages/${one}`, `./${words(one, language)}`])),
     format: "esm",
@@ -56,15 +61,19 @@ const define = {
   REPORT_STYLE: JSON.stringify(asset("report", "css", noted(report))),
   WORKER: JSON.stringify(asset("worker", "js", noted(worker))),
 };
+for (const [constant, name] of Object.entries(LAZY)) {
+  const bundle = await build({ ...common, entryPoints: [`src/lazy/${name}.ts`], format: "esm", target: "es2022", metafile: true });
+  define[constant] = JSON.stringify(asset(name, "js", noted(bundle)));
+}
 
 const escape = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
-for (const name of PAGES)
+for (const name of [...PAGES, ...STATIC])
   for (const language of ["en", "de", "zh"]) {
-    const bundle = await program(name, language, name === "audit" ? define : {});
-    const script = asset(`${name}.${language}`, "js", noted(bundle));
+    const still = STATIC.includes(name);
+    const script = still ? "" : asset(`${name}.${language}`, "js", noted(await program(name, language, define)));
     const messages = JSON.parse(read(words(name, language)));
-    const page = read("src/page.html").replace(/\{\{([a-z.-]+)\}\}/g, (_, key) => {
-      const value = { language, script, style }[key] ?? messages[key];
+    const page = read(still ? `src/${name}/page.html` : "src/page.html").replace(/\{\{([a-z.-]+)\}\}/g, (_, key) => {
+      const value = { language, script, style, [`at.${language}`]: "true" }[key] ?? messages[key] ?? (key.startsWith("at.") ? "false" : undefined);
       if (value === undefined) throw new Error(`nothing for ${key} in ${name}, ${language}`);
       return escape(value);
     });

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import random
+import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import httpx
 from demo_attacks import ATTACKS, Scene, met
@@ -67,12 +71,61 @@ def _given(member: SandboxInstitution) -> int:
     return sum(consent["status"] == "given" for consent in member.get("/v1/consents")["consents"])
 
 
+def links(made: Consortium, job: str, person: str) -> dict[str, dict[str, str]]:
+    """Three ways in for a browser on this machine, and what each asks for."""
+    bank, consumer = made.members["north"], made.members["consumer"]
+    return {
+        "owner": {
+            "url": f"{bank.api}/owner/ask/{made.offers['north']}",
+            "number": person,
+            "code": made.codes[person],
+        },
+        "institution": {"url": f"{consumer.api}/console", "credential_file": str(consumer.folder / "credential")},
+        "auditor": {
+            "url": f"{consumer.api}/audit/{job}",
+            "deployment": str(made.folder / "deployment.json"),
+            "trust": str(made.folder / "trust.json"),
+        },
+    }
+
+
+def serve(ways: dict[str, dict[str, str]], teller: Teller, as_json: bool) -> None:
+    """Says the links, and waits for Ctrl-C or SIGTERM. The next ones are not heard: what runs is being ended."""
+    owner, institution, auditor = ways["owner"], ways["institution"], ways["auditor"]
+    teller.say(
+        f"""
+Open in a browser on this machine:
+  owner        {owner["url"]}
+               your number {owner["number"]}, your code {owner["code"]}; a passkey or a wallet
+  institution  {institution["url"]}
+               log in with what stands in {institution["credential_file"]}
+  auditor      {auditor["url"]}
+               your files: {auditor["deployment"]} and {auditor["trust"]}
+Ctrl-C ends it, and nothing is left."""
+    )
+    if as_json:
+        print(json.dumps(ways), flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            signal.pause()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    teller.say("ending")
+
+
+def _interrupted(_: int, __: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
 def main() -> int:
-    """0 if the result is right, the trail intact and every attack refused."""
+    """0 if the result is right, the trail intact and every attack refused; with `--serve` instead of the attacks, once
+    it is told to end."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--serve", action="store_true", help="no attacks: leave it running for a browser, until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="one JSON line at the end of stdout")
     parser.add_argument("--report", type=Path, default=Path("demo-report.html"), help="where the audit report goes")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, _interrupted)
     teller = Teller(sys.stderr if options.json else sys.stdout)
     balances, customers = tables()
     willing = {person for held in balances.values() for person in held if int(person[1:]) % 4}
@@ -101,6 +154,9 @@ def main() -> int:
         verdict = audit(made, job, report)
         teller.say(f"audit: {verdict}; report in {report}")
         teller.part("audit")
+        if options.serve and right and verdict == "intact":
+            serve(links(made, job, next(c for c in sorted(made.codes) if c not in willing)), teller, options.json)
+            return 0
         refused = 0
         for name, (attack, refusal) in ATTACKS.items():
             found = met(attack, scene)
@@ -135,5 +191,7 @@ def audit(made: Consortium, job: str, report: Path) -> str:
 if __name__ == "__main__":
     try:
         sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
     except httpx.HTTPError as error:
         sys.exit(f"a process did not answer: {type(error).__name__}")

@@ -81,9 +81,16 @@ def upgraded(before: Rows) -> Rows:
         fresh |= {"job_standing": [], "job_openings": [], "job_held": []}
     if "lawful" in before:
         fresh |= {"matches": [], "models": []}
+        batch_of = {leaf: row["root"] for row in before["batches"] for leaf in _leaves(row["leaves"])}
+        places = [row | {"owner": None, "batch": batch_of.get(row["consent"])} for row in before["consents"]]
+        fresh["consents"] = places
         kept = [{name: row[name] for name in ("offer", "root")} for row in before["lawful"]]
         fresh["signed"] = [row | {"job": bytes(32), "open_by": None} for row in kept]
     return after | fresh | ({"sender_intents": numbered} if intents else {})
+
+
+def _leaves(joined: bytes) -> list[bytes]:
+    return [joined[at : at + 32] for at in range(0, len(joined), 32)]
 
 
 def rows(file: Path) -> Rows:
@@ -273,6 +280,9 @@ def test_a_vault_opens_what_it_sealed(tmp_path: Path) -> None:
     assert {*records.candidates(offer)} == set(ids)
     bound = records.bound(offer)  # its id was of an earlier format of offers
     assert bound.offer.scope == bound.scope.hash
+    for one in map(records.one, ids):  # owners find what they gave before their keys had tags
+        assert one.id in {other.id for other in records.of_owner(one.record.consent.owner, bytes(32))}
+        assert one.batch is not None and one.leaves > 0
     tables = Tables(engine, tmp_path / "tables", sealer, bytes.fromhex(FACTS["institution"][2:]))
     assert [info.name for info in tables.infos()] == ["accounts"]
     with engine.connect() as connection:

@@ -56,7 +56,7 @@ class Service:
         enrolling = Enrolling(
             self.key, Register(self.file), NAMESPACE, DOMAIN, verifiers, a_day=a_day, clock=self.clock
         )
-        self.app = create_app(enrolling, "Registry", ("https://bank.example",))
+        self.app = create_app(enrolling, "Registry", ("https://bank.example",), ("https://page.example",))
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://enroller")
 
     def body(
@@ -382,3 +382,4 @@ async def test_pages_of_the_named_institutions_enrol_and_no_others(tmp_path: Pat
         answer = await made.http.post(PATH, headers={"origin": origin})
         assert answer.headers.get("access-control-allow-origin") == (origin if allowed else None)
         assert "access-control-allow-credentials" not in answer.headers
+    assert (await made.http.get("/.well-known/webauthn")).json() == {"origins": ["https://page.example"]}

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
+import psutil
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from .browser import Bank, Wallet, accessible, axe, bank, chromium, passkeys, photographed, playwright
+from placet.core.merkle import batch_verify
+from placet.core.values import from_hex
+
+from .browser import SCREENS, Bank, Wallet, accessible, axe, bank, chromium, passkeys, photographed, playwright
 from .conftest import NodeEnvironment
 
 SECONDS = 60_000
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 expect = playwright.expect
 
 
@@ -61,6 +70,20 @@ def identify(page: Any, north: Bank, code: str | None = None) -> str:
     page.get_by_label("Your number at First Bank").fill(subject)
     page.get_by_label("Code from Register").fill(code or right)
     return subject
+
+
+def press(page: Any, there: Any) -> None:
+    """Reach it by Tab alone, from where the focus is, and press Enter."""
+    tab_to(page, there)
+    page.keyboard.press("Enter")
+
+
+def tab_to(page: Any, there: Any) -> None:
+    for _ in range(60):
+        if there.evaluate("one => one === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{there} is not to be reached by Tab")
 
 
 def kept(page: Any) -> dict[str, Any]:
@@ -115,6 +138,9 @@ def test_a_person_allows_sees_and_withdraws_by_passkey(page: Any, north: Bank, p
     (record,) = kept(page)["records"]
     assert record["signer"]["kind"] == ("key" if prf else "passkey")
     assert record["slip"]["signature"] and record["unsent"] is None
+    if prf:  # asked without a prompt: where the consent is, so that any node takes the slip as of one that is real
+        proof = [from_hex(one) for one in record["slip"]["proof"]]
+        assert batch_verify(from_hex(record["slip"]["batch"]), from_hex(record["id"]), proof)
     page.get_by_role("button", name="See what I have allowed").click()
     card = page.get_by_role("article", name="Credit House")
     expect(card.get_by_text("given", exact=True)).to_be_visible()
@@ -162,29 +188,24 @@ def test_a_slip_withdraws_from_another_device_by_keyboard_alone(
     ask(page, north, north.offer())
     subject, code = north.person()
 
-    def to(role: str, name: str) -> None:
-        """By Tab alone, from where the focus is."""
-        there = page.get_by_role(role, name=name)
-        for _ in range(40):
-            if there.evaluate("one => one === document.activeElement"):
-                return
-            page.keyboard.press("Tab")
-        raise AssertionError(f"{name} is not to be reached by Tab")
-
-    to("button", "Allow")
-    page.keyboard.press("Enter")
-    to("textbox", "Your number at First Bank")
+    button = functools.partial(page.get_by_role, "button")
+    press(page, button(name="Allow"))
+    tab_to(page, page.get_by_label("Your number at First Bank"))
     page.keyboard.type(subject)
-    to("textbox", "Code from Register")
+    tab_to(page, page.get_by_label("Code from Register"))
     page.keyboard.type(code)
-    to("button", "Passkey on this device")
-    page.keyboard.press("Enter")
+    press(page, button(name="Passkey on this device"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Given")
-    to("button", "Save the slip")
-    with page.expect_download() as download:
-        page.keyboard.press("Enter")
     slip = tmp_path / "slip.json"
+    with page.expect_download() as download:
+        press(page, button(name="Save the slip"))
     download.value.save_as(slip)
+    press(page, button(name="See what I have allowed"))
+    press(page, button(name="Withdraw"))
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("article")).to_have_count(1)
     with contextlib.closing(browser.new_context()) as other:
         fresh = other.new_page()
         fresh.goto(f"{north.url}/en/owner/slip")
@@ -195,6 +216,74 @@ def test_a_slip_withdraws_from_another_device_by_keyboard_alone(
         fresh.get_by_label("The saved slip").set_input_files(slip)
         expect(fresh.get_by_text("Credit House")).to_be_visible()
         assert axe(fresh) == []
+        fresh.get_by_role("button", name="Withdraw").click()
+        expect(fresh.get_by_text("Withdrawn.")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_withdrawing_and_erasing_need_no_mouse(page: Any, north: Bank) -> None:
+    passkeys(page, prf=True)
+    ask(page, north, north.offer())
+    identify(page, north)
+    page.get_by_role("button", name="Passkey on this device").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Given")
+    button, answer = page.get_by_role("button"), page.get_by_role("dialog").get_by_role("button")
+    press(page, button.filter(has_text="See what I have allowed"))
+    press(page, button.filter(has_text="Withdraw"))
+    press(page, answer.filter(has_text="Withdraw"))
+    expect(page.get_by_role("article")).to_have_count(0)
+    press(page, button.filter(has_text="Ended"))
+    limit = time.monotonic() + 60
+    while button.filter(has_text="Erase").count() == 0 and time.monotonic() < limit:
+        press(page, button.filter(has_text="Show the newest state"))
+        page.wait_for_timeout(200)
+    press(page, button.filter(has_text="Erase"))
+    press(page, answer.filter(has_text="Erase"))
+    expect(page.get_by_role("article")).to_have_count(0)
+    assert kept(page)["records"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prf", [True, False], ids=["prf", "assertion"])
+def test_a_slip_on_paper_is_handed_in_as_a_photo_and_as_text(
+    page: Any, browser: Any, north: Bank, tmp_path: Path, prf: bool
+) -> None:
+    passkeys(page, prf=prf)
+    ask(page, north, north.offer())
+    identify(page, north)
+    page.get_by_role("button", name="Passkey on this device").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Given")
+    page.get_by_role("button", name="Show as a QR code").click()
+    code = page.get_by_role("img", name="Withdrawal slip: Credit House")
+    expect(code).to_be_visible()
+    accessible(page, axe)
+    photographed(page, f"slip-{'prf' if prf else 'assertion'}")
+    page.set_viewport_size({"width": 900, "height": 1200})
+    photo, screen = tmp_path / "photo.png", tmp_path / "screen.png"
+    code.screenshot(path=str(screen))
+    page.emulate_media(media="print")
+    expect(page.get_by_role("heading", name="Given")).to_be_hidden()
+    page.screenshot(path=str(photo), full_page=True)  # the whole page, of which the code is a part
+    shutil.copy(photo, SCREENS / f"slip-printed-{'prf' if prf else 'assertion'}.png")
+    (tmp_path / "nothing.png").write_bytes(page.get_by_role("figure").locator("figcaption").screenshot())
+    with contextlib.closing(browser.new_context()) as other:
+        fresh = other.new_page()
+        fresh.goto(f"{north.url}/en/owner/slip")
+        file = fresh.get_by_label("The saved slip, or a photo of its QR code")
+        file.set_input_files(tmp_path / "nothing.png")
+        expect(fresh.get_by_text("No QR code was found")).to_be_visible()
+        for picture in (screen, photo):
+            file.set_input_files(picture)
+            expect(fresh.get_by_text("Credit House")).to_be_visible()
+            file.set_input_files([])
+            expect(fresh.get_by_text("Credit House")).to_have_count(0)
+        fresh.get_by_text("Paste its text instead").click()
+        slip = kept(page)["records"][0]["slip"]
+        fresh.get_by_label("Text of the slip").fill("PLACET1:NOT A SLIP")
+        expect(fresh.get_by_text("This is not a withdrawal slip")).to_be_visible()
+        fresh.get_by_label("Text of the slip").fill(json.dumps(slip))
+        accessible(fresh, axe)
+        photographed(fresh, "hand-in")
         fresh.get_by_role("button", name="Withdraw").click()
         expect(fresh.get_by_text("Withdrawn.")).to_be_visible()
 
@@ -242,6 +331,57 @@ def test_a_passkey_finds_its_consents_on_a_device_that_knows_nothing(page: Any, 
         page.get_by_role("button", name="For programs (JSON)").click()
     content = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
     assert {one["consent"]["id"] for told in content["told"] for one in told["consents"]} == set(again)
+
+
+@pytest.mark.slow
+def test_a_host_that_does_not_name_the_page_has_no_passkeys_for_it(page: Any, north: Bank) -> None:
+    passkeys(page, prf=True)
+
+    def of(rp: str) -> None:
+        def told(route: Any) -> None:
+            answer = route.fetch()
+            route.fulfill(response=answer, json=answer.json() | {"passkey_rp": rp})
+
+        page.unroute("**/v1/trust")
+        page.route("**/v1/trust", told)
+        ask(page, north, north.offer())
+        identify(page, north)
+        page.get_by_role("button", name="Passkey on this device").click()
+
+    of("passkeys.invalid")
+    expect(page.get_by_text("Passkeys do not work at this address")).to_be_visible()
+    assert kept(page)["passkeys"] == []
+    of("localhost")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Given")
+    assert [one["rp"] for one in kept(page)["passkeys"]] == ["localhost"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", ["assertion", "wallet"])
+def test_what_signs_by_itself_finds_its_consents_too(page: Any, north: Bank, by: str) -> None:
+    """By the key that follows from a signature, or by the account: no node keeps who gave what."""
+    if by == "wallet":
+        Wallet(north.environment.deployment.chain_id).announce(page)
+    else:
+        passkeys(page, prf=False)
+    way = "Test Wallet" if by == "wallet" else "Passkey on this device"
+    find = "Find it with Test Wallet" if by == "wallet" else "Find it with my passkey"
+    ask(page, north, north.offer())
+    identify(page, north)
+    page.get_by_role("button", name=way).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Given")
+    (record,) = kept(page)["records"]
+    page.evaluate("localStorage.clear()")
+    page.goto(f"{north.url}/en/owner")
+    page.get_by_role("button", name=find).click()
+    expect(page.get_by_text("1 found.")).to_be_visible()
+    (again,) = kept(page)["records"]
+    assert {name: again[name] for name in ("id", "notice", "consent", "signer")} == {
+        name: record[name] for name in ("id", "notice", "consent", "signer")
+    }
+    page.get_by_role("button", name="Withdraw").click()
+    page.get_by_role("dialog").get_by_role("button", name="Withdraw").click()
+    expect(page.get_by_role("article")).to_have_count(0)
 
 
 @pytest.mark.slow
@@ -334,7 +474,12 @@ def test_names_are_pinned_at_the_first_visit(page: Any, north: Bank) -> None:
 def test_every_screen_is_accessible_and_photographed(page: Any, north: Bank) -> None:
     passkeys(page, prf=True)
     offer = north.offer()
-    page.goto(f"{north.url}/owner")
+    for language in ("en", "de", "zh"):
+        page.goto(f"{north.url}/{language}/")
+        accessible(page, axe)
+        photographed(page, f"doors-{language}")
+    page.goto(north.url)
+    page.get_by_role("link", name=re.compile("It is about my data")).click()
     expect(page.get_by_role("heading", name="First Bank asks you")).to_be_visible()
     expect(page.get_by_role("link", name=re.compile("Credit House")).first).to_be_visible()
     accessible(page, axe)
@@ -376,6 +521,8 @@ def test_every_screen_is_accessible_and_photographed(page: Any, north: Bank) -> 
     page.route("**/uses", lambda route: route.fulfill(json={"uses": [use]}))
     page.get_by_role("link", name="Details").click()
     expect(page.get_by_role("cell", name="completed")).to_be_visible()
+    link = page.get_by_role("link", name="Check computation 0x5a5a5a")
+    assert link.get_attribute("href") == f"/en/audit/{use['job']}"
     accessible(page, axe)
     photographed(page, "details")
     page.route("**/v1/**", lambda route: route.abort())
@@ -383,3 +530,55 @@ def test_every_screen_is_accessible_and_photographed(page: Any, north: Bank) -> 
     expect(page.get_by_role("alert")).to_be_visible()
     accessible(page, axe)
     photographed(page, "offline")
+
+
+_WATCHED = """(() => {
+ window.__der = [];
+ const get = navigator.credentials.get.bind(navigator.credentials);
+ navigator.credentials.get = async (options) => {
+  const credential = await get(options);
+  window.__der.push([...new Uint8Array(credential.response.signature)]);
+  return credential;
+ };
+})();"""
+
+
+def _high(der: list[int]) -> bool:
+    """Is the signature's s above half of P-256's order?"""
+    return decode_dss_signature(bytes(der))[1] > P256_ORDER // 2
+
+
+@pytest.mark.slow
+def test_signatures_with_a_high_s_are_taken_like_all_others(page: Any, north: Bank) -> None:
+    """A passkey gives as many of either kind; chains take one. Twenty at least, until both have been there."""
+    passkeys(page, prf=False)
+    page.add_init_script(_WATCHED)
+    ask(page, north, north.offer())
+    identify(page, north)
+    page.get_by_role("button", name="Passkey on this device").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Given")
+    kinds = [_high(der) for der in page.evaluate("window.__der")]
+    for _ in range(200):
+        if len(kinds) >= 20 and set(kinds) == {True, False}:
+            break
+        page.goto(f"{north.url}/en/owner")  # forgets its session: one more signature
+        page.get_by_role("button", name="Show the newest state").click()
+        expect(page.get_by_text("never, as First Bank tells it")).to_be_visible()
+        kinds += [_high(der) for der in page.evaluate("window.__der")]
+    assert set(kinds) == {True, False}
+
+
+@pytest.mark.slow
+def test_fifty_open_pages_leave_the_node_free(browser: Any, north: Bank) -> None:
+    offer, port = north.offer(), urlsplit(north.url).port
+    with contextlib.ExitStack() as stack:
+        contexts = [stack.enter_context(contextlib.closing(browser.new_context())) for _ in range(5)]
+        pages = [context.new_page() for context in contexts for _ in range(10)]
+        for one in pages:
+            ask(one, north, offer)
+        mine = psutil.Process().net_connections("tcp")
+        links = [one for one in mine if one.status == "ESTABLISHED" and one.laddr.port == port]
+        assert len(links) <= 6 * len(contexts)  # HTTP/1.1: six of one browser, and no page keeps one to itself
+        begun = time.monotonic()
+        assert httpx.get(f"{north.url}/healthz", timeout=60).json()["ok"]
+        print(f"50 open pages: {len(links)} connections, health in {time.monotonic() - begun:.3f} s")

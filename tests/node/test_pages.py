@@ -10,13 +10,22 @@ import shutil
 import subprocess
 import zipfile
 from pathlib import Path
+from typing import get_args
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from placet.core.languages import Language
 from placet.pages import serving
-from placet.pages.serving import content_security_policy, explorer_digest, explorer_router, negotiated, pages_router
+from placet.pages.serving import (
+    PageLanguage,
+    content_security_policy,
+    explorer_digest,
+    explorer_router,
+    negotiated,
+    pages_router,
+)
 from placet.pages.verifier import Verifier, archive, packed_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,11 +54,13 @@ def test_the_policy_names_origins_and_nothing_that_a_trust_list_smuggles_in() ->
 
 
 async def test_html_is_kept_by_nobody_and_has_every_header(client: httpx.AsyncClient) -> None:
-    for path in ("/owner", "/owner/ask/0x00", "/de/owner", "/zh/owner/consents/0x00"):
+    paths = ("/owner", "/owner/ask/0x00", "/de/owner", "/zh/owner/consents/0x00", "/", "/en/", "/zh/")
+    for path in paths:
         answer = await client.get(path)
         assert answer.status_code == 200, path
         headers = dict(answer.headers)
-        assert headers["content-security-policy"] == POLICY
+        alone = path in ("/", "/en/", "/zh/")
+        assert headers["content-security-policy"] == (content_security_policy(()) if alone else POLICY)
         assert headers["cache-control"] == "no-store"
         for name, value in {
             "x-frame-options": "DENY",
@@ -91,6 +102,27 @@ async def test_the_first_visit_is_in_the_readers_language(
     assert f'<html lang="{language}">' in answer.text and answer.headers["content-language"] == language
 
 
+def test_pages_speak_the_languages_of_the_core() -> None:
+    """They may not import it: what is signed must be in a language that the page has."""
+    assert get_args(PageLanguage) == get_args(Language) == LANGUAGES
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_three_doors_are_read_without_a_script(client: httpx.AsyncClient, language: str) -> None:
+    text = (await client.get("/", headers={"accept-language": language})).text
+    assert text == (await client.get(f"/{language}/")).text == (DIST / f"doors.{language}.html").read_text("utf-8")
+    assert re.findall(r'href="(/[a-z]{2}/(?:owner|console|audit))"', text) == [
+        f"/{language}/{page}" for page in ("owner", "console", "audit")
+    ]
+    assert "<script" not in text and not re.search(r"<style|style=|\son[a-z]+=|https?://", text)
+    assert f'hreflang="{language}" aria-current="true"' in text and text.count('aria-current="true"') == 1
+    assert len(gzip.compress(text.encode(), mtime=0)) < 1_200
+
+
+async def test_what_is_nowhere_is_not_found_beside_the_doors(client: httpx.AsyncClient) -> None:
+    assert {(await client.get(path)).status_code for path in ("/nowhere", "/nowhere/", "/fr/")} == {404}
+
+
 @pytest.mark.parametrize("page", BUDGETS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_page_is_small_and_has_nothing_inline(page: str, language: str) -> None:
@@ -105,7 +137,15 @@ def test_a_page_is_small_and_has_nothing_inline(page: str, language: str) -> Non
     assert not re.search(r"<style|style=|\son[a-z]+=|<script(?![^>]*\ssrc=)|https?://", html)
 
 
-@pytest.mark.parametrize("page", ["common", "owner", "audit"])
+def test_who_wants_no_motion_gets_none_and_chinese_has_its_fonts() -> None:
+    style = (WEB / "src" / "style.css").read_text(encoding="utf-8")
+    moving = "prefers-reduced-motion: no-preference"
+    still = re.sub(r"@media \(" + moving + r"\) \{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", "", style)
+    assert moving in style and not re.search(r"transition|animation|scroll-behavior", still)
+    assert '"PingFang SC", "Noto Sans CJK SC"' in style
+
+
+@pytest.mark.parametrize("page", ["common", "owner", "audit", "doors"])
 def test_every_message_is_there_in_every_language_with_the_same_places(page: str) -> None:
     folder = WEB / "src" / page / "messages"
     words = {language: json.loads((folder / f"{language}.json").read_text(encoding="utf-8")) for language in LANGUAGES}
@@ -117,7 +157,8 @@ def test_every_message_is_there_in_every_language_with_the_same_places(page: str
     source = "".join(file.read_text(encoding="utf-8") for file in (WEB / "src" / page).glob("*.ts*"))
     families = ("status.", "outcome.", "error.", "ask.days-", "mine.current", "mine.ended")
     families += ("verdict.", "wrong.", "file.", "failed.")
-    html = (WEB / "src" / "page.html").read_text(encoding="utf-8")
+    own = WEB / "src" / page / "page.html"
+    html = (own if own.exists() else WEB / "src" / "page.html").read_text(encoding="utf-8")
     idle = [k for k in words["en"] if f'"{k}"' not in source and f"{{{{{k}}}}}" not in html]
     assert [key for key in idle if not key.startswith(families)] == []
 
@@ -126,6 +167,7 @@ def test_the_notice_names_what_is_bundled() -> None:
     notice = (DIST / "NOTICE").read_text(encoding="utf-8")
     for name in ("preact", "viem", "@noble/curves", "@noble/hashes"):
         assert re.search(rf"^{name} [0-9.]+ \(MIT\)$", notice, re.MULTILINE), name
+    assert re.search(r"^qr [0-9.]+ \(\(MIT OR Apache-2.0\)\)$", notice, re.MULTILINE)
     assert notice.count("Permission is hereby granted") >= 4
 
 

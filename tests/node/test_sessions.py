@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from placet.core.errors import LimitError
+from placet.core.errors import ConfigError, LimitError
 from placet.core.trust import TrustList
 from placet.core.values import to_hex
 from placet.node.consents import queries
@@ -18,7 +18,7 @@ from placet.node.http import sessions as module
 from placet.node.http import sessions_api
 from placet.node.http.sessions import Sessions, cookie_of
 
-from .conftest import Owner, Running
+from .conftest import NodeEnvironment, Owner, Running, node_at
 
 SAME = {"sec-fetch-site": "same-origin"}
 
@@ -203,3 +203,17 @@ def test_sessions_are_bounded_and_the_oldest_of_one_makes_room(monkeypatch: pyte
     assert sessions.of(institutions) is not None
     sessions.open(b"one")  # his oldest makes room
     assert repr(sessions).count(tokens[-1]) == 0
+
+
+async def test_a_node_says_of_which_host_its_pages_passkeys_are(
+    environment: NodeEnvironment, node: Running, tmp_path: Path
+) -> None:
+    assert (await node.client.get("/v1/trust")).json()["passkey_rp"] is None
+    assert (await node.client.get("/.well-known/webauthn")).status_code == 404
+    passkeys = {"rp": "passkeys.example", "origins": ["https://bank.example"]}
+    async with node_at(environment, environment.settings(tmp_path / "shared", passkeys=passkeys)) as shared:
+        assert (await shared.client.get("/v1/trust")).json()["passkey_rp"] == "passkeys.example"
+        assert (await shared.client.get("/.well-known/webauthn")).json() == {"origins": ["https://bank.example"]}
+    for wrong in ({"rp": "https://passkeys.example"}, {"rp": ""}, {"origins": ["bank.example"]}):
+        with pytest.raises(ConfigError):
+            environment.settings(tmp_path / "wrong", passkeys=wrong)

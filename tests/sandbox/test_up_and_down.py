@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import psutil
@@ -89,6 +90,9 @@ def test_a_start_that_is_killed_is_cleaned_by_down(home: Path) -> None:
     assert sandbox(home, "status", code=1)["phase"] == "starting"
     start.kill()
     start.wait()
+    apis = [one["api"] for one in json.loads((folder / "trust.json").read_text())["institutions"]]
+    assert all(api.startswith("http://localhost:") for api in apis)  # browsers have no passkeys at an address
+    assert tomllib.loads((folder / "registry" / "identity.toml").read_text())["page_origins"] == apis
     assert len(living(folder)) >= 3
     assert len(sandbox(home, "down")["ended"]) >= 3
     assert living(folder) == []

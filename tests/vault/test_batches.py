@@ -23,7 +23,7 @@ from placet.core.addresses import checksummed
 from placet.core.batch_file import CHUNK, LineCheck, check_chunk
 from placet.core.consent import ConsentFields
 from placet.core.ecdsa import P256_N, SECP256K1_N
-from placet.core.errors import InputError, PlacetError, StateError
+from placet.core.errors import InputError, NotFoundError, PlacetError, StateError
 from placet.core.hashing import document_bytes
 from placet.core.merkle import batch_root
 from placet.core.signatures import Key, P256Key
@@ -294,6 +294,14 @@ def test_all_of_a_batch_comes_in_or_nothing(make_environment, tmp_path: Path) ->
     assert held(environment) == (len(lines), 1)
     take(environment, file_of(environment, tmp_path / "b", lines))
     assert held(environment) == (len(lines), 1)
+    for identity in list(lines)[:3]:  # their owners find them, and where they are
+        own = environment.vault.consent(identity, None)
+        assert (own.batch, own.leaves) == (batch_root(list(lines)), len(lines))
+        assert environment.vault.consent(identity, own.consent.owner) == own
+        assert environment.vault.consents_of(own.consent.owner, bytes(32)).consents == (own,)
+        assert environment.vault.consents_of(own.consent.owner, identity).consents == ()
+        with pytest.raises(NotFoundError):
+            environment.vault.consent(identity, bytes(20))
 
 
 def test_the_lawful_set_is_the_one_of_single_submissions(make_environment, tmp_path: Path) -> None:

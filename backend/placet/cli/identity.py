@@ -54,7 +54,7 @@ def init(
         ),
     ],
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port on loopback.")] = 8701,
-    host: Annotated[str, typer.Option(help="The name or address under which owners reach it.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="The name or address under which owners reach it.")] = "localhost",
 ) -> None:
     """Make the service's folder: key, settings, an empty register. Prints its trust-list entry."""
     from placet.chain.keystore import read_passphrase, save_secret

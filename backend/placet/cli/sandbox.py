@@ -179,6 +179,7 @@ def _show(folder: Path, state: SandboxState) -> None:
         ("passphrase of all keys", folder / "passphrase"),
         ("key of the auditor", folder / "auditor.json"),
         ("a job to begin with", folder / REQUEST),
+        ("pages for people", f"each API in a browser, as {state.institutions[-1].api}/"),
     )
     for what, where in rows:
         write_line(f"{what + ':':<25}{where}")

@@ -44,7 +44,9 @@ def init(
     ],
     api_port: Annotated[int, typer.Option(min=1, max=65_535, help="Port for owners and scripts.")] = 8601,
     peer_port: Annotated[int, typer.Option(min=1, max=65_535, help="Port for the other institutions' nodes.")] = 8602,
-    host: Annotated[str, typer.Option(help="The name or address under which others reach this node.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="The name or address under which others reach this node; passkeys need a name.")
+    ] = "localhost",
     vault_folder: Annotated[Path | None, typer.Option(help="The vault's folder; FOLDER-vault by default.")] = None,
     vault_passphrase_file: Annotated[
         Path | None, typer.Option(help="Opens the vault's key; by default the node's, which is for trying out only.")
@@ -122,7 +124,7 @@ def _make_node(
 
     opener = read_passphrase(passphrase_file)
     signer, recorder = Key(), Key()
-    tls_key, certificate = make(name, ["localhost", "127.0.0.1", host], opener)
+    tls_key, certificate = make(name, list(dict.fromkeys(["localhost", "127.0.0.1", host])), opener)
     literal = f"[{host}]" if ":" in host else host
     entry = parse(
         Institution,

@@ -28,6 +28,7 @@ from placet.core.requests import Credential
 from placet.core.storage import system_error
 from placet.core.values import parse, to_hex
 from placet.identity.service import PATH, Enrolling, EnrolmentRequest
+from placet.serving.related_origins import related_origins_router
 
 log = logging.getLogger("placet.identity")
 MAX_BODY = 4096
@@ -102,11 +103,15 @@ async def enrol(enroller: TheEnroller, credential: SignedBy, raw: RawBody) -> En
     return await enroller.enrol(body, credential, raw)
 
 
-def create_app(enrolling: Enrolling, name: str, page_origins: Sequence[str] = ()) -> FastAPI:
-    """The app for one enroller. Pages of `page_origins` may enrol in a browser; no cookie counts here."""
+def create_app(
+    enrolling: Enrolling, name: str, page_origins: Sequence[str] = (), passkey_origins: Sequence[str] = ()
+) -> FastAPI:
+    """The app for one enroller. Pages of `page_origins` may enrol in a browser; no cookie counts here. Those of
+    `passkey_origins` may use passkeys of this host."""
     app = FastAPI(title=f"Placet enrolment: {name}", version="1", docs_url=None, redoc_url=None)
     app.state.enrolling, app.state.name = enrolling, name
     app.include_router(router)
+    app.include_router(related_origins_router(passkey_origins))
     app.add_exception_handler(PlacetError, _problem_of)
     app.add_exception_handler(HTTPException, _refused)
     app.add_middleware(

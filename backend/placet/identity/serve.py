@@ -37,7 +37,7 @@ def enrolling_of(settings: IdentitySettings) -> Enrolling:
 
 def serve(settings: IdentitySettings) -> None:
     """Serve until SIGTERM or SIGINT."""
-    app = create_app(enrolling_of(settings), settings.name, settings.page_origins)
+    app = create_app(enrolling_of(settings), settings.name, settings.page_origins, settings.passkey_origins)
     uvicorn.run(
         app,
         host=settings.host,

@@ -13,13 +13,13 @@ from placet.core.namespace import Namespace
 from placet.core.settings import EnvironmentFirst
 from placet.core.toml_file import read_toml
 from placet.core.values import Text, invalid
-
-Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9.\[\]:-]{1,253}$")]
+from placet.serving.related_origins import Origins
 
 
 class IdentitySettings(EnvironmentFirst):
     """Relative paths count from the TOML file's folder. `namespace`: what kind of identifier the register's subjects
-    are. `page_origins`: whose pages may enrol in a browser, as institutions' nodes serve them."""
+    are. `page_origins`: whose pages may enrol in a browser, as institutions' nodes serve them. `passkey_origins`: whose
+    pages may use passkeys that are of this service's host."""
 
     model_config = SettingsConfigDict(env_prefix="PLACET_IDENTITY_", extra="forbid", frozen=True)
 
@@ -32,7 +32,8 @@ class IdentitySettings(EnvironmentFirst):
     deployment: Path
     namespace: Namespace
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
-    page_origins: Annotated[tuple[Origin, ...], Field(max_length=64)] = ()
+    page_origins: Origins = ()
+    passkey_origins: Origins = ()
     enrolments_a_day: Annotated[int, Field(ge=1, le=1_000_000)] = 200
 
 

@@ -33,6 +33,7 @@ from placet.node.service import Node, open_node
 from placet.pages.serving import pages_router
 from placet.recipes.contract_compare.extension import HostedEnclaves
 from placet.recipes.runs import RUNS
+from placet.serving.related_origins import related_origins_router
 
 log = logging.getLogger("placet.node")
 _PROBE_SECONDS = 5.0
@@ -73,6 +74,7 @@ def create_app(settings: NodeSettings) -> FastAPI:
     app.include_router(models_api.router)
     app.include_router(enclave_api.router)
     app.include_router(pages_router(_servers(node), settings.institution.name))
+    app.include_router(related_origins_router(settings.passkeys.origins))
     problems.install(app)
     app.add_middleware(RequestLimits, limits=settings.limits)
     app.add_middleware(OwnersFromAnywhere)

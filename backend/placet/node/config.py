@@ -16,6 +16,7 @@ from placet.core.toml_file import read_toml
 from placet.core.trust import Url
 from placet.core.values import Address, Name, Text, invalid
 from placet.jobs.holding import Hold
+from placet.serving.related_origins import Origins
 
 Port = Annotated[int, Field(ge=0, lt=65_536)]
 Count = Annotated[int, Field(ge=1)]
@@ -48,6 +49,14 @@ class ParticipationPolicy(_Section):
     purposes: tuple[str, ...] = tuple(PURPOSES)
     standing: tuple[Name, ...] = ()
     hold: Hold = "none"
+
+
+class PasskeySettings(_Section):
+    """Of which host the passkeys of the owner's page are, the page's own by default; and which other origins' pages may
+    use passkeys that are of this node's host."""
+
+    rp: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")] | None = None
+    origins: Origins = ()
 
 
 class EnclaveSettings(_Section):
@@ -104,6 +113,7 @@ class NodeSettings(EnvironmentFirst):
     sync_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
     limits: NodeLimits = NodeLimits()
     policy: ParticipationPolicy = ParticipationPolicy()
+    passkeys: PasskeySettings = PasskeySettings()
     enclaves: EnclaveSettings | None = None
 
     @classmethod

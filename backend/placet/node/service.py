@@ -51,6 +51,7 @@ from placet.vault.schema import DatasetInfo
 
 _MAX_TRUST = 8 << 20
 _VAULT_SECONDS = 5.0
+_LOOKUP_SECONDS = 10.0
 log = logging.getLogger("placet.node")
 T = TypeVar("T", bound=BaseModel)
 
@@ -103,6 +104,7 @@ class Node:
     `moved` is sent when the chain was read, so that there may be new events of ours, or deeper ones; `relaying` when
     the database has something new for the relay. `withdrawing` has threads for withdrawals alone: they wait for no
     other request's. `signers` asks contracts about signatures, which keeps no other request waiting.
+    `lookups` asks the vault for those who ask about their consents: two at a time, which keep no job waiting.
     """
 
     settings: NodeSettings
@@ -116,6 +118,7 @@ class Node:
     sender: Sender
     calls: Calls
     vault: VaultClient
+    lookups: VaultClient
     admissions: AdmissionQueue
     scopes: Scopes
     cards: Cards
@@ -291,7 +294,7 @@ def open_node(settings: NodeSettings) -> Node:
     upgrade(engine, NODE)
     chain = Chain(settings.chain_url, deployment)
     heads = Heads(settings.chain_url)
-    vault = VaultClient(settings.path(settings.vault_socket))
+    socket = settings.path(settings.vault_socket)
     return Node(
         settings=settings,
         deployment=deployment,
@@ -303,7 +306,8 @@ def open_node(settings: NodeSettings) -> Node:
         heads=heads,
         sender=Sender(engine, chain, [keys.signer, keys.recorder], pushed=lambda: heads.pushed),
         calls=Calls(deployment),
-        vault=vault,
+        vault=VaultClient(socket),
+        lookups=VaultClient(socket, _LOOKUP_SECONDS, at_once=2),
         admissions=AdmissionQueue(),
         scopes=Scopes(settings.path(settings.scopes)),
         cards=Cards(settings.cards),

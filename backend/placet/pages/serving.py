@@ -6,7 +6,7 @@ import functools
 import gzip
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from importlib import resources
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from placet.pages.verifier import verifier
 
 PageLanguage = Literal["en", "de", "zh"]
-Page = Literal["owner", "audit"]
+Page = Literal["owner", "audit", "doors"]
 _LANGUAGES: tuple[PageLanguage, ...] = ("en", "de", "zh")
 
 _TYPES = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "html": "text/html; charset=utf-8"}
@@ -69,6 +69,25 @@ def _origin(url: str) -> Iterable[str]:
     return (origin,) if _ORIGIN.fullmatch(origin) else ()
 
 
+def _fixed(html: Callable[[PageLanguage, str], Response], language: PageLanguage) -> Callable[..., Awaitable[Response]]:
+    """A route of one language: a path of any one word would answer for what is not there."""
+
+    async def route(accept_encoding: Annotated[str, Header()] = "") -> Response:
+        return html(language, accept_encoding)
+
+    return route
+
+
+def _add_doors(
+    router: APIRouter,
+    negotiating: Callable[..., Awaitable[Response]],
+    html: Callable[[PageLanguage, str], Response],
+) -> None:
+    router.add_api_route("/", negotiating)
+    for language in _LANGUAGES:
+        router.add_api_route(f"/{language}/", _fixed(html, language))
+
+
 @functools.cache
 def _files() -> dict[str, tuple[bytes, bytes]]:
     """All built files by name, as they are and by gzip. All at once, so that no name is remembered that is of none."""
@@ -101,7 +120,12 @@ def _answer(plain: bytes, packed: bytes | None, encodings: str, kind: str, heade
 def pages_router(servers: Iterable[str], name: str) -> APIRouter:
     """The routes of all pages. `servers`: URLs that an owner's page may ask beside this node; `name`: whose node it
     is."""
-    return _router({"owner": content_security_policy(servers), "audit": EXPLORER_POLICY}, name)
+    policies: dict[Page, str] = {
+        "owner": content_security_policy(servers),
+        "audit": EXPLORER_POLICY,
+        "doors": content_security_policy(()),
+    }
+    return _router(policies, name)
 
 
 def explorer_digest() -> str:
@@ -171,6 +195,8 @@ def _router(policies: dict[Page, str], name: str | None) -> APIRouter:
             named = {"Content-Language": language}
             return answer(f"{page}.{language}.html", encodings, policies[page], "no-store", **named)
 
+        if page == "doors":
+            return _add_doors(router, negotiating, html)
         for rest in ("", "/{rest:path}"):
             router.add_api_route(f"/{page}{rest}", negotiating)
             router.add_api_route(f"/{{language}}/{page}{rest}", in_language)

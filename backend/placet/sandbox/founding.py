@@ -143,7 +143,7 @@ def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
 
     def registry() -> None:
         port = free_port()
-        group.enroller = f"http://127.0.0.1:{port}"
+        group.enroller = f"http://localhost:{port}"
         words = (
             "--name",
             "Registry",
@@ -161,6 +161,8 @@ def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
 
     together(deploy, registry, auditor, *(functools.partial(institution, key, name) for key, name in names.items()))
     group.members = {key: group.members[key] for key in names}
+    with (group.folder / "registry" / "identity.toml").open("a") as enroller:
+        enroller.write(f"page_origins = {json.dumps([member.api for member in group.members.values()])}\n")
     rich = group.members[group.consumer].address
 
     def trust() -> None:

@@ -18,7 +18,16 @@ from placet.core.values import Value, parse
 from placet.vault import frames
 from placet.vault.admission import Submission
 from placet.vault.models import KeptModel
-from placet.vault.responses import BatchLeaves, DeadLeaves, EndpointFindings, LawfulSet, LeavesPart, SetToSign
+from placet.vault.responses import (
+    BatchLeaves,
+    DeadLeaves,
+    EndpointFindings,
+    KeptConsent,
+    KeptConsents,
+    LawfulSet,
+    LeavesPart,
+    SetToSign,
+)
 from placet.vault.rows import Rows
 from placet.vault.schema import DatasetInfo
 
@@ -32,10 +41,10 @@ R = TypeVar("R", bound=Value)
 class VaultClient:
     """Each call is one connection. Raises the vault's own PlacetError, or StateError `vault.unreachable`."""
 
-    def __init__(self, socket: Path, timeout: float = TIMEOUT) -> None:
+    def __init__(self, socket: Path, timeout: float = TIMEOUT, at_once: int = AT_ONCE) -> None:
         self._socket = socket
         self._timeout = timeout
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._room = asyncio.Semaphore(at_once)
 
     async def datasets(self) -> list[DatasetInfo]:
         """All tables, by name."""
@@ -104,6 +113,16 @@ class VaultClient:
     async def batch(self, offer: OfferId, root: BatchRoot) -> BatchLeaves:
         """The leaves of a batch that was noted or admitted. NotFoundError."""
         return await self._call("batch", frames.AnchoredArguments(offer=offer, root=root), BatchLeaves)
+
+    async def consent(self, consent: ConsentId, owner: bytes | None) -> KeptConsent:
+        """A consent for its owner, or for the institution (None). NotFoundError `consent.unknown`."""
+        arguments = frames.OneConsentArguments(consent=consent, owner=owner)
+        return await self._call("consent", arguments, KeptConsent)
+
+    async def consents_of(self, owner: bytes, after: ConsentId) -> Sequence[KeptConsent]:
+        """Of an owner's consents the first thousand above `after`, ascending by id."""
+        arguments = frames.OwnersArguments(owner=owner, after=after)
+        return (await self._call("consents_of", arguments, KeptConsents)).consents
 
     async def named_evidence(self, consent: ConsentId) -> NamedConsent:
         """The institution's own consent for its own data."""

@@ -1,4 +1,5 @@
-"""The vault's own SQLite file: what is not a table. Everything that could point to a person is sealed."""
+"""The vault's own SQLite file: what is not a table. Everything that could point to a person is sealed, or
+is a tag under the vault's key: which consents have one owner's key can be seen, and not which key."""
 
 from __future__ import annotations
 
@@ -31,7 +32,11 @@ CONSENTS = sa.Table(
     sa.Column("consent", sa.LargeBinary(32), primary_key=True),
     sa.Column("offer", sa.LargeBinary(32), nullable=False, index=True),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("owner", sa.LargeBinary(32), nullable=True, index=True),
+    sa.Column("batch", sa.LargeBinary(32), nullable=True),
 )
+"""`owner`: the keyed tag of the owner's key, by which he finds his own. `batch`: the root of that in which the
+consent is."""
 BATCHES = sa.Table(
     "batches",
     METADATA,

@@ -18,7 +18,7 @@ from placet.core.framing import WIDTH, announced, header
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 from placet.core.offers import Offer, Scope
 from placet.core.plan import Plan, Terms
-from placet.core.values import U32, U48, Bytes32, Octets, Signature, Value
+from placet.core.values import U32, U48, Bytes32, Octets, Signature, Signer, Value
 from placet.vault.admission import Submission
 from placet.vault.models import KeptModel
 from placet.vault.responses import SetToSign
@@ -146,6 +146,17 @@ class PartArguments(SetArguments):
 
 class ConsentArguments(Value):
     consent: ConsentId
+
+
+class OneConsentArguments(ConsentArguments):
+    """For its owner; for the institution without one."""
+
+    owner: Signer | None
+
+
+class OwnersArguments(Value):
+    owner: Signer
+    after: ConsentId
 
 
 class RowsArguments(Value):

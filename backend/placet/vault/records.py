@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from pydantic import BaseModel
@@ -18,9 +20,18 @@ from placet.core.values import Bytes32, Signature, Value, parse, to_hex
 from placet.vault.candidates import Candidate, Candidates
 from placet.vault.database import BATCHES, CONSENTS, OFFERS, SEEN, forget
 from placet.vault.matches import Matches
+from placet.vault.responses import OWNERS_PAGE
 from placet.vault.sets import LawfulSets
 
 _MANY = 500
+
+
+_WITH_BATCH = sa.select(CONSENTS, sa.func.length(BATCHES.c.leaves).label("size")).join_from(
+    CONSENTS,
+    BATCHES,
+    (BATCHES.c.offer == CONSENTS.c.offer) & (BATCHES.c.root == CONSENTS.c.batch),
+    isouter=True,
+)
 
 
 def own_consent() -> StateError:
@@ -30,6 +41,10 @@ def own_consent() -> StateError:
         remedy="revoke it instead",
         code="consent.own",
     )
+
+
+def _unknown(consent: ConsentId) -> NotFoundError:
+    return NotFoundError("no such consent in the vault", found=to_hex(consent), code="consent.unknown")
 
 
 class ConsentRecord(Value):
@@ -79,6 +94,17 @@ class OfferBinding(Value):
     dataset: str
 
 
+@dataclass(frozen=True)
+class FoundRecord:
+    """A record, the offer that it is of, the root of the batch that it is in, and how many leaves that has."""
+
+    id: ConsentId
+    offer: OfferId
+    batch: BatchRoot | None
+    leaves: int
+    record: ConsentRecord
+
+
 class Records:
     """Bulk reads and writes; every method is one transaction. One caller at a time, one process a database."""
 
@@ -89,6 +115,24 @@ class Records:
         self.sets = LawfulSets(engine, sealer)
         self._candidates: dict[OfferId, Candidates] = {}
         self._fresh: dict[OfferId, list[Candidate]] = {}
+        self._tag_owners()
+
+    def _tag_owners(self) -> None:
+        """Of consents that came in before owners were found by their key. One that can't be opened is nobody's."""
+        c = CONSENTS.c
+        untagged = sa.select(c.consent, c.offer, c.sealed).where(c.owner.is_(None)).limit(_MANY)
+        while True:
+            with self._engine.begin() as connection:
+                rows = connection.execute(untagged).all()
+                for row in rows:
+                    record = self._readable(OfferId(row.offer), ConsentId(row.consent), row.sealed)
+                    tag = b"" if record is None else self._owner(record.consent.owner)
+                    connection.execute(sa.update(CONSENTS).where(c.consent == row.consent).values(owner=tag))
+            if len(rows) < _MANY:
+                return
+
+    def _owner(self, owner: bytes) -> bytes:
+        return self._sealer.tag(context("owner", to_hex(owner)))
 
     def bind(self, bound: OfferBinding) -> None:
         """Remember an offer; again is nothing new."""
@@ -121,7 +165,7 @@ class Records:
         """Store accepted consents by id; those already here stay as they are."""
         if accepted:
             with self._engine.begin() as connection:
-                self._insert(connection, offer, accepted)
+                self._insert(connection, offer, accepted, None)
             if offer in self._candidates:
                 fresh = [_candidate(consent, record) for consent, record in accepted.items()]
                 self._fresh.setdefault(offer, []).extend(fresh)
@@ -131,16 +175,28 @@ class Records:
         leaves = bytearray()
         with self._engine.begin() as connection:
             for accepted in parts:
-                self._insert(connection, offer, accepted)
+                self._insert(connection, offer, accepted, root)
                 leaves += b"".join(accepted)
             statement = sqlite.insert(BATCHES).values(offer=offer, root=root, leaves=bytes(leaves))
             connection.execute(statement.on_conflict_do_nothing())
         self._candidates.pop(offer, None)
         self._fresh.pop(offer, None)
 
-    def _insert(self, connection: sa.Connection, offer: OfferId, accepted: Mapping[ConsentId, ConsentRecord]) -> None:
+    def _insert(
+        self,
+        connection: sa.Connection,
+        offer: OfferId,
+        accepted: Mapping[ConsentId, ConsentRecord],
+        batch: BatchRoot | None,
+    ) -> None:
         values = [
-            {"consent": consent, "offer": offer, "sealed": self._seal_record(offer, consent, record)}
+            {
+                "consent": consent,
+                "offer": offer,
+                "sealed": self._seal_record(offer, consent, record),
+                "owner": self._owner(record.consent.owner),
+                "batch": batch,
+            }
             for consent, record in accepted.items()
         ]
         connection.execute(sqlite.insert(CONSENTS).on_conflict_do_nothing(), values)
@@ -175,15 +231,38 @@ class Records:
                 sealed.update((row.consent, row.sealed) for row in rows if row.offer == offer)
         for consent in consents:
             if consent not in sealed:
-                raise NotFoundError("no such consent in the vault", found=to_hex(consent), code="consent.unknown")
+                raise _unknown(consent)
         return {consent: self._open_record(offer, consent, sealed[consent]) for consent in consents}
+
+    def of_owner(self, owner: bytes, after: ConsentId) -> list[FoundRecord]:
+        """Of the consents that an owner's key gave the first thousand above `after`, ascending."""
+        c = CONSENTS.c
+        query = _WITH_BATCH.where(c.owner == self._owner(owner), c.consent > after)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(c.consent).limit(OWNERS_PAGE)).all()
+        return [self._found(row) for row in rows]
+
+    def one(self, consent: ConsentId) -> FoundRecord:
+        """A consent; NotFoundError."""
+        with self._engine.connect() as connection:
+            row = connection.execute(_WITH_BATCH.where(CONSENTS.c.consent == consent)).first()
+        if row is None:
+            raise _unknown(consent)
+        return self._found(row)
+
+    def _found(self, row: sa.Row[tuple[Any, ...]]) -> FoundRecord:
+        identity, offer = ConsentId(row.consent), OfferId(row.offer)
+        batch = None if row.batch is None else BatchRoot(row.batch)
+        return FoundRecord(
+            identity, offer, batch, (row.size or 0) // 32, self._open_record(offer, identity, row.sealed)
+        )
 
     def offer_of(self, consent: ConsentId) -> OfferId:
         """The offer that a consent speaks of; NotFoundError."""
         with self._engine.connect() as connection:
             offer = connection.execute(sa.select(CONSENTS.c.offer).where(CONSENTS.c.consent == consent)).scalar()
         if offer is None:
-            raise NotFoundError("no such consent in the vault", found=to_hex(consent), code="consent.unknown")
+            raise _unknown(consent)
         return OfferId(bytes(offer))
 
     def consents_to(self, dataset: DatasetId) -> int:
@@ -196,8 +275,12 @@ class Records:
     def note_batch(self, offer: OfferId, root: BatchRoot, leaves: Sequence[ConsentId]) -> None:
         """Remember a batch's leaves."""
         statement = sqlite.insert(BATCHES).values(offer=offer, root=root, leaves=b"".join(leaves))
+        here = (CONSENTS.c.consent == sa.bindparam("leaf")) & (CONSENTS.c.offer == offer)
+        placed = sa.update(CONSENTS).where(here).values(batch=root)
         with self._engine.begin() as connection:
             connection.execute(statement.on_conflict_do_nothing())
+            if leaves:
+                connection.execute(placed, [{"leaf": leaf} for leaf in leaves])
 
     def batches(self, offer: OfferId, roots: Collection[BatchRoot]) -> dict[BatchRoot, bytes]:
         """The joined leaves of those of `roots` that were noted."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from placet.chain.findings import State
+from placet.core.consent import CompactConsent
 from placet.core.evidence import ErasedLeaf
-from placet.core.ids import BatchRoot, ConsentId, JobId
-from placet.core.values import U32, U48, Bytes24, Bytes32, Octets, Value
+from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
+from placet.core.values import U32, U48, Bytes24, Bytes32, Octets, Signature, Value
+
+OWNERS_PAGE = 1_000
+"""Consents of one owner in one answer, at the most."""
 
 
 class TableCounts(Value):
@@ -79,6 +83,24 @@ class LeavesPart(Value):
     records: Octets
     erased: tuple[ErasedLeaf, ...]
     batches: tuple[BatchRoot, ...]
+
+
+class KeptConsent(Value):
+    """A consent as the vault keeps it, less what ties it to a person. `batch`: the root of the one that it is in, and
+    how many `leaves` that has; none and 0 for one that is in none."""
+
+    id: ConsentId
+    offer: OfferId
+    consent: CompactConsent
+    signature: Signature
+    batch: BatchRoot | None
+    leaves: U32
+
+
+class KeptConsents(Value):
+    """Some of one owner's, ascending by id."""
+
+    consents: tuple[KeptConsent, ...]
 
 
 class BatchLeaves(Value):

@@ -45,11 +45,13 @@ from placet.vault.lawful import choose, opens_before, root_of
 from placet.vault.leaves import LEAF, RowLeaf, StoredSet, join, unpack
 from placet.vault.matches import JobEnd, MatchedSet
 from placet.vault.models import KeptModel, KeptModels
-from placet.vault.records import ConsentRecord, OfferBinding, Records
+from placet.vault.records import ConsentRecord, FoundRecord, OfferBinding, Records
 from placet.vault.responses import (
     BatchLeaves,
     DeadLeaves,
     EndpointFindings,
+    KeptConsent,
+    KeptConsents,
     LawfulSet,
     LeavesPart,
     SetToSign,
@@ -329,6 +331,18 @@ class Vault:
             raise NotFoundError("this consent is not named in plans", found=to_hex(consent), code="consent.unknown")
         return NamedConsent(consent=record.consent, signature=record.signature)
 
+    def consent(self, consent: ConsentId, owner: bytes | None) -> KeptConsent:
+        """A consent for its owner, or for the institution (None). NotFoundError, the same for another's."""
+        with self._lock:
+            one = self._records.one(consent)
+        if owner is not None and one.record.consent.owner != owner:
+            raise NotFoundError("no such consent in the vault", found=to_hex(consent), code="consent.unknown")
+        return _kept(one)
+
+    def consents_of(self, owner: bytes, after: ConsentId) -> KeptConsents:
+        with self._lock:
+            return KeptConsents(consents=tuple(map(_kept, self._records.of_owner(owner, after))))
+
     def rows(self, request: gate.RowRequest) -> Rows:
         with self._lock:
             _, bound, warrant, lawful = self._warranted(request)
@@ -473,6 +487,18 @@ class Vault:
             erased = self._records.erase(consent)
         log.info("erase %s: %s", to_hex(consent), "done" if erased else "nothing there")
         return erased
+
+
+def _kept(one: FoundRecord) -> KeptConsent:
+    record = one.record
+    return KeptConsent(
+        id=one.id,
+        offer=one.offer,
+        consent=record.consent,
+        signature=record.signature,
+        batch=one.batch,
+        leaves=one.leaves,
+    )
 
 
 def _counts(candidates: Candidates, subjects: RowSubjects, dead: Collection[ConsentId]) -> TableCounts:

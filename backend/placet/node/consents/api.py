@@ -12,7 +12,7 @@ from placet.core.errors import AccessError, NotFoundError
 from placet.core.ids import ConsentId
 from placet.core.languages import ENGLISH, Language
 from placet.core.values import Signer
-from placet.node.consents import admission, erasure, export, models, uses, withdrawals
+from placet.node.consents import admission, erasure, export, lookup, models, uses, withdrawals
 from placet.node.consents import queries as consents
 from placet.node.http.auth import AnyCaller, Caller
 from placet.node.http.dependencies import ClientAddress, TheNode
@@ -83,6 +83,7 @@ async def submit(node: TheNode, client: ClientAddress, submission: models.Consen
 async def listing(
     node: TheNode,
     caller: AnyCaller,
+    client: ClientAddress,
     owner: Annotated[Signer | None, Query()] = None,
     status: Annotated[models.ConsentStatus | None, Query()] = None,
     cursor: Annotated[ConsentId | None, Query()] = None,
@@ -91,21 +92,25 @@ async def listing(
     if not caller.institution and owner not in (None, caller.signer):
         raise AccessError("only an owner himself lists his consents", code="access.owner")
     whose = owner if caller.institution else caller.signer
-    return await ask_chain(consents.listing, node, whose, status, cursor)
+    if whose is None:
+        return await ask_chain(consents.listing, node, status, cursor)
+    rows, more = await lookup.rows_of(node, whose, cursor, client)
+    return await ask_chain(lambda: consents.page_of(node, rows, status, more=more))
 
 
 @router.get(
     "/v1/consents/{id}", response_model=models.ConsentResponse, responses=problems(401, 404), openapi_extra=_SIGNED
 )
-async def show(node: TheNode, caller: AnyCaller, id: ConsentId) -> models.ConsentResponse:
+async def show(node: TheNode, caller: AnyCaller, client: ClientAddress, id: ConsentId) -> models.ConsentResponse:
     """A consent, with its leaf, its batch and the proof, so that its owner can check it against the chain himself."""
-    return await ask_chain(consents.show, node, id, _owner(caller))
+    return await ask_chain(consents.show, node, await lookup.row_of(node, id, _owner(caller), client))
 
 
 @router.get("/v1/consents/{id}/uses", response_model=models.Uses, responses=problems(401, 404), openapi_extra=_SIGNED)
-async def used(node: TheNode, caller: AnyCaller, id: ConsentId) -> models.Uses:
+async def used(node: TheNode, caller: AnyCaller, client: ClientAddress, id: ConsentId) -> models.Uses:
     """Which of this node's jobs used the consent, when, and how they ended."""
-    return await asyncio.to_thread(uses.of_consent, node, id, _owner(caller))
+    await lookup.row_of(node, id, _owner(caller), client)
+    return await asyncio.to_thread(uses.of_consent, node, id)
 
 
 @router.post("/v1/consents/{id}/withdrawal/draft", response_model=models.WithdrawalDraft, responses=problems())
@@ -132,21 +137,21 @@ async def withdraw(
     responses=problems(401, 403, 404, 409),
     openapi_extra=_SIGNED,
 )
-async def erase(node: TheNode, caller: AnyCaller, id: ConsentId) -> models.Erasure:
+async def erase(node: TheNode, caller: AnyCaller, client: ClientAddress, id: ConsentId) -> models.Erasure:
     """Forget an ended consent for good, here and in the vault, for its owner. Its number stays on the chain."""
     if caller.signer is None:
         raise AccessError("only its owner erases a consent over HTTP", remedy="placet erase", code="access.owner")
-    return models.Erasure(id=id, erased=await erasure.erase_for_owner(node, id, caller.signer))
+    return models.Erasure(id=id, erased=await erasure.erase_for_owner(node, id, caller.signer, client))
 
 
 @router.get("/v1/export", response_model=models.Export, responses=problems(401, 403), openapi_extra=_SIGNED)
 async def exported(
-    node: TheNode, caller: AnyCaller, cursor: Annotated[ConsentId | None, Query()] = None
+    node: TheNode, caller: AnyCaller, client: ClientAddress, cursor: Annotated[ConsentId | None, Query()] = None
 ) -> models.Export:
     """All that this node holds of an owner's consents, in words and as it was signed, and their uses."""
     if caller.signer is None:
         raise AccessError("an export is for an owner", remedy="GET /v1/consents", code="access.owner")
-    return await ask_chain(export.of_owner, node, caller.signer, cursor)
+    return await export.of_owner(node, caller.signer, cursor, client)
 
 
 def _owner(caller: Caller) -> bytes | None:

@@ -10,7 +10,7 @@ from placet.chain.threaded import ask_chain
 from placet.core.enrolment import NO_ENROLMENT
 from placet.core.errors import StateError
 from placet.core.ids import ConsentId
-from placet.node.consents import queries, uses
+from placet.node.consents import lookup, queries, uses
 from placet.node.consents.admission import owners_budget
 from placet.node.consents.models import ConsentStatus
 from placet.node.service import Node
@@ -28,13 +28,12 @@ async def erase_everywhere(engine: sa.Engine, vault: VaultClient, consent: Conse
     return here or there
 
 
-async def erase_for_owner(node: Node, consent: ConsentId, owner: bytes) -> bool:
-    """As `erase_everywhere`, for the owner himself. NotFoundError for another's; StateError unless the chain says that
+async def erase_for_owner(node: Node, consent: ConsentId, owner: bytes, client: str) -> bool:
+    """As `erase_everywhere`, for the owner himself, at the address `client`. NotFoundError for another's; StateError
+    unless the chain says that
     it is over. Of one that expired or is used up the audit of a job demands the record, and one that a running job has
     used up could leave that job without it: both can be withdrawn first."""
-    row = await asyncio.to_thread(queries.find, node, consent)
-    if bytes(row["owner"]) != owner:
-        raise queries.unknown()
+    row = await lookup.row_of(node, consent, owner, client)
     status = await ask_chain(queries.status_of, node, row)
     if status not in _ENDED:
         raise StateError(

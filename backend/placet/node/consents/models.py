@@ -126,7 +126,9 @@ class BatchProof(_Answer):
     """Where a consent's leaf lies: OpenZeppelin's sorted-pair Merkle tree, leaf = consent id."""
 
     root: BatchRoot
-    proof: list[Bytes32]
+    proof: list[Bytes32] | None = Field(
+        description="absent for a batch of more than 65,536 leaves: who made its file has the proof"
+    )
     block: int | None = Field(description="the block that anchors the root, once it is confirmed")
 
 
@@ -247,11 +249,13 @@ class ChainTransaction(_Answer):
 
 
 class WhoIsWho(_Answer):
-    """By its address in the trust list, whose node this is; and the two files that it was given from outside."""
+    """By its address in the trust list, whose node this is; the two files that it was given from outside; and the host
+    that the passkeys of its page are of, where that is not the page's own."""
 
     institution: Address
     deployment: Deployment
     trust: TrustList
+    passkey_rp: str | None
 
 
 class Healthz(_Answer):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -23,6 +25,8 @@ from placet.node.state import batches, consents, now, reading, withdrawals
 
 PAGE = 100
 _SCAN = 1_000
+Row = Mapping[Any, Any]
+"""A consent as the table has it, or as `lookup` makes it of what the vault has."""
 
 
 def texts(node: Node, offer: Offer, scope: Scope, language: Language) -> models.Texts:
@@ -64,18 +68,15 @@ def draft(node: Node, request: models.DraftRequest) -> models.DraftResponse:
     )
 
 
-def status_of(node: Node, row: sa.RowMapping) -> ConsentStatus:
+def status_of(node: Node, row: Row) -> ConsentStatus:
     """A row's status, with what the chain says."""
     return _View(node).status(row)
 
 
-def find(node: Node, consent: ConsentId) -> sa.RowMapping:
-    """A consent's row. NotFoundError."""
+def find(node: Node, consent: ConsentId) -> sa.RowMapping | None:
+    """A consent's row; None if it did not come over this node's API."""
     with reading(node.engine) as connection:
-        row = connection.execute(sa.select(consents).where(consents.c.id == consent)).mappings().first()
-    if row is None:
-        raise unknown()
-    return row
+        return connection.execute(sa.select(consents).where(consents.c.id == consent)).mappings().first()
 
 
 def unknown() -> NotFoundError:
@@ -87,34 +88,32 @@ def unknown() -> NotFoundError:
     )
 
 
-def compact(row: sa.RowMapping) -> CompactConsent:
+def compact(row: Row) -> CompactConsent:
     """A row as the compact consent."""
     return CompactConsent(**{name: row[name] for name in CompactConsent.model_fields})
 
 
-def full(node: Node, row: sa.RowMapping) -> Consent:
+def full(node: Node, row: Row) -> Consent:
     """A row as the full consent, with the words that were signed."""
     offer = node.offer(OfferId(row["offer"]))
     return compact(row).expand(offer, node.scopes.of(offer), node.trust.name)
 
 
-def show(node: Node, consent: ConsentId, owner: bytes | None) -> models.ConsentResponse:
-    """A consent for its owner, or for the institution (None). NotFoundError if it is somebody else's."""
-    row = find(node, consent)
-    if owner is not None and bytes(row["owner"]) != owner:
-        raise unknown()
+def show(node: Node, row: Row) -> models.ConsentResponse:
+    """A consent, with what its owner needs to check it."""
     return _View(node).show(row)
 
 
-def listing(
-    node: Node, owner: bytes | None, status: ConsentStatus | None, cursor: ConsentId | None
-) -> models.ConsentPage:
-    """Up to `PAGE` consents in the order of their ids, of one owner or (None) of all."""
+def listing(node: Node, status: ConsentStatus | None, cursor: ConsentId | None) -> models.ConsentPage:
+    """Up to `PAGE` of the consents that came over the API, in the order of their ids."""
     query = sa.select(consents).where(consents.c.id > (cursor or b"")).order_by(consents.c.id).limit(_SCAN)
-    if owner is not None:
-        query = query.where(consents.c.owner == owner)
     with reading(node.engine) as connection:
         rows = connection.execute(query).mappings().all()
+    return page_of(node, rows, status, more=len(rows) == _SCAN)
+
+
+def page_of(node: Node, rows: Sequence[Row], status: ConsentStatus | None, *, more: bool) -> models.ConsentPage:
+    """The first `PAGE` of these rows; `more`: there may be others above them."""
     view = _View(node)
     page: list[models.ConsentResponse] = []
     for row in rows:
@@ -122,7 +121,7 @@ def listing(
             return models.ConsentPage(consents=page, cursor=page[-1].id)
         if status is None or view.status(row) is status:
             page.append(view.show(row))
-    return models.ConsentPage(consents=page, cursor=ConsentId(rows[-1]["id"]) if len(rows) == _SCAN else None)
+    return models.ConsentPage(consents=page, cursor=ConsentId(rows[-1]["id"]) if more else None)
 
 
 @functools.lru_cache(maxsize=32)
@@ -161,7 +160,7 @@ class _View:
         self._dead = functools.cache(self.node.ended)
         self._openings = functools.cache(lambda offer: self.node.chain.offer(offer).openings)
 
-    def status(self, row: sa.RowMapping) -> ConsentStatus:
+    def status(self, row: Row) -> ConsentStatus:
         """The chain's word where it has one, else what this node's queue says of it."""
         consent, offer = ConsentId(row["id"]), OfferId(row["offer"])
         dead = self._dead(offer).get(consent)
@@ -185,26 +184,29 @@ class _View:
             )
             return connection.execute(query).first() is not None
 
-    def show(self, row: sa.RowMapping) -> models.ConsentResponse:
+    def show(self, row: Row) -> models.ConsentResponse:
         """The consent with its proof, where it is in a batch."""
         consent = ConsentId(row["id"])
-        batch = None
-        if row["batch"] is not None:
-            batch_row = batch_of(self.node, row["batch"])
-            batch = models.BatchProof(
-                root=BatchRoot(batch_row["root"]),
-                proof=proof_of(bytes(batch_row["leaves"]), consent),
-                block=batch_row["block"],
-            )
         return models.ConsentResponse(
             id=consent,
             status=self.status(row),
             offer=OfferId(row["offer"]),
             consent=compact(row),
             leaf=consent,
-            batch=batch,
+            batch=self._place(row, consent),
             block=row["block"],
             error=row["error"],
+        )
+
+    def _place(self, row: Row, consent: ConsentId) -> models.BatchProof | None:
+        batch = row if row["batch"] is None else batch_of(self.node, row["batch"])
+        if batch.get("root") is None:
+            return None
+        leaves = batch["leaves"]
+        return models.BatchProof(
+            root=BatchRoot(batch["root"]),
+            proof=None if leaves is None else proof_of(bytes(leaves), consent),
+            block=batch["block"],
         )
 
 

@@ -62,7 +62,7 @@ async def accept(node: Node, identity: ConsentId, given: models.Withdrawal, clie
 
 
 def _known(node: Node, identity: ConsentId, given: models.Withdrawal) -> tuple[Consent, sa.RowMapping | None]:
-    row = _own(node, identity)
+    row = held.find(node, identity)
     return _consent(node, identity, row, given), row
 
 
@@ -104,13 +104,6 @@ def _submit(node: Node, signed: _Signed, client: str) -> models.ConsentAccepted:
     relay.withdraw(node, written)
     node.relaying.send()
     return models.ConsentAccepted(id=identity, status=ConsentStatus.WITHDRAWING)
-
-
-def _own(node: Node, identity: ConsentId) -> sa.RowMapping | None:
-    try:
-        return held.find(node, identity)
-    except NotFoundError:
-        return None
 
 
 def _consent(node: Node, identity: ConsentId, row: sa.RowMapping | None, given: models.Withdrawal) -> Consent:

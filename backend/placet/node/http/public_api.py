@@ -64,7 +64,12 @@ async def described(node: Node, *, own: bool) -> list[models.DatasetResponse]:
 async def trust(node: TheNode, client: ClientAddress) -> models.WhoIsWho:
     """Whose node this is, which contracts it uses, and the trust list: by its names a page derives what owners sign."""
     node.clients.take("drafts", client, node.settings.limits.drafts_per_client_minute)
-    return models.WhoIsWho(institution=node.address, deployment=node.deployment, trust=node.trust)
+    return models.WhoIsWho(
+        institution=node.address,
+        deployment=node.deployment,
+        trust=node.trust,
+        passkey_rp=node.settings.passkeys.rp,
+    )
 
 
 @router.get("/v1/transactions/{transaction}", response_model=models.ChainTransaction, responses=problems())

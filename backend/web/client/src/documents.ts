@@ -148,7 +148,7 @@ export interface ConsentAnswer {
   readonly status: string;
   readonly offer: Hex;
   readonly consent: ConsentFields;
-  readonly batch: { readonly root: Hex; readonly proof: readonly Hex[]; readonly block: number | null } | null;
+  readonly batch: { readonly root: Hex; readonly proof: readonly Hex[] | null; readonly block: number | null } | null;
   readonly block: number | null;
   readonly error?: string | null;
 }
@@ -167,8 +167,8 @@ export interface ExportPage {
   readonly at: number;
   readonly consents: readonly {
     readonly consent: ConsentAnswer;
-    readonly signed: Consent;
-    readonly notice: string;
+    readonly signed: Consent | null;
+    readonly notice: string | null;
     readonly signature: Hex;
     readonly uses: readonly Use[];
   }[];

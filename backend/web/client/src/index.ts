@@ -1,5 +1,5 @@
 export { canonical } from "./canonical.ts";
-export { randomHex, sha256, type Hex } from "./bytes.ts";
+export { bytesToHex, randomHex, sha256, type Hex } from "./bytes.ts";
 export { PlacetError, type Code, type Problem } from "./errors.ts";
 export * from "./documents.ts";
 export { demandOffer, derive, verify, type Draft, type DraftAnswer, type Terms } from "./draft.ts";
@@ -7,6 +7,7 @@ export { notice, offerWords, type Window } from "./notice.ts";
 export * from "./node.ts";
 export * from "./passkey.ts";
 export * from "./signers.ts";
+export * from "./slip.ts";
 export * from "./typed.ts";
 export * from "./wallet.ts";
 export { LANGUAGES, fill, Words } from "./words.ts";

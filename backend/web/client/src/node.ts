@@ -1,11 +1,12 @@
 /** An institution's node, as an owner uses it. Nothing that it says is signed before `verify` has looked at it. */
 import { base64url, hexToBytes, randomHex, sha256, text, type Hex } from "./bytes.ts";
 import { canonical } from "./canonical.ts";
-import type { Consent, ConsentAnswer, Enrolment, Enroller, ExportPage, Names, Offered, Opening, Use } from "./documents.ts";
+import type { ConsentAnswer, Enrolment, Enroller, ExportPage, Names, Offered, Opening, Use } from "./documents.ts";
 import { demandOffer, verify, type Draft, type DraftAnswer, type Terms } from "./draft.ts";
 import { PlacetError, type Problem } from "./errors.ts";
 import { signerOf, type Signer } from "./signers.ts";
-import { consentId, enrolmentTyped, requestTyped, withdrawalTyped, type Domain } from "./typed.ts";
+import type { Slip } from "./slip.ts";
+import { enrolmentTyped, requestTyped, type Domain, type TypedData } from "./typed.ts";
 import type { Language } from "./words.ts";
 
 const LIFETIME = 240;
@@ -39,7 +40,22 @@ export async function ask<T>(url: string, init: { method?: string; body?: string
   });
 }
 
-/** `Authorization: Placet …` for one request to `receiver`, good once. */
+/** What is signed of one request to `receiver`, good once; and, of its signature, the `Authorization: Placet …`. */
+export interface Asking {
+  readonly typed: TypedData;
+  header(signer: Hex, signature: Hex): string;
+}
+
+export async function asking(domain: Domain, receiver: Hex, method: string, path: string, body = ""): Promise<Asking> {
+  const nonce = randomHex(32);
+  const expiry = Math.floor(Date.now() / 1000) + LIFETIME;
+  const request = { receiver, method, path, body: await sha256(text(body)), nonce, expiry };
+  return {
+    typed: requestTyped(request, domain),
+    header: (signer, signature) => `Placet ${base64url(text(canonical({ signer, nonce, expiry, signature })))}`,
+  };
+}
+
 export async function signRequest(
   signer: Signer,
   domain: Domain,
@@ -48,20 +64,22 @@ export async function signRequest(
   path: string,
   body = "",
 ): Promise<string> {
-  const nonce = randomHex(32);
-  const expiry = Math.floor(Date.now() / 1000) + LIFETIME;
-  const request = { receiver, method, path, body: await sha256(text(body)), nonce, expiry };
-  const signature = await signer.signTyped(requestTyped(request, domain));
-  return `Placet ${base64url(text(canonical({ signer: signer.owner, nonce, expiry, signature })))}`;
+  const request = await asking(domain, receiver, method, path, body);
+  return request.header(signer.owner, await signer.signTyped(request.typed));
+}
+
+export interface Session {
+  readonly token: string;
+  readonly expires: number;
 }
 
 /** How an owner's reads are authorized: each signed where that asks nobody, else by a session of 15 minutes. */
 export class Reader {
-  private session: { token: string; expires: number } | null = null;
-
+  /** `session`: one that has begun already. */
   constructor(
     private readonly node: NodeClient,
     readonly signer: Signer,
+    private session: Session | null = null,
   ) {}
 
   async authorization(path: string): Promise<string> {
@@ -69,9 +87,9 @@ export class Reader {
     if (signer.kind === "key") return signRequest(signer, node.domain, node.address, "GET", path);
     if (this.session === null || this.session.expires * 1000 < Date.now() + 5000) {
       const authorization = await signRequest(signer, node.domain, node.address, "POST", "/v1/session");
-      this.session = await ask(`${node.api}/v1/session`, { method: "POST", authorization });
+      this.session = await node.session(authorization);
     }
-    return `Session ${(this.session as { token: string }).token}`;
+    return `Session ${this.session.token}`;
   }
 }
 
@@ -105,6 +123,11 @@ export class NodeClient {
     return this.accepted(`${this.api}/v1/consents`, draft.id, body);
   }
 
+  /** Begun by a request for one that is signed. */
+  session(authorization: string): Promise<Session> {
+    return ask(`${this.api}/v1/session`, { method: "POST", authorization });
+  }
+
   consent(reader: Reader, id: Hex): Promise<ConsentAnswer> {
     return this.read(reader, `/v1/consents/${id}`);
   }
@@ -131,8 +154,9 @@ export class NodeClient {
 
   /** Withdraw by the signature of a slip. `consent` in full lets any node relay it. */
   withdraw(slip: Slip): Promise<string> {
-    const { id, signature, consent } = slip;
-    return this.accepted(`${this.api}/v1/consents/${id}/withdrawal`, id, canonical({ signature, consent }));
+    const { id, signature, consent, batch, proof } = slip;
+    const place = batch === undefined || proof === undefined ? {} : { batch, proof };
+    return this.accepted(`${this.api}/v1/consents/${id}/withdrawal`, id, canonical({ signature, consent, ...place }));
   }
 
   async erase(signer: Signer, id: Hex): Promise<boolean> {
@@ -149,40 +173,6 @@ export class NodeClient {
     const answer = await ask<{ id: Hex; status: string }>(url, { method: "POST", body });
     if (answer.id !== id) throw new PlacetError("altered", "the node took on another consent", answer.id);
     return answer.status;
-  }
-}
-
-/** A withdrawal, signed in advance. Who holds it can withdraw this consent and nothing else, at any node, for ever. */
-export interface Slip {
-  readonly type: "placet.withdrawal-slip";
-  readonly version: 1;
-  readonly id: Hex;
-  readonly chain_id: number;
-  readonly consent_registry: Hex;
-  readonly consent: Consent;
-  readonly signature: Hex;
-}
-
-export async function makeSlip(signer: Signer, domain: Domain, draft: Pick<Draft, "id" | "consent">): Promise<Slip> {
-  return {
-    type: "placet.withdrawal-slip",
-    version: 1,
-    id: draft.id,
-    chain_id: domain.chainId,
-    consent_registry: domain.verifyingContract,
-    consent: draft.consent,
-    signature: await signer.signTyped(withdrawalTyped(draft.id, domain)),
-  };
-}
-
-/** A slip from a file; null for anything else, for another chain's, and where its number is not its consent's. */
-export function readSlip(content: string, domain: Domain): Slip | null {
-  try {
-    const slip = JSON.parse(content) as Slip;
-    const here = slip.chain_id === domain.chainId && slip.consent_registry === domain.verifyingContract;
-    return here && slip.type === "placet.withdrawal-slip" && consentId(slip.consent) === slip.id ? slip : null;
-  } catch {
-    return null;
   }
 }
 

@@ -1,6 +1,6 @@
 /** Passkeys (WebAuthn). Where one has the PRF extension it gives a fresh key for each consent, so that nobody can tell
  * that two consents are of one person; else it signs itself. */
-import { base64url, bytesToHex, fromBase64url, hexToBytes, text, type Hex } from "./bytes.ts";
+import { base64url, bytesToHex, fromBase64url, hexToBytes, sha256, text, type Hex } from "./bytes.ts";
 import { PlacetError } from "./errors.ts";
 import { KeySigner, type Signer } from "./signers.ts";
 import { digestOf, type TypedData } from "./typed.ts";
@@ -10,9 +10,10 @@ const SECP256K1_N = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0
 const ES256 = -7; // the only algorithm that the chain verifies
 const WAIT = 120_000;
 
-/** What a page keeps of a passkey: nothing of it is secret. `key` is x ‖ y. */
+/** What a page keeps of a passkey: nothing of it is secret. `key` is x ‖ y, `rp` the host that it is of. */
 export interface Passkey {
   readonly id: string;
+  readonly rp: string;
   readonly key: Hex;
   readonly prf: boolean;
 }
@@ -36,11 +37,12 @@ async function told<T>(asked: Promise<T | null>): Promise<T> {
 
 export const hasPasskeys = (): boolean => typeof PublicKeyCredential === "function" && "credentials" in navigator;
 
-export async function createPasskey(name: string): Promise<Passkey> {
+/** `rp`: the host that the passkey is to be of, the page's own or one that names it as related (WebAuthn 3, 5.11). */
+export async function createPasskey(name: string, rp: string): Promise<Passkey> {
   const credential = (await told(
     navigator.credentials.create({
       publicKey: {
-        rp: { id: location.hostname, name: "Placet" },
+        rp: { id: rp, name: "Placet" },
         user: { id: crypto.getRandomValues(new Uint8Array(32)), name, displayName: name },
         challenge: crypto.getRandomValues(new Uint8Array(32)),
         pubKeyCredParams: [{ type: "public-key", alg: ES256 }],
@@ -56,15 +58,15 @@ export async function createPasskey(name: string): Promise<Passkey> {
   if (response.getPublicKeyAlgorithm() !== ES256 || spki === null) throw new PlacetError("unsupported", "no P-256 key");
   const { prf } = credential.getClientExtensionResults() as PrfResults;
   const key = bytesToHex(new Uint8Array(spki).slice(-64));
-  return { id: base64url(new Uint8Array(credential.rawId)), key, prf: prf?.enabled === true };
+  return { id: base64url(new Uint8Array(credential.rawId)), rp, key, prf: prf?.enabled === true };
 }
 
-async function ask(challenge: Uint8Array<ArrayBuffer>, id: string | null, extensions = {}) {
+async function ask(challenge: Uint8Array<ArrayBuffer>, rp: string, id: string | null, extensions = {}) {
   const credential = (await told(
     navigator.credentials.get({
       publicKey: {
         challenge,
-        rpId: location.hostname,
+        rpId: rp,
         allowCredentials: id === null ? [] : [{ type: "public-key", id: fromBase64url(id) }],
         userVerification: "required",
         timeout: WAIT,
@@ -79,8 +81,31 @@ async function ask(challenge: Uint8Array<ArrayBuffer>, id: string | null, extens
 }
 
 /** A passkey's PRF secret, by one prompt: keep it in memory, as long as the visit. */
-export async function unlock(id: string | null): Promise<KeySource | null> {
-  const credential = await ask(crypto.getRandomValues(new Uint8Array(32)), id, await salt());
+export async function unlock({ id, rp }: Pick<Passkey, "id" | "rp">): Promise<KeySource | null> {
+  return sourceOf(await ask(crypto.getRandomValues(new Uint8Array(32)), rp, id, await salt()));
+}
+
+/** What one prompt of a passkey that nothing is known of gives: its secret where it has PRF, and its assertion under a
+ * digest, as chains take it (`signature`) and as keys are found by (`der`, `hash`). */
+export interface Met {
+  readonly id: string;
+  readonly source: KeySource | null;
+  readonly signature: Hex;
+  readonly der: Uint8Array;
+  readonly hash: Uint8Array;
+}
+
+export async function meet(rp: string, typed: TypedData): Promise<Met> {
+  const credential = await ask(hexToBytes(digestOf(typed)) as Uint8Array<ArrayBuffer>, rp, null, await salt());
+  const response = credential.response as AuthenticatorAssertionResponse;
+  const [der, authenticator] = [new Uint8Array(response.signature), new Uint8Array(response.authenticatorData)];
+  const client = new Uint8Array(await crypto.subtle.digest("SHA-256", response.clientDataJSON));
+  const hash = hexToBytes(await sha256(authenticator, client));
+  const id = base64url(new Uint8Array(credential.rawId));
+  return { id, source: await sourceOf(credential), signature: encodedOf(credential), der, hash };
+}
+
+async function sourceOf(credential: PublicKeyCredential): Promise<KeySource | null> {
   const first = (credential.getClientExtensionResults() as PrfResults).prf?.results?.first;
   if (first === undefined) return null;
   const material = await crypto.subtle.importKey("raw", first, "HKDF", false, ["deriveBits"]);
@@ -113,17 +138,21 @@ export class PasskeySigner implements Signer {
   readonly owner: Hex;
 
   constructor(
-    readonly passkey: Pick<Passkey, "id" | "key">,
+    readonly passkey: Pick<Passkey, "id" | "rp" | "key">,
     verifier: Hex,
   ) {
     this.owner = `${verifier}${passkey.key.slice(2)}`;
   }
 
   async signTyped(typed: TypedData): Promise<Hex> {
-    const credential = await ask(hexToBytes(digestOf(typed)) as Uint8Array<ArrayBuffer>, this.passkey.id);
-    const { signature, authenticatorData, clientDataJSON } = credential.response as AuthenticatorAssertionResponse;
-    return encodeAssertion(new Uint8Array(signature), new Uint8Array(authenticatorData), new Uint8Array(clientDataJSON));
+    const { id, rp } = this.passkey;
+    return encodedOf(await ask(hexToBytes(digestOf(typed)) as Uint8Array<ArrayBuffer>, rp, id));
   }
+}
+
+function encodedOf(credential: PublicKeyCredential): Hex {
+  const { signature, authenticatorData, clientDataJSON } = credential.response as AuthenticatorAssertionResponse;
+  return encodeAssertion(new Uint8Array(signature), new Uint8Array(authenticatorData), new Uint8Array(clientDataJSON));
 }
 
 const word = (value: bigint | number): string => BigInt(value).toString(16).padStart(64, "0");

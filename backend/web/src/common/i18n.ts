@@ -21,7 +21,9 @@ export function withMessages<M extends Readonly<Record<string, string>>>(own: M)
 export const path = (rest: string, of: Language = language): string => `/${of}${rest}`;
 export const here = (): string => location.pathname.replace(prefix, "");
 
-const DATE = new Intl.DateTimeFormat(language, { dateStyle: "long" });
-const TIME = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+/** As the reader's country writes dates, where the browser says it for this language. */
+const locale = navigator.languages.find((one) => one.startsWith(language)) ?? language;
+const DATE = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
+const TIME = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 export const dateOf = (seconds: number): string => DATE.format(seconds * 1000);
 export const timeOf = (seconds: number): string => TIME.format(seconds * 1000);

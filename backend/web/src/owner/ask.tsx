@@ -17,7 +17,7 @@ import { grant, sendAgain, type Person } from "./granting.ts";
 import { dateOf, language, t, timesOf } from "./i18n.ts";
 import { Altered, Notice, useWork, wordsOf } from "./parts.tsx";
 import * as kept from "./records.ts";
-import { offersToPersons, onWallet, wallets, type Place } from "./session.ts";
+import { isOpen, offersToPersons, onWallet, refresh, wallets, type Place } from "./session.ts";
 import { SlipBox } from "./slip.tsx";
 
 const DAY = 86_400;
@@ -222,6 +222,7 @@ function Sent({ place, record }: { place: Place; record: kept.Record_ }) {
         if (tries > 3) setTrouble(wordsOf(error, place));
         return "pending";
       });
+      if (status === "given" && isOpen(record)) await refresh(place, record).catch(() => {}); // its slip learns its place
       setCurrent(kept.record(record.id) ?? record);
       if ((status === "pending" || status === "anchoring") && tries < 60) timer = setTimeout(() => void look(tries + 1), 1000);
     };

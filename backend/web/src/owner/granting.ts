@@ -28,11 +28,11 @@ export interface Person {
 async function byPasskey(place: Place, offered: Offered): Promise<[Signer, kept.Record_["signer"]]> {
   let passkey = kept.passkeys()[0];
   if (passkey === undefined) {
-    passkey = await createPasskey(t("title"));
+    passkey = await createPasskey(t("title"), place.rp);
     kept.savePasskey(passkey); // before it is used: a step that fails leaves no orphan
   }
   if (passkey.prf) {
-    const secret = await unlocked(passkey.id);
+    const secret = await unlocked(place, passkey.id);
     if (secret !== null) {
       const { id } = passkey;
       const same = ({ signer, consent }: kept.Record_) =>

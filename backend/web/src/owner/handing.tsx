@@ -6,18 +6,28 @@ import { t, tOr } from "./i18n.ts";
 import { Notice, useWork } from "./parts.tsx";
 import type { Place } from "./session.ts";
 
+declare const CODES: string; // the address of ../lazy/codes.ts
+
+const MOST = 1 << 20;
+/** Pixels of a picture's longer side in which a code is looked for. */
+const SIDE = 2_000;
+
 export function HandIn({ place }: { place: Place }) {
   const [slip, setSlip] = useState<Slip | null>(null);
-  const [wrong, setWrong] = useState(false);
+  const [wrong, setWrong] = useState("");
   const [status, setStatus] = useState<string | null>(null);
   const { busy, trouble, run } = useWork(place);
+  const take = async (content: string | null) => {
+    const one = content === null ? null : await readSlip(content, place.domain);
+    setSlip(one);
+    setWrong(one !== null ? "" : t(content === null ? "hand.no-code" : "hand.wrong"));
+  };
   const read = async (file: File | undefined) => {
-    setWrong(false);
+    setWrong("");
     setSlip(null);
     if (file === undefined) return;
-    const one = readSlip(await file.text(), place.domain);
-    setSlip(one);
-    setWrong(one === null);
+    if (file.type.startsWith("image/")) await take(await codeIn(file).catch(() => null));
+    else await take(file.size > MOST ? "" : await file.text());
   };
   return (
     <>
@@ -36,10 +46,17 @@ export function HandIn({ place }: { place: Place }) {
         <>
           <label>
             {t("hand.file")}
-            <input type="file" accept="application/json,.json" onChange={(event) => void read(event.currentTarget.files?.[0])} />
+            <input type="file" accept="application/json,.json,image/*" onChange={(event) => void read(event.currentTarget.files?.[0])} />
           </label>
+          <details>
+            <summary>{t("hand.paste")}</summary>
+            <label>
+              {t("hand.text")}
+              <textarea rows={4} maxLength={20_000} spellcheck={false} onInput={(event) => void take(event.currentTarget.value)} />
+            </label>
+          </details>
           <p class="missing" role="alert">
-            {wrong && t("hand.wrong")}
+            {wrong}
           </p>
           {slip !== null && (
             <>
@@ -56,6 +73,17 @@ export function HandIn({ place }: { place: Place }) {
       {trouble !== null && <Trouble words={trouble} />}
     </>
   );
+}
+
+/** The text of a photographed code; null where there is none. */
+async function codeIn(file: File): Promise<string | null> {
+  const { read } = (await import(CODES)) as typeof import("../lazy/codes.ts");
+  const picture = await createImageBitmap(file);
+  const scale = Math.min(1, SIDE / Math.max(picture.width, picture.height));
+  const [width, height] = [Math.round(picture.width * scale), Math.round(picture.height * scale)];
+  const canvas = new OffscreenCanvas(width, height).getContext("2d") as OffscreenCanvasRenderingContext2D;
+  canvas.drawImage(picture, 0, 0, width, height);
+  return read(canvas.getImageData(0, 0, width, height));
 }
 
 /** What the slip ends, in the words that were signed. */

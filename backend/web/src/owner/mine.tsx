@@ -3,12 +3,12 @@ import { useEffect, useState } from "preact/hooks";
 import { hasPasskeys, NodeClient, PlacetError, type ExportPage, type Hex } from "../../client/src/index.ts";
 import { Dialog, download, Link, Title, Trouble } from "../common/parts.tsx";
 import { sendAgain } from "./granting.ts";
-import { dateOf, language, t, tOr, timeOf, timesOf } from "./i18n.ts";
+import { dateOf, language, path, t, tOr, timeOf, timesOf } from "./i18n.ts";
 import { Notice, Status, useWork } from "./parts.tsx";
 import { Facts } from "./ask.tsx";
-import { finding } from "./finding.ts";
+import { byPasskey, byWallet } from "./finding.ts";
 import * as kept from "./records.ts";
-import { isOpen, readerOf, refresh, signerOf, type Place } from "./session.ts";
+import { isOpen, onWallet, readerOf, refresh, signerOf, wallets, type Place } from "./session.ts";
 import { SlipBox, slipOf } from "./slip.tsx";
 
 export function Mine({ place }: { place: Place }) {
@@ -27,25 +27,31 @@ export function Mine({ place }: { place: Place }) {
       for (const one of all.filter((one) => !kept.isEnded(one) || one.status === "withdrawing")) await refresh(place, one);
       changed();
     });
-  const find = () =>
+  const find = (how: () => Promise<number>) => () =>
     run(async () => {
-      setNote(t("mine.found", { number: await finding(place) }));
+      setNote(t("mine.found", { number: await how() }));
       changed();
     });
+  useEffect(() => onWallet(changed), []);
   return (
     <section class="mine">
       <h2>{t("mine")}</h2>
       {all.length === 0 ? (
         <>
           <p>{t("mine.none")}</p>
-          {hasPasskeys() && (
-            <p>
-              {t("mine.elsewhere")}{" "}
-              <button type="button" class="plain" disabled={busy} onClick={find}>
+          <p>{t("mine.elsewhere")}</p>
+          <div class="row">
+            {hasPasskeys() && (
+              <button type="button" class="plain" disabled={busy} onClick={find(() => byPasskey(place))}>
                 {t("mine.find")}
               </button>
-            </p>
-          )}
+            )}
+            {wallets.map((wallet) => (
+              <button type="button" class="plain" key={wallet.uuid} disabled={busy} onClick={find(() => byWallet(place, wallet))}>
+                {t("mine.find-wallet", { name: wallet.name })}
+              </button>
+            ))}
+          </div>
         </>
       ) : (
         <>
@@ -107,6 +113,9 @@ function Card({ place, record, changed }: { place: Place; record: kept.Record_; 
   );
 }
 
+/** Ended by themselves: audits of what used them ask for the record until the chain says that they are over. */
+const RUN_OUT = new Set(["expired", "exhausted"]);
+
 /** What can be done with a consent: withdraw, send again, erase. */
 function Ways({ place, record, changed }: { place: Place; record: kept.Record_; changed: () => void }) {
   const [question, setQuestion] = useState<"withdraw" | "erase" | null>(null);
@@ -144,12 +153,13 @@ function Ways({ place, record, changed }: { place: Place; record: kept.Record_; 
           {t("card.resend")}
         </button>
       )}
-      {!kept.isEnded(record) && (
+      {(!kept.isEnded(record) || RUN_OUT.has(status)) && (
         <button type="button" class="danger" disabled={busy} onClick={() => setQuestion("withdraw")}>
           {t("card.withdraw")}
         </button>
       )}
-      {kept.isEnded(record) && status !== "withdrawing" && (
+      {RUN_OUT.has(status) && <p class="hint">{t("erase.first")}</p>}
+      {kept.isEnded(record) && status !== "withdrawing" && !RUN_OUT.has(status) && (
         <button type="button" disabled={busy} onClick={() => setQuestion("erase")}>
           {t("card.erase")}
         </button>
@@ -268,17 +278,18 @@ function Uses({ place, record }: { place: Place; record: kept.Record_ }) {
             <tr>
               <th scope="col">{t("uses.when")}</th>
               <th scope="col">{t("uses.outcome")}</th>
-              <th scope="col">{t("uses.job")}</th>
             </tr>
           </thead>
           <tbody>
             {uses.map((use) => (
               <tr>
-                <td>{timeOf(use.at)}</td>
-                <td>{tOr(`outcome.${use.outcome}`, use.outcome)}</td>
                 <td>
-                  <code>{use.job.slice(0, 8)}…</code>
+                  {timeOf(use.at)}
+                  <small>
+                    <a href={path(`/audit/${use.job}`)}>{t("uses.audit", { job: use.job.slice(0, 8) })}</a>
+                  </small>
                 </td>
+                <td>{tOr(`outcome.${use.outcome}`, use.outcome)}</td>
               </tr>
             ))}
           </tbody>

@@ -34,16 +34,19 @@ export interface Place {
   readonly domain: Domain;
   readonly names: Names;
   readonly node: NodeClient;
+  /** The host that passkeys are of. */
+  readonly rp: string;
 }
 
 export async function arrive(): Promise<Place> {
-  const answer = await ask<{ institution: Hex; deployment: Deployment; trust: TrustList }>("/v1/trust");
+  const answer = await ask<{ institution: Hex; deployment: Deployment; trust: TrustList; passkey_rp: string | null }>("/v1/trust");
   const { institution: address, deployment, trust } = answer;
   if (!kept.pinned(deployment, trust)) throw new PlacetError("altered", "changed");
   const [domain, names] = [domainOf(deployment), namesOf(trust)];
   const node = new NodeClient("", address, domain, names);
   const listHash = await sha256(new TextEncoder().encode(canonical(trust)));
-  return { name: names(address), address, deployment, trust, listHash, domain, names, node };
+  const rp = answer.passkey_rp ?? location.hostname;
+  return { name: names(address), address, deployment, trust, listHash, domain, names, node, rp };
 }
 
 /** Offers to persons: an institution's own data are not theirs to decide on. */
@@ -63,10 +66,18 @@ watchWallets((wallet) => {
 });
 
 /** The secret of a passkey with PRF, by one prompt a visit; null where it has none. */
-export async function unlocked(passkey: string | null): Promise<KeySource | null> {
-  if (source === null || (passkey !== null && source.passkey !== passkey)) source = await unlock(passkey);
+export async function unlocked(place: Place, id: string): Promise<KeySource | null> {
+  if (source?.passkey !== id) source = await unlock({ id, rp: hostOf(place, id) });
   return source;
 }
+
+/** One that was unlocked otherwise. */
+export function keepOpen(opened: KeySource): void {
+  source = opened;
+}
+
+/** The host that a passkey of this device was made for. */
+const hostOf = (place: Place, id: string): string => kept.passkeys().find((one) => one.id === id)?.rp ?? place.rp;
 
 /** Does asking for this consent's signature prompt nobody? */
 export const isOpen = (one: kept.Record_): boolean =>
@@ -81,9 +92,10 @@ export async function signerOf(place: Place, one: kept.Record_): Promise<Signer>
   }
   if (signer.kind === "passkey") {
     const key: Hex = `0x${consent.owner.slice(42)}`;
-    return new PasskeySigner({ id: signer.passkey, key }, place.deployment.webauthn_verifier.address);
+    const id = signer.passkey;
+    return new PasskeySigner({ id, key, rp: hostOf(place, id) }, place.deployment.webauthn_verifier.address);
   }
-  const secret = await unlocked(signer.passkey);
+  const secret = await unlocked(place, signer.passkey);
   const own = secret === null ? null : await secret.key(offerId(consent.offer), signer.nth);
   if (own === null || own.owner !== consent.owner) throw new PlacetError("account", "another passkey answered");
   return own;
@@ -103,7 +115,10 @@ export async function readerOf(place: Place, one: kept.Record_): Promise<Reader>
 export async function refresh(place: Place, one: kept.Record_): Promise<void> {
   const before = kept.record(one.id)?.status;
   const reader = await readerOf(place, one);
-  const { status } = await place.node.consent(reader, one.id);
+  const { status, batch } = await place.node.consent(reader, one.id);
   const uses = await place.node.uses(reader, one.id);
-  if (kept.record(one.id)?.status === before) kept.change(one.id, { status, unsent: null, uses });
+  const now = kept.record(one.id);
+  if (now?.status !== before) return;
+  const placed = now?.slip && batch?.proof && batch.block !== null ? { slip: { ...now.slip, batch: batch.root, proof: batch.proof } } : {};
+  kept.change(one.id, { status, unsent: null, uses, ...placed });
 }
