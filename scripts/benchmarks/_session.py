@@ -20,7 +20,7 @@ from placet.protocols import spu
 from placet.protocols.mpc.scoring import ScorecardScore, kept_of
 from placet.protocols.spu import EngineSession, KeptShare, Secret
 from placet.protocols.spu.programs import SUM_OF_VECTORS, NoParameters
-from placet.protocols.spu.scoring import POINTS
+from placet.protocols.spu.scoring import MODEL
 
 TURNS, COLUMNS, BINS = 40, 24, 10
 MILLISECONDS = {"aby3": 15.0, "cheetah": 50.0}
@@ -36,7 +36,7 @@ async def _measured(protocol: str, rows: int) -> Figures:
     parties = {"cheetah": 2, "aby3": 3}[protocol]
     engine, program = spu.choose(parties), ScorecardScore(bins=(BINS,) * COLUMNS, output="score")
     chance = np.random.default_rng(7)
-    points = chance.integers(-100, 100, 1 + program.cells)
+    points = chance.integers(-100, 100, 1 + program.wide)
     probes = probe_cells(program.widths)
     model = kept_of(int(points[0]), points[1:], program.widths)
     with tempfile.TemporaryDirectory(prefix="placet-bench-") as folder:
@@ -67,13 +67,13 @@ async def _measured(protocol: str, rows: int) -> Figures:
                 KeptShare(engine=engine, rank=rank, dtype="int64", shape=model.shape, share=share)
                 for rank, (share,) in enumerate(dealt)
             ]
-            widths = [program.cells // parties] * parties
+            widths = [program.wide // parties] * parties
             secrets = [Secret(f"cells-{n}", n, "int64", (rows + program.probes, wide)) for n, wide in enumerate(widths)]
-            secrets.append(Secret(POINTS, None, "int64", model.shape))
+            secrets.append(Secret(MODEL, None, "int64", model.shape))
             ends = np.cumsum(widths)[:-1]
             times = []
             for turn in range(TURNS + 1):
-                applicants = chance.integers(0, 2, (rows, program.cells))
+                applicants = chance.integers(0, 2, (rows, program.wide))
                 cells = np.split(np.concatenate([applicants, probes]), ends, axis=1)
                 began = time.perf_counter()
                 shares = await asyncio.gather(
@@ -84,7 +84,7 @@ async def _measured(protocol: str, rows: int) -> Figures:
                             program,
                             secrets,
                             {f"cells-{rank}": cells[rank]},
-                            {POINTS: kept[rank]},
+                            {MODEL: kept[rank]},
                             seconds=SECONDS,
                         )
                         for rank, session in enumerate(sessions)

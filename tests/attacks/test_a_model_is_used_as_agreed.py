@@ -32,7 +32,7 @@ from placet.jobs.messages import JobRequest
 from placet.models.binning import one_hot
 from placet.protocols.mpc.scoring import ScorecardScore, kept_of
 from placet.protocols.spu import choose, reconstruct
-from placet.recipes.blocks.kept_scorecard import KeptScorecard
+from placet.recipes.blocks.kept_cells import KeptCells
 from placet.sandbox import consents
 from placet.sandbox.consortium import NAMESPACE, Consortium
 from placet.sandbox.founding import Stock, consortium
@@ -243,12 +243,12 @@ def expected(lenders: Lenders, scratch: Path) -> list[dict[str, str]]:
     for key in MEMBERS:
         with opened(VaultSettings.load(lenders.made.folder / f"{key}-vault" / "vault.toml")) as store:
             (info,) = store.models.infos()
-            kept[key] = parse(KeptScorecard, store.models.named(info.name).part.content)
-    assert kept["shop"].points is None, "it does not compute"
-    shares = [part.points.share for part in kept.values() if part.points]
+            kept[key] = parse(KeptCells, store.models.named(info.name).part.content)
+    assert kept["shop"].numbers is None, "it does not compute"
+    shares = [part.numbers.share for part in kept.values() if part.numbers]
     model = asyncio.run(reconstruct(shares, choose(3), scratch=scratch, seconds=240))
     program = ScorecardScore(bins=[4, 5, 6, 7], output="score", reasons=REASONS)  # type: ignore[arg-type]
-    points = model[: 1 + program.cells]
+    points = model[: 1 + program.wide]
     assert (model == kept_of(points[0], points[1:], program.widths)).all() and len(set(points.tolist())) > 4
     cells = []
     for key in MEMBERS:

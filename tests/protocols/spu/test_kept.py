@@ -16,7 +16,7 @@ from placet.models.probes import probe_codes
 from placet.protocols.mpc.scoring import ScorecardScore, kept_of
 from placet.protocols.spu import Engine, KeptShare, Network, Secret, choose, compute, reconstruct
 from placet.protocols.spu.programs import SUM_OF_VECTORS, NoParameters
-from placet.protocols.spu.scoring import FIRST_PARTS, POINTS, SECOND_PARTS
+from placet.protocols.spu.scoring import FIRST_PARTS, MODEL, SECOND_PARTS
 from placet.protocols.spu.shares import ShareBytes, encode
 from placet.recipes.blocks import sharing_out
 
@@ -89,7 +89,7 @@ def test_rows_are_scored_by_points_that_stay_shares(
     of columns whose owner does not compute. Other points than were kept, or other cells, score nobody."""
     rng, engine, bins = np.random.default_rng(parties), choose(parties), (2, 3, 2, 4, 2)[: parties + 2]
     scoring = ScorecardScore(bins=bins, output="score")
-    points = rng.integers(-200, 200, scoring.cells)
+    points = rng.integers(-200, 200, scoring.wide)
     whole = kept_of(600, points, scoring.widths)
     codes = np.stack([rng.integers(0, one + 2, 20) for one in bins], axis=1)
     codes = np.concatenate([codes, probe_codes(scoring.widths)])
@@ -122,9 +122,9 @@ def test_rows_are_scored_by_points_that_stay_shares(
             engine,
             scoring.program,
             scoring,
-            [*secrets, Secret(POINTS, None, "int64", scoring.kept)],
+            [*secrets, Secret(MODEL, None, "int64", scoring.kept)],
             {name: array for name, (rank, array) in arrays.items() if rank == network.me},
-            {POINTS: held},
+            {MODEL: held},
             scratch=scratch,
             seconds=SECONDS,
         )
@@ -138,7 +138,7 @@ def test_rows_are_scored_by_points_that_stay_shares(
         program = ScorecardScore.model_validate({"bins": bins} | asked)
         outcomes = asyncio.run(together(lambda network, program=program: scored(network, program, brought)))
         opening = reconstruct([share for (share,) in outcomes], engine, scratch=scratch, seconds=SECONDS)
-        expected = program.reference(clear[:20], whole[: 1 + program.cells])
+        expected = program.reference(clear[:20], whole[: 1 + program.wide])
         assert expected.shape == program.shape(20) and (asyncio.run(opening) == expected).all(), asked
     spoilt = cells[0].copy()
     spoilt[-1] = np.roll(spoilt[-1], 1)

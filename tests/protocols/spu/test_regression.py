@@ -16,6 +16,7 @@ from placet.models.preparing import UNIT
 from placet.models.regression import Family
 from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.regression import DesignColumn, LinearTrain, TrainedLine
+from placet.protocols.mpc.scoring import LinearScore
 from placet.protocols.spu import Network, evaluate
 
 needs_jax = pytest.mark.skipif(find_spec("jax") is None, reason="no jax here: it comes with placet[spu]")
@@ -95,6 +96,18 @@ def body(line: LinearTrain, arrays: Sequence[np.ndarray]) -> TrainedLine:
     with enable_x64():
         given = {f"input-{place}": jnp.asarray(array) for place, array in enumerate(arrays)}
         return line.opened(np.asarray(linear_train(line, given)[0]))
+
+
+def kept_numbers_of(line: LinearTrain, arrays: Sequence[np.ndarray]) -> Any:
+    """What stays with who computes, by the same body."""
+    import jax.numpy as jnp
+    from jax.experimental import enable_x64
+
+    from placet.protocols.spu.regression import linear_train
+
+    with enable_x64():
+        _, stays = linear_train(line, {f"input-{place}": jnp.asarray(array) for place, array in enumerate(arrays)})
+    return np.asarray(stays)
 
 
 def demand_same(told: TrainedLine, expected: TrainedLine, *, steps: int, area: float) -> None:
@@ -260,3 +273,25 @@ def test_on_shares_as_in_the_clear(
     told = asyncio.run(computed(line, arrays, networks, scratch))
     demand_same(told, line.opened(line.reference(arrays)), steps=6 if providers == 1 else 2, area=0.005)
     assert list(scratch.iterdir()) == []
+
+
+@needs_jax
+@pytest.mark.parametrize(("family", "providers"), [("linear", 1), pytest.param("logistic", 3, marks=pytest.mark.slow)])
+def test_a_model_that_stays_shared_is_kept_and_not_told(family: Family, providers: int) -> None:
+    """The same coefficients as come out otherwise, as a score adds them up; what is told is how good they are."""
+    blocks, labels = sample(family)
+    plain, line = (program(providers, family, statistics="none", keeps=keeps) for keeps in (False, True))
+    told, hidden = (body(one, brought(one, blocks, labels)) for one in (plain, line))
+    assert not any(hidden.coefficients) and not any(hidden.counts) and any(told.coefficients)
+    assert (hidden.people, hidden.edges, hidden.parts) == (told.people, told.edges, told.parts)
+    stays = kept_numbers_of(line, brought(line, blocks, labels))
+    assert (stays == line.kept(np.array(told.coefficients))).all()
+    score = LinearScore(prepared=line.widths, output="score")
+    rows = np.concatenate(blocks, axis=1)[:50]
+    steps = np.array(told.coefficients) / 2**line.step_bits
+    exact = 10_000 * (rows / UNIT @ steps[:-1] + steps[-1])
+    assert stays.shape == score.kept and np.abs(score.reference(rows, stays[: score.numbers]) - exact).max() <= 0.51
+    few = program(providers, family, statistics="none", keeps=True, smallest=700)
+    assert not kept_numbers_of(few, brought(few, blocks, labels)).any()
+    with pytest.raises(ValueError, match="no statistics"):
+        program(providers, keeps=True)

@@ -10,8 +10,8 @@ import pytest
 
 from declaring import CUSTOMER, declaring
 from placet.catalogue.declared import declared
-from placet.catalogue.joint_linear import SPEC, LinearFeature, cost
-from placet.catalogue.modelling import PROVIDERS
+from placet.catalogue.joint_linear import SPEC, cost
+from placet.catalogue.modelling import PROVIDERS, LinearFeature
 from placet.core.errors import DataError, InputError, PlanError
 from placet.core.hashing import canonical
 from placet.core.values import parse, to_hex

@@ -18,9 +18,9 @@ from placet.core.hashing import canonical
 from placet.core.lawful import ModelRef
 from placet.core.offers import Scope, Subjects, output_words
 from placet.models.binning import CategoryBins, NumberBins
-from placet.models.probes import probe_cells, probe_codes
+from placet.models.probes import probe_cells
 from placet.protocols.mpc.scoring import ScorecardScore
-from placet.recipes.blocks.kept_scorecard import KeptColumn, KeptScorecard
+from placet.recipes.blocks.kept_cells import KeptCells, KeptColumn
 from placet.recipes.model_score import result as result_of
 from placet.recipes.model_score.result import combine, engine_of
 from placet.recipes.model_score.run import MODEL_SCORE, program_of, secrets_of, sharing_of
@@ -85,7 +85,7 @@ def test_the_program_has_columns_in_the_order_of_training() -> None:
     assert program.bins == tuple(
         one["bins"] for role in ("first-provider", "consumer") for one in SCORE["features"][role]
     )
-    assert program.cells == sum(bins + 2 for bins in program.bins)
+    assert program.wide == sum(bins + 2 for bins in program.bins)
 
 
 def test_where_bands_begin_is_held_against_the_offers_gap() -> None:
@@ -119,29 +119,29 @@ def test_who_does_not_compute_brings_two_parts() -> None:
     rows = 5 + program.probes
     assert sharing_of(terms.roles, parameters) == {2: 12}
     assert [(one.name, one.owner, one.shape) for one in secrets_of(terms.roles, parameters, program, 5)] == [
-        ("cells-0", 0, (rows, 12)),
-        ("cells-1", 1, (rows, 12)),
+        ("columns-0", 0, (rows, 12)),
+        ("columns-1", 1, (rows, 12)),
         ("parts-first", 0, (rows, 12)),
         ("parts-second", 1, (rows, 12)),
-        ("cells-3", 2, (rows, 12)),
-        ("points", None, (1 + 48 + 12,)),
+        ("columns-3", 2, (rows, 12)),
+        ("model", None, (1 + 48 + 12,)),
     ]
     assert engine_of(terms.roles).protocol == "aby3" and engine_of(ROLES).protocol == "cheetah"
 
 
-PROBES = probe_codes([4, 4])
-KEPT = KeptScorecard(columns=COLUMNS, points=None)
+PROGRAM = ScorecardScore(bins=(2, 2), output="score")
+KEPT = KeptCells(columns=COLUMNS, numbers=None)
 
 
 def test_a_row_that_is_not_there_is_missing_in_all_columns() -> None:
     """The probes follow it: cells that no value falls into too, such as `other` of a number."""
     values = {"balance": [50, None, 101], "sector": ["farm", None, "bank"]}
-    cells = KEPT.cells(values, PROBES, 3)
+    cells = KEPT.brought(values, PROGRAM, 0, 3)
     assert cells[:3].tolist() == [[1, 0, 0, 0, 0, 1, 0, 0], [0, 0, 0, 1, 0, 0, 0, 1], [0, 1, 0, 0, 0, 0, 1, 0]]
     assert (cells[3:] == probe_cells([4, 4])).all()
-    assert KEPT.cells({"balance": [], "sector": []}, PROBES, 0).shape == (4, 8)
-    nothing = KeptScorecard(columns=(), points=None)
-    assert nothing.cells({}, PROBES[:, :0], 3).shape == (7, 0)
+    assert KEPT.brought({"balance": [], "sector": []}, PROGRAM, 0, 0).shape == (4, 8)
+    nothing = KeptCells(columns=(), numbers=None)
+    assert nothing.brought({}, PROGRAM, 2, 3).shape == (7, 0)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_values_that_are_cut_otherwise_than_in_training_score_nobody(
     cut = kind.codes
     monkeypatch.setattr(kind, "codes", lambda self, values: np.minimum(cut(self, values) + 1, self.missing))
     with pytest.raises(InputError) as caught:
-        KEPT.cells({"balance": [1], "sector": ["shop"]}, PROBES, 1)
+        KEPT.brought({"balance": [1], "sector": ["shop"]}, PROGRAM, 0, 1)
     assert caught.value.code == "model.skew" and MODEL_SCORE.final("model.skew")
     assert ("balance" if kind is NumberBins else "sector") in caught.value.message
 
@@ -217,7 +217,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, parameters: dict[str, Any], result: 
         return np.asarray(result)
 
     monkeypatch.setattr(result_of.spu, "reconstruct", reconstruct)
-    private = {"share": b"own".hex(), "applicants": who, "roles": ROLES, "parameters": parameters}
+    private = {"share": b"own".hex(), "applicants": who, "roles": ROLES, "parameters": parameters, "label": None}
     return combine({0: b"first"}, canonical(private), Path())
 
 

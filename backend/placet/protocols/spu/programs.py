@@ -23,7 +23,7 @@ from placet.protocols.mpc.finishing import TreesFinish
 from placet.protocols.mpc.growing import TreeGrow
 from placet.protocols.mpc.regression import LinearTrain
 from placet.protocols.mpc.scorecard import ScorecardTrain
-from placet.protocols.mpc.scoring import ScorecardScore
+from placet.protocols.mpc.scoring import LinearScore, ScorecardScore, TreesScore
 from placet.protocols.spu import arithmetic, banding, finishing, growing, regression, scorecard, scoring
 
 Array = Any
@@ -91,7 +91,9 @@ PROGRAMS: dict[str, Program] = {
         Program("pair-statistics", declared.PairStatistics, arithmetic.pair_statistics),
         Program("scorecard-train", ScorecardTrain, scorecard.scorecard_train),
         Program("linear-train", LinearTrain, regression.linear_train),
-        Program("scorecard-score", ScorecardScore, scoring.scorecard_score, refusal=scoring.SKEW),
+        Program("scorecard-score", ScorecardScore, scoring.weighted_score, refusal=scoring.SKEW),
+        Program("linear-score", LinearScore, scoring.weighted_score, refusal=scoring.SKEW),
+        Program("trees-score", TreesScore, scoring.trees_score, refusal=scoring.SKEW),
         Program("tree-grow", TreeGrow, growing.tree_grow),
         Program("trees-finish", TreesFinish, finishing.trees_finish),
     )

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from placet.models.preparing import UNIT
+from placet.models.probes import probe_cells
 from placet.models.regression import BEND, CURVATURE, FLOOR, MOMENTUM
 from placet.protocols.mpc.regression import (
     LABEL_UNIT,
@@ -25,6 +26,7 @@ from placet.protocols.mpc.regression import (
     VIF_UNIT,
     LinearTrain,
 )
+from placet.protocols.mpc.scoring import COEFFICIENT_BITS
 from placet.protocols.spu.scorecard import band_table, inverse, quintic, sigmoid
 
 Array = Any
@@ -58,15 +60,28 @@ def linear_train(program: LinearTrain, arrays: Mapping[str, Array]) -> tuple[Arr
     if brought.present is not None:
         people = brought.present[: program.train].sum()
     mask, enough, positives = _kept(program, brought, people)
-    numbers = [jnp.stack([people, positives]), brought.counts * mask]
+    numbers, results = [jnp.stack([people, positives]), brought.counts * mask], list[Array]()
     gram = _scaled(products, spare + 2 * _UNIT_BITS)
     share = program.train / 2**spare if brought.present is None else gram[-1, -1]
     if program.statistics != "only":
         fit = _Fit(program, brought, gram, jnp.concatenate([mask, jnp.ones((1,), jnp.int64)]), share, spare)
-        numbers += _model(fit, people, positives, exact=len(arrays) == 3)
+        coefficients, *judged = _model(fit, people, positives, exact=len(arrays) == 3)
+        if program.keeps:
+            results.append(_kept_of(program, coefficients) * enough)
+            numbers, coefficients = [numbers[0], 0 * numbers[1]], 0 * coefficients
+        numbers += [coefficients, *judged]
     if program.statistics != "none":
         numbers += _statistics(program, products, mask, share, spare)
-    return (jnp.concatenate(numbers) * enough,)
+    return (jnp.concatenate(numbers) * enough, *results)
+
+
+def _kept_of(program: LinearTrain, coefficients: Array) -> Array:
+    """`LinearTrain.kept`."""
+    import jax.numpy as jnp
+
+    fine = coefficients * (1 << (COEFFICIENT_BITS - program.step_bits))
+    base, weights = UNIT * fine[-1], fine[:-1]
+    return jnp.concatenate([base[None], weights, base + (UNIT * probe_cells(program.widths)) @ weights])
 
 
 def _brought(program: LinearTrain, arrays: Sequence[Array]) -> _Brought:
