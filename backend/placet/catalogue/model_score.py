@@ -22,6 +22,7 @@ from placet.catalogue.modelling import (
     demand_protocol,
 )
 from placet.catalogue.spec import CONSUMER, Cost, RecipeSpec, Role, by_identifier
+from placet.core.errors import PlanError
 from placet.core.ids import JobId
 from placet.core.lawful import ModelRef, Tells
 from placet.core.plan import Terms
@@ -188,9 +189,17 @@ def model(parameters: ModelScoreParameters) -> ModelRef:
 
 
 def fits(parameters: ModelScoreParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:
-    """PlanError unless each provider brings columns, no others do, and the protocol is the one for so many."""
+    """PlanError unless each provider brings columns, no others do, and the protocol is the one for so many; of
+    trees aby3, by which they grow."""
     demand_columns(parameters, terms)
     demand_protocol(parameters.protocol, parties)
+    if parameters.trees is not None and parameters.protocol == "cheetah":
+        raise PlanError(
+            "two parties keep no trees",
+            expected="aby3, for three parties and more",
+            found=parameters.protocol,
+            code="spu.protocol",
+        )
 
 
 def _roles() -> tuple[Role, ...]:
@@ -221,17 +230,20 @@ def _roles() -> tuple[Role, ...]:
 
 def cost(parameters: ModelScoreParameters, rows: int) -> Cost:
     """From 10,000 applicants by ABY3 and 3,000 by Cheetah, with 23 columns of 10 bins: it grows with the cells, with
-    scores that are compared with an edge, and where there are reasons with all columns' losses, which are sorted."""
+    scores that are compared with an edge or rounded, where there are reasons with all columns' losses, which are
+    sorted, and with all leaves of trees (10,000 applicants, 24 columns of 16 bins, 20 trees of depth 4)."""
     columns = [feature for features in parameters.features.values() for feature in features]
     cells = rows * parameters.width
-    compared = rows * len(parameters.edges or ())
+    compared = rows * (len(parameters.edges or ()) or int(parameters.kind != "scorecard"))
+    leaves = rows * (parameters.trees or 0) << (parameters.depth or 0)
     lost = 0 if parameters.reasons is None else rows * len(columns)
     if parameters.protocol == "cheetah":
         traffic = (40 << 20) + 12 * cells + 1_750 * compared + 900 * lost
         memory = ((500 if not lost else 850) << 20) + 750 * cells
         return Cost(memory, traffic, seconds=6 + cells // 300_000 + compared // 1_000 + lost // 10_000)
-    traffic = (1 << 20) + 34 * cells + 120 * compared + 900 * lost
-    return Cost((330 << 20) + 100 * cells, traffic, seconds=5 + cells // 1_000_000 + (compared + lost) // 50_000)
+    traffic = (1 << 20) + 34 * cells + 120 * compared + 900 * lost + 60 * leaves
+    seconds = 5 + (cells + leaves) // 1_000_000 + (compared + lost) // 50_000
+    return Cost((330 << 20) + 100 * cells + 20 * leaves, traffic, seconds)
 
 
 SPEC = RecipeSpec(

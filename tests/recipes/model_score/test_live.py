@@ -34,7 +34,10 @@ TRAINED: dict[str, tuple[str, list[dict[str, Any]], dict[str, Any]]] = {
 USED: dict[str, list[dict[str, Any]]] = {
     "linear": [
         {"output": "score", "reasons": {"most": 2, "against": "best"}},
-        {"output": "score", "reasons": {"most": 3, "against": "neutral"}, "higher": 0},
+        {
+            **{"output": "score", "reasons": {"most": 3, "against": "neutral"}, "higher": 0},
+            "session": {"seconds": 600, "scores": 100},
+        },
     ],
     "trees": [{"output": "score", "higher": 0}],
 }

@@ -116,6 +116,13 @@ def test_each_kind_has_its_program() -> None:
     assert [one.shape[0] for one in secrets_of(terms.roles, SPEC.parse(LINEAR), line, 5)] == [15] * 3 + [13]
 
 
+def test_trees_are_kept_by_three_and_more() -> None:
+    features = {role: [{"column": "age", "kind": "number", "bins": 3}] for role in ROLES}
+    plan, terms = declaring("model-score", TREES | {"protocol": "cheetah", "features": features}, "spu", 2)
+    with pytest.raises(PlanError, match="two parties keep no trees"):
+        declared(plan, terms)
+
+
 def test_where_bands_begin_is_held_against_the_offers_gap() -> None:
     bands = SPEC.parse(SCORE | {"output": "band", "edges": [560, 600]})
     assert (SPEC.tells(bands).edges, SPEC.tells(SPEC.parse(SCORE | {"output": "score"})).edges) == ((560, 600), ())
@@ -413,5 +420,9 @@ def test_what_it_takes_is_said_from_the_shapes() -> None:
     assert 550 << 20 < three.memory < 650 << 20 and 280_000_000 < three.traffic < 320_000_000
     plain = cost(SPEC.parse(asked | {"protocol": "aby3"}), 10_000)
     assert 85_000_000 < plain.traffic < 100_000_000 and plain.seconds < three.seconds
+    wide = {role: [one | {"bins": 16} for one in own] for role, own in asked["features"].items()}
+    trees = {"trees": 20, "depth": 4, "protocol": "aby3", "features": wide}
+    grown = cost(SPEC.parse(asked | trees), 10_000)
+    assert 650 << 20 < grown.memory < 900 << 20 and 250_000_000 < grown.traffic < 400_000_000
     edges = {"output": "band", "edges": [*range(63)]}
     assert cost(SPEC.parse(asked | edges), 1_000).traffic - cost(SPEC.parse(asked), 1_000).traffic > 100_000_000
