@@ -44,8 +44,7 @@ def check(plan: Plan, terms: Terms) -> None:
 def test_plans_that_fit(parameters: dict[str, Any]) -> None:
     check(*asked(parameters=parameters))
     check(*asked(parameters=parameters | {"smallest_group": MAX_ROWS}))
-    if "auc" not in parameters:
-        check(*asked(3, parameters=parameters | {"protocol": "aby3"}))
+    check(*asked(3, parameters=parameters | {"protocol": "aby3"}))
 
 
 TOGETHER = "do not go together"

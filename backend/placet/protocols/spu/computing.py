@@ -28,10 +28,13 @@ _FIELDS = {"FM64": libspu.FieldType.FM64, "FM128": libspu.FieldType.FM128}
 
 
 def settings(engine: Engine) -> Any:
-    """SPU's configuration; the protocol stands in `Engine`, so SEMI2K can't be asked for."""
-    return libspu.RuntimeConfig(
+    """SPU's configuration; the protocol stands in `Engine`, so SEMI2K can't be asked for. What is sorted is sorted by
+    radix: a quicksort opens how rows compare, and so how many are equal."""
+    config = libspu.RuntimeConfig(
         protocol=_KINDS[engine.protocol], field=_FIELDS[engine.field], fxp_fraction_bits=engine.fraction_bits
     )
+    config.sort_method = libspu.RuntimeConfig.SortMethod.SORT_RADIX
+    return config
 
 
 class RefusedError(ProtocolError):
