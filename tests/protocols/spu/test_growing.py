@@ -17,10 +17,11 @@ from placet.core.errors import InputError, PlanError
 from placet.models.boosting import base_of
 from placet.models.trees import UNIT, TreeFork, TreeLeaf, TreeModel
 from placet.protocols.mpc.cells import CardColumn
-from placet.protocols.mpc.finishing import CUTS, LABELS, NUMBERS, TreesFinish
+from placet.protocols.mpc.finishing import BASE, CUTS, LABELS, NUMBERS, TreesFinish
 from placet.protocols.mpc.growing import MAX_STEP, STATE, OpenedTree, TreeGrow, trees_of
 from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.scorecard import BANDS
+from placet.protocols.mpc.scoring import TreesScore
 from placet.protocols.spu import KeptShare, Network, Repeated, Secret, evaluate
 from placet.protocols.spu import compute as computed_by_spu
 
@@ -170,6 +171,9 @@ def test_margins_are_judged_as_in_the_clear(keeps: bool) -> None:
     with enable_x64():
         arrays = {STATE: jnp.stack([jnp.asarray(margins), jnp.zeros(ROWS)]), LABELS: jnp.asarray(labels)}
         arrays |= {f"{CUTS}-{n}": jnp.full(shapes[0], n) for n in range(2)}
+        if keeps:
+            first = np.arange(shapes[0][1]) < made.grow.columns[0].cells
+            arrays |= {f"{CUTS}-1": jnp.asarray(first[None].astype(np.int64)), BASE: jnp.array([77])}
         arrays |= {f"{NUMBERS}-{n}": jnp.full(shapes[1], 10 + n) for n in range(2)}
         result, *kept = (np.asarray(array) for array in trees_finish(made, arrays))
     assert result.shape == (made.size,)
@@ -180,8 +184,15 @@ def test_margins_are_judged_as_in_the_clear(keeps: bool) -> None:
     assert found[-2] == pytest.approx(int(expected[-2]), rel=0.01)
     opened = made.opened_trees(result)
     assert ([tree.words.max() for tree in opened], [array.shape for array in kept]) == (
-        ([], [*made.kept_shapes]) if keeps else ([0, 1], [])
+        ([], [made.kept]) if keeps else ([0, 1], [])
     )
+    if keeps:
+        bins = tuple(column.bins for column in made.grow.columns)
+        score = TreesScore(bins=bins, trees=2, depth=1, output="score")
+        model = kept[0][: score.numbers]
+        assert model[0] == 77 and model[1 : 1 + 2 * score.wide].sum() == first.sum()
+        assert model[-4:].tolist() == [10, 10, 11, 11]
+        assert (kept[0] == score.kept_of(model)).all()
     with pytest.raises(InputError):
         made.opened(result + 1, ROWS)
 
