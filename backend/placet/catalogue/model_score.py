@@ -106,11 +106,11 @@ class ModelScoreParameters(FeatureParameters):
         ),
     ] = None
     higher: Annotated[
-        Literal[0, 1] | None,
+        Literal["positive", "negative"] | None,
         Field(
             exclude_if=absent,
-            description="of trees and linear models which label a higher score speaks for: 1 unless given; a scorecard "
-            "has it in its scale",
+            description="of trees and linear models what a higher score speaks for: positive (label 1, or a larger "
+            "number) unless given, or negative; a scorecard has it in its scale",
         ),
     ] = None
     session: Annotated[
@@ -164,6 +164,11 @@ class ModelScoreParameters(FeatureParameters):
             return "trees"
         first = next(iter(self.features.values()))
         return "linear" if isinstance(first[0], LinearFeature) else "scorecard"
+
+    @property
+    def label(self) -> Literal[0, 1]:
+        """The one that a higher score speaks for."""
+        return 0 if self.higher == "negative" else 1
 
     @property
     def width(self) -> int:

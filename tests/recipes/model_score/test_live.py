@@ -35,11 +35,11 @@ USED: dict[str, list[dict[str, Any]]] = {
     "linear": [
         {"output": "score", "reasons": {"most": 2, "against": "best"}},
         {
-            **{"output": "score", "reasons": {"most": 3, "against": "neutral"}, "higher": 0},
+            **{"output": "score", "reasons": {"most": 3, "against": "neutral"}, "higher": "negative"},
             "session": {"seconds": 600, "scores": 100},
         },
     ],
-    "trees": [{"output": "score", "higher": 0}],
+    "trees": [{"output": "score", "higher": "negative"}],
 }
 OUTPUT = {"linear": "explained-score", "trees": "score"}
 
@@ -122,7 +122,7 @@ def expected(lenders: Lenders, training: str, asked: dict[str, Any], scratch: Pa
         own = kept["consumer"]
         if isinstance(own, KeptLine):
             assert own.label and own.label.family == "logistic"
-            odds = value / 10_000 * (-1 if parameters.higher == 0 else 1)
+            odds = value / 10_000 * (1 if parameters.label else -1)
             told["expected"] = f"{1 / (1 + np.exp(-odds)):.6g}"
         lines.append(told | {f"reason_{place}": names[code] for place, code in enumerate(codes, 1)})
     return lines

@@ -62,7 +62,8 @@ COLUMNS = (KeptColumn(column="balance", bins=BALANCE), KeptColumn(column="sector
         {"session": {"seconds": 86_401, "scores": 1}},
         {"session": {"seconds": 60, "scores": 0}},
         {"session": {"seconds": 60}},
-        {"higher": 0},
+        {"higher": "negative"},
+        {"trees": 3, "depth": 2, "higher": 0},
         {"trees": 3},
         {"depth": 3},
         {"trees": 3, "depth": 2, "reasons": {"most": 1}},
@@ -300,14 +301,14 @@ def test_values_that_are_prepared_otherwise_than_in_training_score_nobody(
 @pytest.mark.parametrize(
     ("family", "higher", "score", "expected"),
     [
-        ("logistic", 1, 10_000, "0.731059"),
-        ("logistic", 0, 10_000, "0.268941"),
-        ("linear", 1, -5_000, "900"),
-        ("poisson", 1, 0, "1200"),
+        ("logistic", "positive", 10_000, "0.731059"),
+        ("logistic", "negative", 10_000, "0.268941"),
+        ("linear", "positive", -5_000, "900"),
+        ("poisson", "positive", 0, "1200"),
     ],
 )
 def test_a_predictor_is_told_with_what_it_says_of_the_label(
-    monkeypatch: pytest.MonkeyPatch, family: Any, higher: int, score: int, expected: str
+    monkeypatch: pytest.MonkeyPatch, family: Any, higher: str, score: int, expected: str
 ) -> None:
     label = KeptLabel(family=family, centre="0" if family == "logistic" else "1000", spread="1")
     if family != "logistic":

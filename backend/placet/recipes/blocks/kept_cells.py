@@ -88,11 +88,11 @@ def demand_planned(expected: Sequence[Any], own: Sequence[Any]) -> None:
 
 def demand_decimals(columns: Iterable[tuple[str, int]], decimals: Mapping[str, int]) -> None:
     """InputError `model.skew` for a column of numbers that has other decimals now."""
-    for column, kept in columns:
-        if decimals.get(column, 0) != kept:
+    for column, before in columns:
+        if decimals.get(column, 0) != before:
             raise InputError(
                 f"the column {column} counts in another unit than in training",
-                expected=f"{kept} decimals",
+                expected=f"{before} decimals",
                 found=f"{decimals.get(column, 0)}",
                 remedy="import the table with the decimals that it had, or train anew",
                 code=SKEW,

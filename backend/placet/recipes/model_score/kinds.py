@@ -45,7 +45,7 @@ def _told(parameters: ModelScoreParameters) -> dict[str, Any]:
         "output": parameters.output,
         "edges": parameters.edges or (),
         "reasons": parameters.reasons,
-        "higher": 1 if parameters.higher is None else parameters.higher,
+        "higher": parameters.label,
     }
 
 

@@ -67,7 +67,7 @@ def expected(parameters: ModelScoreParameters, score: int, label: KeptLabel | No
     """{expected} of a linear model's score, else {}."""
     if label is None or parameters.output != "score":
         return {}
-    predictor = np.array([score / LINE_UNIT * (-1 if parameters.higher == 0 else 1)])
+    predictor = np.array([score / LINE_UNIT * (1 if parameters.label else -1)])
     mean = float(mean_of(label.family, predictor)[0])
     return {"expected": f"{float(label.centre) + float(label.spread) * mean:.6g}"}
 
