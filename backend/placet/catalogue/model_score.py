@@ -28,6 +28,7 @@ from placet.core.lawful import ModelRef, Tells
 from placet.core.plan import Terms
 from placet.core.purposes import Operation
 from placet.core.values import Bytes32, Value
+from placet.models.preparing import MAX_WIDTH
 from placet.models.scorecard import MAX_REASONS, Reasons
 from placet.models.trees import MAX_DEPTH, MAX_TREES
 
@@ -149,6 +150,8 @@ class ModelScoreParameters(FeatureParameters):
         linear = [isinstance(one, LinearFeature) for features in self.features.values() for one in features]
         if any(linear) and not all(linear):
             raise ValueError("columns of one kind of model: cut into bins all, or prepared all")
+        if all(linear) and self.width > MAX_WIDTH:
+            raise ValueError(f"at most {MAX_WIDTH} numbers of a row, as in training")
         if (self.trees is None) is not (self.depth is None) or (any(linear) and self.trees is not None):
             raise ValueError("trees and depth, both or neither, and of columns that are cut")
         if self.trees is not None and self.reasons is not None:

@@ -64,6 +64,7 @@ COLUMNS = (KeptColumn(column="balance", bins=BALANCE), KeptColumn(column="sector
         {"session": {"seconds": 60}},
         {"higher": "negative"},
         {"trees": 3, "depth": 2, "higher": 0},
+        {"features": {"consumer": [{"column": f"c{n}", "kind": "category", "levels": 60} for n in range(5)]}},
         {"trees": 3},
         {"depth": 3},
         {"trees": 3, "depth": 2, "reasons": {"most": 1}},

@@ -22,6 +22,8 @@ from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.joint_trees import JointTreesParameters
 from placet.catalogue.modelling import MAX_ROWS, computing
 from placet.catalogue.spec import CONSUMER
+from placet.core import model_part
+from placet.core.errors import PlanError
 from placet.core.hashing import canonical, document_bytes
 from placet.core.trail import Artefact
 from placet.core.values import Octets, Value, parse, to_hex
@@ -50,6 +52,9 @@ PROTOCOL = "boost.shares-aby3/1"
 SECONDS = 600
 """For putting the shares together."""
 MAX_PART = 64 << 20
+MAX_KEPT = (model_part.MAX_PART - (1 << 20)) // 32
+"""Numbers of trees that stay shared: of each a party has 16 bytes, in hex; beside them is room for how its columns are
+cut."""
 PARTS = ("validation", "test")
 
 
@@ -87,9 +92,19 @@ def engine_of(program: TreeGrow, rows: int) -> Engine:
 
 
 def demand(job: DeclaredTerms) -> None:
-    """PlanError for what the engine does not hold."""
+    """PlanError for what the engine does not hold; `model.large` for trees that no vault keeps."""
     parameters = joint_trees.SPEC.parse(job.terms.parameters)
-    engine_of(program_of(parameters, job.terms.roles, split.LARGEST), split.LARGEST.total)
+    program = program_of(parameters, job.terms.roles, split.LARGEST)
+    engine_of(program, split.LARGEST.total)
+    numbers = TreesFinish(grow=program, trees=parameters.trees).kept[0]
+    if program.keeps and numbers > MAX_KEPT:
+        raise PlanError(
+            "the trees that stay shared are more than a vault keeps",
+            expected=f"at most {MAX_KEPT} numbers, of nodes by all columns' cells",
+            found=numbers,
+            remedy="fewer trees, columns or bins, or less depth",
+            code="model.large",
+        )
 
 
 async def run(job: PartyRun) -> None:
