@@ -88,6 +88,11 @@ def brought(
 
 def body(line: LinearTrain, arrays: Sequence[np.ndarray]) -> TrainedLine:
     """What the body of SPU's program gives, on arrays in the clear."""
+    return line.opened(outputs(line, arrays)[0])
+
+
+def outputs(line: LinearTrain, arrays: Sequence[np.ndarray]) -> list[Any]:
+    """The result, and what stays with who computes."""
     import jax.numpy as jnp
     from jax.experimental import enable_x64
 
@@ -95,19 +100,7 @@ def body(line: LinearTrain, arrays: Sequence[np.ndarray]) -> TrainedLine:
 
     with enable_x64():
         given = {f"input-{place}": jnp.asarray(array) for place, array in enumerate(arrays)}
-        return line.opened(np.asarray(linear_train(line, given)[0]))
-
-
-def kept_numbers_of(line: LinearTrain, arrays: Sequence[np.ndarray]) -> Any:
-    """What stays with who computes, by the same body."""
-    import jax.numpy as jnp
-    from jax.experimental import enable_x64
-
-    from placet.protocols.spu.regression import linear_train
-
-    with enable_x64():
-        _, stays = linear_train(line, {f"input-{place}": jnp.asarray(array) for place, array in enumerate(arrays)})
-    return np.asarray(stays)
+        return [np.asarray(array) for array in linear_train(line, given)]
 
 
 def demand_same(told: TrainedLine, expected: TrainedLine, *, steps: int, area: float) -> None:
@@ -281,10 +274,10 @@ def test_a_model_that_stays_shared_is_kept_and_not_told(family: Family, provider
     """The same coefficients as come out otherwise, as a score adds them up; what is told is how good they are."""
     blocks, labels = sample(family)
     plain, line = (program(providers, family, statistics="none", keeps=keeps) for keeps in (False, True))
-    told, hidden = (body(one, brought(one, blocks, labels)) for one in (plain, line))
+    told, (result, stays) = body(plain, brought(plain, blocks, labels)), outputs(line, brought(line, blocks, labels))
+    hidden = line.opened(result)
     assert not any(hidden.coefficients) and not any(hidden.counts) and any(told.coefficients)
     assert (hidden.people, hidden.edges, hidden.parts) == (told.people, told.edges, told.parts)
-    stays = kept_numbers_of(line, brought(line, blocks, labels))
     assert (stays == line.kept(np.array(told.coefficients))).all()
     score = LinearScore(prepared=line.widths, output="score")
     rows = np.concatenate(blocks, axis=1)[:50]
@@ -292,6 +285,6 @@ def test_a_model_that_stays_shared_is_kept_and_not_told(family: Family, provider
     exact = 10_000 * (rows / UNIT @ steps[:-1] + steps[-1])
     assert stays.shape == score.kept and np.abs(score.reference(rows, stays[: score.numbers]) - exact).max() <= 0.51
     few = program(providers, family, statistics="none", keeps=True, smallest=700)
-    assert not kept_numbers_of(few, brought(few, blocks, labels)).any()
+    assert not any(array.any() for array in outputs(few, brought(few, blocks, labels)))
     with pytest.raises(ValueError, match="no statistics"):
         program(providers, keeps=True)
