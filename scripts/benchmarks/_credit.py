@@ -4,9 +4,10 @@ compared. Data are not in the project: `shared/data` beside it has them (its REA
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -49,8 +50,9 @@ class Case:
         return np.array(parts, dtype=np.float64).T
 
 
-def uci(bins: int = 10) -> Case | None:
-    """30,000 persons: a bank has limit, persons and payments, a bureau repayment status, a processor bills."""
+def uci(bins: int = 10, *, ordered: bool = False) -> Case | None:
+    """30,000 persons: a bank has limit, persons and payments, a bureau repayment status, a processor bills. `ordered`:
+    default is the likelier the later payments were, and the less the higher limit and payments are."""
     rows = _rows("credit/uci_credit_card.csv")
     if rows is None:
         return None
@@ -59,7 +61,9 @@ def uci(bins: int = 10) -> Case | None:
     bills = [name for name in names if name.startswith("BILL")]
     bank = [name for name in names if name not in (*status, *bills)]
     label = [int(row["default.payment.next.month"]) for row in rows]
-    return _case("uci", rows, label, {"bank": bank, "bureau": status, "processor": bills}, (), bins)
+    falling = ["LIMIT_BAL", *(name for name in names if name.startswith("PAY_AMT"))]
+    ways = {**dict.fromkeys(status, "rising"), **dict.fromkeys(falling, "falling")} if ordered else {}
+    return _case("uci", rows, label, {"bank": bank, "bureau": status, "processor": bills}, (), bins, ways)
 
 
 def marketing(bins: int = 10) -> Case | None:
@@ -100,11 +104,12 @@ def _case(
     parties: dict[str, list[str]],
     texts: Sequence[str] | set[str],
     bins: int,
+    ways: Mapping[str, Any] = MappingProxyType({}),
 ) -> Case:
     def column(source: str) -> ClearColumn:
         kind: Any = "category" if source in texts else "number"
         read: Callable[[str], Any] = str if kind == "category" else _number
-        feature = Feature(column=source.lower()[:64], kind=kind, bins=bins)
+        feature = Feature(column=source.lower()[:64], kind=kind, bins=bins, monotone=ways.get(source))
         return ClearColumn([read(row[source]) for row in rows], feature)
 
     labels = np.array(label, dtype=np.int64)

@@ -80,7 +80,7 @@ def _laid(case: Case, depth: int) -> _Laid:
     for owner, own in enumerate([*others, holder]):
         for column in own:
             feature = column.feature
-            columns.append(CardColumn(owner=owner, kind=feature.kind, bins=feature.bins))
+            columns.append(CardColumn(owner=owner, kind=feature.kind, bins=feature.bins, monotone=feature.monotone))
             bins = binning.fit(column.values, feature.kind, feature.bins, least=SMALLEST)
             codes.append(bins.codes(column.values)[rows])
     program = TreeGrow(

@@ -40,7 +40,7 @@ def rows_of(case: Case, smallest: int) -> Rows:
         for column in columns:
             bins = binning.fit(column.values, column.feature.kind, column.feature.bins, least=smallest)
             codes = bins.codes(column.values)[order]
-            coded.append(CodedColumn(codes, bins.cells, column.feature.kind == "number"))
+            coded.append(CodedColumn(codes, bins.cells, column.feature.kind == "number", column.feature.monotone))
     own = len(case.alone)
     return Rows(tuple(coded[:own]), tuple(coded[own:]), case.label[order], len(case.train))
 

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lenders import APPLICANTS, COLUMNS, IDENTIFIED, MEMBERS, PROVIDERS, PURPOSE, ROLES, Lenders, lending
@@ -28,6 +30,7 @@ from placet.models.binning import one_hot
 from placet.protocols.mpc.scoring import ScorecardScore, kept_of
 from placet.protocols.spu import choose, reconstruct
 from placet.recipes.blocks.kept_cells import KeptCells
+from placet.sandbox.consortium import NAMESPACE
 from placet.vault.config import VaultSettings
 from placet.vault.setup import opened
 
@@ -37,7 +40,7 @@ FEATURES = {
     role: [{"column": COLUMNS[key], "kind": "number", "bins": 4 + place}]
     for place, (role, key) in enumerate(zip(ROLES, MEMBERS, strict=True))
 }
-USES = 4
+USES = 5
 WARM = {"seconds": 3600, "scores": 500}
 REASONS = {"most": 2, "against": "best"}
 
@@ -177,6 +180,7 @@ def test_a_model_scores_as_its_holders_said_and_not_otherwise(lenders: Lenders, 
     other = {"job": lenders.training, "commitment": "0x" + "5a" * 32}
     assert lenders.ended(scoring(lenders, parameters={"model": other})) == ("", "consent.model")
 
+    skewed(lenders)
     applications(lenders, expected(lenders, tmp_path))
     assert lenders.ended(scoring(lenders))[1] == "completed"
     assert lenders.ended(scoring(lenders))[1] != "completed"  # beyond its count
@@ -186,6 +190,25 @@ def test_a_model_scores_as_its_holders_said_and_not_otherwise(lenders: Lenders, 
         one["name"] for one in json.loads(lenders.made.run("model", "list", "--config", "north/node.toml", "--json"))
     ]
     assert len(set(names)) == 2
+
+
+def skewed(lenders: Lenders) -> None:
+    """A bank whose balances count cents by now, as they did not in training: nobody gets a score of them."""
+    known = lenders.rows["north"]
+    people = [who for who in APPLICANTS if who in known]
+    file = lenders.made.folder / "cents.parquet"
+    pq.write_table(pa.table({"customer": people, "balance": [known[who] for who in people]}), file)
+    words = ("vault", "import", "--config", "north-vault/vault.toml", "--name", "cents", "--file", file.name)
+    amounts = ("--column", "balance=balance:integer", "--decimals", "balance=2")
+    lenders.made.run(*words, "--identifier", "customer", "--namespace", NAMESPACE, *amounts)
+    offer = lenders.offer("north", "cents", "customer,balance", "explained-score", "model-score", "PSI,MPC")
+    lenders.consenting("cents", {"north": offer}, {"north": people})
+    body = scoring(lenders)
+    body["providers"][0]["offer"] = offer
+    job, how = lenders.ended(body)
+    assert job and how != "completed"
+    assert "model.skew" in lenders.ask("north", f"/v1/jobs/{job}/events").text
+    assert lenders.ask("consumer", f"/v1/jobs/{job}/result").status_code >= 400
 
 
 def applications(lenders: Lenders, rows: list[dict[str, str]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ def table(seed: int, rows: int = ROWS) -> tuple[CodedColumn, ...]:
     return (
         CodedColumn(numbers, 6, True),
         CodedColumn(words, 6, False),
-        CodedColumn(chance.integers(0, 3, rows), 5, True),
+        CodedColumn(chance.integers(0, 3, rows), 5, True, "falling"),
     )
 
 
@@ -139,7 +139,23 @@ def test_the_trees_are_those_of_the_twin(
     assert [host.cuts for host in others] == [one.cuts for one in twins]
     assert np.array_equal(holder.margins, margins)
     assert {node.party for tree in twin.trees for node in tree if isinstance(node, TreeFork)} == {*range(hosts + 1)}
+    judged = slice(TRAIN, None)
+    (sides,) = together(judge(holder, others, network, judged))
+    for host, told in zip(others, sides, strict=True):
+        assert all(
+            np.array_equal(one, sides_of(host.columns, cut)[judged]) for one, cut in zip(told, host.cuts, strict=True)
+        )
     assert not [queue for queue in network.queues.values() if not queue.empty()]
+    others[0].columns = tuple(replace(column, codes=np.roll(column.codes, 1)) for column in others[0].columns)
+    with pytest.raises(ProtocolError) as caught:
+        together(judge(holder, others, network, judged))
+    assert caught.value.code == "boost.sums", "of other rows than while the trees grew"
+
+
+async def judge(holder: LabelHolder, hosts: Sequence[Host], network: LocalNetwork, rows: slice) -> list[list[Marks]]:
+    for name, host in zip(network.names[1:], hosts, strict=True):
+        await host.judge(network.channel(name), rows)
+    return await holder.judge(network.channel(network.names[0]), rows)
 
 
 def test_nothing_travels_for_the_first_tree(paillier_key: Any, together: Together) -> None:

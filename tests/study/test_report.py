@@ -39,7 +39,7 @@ def model() -> ModelFacts:
         joint=joint,
         alone=alone,
         gain=Figure(0.1123, 0.07, 0.15),
-        columns=(ModelColumn("Bank North", "balance", 0.31, 44),),
+        columns=(ModelColumn("Bank North", "balance", 0.31, 44, fall=0.0417),),
         shares=(Share("Bank North", 0.09, 0.02), Share("Bank South", -0.01, None)),
         card=(("Base score", "600"),),
         commitment="0x" + "cd" * 32,
@@ -87,7 +87,16 @@ def test_a_committee_finds_what_it_asks_for(document: dict[str, Any], folder: Pa
 def test_a_model_is_compared_with_what_there_was_without_it(document: dict[str, Any], folder: Path) -> None:
     text = page(document, folder, outcome(), model())
     words = " ".join(" ".join(parsed(text).text).split())
-    for one in ("0.8123", "by at least 0.0700", "Gains", "Calibration", "ROC", "+0.0900 (left out: +0.0200)", "0.310"):
+    for one in (
+        "0.8123",
+        "by at least 0.0700",
+        "Gains",
+        "Calibration",
+        "ROC",
+        "+0.0900 (left out: +0.0200)",
+        "0.0417",
+        "0.310",
+    ):
         assert one in words, one
     assert text.count("<svg") == 7
 

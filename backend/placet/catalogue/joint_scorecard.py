@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from placet.catalogue.modelling import ModellingParameters, fits, pays, reads, roles, tells
+from placet.catalogue.modelling import (
+    PERMUTED,
+    ModellingParameters,
+    absent,
+    demand_measured,
+    fits,
+    pays,
+    reads,
+    roles,
+    tells,
+)
 from placet.catalogue.spec import Cost, RecipeSpec, by_identifier
 from placet.core.purposes import Operation
 from placet.models.contribution import COALITION_BANDS, coalitions_of
+from placet.models.permuting import PERMUTED_EDGES, Permutations
 from placet.models.scorecard import Scale
 
 DEFAULT = Scale(base_score=600, pdo=20, base_odds=1, higher=1)
@@ -36,6 +47,12 @@ class JointScorecardParameters(ModellingParameters):
             description="the penalty on a squared coefficient, in thousandths of a row's mean loss: 1 to 1000",
         ),
     ] = 1
+    permutations: Annotated[Permutations | None, Field(exclude_if=absent, description=PERMUTED)] = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> JointScorecardParameters:
+        demand_measured(self, self.permutations)
+        return self
 
 
 def cost(parameters: JointScorecardParameters, rows: int) -> Cost:
@@ -53,13 +70,18 @@ def cost(parameters: JointScorecardParameters, rows: int) -> Cost:
 
 
 def _compared(parameters: JointScorecardParameters, rows: int) -> int:
-    """How often a coalition's score is compared with an edge; of any row, where a column says which ones test."""
-    if parameters.payout_rule is None:
-        return 0
-    split = parameters.split
-    share = 100 - (split.train or 0) - (split.validation or 0)
-    coalitions = coalitions_of(parameters.payout_rule, range(len(parameters.features)))
-    return rows * share // 100 * (COALITION_BANDS - 1) * len(coalitions)
+    """How often a coalition's score, or one with a column moved, is compared with an edge; of any row, where a column
+    says which ones test."""
+    split, compared = parameters.split, 0
+    tests = 100 - (split.train or 0) - (split.validation or 0)
+    if parameters.payout_rule is not None:
+        coalitions = coalitions_of(parameters.payout_rule, range(len(parameters.features)))
+        compared += rows * tests // 100 * (COALITION_BANDS - 1) * len(coalitions)
+    if parameters.permutations is not None:
+        columns = sum(map(len, parameters.features.values()))
+        moved = rows * (split.validation or tests) // 100 * columns * parameters.permutations
+        compared += moved * PERMUTED_EDGES
+    return compared
 
 
 SPEC = RecipeSpec(
@@ -76,7 +98,8 @@ SPEC = RecipeSpec(
         "information value), how many rows trained it and how many of either label, and how good it is on the rows "
         "that validate and test, by up to 64 bands of the score; with model: shared all of that but the "
         "scorecard; how many "
-        "consented rows each provider has; with a payout_rule what providers learn of coalitions, too",
+        "consented rows each provider has; with permutations by how much the AUC falls, in four digits, when a "
+        "column's values stand in other rows; with a payout_rule what providers learn of coalitions, too",
         paid=True,
     ),
     parameters=JointScorecardParameters,

@@ -7,13 +7,22 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from placet.catalogue.modelling import PROVIDERS, TrainingParameters, absent, demand_columns, reads
+from placet.catalogue.modelling import (
+    PERMUTED,
+    PROVIDERS,
+    TrainingParameters,
+    absent,
+    demand_columns,
+    demand_measured,
+    reads,
+)
 from placet.catalogue.spec import CONSUMER, Cost, RecipeSpec, Role, by_identifier
 from placet.core.errors import PlanError
 from placet.core.lawful import Tells
 from placet.core.offers import CLEAR_MODEL, SHARED_MODEL, TREE_MODEL
 from placet.core.plan import Terms
 from placet.core.purposes import Operation
+from placet.models.permuting import Permutations
 from placet.models.trees import MAX_DEPTH, MAX_TREES
 
 EMBEDDED, OKAMOTO_UCHIYAMA = "embedded", "okamoto-uchiyama"
@@ -37,8 +46,16 @@ _ON_SHARES = (
 
 
 class JointTreesParameters(TrainingParameters):
-    """All of the consumer's rows count; what a provider lacks is missing there."""
+    """Where sums are encrypted all of the consumer's rows count. A column that is `monotone`: the score rises, or
+    falls, with its number; what is missing has no place in that order."""
 
+    join: Annotated[
+        Literal["all", "any"],
+        Field(
+            description="which of the consumer's rows count: each, where what a provider lacks is missing (any), or "
+            "those that all providers have (all), on the engine spu alone"
+        ),
+    ] = "any"
     trees: Annotated[
         int,
         Field(
@@ -59,6 +76,7 @@ class JointTreesParameters(TrainingParameters):
             "can't hold a node's sums to the smallest group, so offers that promise one refuse the plan",
         ),
     ] = "open"
+    permutations: Annotated[Permutations | None, Field(exclude_if=absent, description=PERMUTED)] = None
     protocol: Annotated[
         Literal["aby3", "cheetah"] | None,
         Field(
@@ -73,9 +91,14 @@ class JointTreesParameters(TrainingParameters):
         return self.nodes == "blind"
 
     @model_validator(mode="after")
-    def _no_monotone(self) -> JointTreesParameters:
-        if any(one.monotone is not None for features in self.features.values() for one in features):
-            raise ValueError("columns that are not monotone: who cuts does not know which column it is")
+    def _for_the_engine(self) -> JointTreesParameters:
+        if self.join == "all" and self.protocol is None:
+            raise ValueError(
+                "join: all on shares alone: by encrypted sums the consumer would learn of each row who has it"
+            )
+        demand_measured(self, self.permutations)
+        if self.permutations is not None and self.protocol is not None:
+            raise ValueError("no permutations on shares: every tree would be walked once more for each column")
         if CONSUMER not in self.features and self.protocol is None:
             raise ValueError("columns of the consumer: the first tree is cut at these alone")
         if self.blind and self.protocol is not None:
@@ -124,10 +147,13 @@ def fits(parameters: JointTreesParameters, terms: Terms, parties: Sequence[bytes
 
 def shares_cost(parameters: JointTreesParameters, rows: int) -> Cost:
     """On the engine spu, of one party that computes."""
-    cells = rows * sum(feature.bins + 2 for features in parameters.features.values() for feature in features)
+    features = [feature for own in parameters.features.values() for feature in own]
+    cells = rows * sum(feature.bins + 2 for feature in features)
     trees, lines = parameters.trees, rows << parameters.depth
-    traffic = (10 << 20) + 12 * cells + trees * ((5 << 20) + 1100 * rows + 15 * lines)
-    seconds = 15 + cells // 1_000_000 + trees * (1 + cells // 5_000_000 + lines // 150_000)
+    bound = any(feature.monotone for feature in features)
+    compared = bound * 2 * sum(feature.bins for feature in features) << parameters.depth
+    traffic = (10 << 20) + 12 * cells + trees * ((5 << 20) + 1100 * rows + 15 * lines + 3000 * compared)
+    seconds = 15 + cells // 1_000_000 + trees * (1 + bound + cells // 5_000_000 + lines // 150_000)
     return Cost(memory=(450 << 20) + 80 * cells + 300 * lines, traffic=traffic, seconds=seconds)
 
 
@@ -160,14 +186,16 @@ SPEC = RecipeSpec(
         Role(
             CONSUMER,
             "while the job runs the score of each of its rows, and on which side of each cut in a provider's columns "
-            "they are, but not what is cut; of each cut that was possible how many of a node's rows are on its left, "
-            "and sums of their gradients: over no fewer rows than the smallest group, and so is the difference of any "
-            "two of a column, unless the plan is blind; if it encrypted other numbers than gradients, which nobody "
-            "else can see, it would read single rows too; after the release the model in clear, and so what was cut; "
-            "how many consented rows each provider has; "
-            "on the engine spu nothing while the job runs but that number, and after the release the model in clear "
-            "with each leaf's rows, never fewer than the smallest group, and how good it is by up to 64 bands of the "
-            "score; with model: shared only how good it is",
+            "they are, but not what is cut; of each cut that was possible whether the score is to rise or fall with "
+            "its column, how many of a node's rows are on its left, and sums of their gradients: over no fewer rows "
+            "than the smallest group, and so is the difference of any two of a column in a tree, unless the plan is "
+            "blind; if it encrypted other numbers than gradients, which nobody else can see, it would read single "
+            "rows too; with permutations on which side of every cut each row is that is judged by them, whatever "
+            "nodes it came to; after the release the model in clear, and so what was cut; how many consented rows "
+            "each provider has; on the engine spu nothing while the job runs but that number, and after the release "
+            "the model in clear with each leaf's rows, never fewer than the smallest group, and how good it is by up "
+            "to 64 bands of the score; with join: all how many rows trained it, and how many of either label; with "
+            "model: shared only how many and how good it is",
             alias="labels",
             persons=True,
         ),

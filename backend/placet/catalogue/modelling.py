@@ -24,6 +24,7 @@ from placet.core.plan import Terms
 from placet.core.values import Value
 from placet.models.binning import Bins
 from placet.models.contribution import MAX_SHAPLEY, SHARE_UNIT, Division, PayoutRule
+from placet.models.permuting import MAX_MEASURED
 from placet.models.preparing import Levels, Missing
 
 PROVIDERS = tuple(f"{place}-provider" for place in ("first", "second", "third", "fourth", "fifth", "sixth", "seventh"))
@@ -217,6 +218,19 @@ class ModellingParameters(JoinedParameters):
         if self.payout_rule == "shapley" and len(self.features) > MAX_SHAPLEY:
             raise ValueError(f"shapley takes {MAX_SHAPLEY} parties with columns at the most")
         return self
+
+
+PERMUTED = (
+    "1 to 10: how often each column's values are moved to other rows among those that validate (or test, where none "
+    "do), to tell by how much the AUC falls; none unless given"
+)
+
+
+def demand_measured(parameters: FeatureParameters, permutations: int | None) -> None:
+    """ValueError for more AUCs than `MAX_MEASURED`."""
+    columns = sum(map(len, parameters.features.values()))
+    if columns * (permutations or 0) > MAX_MEASURED:
+        raise ValueError(f"columns times permutations are {MAX_MEASURED} at the most")
 
 
 def reads(role: str, parameters: TrainingParameters) -> tuple[str, ...]:

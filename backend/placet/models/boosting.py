@@ -11,6 +11,7 @@ to 2^-18; a leaf weighs -rate · G/(H + 1). Only exp and the gains are floating-
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
@@ -20,6 +21,7 @@ import numpy as np
 from placet.core.errors import DataError, ProtocolError
 from placet.models.cuts import (
     LAMBDA,
+    Bounds,
     Choice,
     CodedColumn,
     CutCandidates,
@@ -117,12 +119,33 @@ class Own:
         return self.numbers[cut]
 
 
+@dataclass(frozen=True)
+class Limits:
+    """Between which all leaves below a node weigh, in units."""
+
+    low: int = -MAX_WEIGHT
+    high: int = MAX_WEIGHT
+
+    def bounds(self, rate: int) -> Bounds:
+        """The same before the rate is applied; none where nothing limits them."""
+        low, high = (100 * one / (rate * UNIT) for one in (self.low, self.high))
+        return Bounds(-math.inf if self.low == -MAX_WEIGHT else low, math.inf if self.high == MAX_WEIGHT else high)
+
+    def below(self, slope: int, left: int, right: int) -> tuple[Limits, Limits]:
+        """Of both sides of a cut whose right side is to weigh no less (1) or no more (-1), by what they would weigh."""
+        middle = (left + right) // 2
+        if slope > 0:
+            return Limits(self.low, middle), Limits(middle, self.high)
+        return (Limits(middle, self.high), Limits(self.low, middle)) if slope < 0 else (self, self)
+
+
 @dataclass
 class _Open:
-    """A node that may become a fork: its rows, and where it stands in the tree."""
+    """A node that may become a fork: its rows, where it stands in the tree, and what limits what it weighs."""
 
     rows: Whole
     place: int
+    limits: Limits = Limits()
 
 
 @dataclass(frozen=True)
@@ -149,11 +172,11 @@ def base_of(labels: Whole) -> int:
     return round(float(np.log(positive / (len(labels) - positive))) * UNIT)
 
 
-def leaf_weight(sums: Whole, rate: int) -> int:
-    """-rate · G/(H + 1), to the nearest unit."""
+def leaf_weight(sums: Whole, rate: int, limits: Limits = Limits()) -> int:
+    """-rate · G/(H + 1), to the nearest unit within limits."""
     numerator, denominator = -rate * int(sums[1]) * UNIT, 100 * (int(sums[2]) + LAMBDA)
     weight = (2 * numerator + denominator) // (2 * denominator)
-    return max(-MAX_WEIGHT, min(MAX_WEIGHT, weight))
+    return max(limits.low, min(limits.high, weight))
 
 
 def grow(
@@ -170,7 +193,7 @@ def grow(
         sums: SumsAnswer = [()] * len(level)
         if shapes:
             sums = cast(SumsAnswer, (yield SumsRequest(depth, tuple(node.rows for node in level), parents)))
-        picks = [_pick(mine, slopes, node.rows, boosting, shapes, one) for node, one in zip(level, sums, strict=True)]
+        picks = [_pick(mine, slopes, node, boosting, shapes, one) for node, one in zip(level, sums, strict=True)]
         sides: Iterator[tuple[int, Marks]] = iter(())
         if shapes:
             cuts = [HostCut(pick.party - 1, n, pick.choice) for n, pick in enumerate(picks) if pick and pick.party]
@@ -179,7 +202,7 @@ def grow(
         ways: list[Whole | None] = []
         for node, pick, hosts in zip(level, picks, sums, strict=True):
             if pick is None:
-                tree[node.place] = _leaf(slopes, node.rows, boosting)
+                tree[node.place] = _leaf(slopes, node, boosting)
                 ways.append(None)
                 continue
             if pick.party:
@@ -199,13 +222,16 @@ def grow(
             )
             tree[node.place] = fork
             tree += [None, None]
-            below += [_Open(node.rows[yes], fork.yes), _Open(node.rows[~yes], fork.no)]
+            slope = 0 if pick.choice.cells else int((mine.shape, *shapes)[pick.party].slopes[pick.choice.place])
+            weights = [leaf_weight(total(slopes, node.rows[one]), boosting.rate, node.limits) for one in (yes, ~yes)]
+            left, right = node.limits.below(slope, *weights)
+            below += [_Open(node.rows[yes], fork.yes, left), _Open(node.rows[~yes], fork.no, right)]
             ways.append(node.rows[yes])
         level, parents = below, tuple(ways)
         if not level:
             break
     for node in level:
-        tree[node.place] = _leaf(slopes, node.rows, boosting)
+        tree[node.place] = _leaf(slopes, node, boosting)
     return tuple(node for node in tree if node is not None)
 
 
@@ -224,9 +250,9 @@ def total(slopes: Gradients, rows: Whole) -> Whole:
     return np.array([len(learned), slopes.gradient[learned].sum(), slopes.curvature[learned].sum()], dtype=np.int64)
 
 
-def _leaf(slopes: Gradients, rows: Whole, boosting: Boosting) -> TreeLeaf:
-    whole = total(slopes, rows)
-    return TreeLeaf(weight=leaf_weight(whole, boosting.rate), rows=int(whole[0]))
+def _leaf(slopes: Gradients, node: _Open, boosting: Boosting) -> TreeLeaf:
+    whole = total(slopes, node.rows)
+    return TreeLeaf(weight=leaf_weight(whole, boosting.rate, node.limits), rows=int(whole[0]))
 
 
 def _claim(shape: CutShape, sums: Whole, choice: Choice) -> Whole:
@@ -251,17 +277,17 @@ def _demand_true(claim: Whole, real: Whole) -> None:
 def _pick(
     mine: CutCandidates,
     slopes: Gradients,
-    rows: Whole,
+    node: _Open,
     boosting: Boosting,
     shapes: Sequence[CutShape],
     hosts: Sequence[Whole],
 ) -> _Pick | None:
-    learned = rows[: np.searchsorted(rows, len(slopes.gradient))]
-    whole = total(slopes, rows)
+    learned = node.rows[: np.searchsorted(node.rows, len(slopes.gradient))]
+    whole, bounds = total(slopes, node.rows), node.limits.bounds(boosting.rate)
     own = mine.places(cell_sums(mine.columns, learned, (slopes.gradient, slopes.curvature)))
     top: _Pick | None = None
     for party, (shape, sums) in enumerate(zip((mine.shape, *shapes), (own, *hosts), strict=True)):
-        candidate = best(shape, sums, whole, boosting.smallest)
+        candidate = best(shape, sums, whole, boosting.smallest, bounds)
         if candidate is not None and (top is None or candidate.gain > top.gain):
             top = _Pick(party, candidate.gain, candidate.choice)
     return top

@@ -8,10 +8,15 @@ since the gain is convex in both sums, that is the best of all sets of cells (as
 homogeneity", JASA 53, 1958), unless a side of it were too small.
 
 The gain of a cut is that of Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD 2016, with λ = 1.
+
+In a column that is to rise or fall no cut is taken whose sides weigh the other way round, and what is below a cut that
+is taken weighs no more, or no less, than the mean of both (`Bounds`): the basic method of LightGBM's
+`monotone_constraints`. What is missing has no order: it stands on either side of a cut, and beside all that is there.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from placet.core.errors import ProtocolError
+from placet.models.scorecard_fit import Monotone
 from placet.models.trees import UNIT, Marks, TreeCut, Whole
 
 LAMBDA = UNIT
@@ -31,11 +37,13 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CodedColumn:
-    """A column as the cells of its values, for all rows; the last of `cells` is what is missing (`binning`)."""
+    """A column as the cells of its values, for all rows; the last of `cells` is what is missing (`binning`).
+    `monotone`: margins rise, or fall, with its values; only of one that is ordered."""
 
     codes: Whole
     cells: int
     ordered: bool
+    monotone: Monotone | None = None
 
 
 @dataclass(frozen=True, order=True)
@@ -48,10 +56,21 @@ class Choice:
 
 @dataclass(frozen=True)
 class CutShape:
-    """What is told of a party's candidates: how many cuts, and how many cells each category has."""
+    """What is told of a party's candidates: how many cuts, and how many cells each category has. Of the cuts the last
+    ones are in columns that are to fall, and those before them in columns that are to rise."""
 
     cuts: int
     categories: tuple[int, ...]
+    rising: int = 0
+    falling: int = 0
+
+    @property
+    def slopes(self) -> Whole:
+        """Of each cut 1 where its right side is to weigh no less than its left one, -1 where no more, else 0."""
+        slopes = np.zeros(self.cuts, np.int64)
+        slopes[self.cuts - self.falling - self.rising :] = 1
+        slopes[self.cuts - self.falling :] = -1
+        return slopes
 
     @property
     def places(self) -> int:
@@ -64,6 +83,7 @@ class _Prefix:
     last: int
     """Cells 0 to this one are on the left."""
     missing: bool
+    monotone: Monotone | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +96,9 @@ class CutCandidates:
 
     @property
     def shape(self) -> CutShape:
-        return CutShape(len(self.cuts), tuple(len(cells) for _, cells in self.categories))
+        ways = [cut.monotone for cut in self.cuts]
+        sizes = tuple(len(cells) for _, cells in self.categories)
+        return CutShape(len(ways), sizes, ways.count("rising"), ways.count("falling"))
 
     def places(self, cells: Sequence[Whole]) -> Whole:
         """Sums by place, from sums by column and cell: of each column an array (cells, k). CutShape (places, k)."""
@@ -113,18 +135,19 @@ def candidates(columns: Sequence[CodedColumn], train: int, shuffle: Shuffle) -> 
         if column.ordered:
             used = np.flatnonzero(counts[:-2])
             for last in map(int, used[:-1]):
-                cuts.append(_Prefix(number, last, False))
+                cuts.append(_Prefix(number, last, False, column.monotone))
                 if counts[-1]:
-                    cuts.append(_Prefix(number, last, True))
+                    cuts.append(_Prefix(number, last, True, column.monotone))
             if counts[-1] and len(used):  # what is there, and what is missing
-                cuts.append(_Prefix(number, int(used[-1]), False))
+                cuts.append(_Prefix(number, column.cells - 3, False))
         else:
             cells = tuple(map(int, np.flatnonzero(counts)))
             if len(cells) > 1:
                 categories.append((number, tuple(cells[place] for place in shuffle(len(cells)))))
+    groups = [[cut for cut in cuts if cut.monotone == way] for way in (None, "rising", "falling")]
     return CutCandidates(
         tuple(columns),
-        tuple(cuts[place] for place in shuffle(len(cuts))),
+        tuple(group[place] for group in groups if group for place in shuffle(len(group))),
         tuple(categories[place] for place in shuffle(len(categories))),
     )
 
@@ -142,6 +165,17 @@ def cell_sums(columns: Sequence[CodedColumn], rows: Whole, values: Sequence[Whol
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """Between which all leaves below a node weigh, before the rate is applied."""
+
+    low: float = -math.inf
+    high: float = math.inf
+
+
+FREE = Bounds()
+
+
+@dataclass(frozen=True)
 class Best:
     """The best of a party's candidates at a node, and its gain in units."""
 
@@ -149,10 +183,10 @@ class Best:
     choice: Choice
 
 
-def best(shape: CutShape, sums: Whole, total: Whole, smallest: int) -> Best | None:
+def best(shape: CutShape, sums: Whole, total: Whole, smallest: int, bounds: Bounds = FREE) -> Best | None:
     """By sums (places, 3) of rows, gradients and curvatures, and the node's own; None where no cut gains anything with
-    `smallest` rows or more on either side."""
-    top = _of_cuts(sums[: shape.cuts], total, smallest)
+    `smallest` rows or more on either side, and weights within `bounds` that stand as the cut's column is to go."""
+    top = _of_cuts(sums[: shape.cuts], total, smallest, bounds, shape.slopes)
     start = shape.cuts
     for number, size in enumerate(shape.categories):
         cells = sums[start : start + size]
@@ -160,27 +194,35 @@ def best(shape: CutShape, sums: Whole, total: Whole, smallest: int) -> Best | No
         present = np.flatnonzero(cells[:, 0])
         weights = cells[present, 1] / np.maximum(cells[present, 2], 1)
         order = present[np.argsort(weights, kind="stable")]
-        prefix = _of_cuts(np.cumsum(cells[order], axis=0), total, smallest)
+        prefix = _of_cuts(np.cumsum(cells[order], axis=0), total, smallest, bounds, np.zeros(len(order), np.int64))
         if prefix is not None and (top is None or prefix.gain > top.gain):
             left = tuple(sorted(int(cell) for cell in order[: prefix.choice.place + 1]))
             top = Best(prefix.gain, Choice(number, left))
     return top
 
 
-def _of_cuts(left: Whole, total: Whole, smallest: int) -> Best | None:
+def _of_cuts(left: Whole, total: Whole, smallest: int, bounds: Bounds, slopes: Whole) -> Best | None:
     if not len(left):
         return None
     right = total - left
     fits = (left[:, 0] >= smallest) & (right[:, 0] >= smallest)
     fits &= (left[:, 2] >= MIN_CURVATURE) & (right[:, 2] >= MIN_CURVATURE)
-    gains = np.where(fits, _score(left) + _score(right) - _score(total[None]), 0.0)
+    fits &= slopes * (_weight(right, bounds) - _weight(left, bounds)) >= 0
+    gains = np.where(fits, _score(left, bounds) + _score(right, bounds) - _score(total[None], bounds), 0.0)
     place = int(gains.argmax())
     return Best(float(gains[place]), Choice(place)) if gains[place] >= 1 else None
 
 
-def _score(sums: Whole) -> Floats:
-    gradient, curvature = sums[:, 1].astype(np.float64), sums[:, 2].astype(np.float64)
-    return np.asarray(gradient * gradient / (curvature + LAMBDA))
+def _weight(sums: Whole, bounds: Bounds) -> Floats:
+    """That lessens the loss most."""
+    return np.asarray(np.clip(-sums[:, 1] / (sums[:, 2] + LAMBDA), bounds.low, bounds.high))
+
+
+def _score(sums: Whole, bounds: Bounds) -> Floats:
+    """By how much leaves of such sums lessen the loss, in units: most where they need not keep to bounds."""
+    gradient, curvature = sums[:, 1].astype(np.float64), sums[:, 2].astype(np.float64) + LAMBDA
+    away = _weight(sums, bounds) + gradient / curvature
+    return np.asarray(gradient * gradient / curvature - curvature * away * away)
 
 
 def sides_of(columns: Sequence[CodedColumn], cut: TreeCut) -> Marks:

@@ -159,13 +159,17 @@ class TreeModel(Value):
 
     def demand_parts(self, parts: Sequence[TreePart]) -> None:
         """InputError unless each fork has its cut in one of these."""
+        self.demand_cuts([len(part.cuts) for part in parts])
+
+    def demand_cuts(self, counts: Sequence[int]) -> None:
+        """InputError unless parties with so many cuts have each fork's."""
         forks = [node for tree in self.trees for node in tree if isinstance(node, TreeFork)]
-        fits = len(parts) == self.parties and all(fork.cut < len(parts[fork.party].cuts) for fork in forks)
+        fits = len(counts) == self.parties and all(fork.cut < counts[fork.party] for fork in forks)
         if not fits:
             raise InputError(
                 "these parts are not the model's",
                 expected=f"{self.parties} parts, which have each fork's cut",
-                found=f"{len(parts)} parts",
+                found=f"{len(counts)} parts",
                 code="model.parts",
             )
 

@@ -62,7 +62,8 @@ def _job(data: StudyData, rows: int) -> tuple[float, float, float]:
         encryptions = listed * (parameters.depth if parameters.blind else 1)
         each = (0.00007 if small else 0.00036) * encryptions + 0.06 * providers * 2**parameters.depth
         sent = others * providers * encryptions * (256e-6 if small else 512e-6)
-        return 3 + others * each, 250 + 0.006 * listed, 1 + sent
+        walks = sum(map(len, parameters.features.values())) * (parameters.permutations or 0)
+        return 3 + others * each + 1e-7 * listed * parameters.trees * walks, 250 + 0.006 * listed, 1 + sent
     sums = listed * len(data.providers)
     if data.terms.engine == "spu":
         return 8 + 0.0004 * sums, 400 + 0.01 * listed, 10 + 0.01 * sums

@@ -54,6 +54,7 @@ def model_card(data: StudyData, outcome: StudyOutcome, model: ModelFacts) -> dic
                 "information_value": one.information,
                 "points": one.spread,
                 "gain": one.gain,
+                "auc_fall": one.fall,
             }
             for one in model.columns
         ],

@@ -96,13 +96,15 @@ class Quality:
 @dataclass(frozen=True)
 class ModelColumn:
     """A column that the model reads: its information value and the points between its best and its worst bin, of a
-    scorecard; its cuts' share of all that cuts gained, of trees."""
+    scorecard; its cuts' share of all that cuts gained, of trees. `fall`: by how much the AUC falls when its values
+    stand in other rows, where the plan had permutations."""
 
     party: str
     name: str
     information: float | None = None
     spread: int | None = None
     gain: float | None = None
+    fall: float | None = None
 
 
 @dataclass(frozen=True)

@@ -114,17 +114,24 @@ def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, int, int | None]]:
 
 def _columns(data: StudyData, report: Mapping[str, Any], card: Scorecard | None) -> Iterator[ModelColumn]:
     names = {part.role.name: part.institution.name for part in data.terms.parts.values()}
+    rows = report.get("importance") or []
+    falls = {
+        (str(row["party"]), str(row["column"])): float(row["permutation"])
+        for row in rows
+        if row.get("permutation") is not None
+    }
     if card is not None:
         for one in card.columns:
             spread = max(one.points) - min(one.points)
             iv = None if one.iv is None else float(one.iv)
-            yield ModelColumn(names.get(one.party, one.party), one.column, iv, spread)
+            fall = falls.get((one.party, one.column))
+            yield ModelColumn(names.get(one.party, one.party), one.column, iv, spread, fall=fall)
         return
-    rows = report.get("importance") or []
     whole = sum(float(row.get("gain") or 0) for row in rows) or 1.0
     for row in rows:
-        party = str(row["party"])
-        yield ModelColumn(names.get(party, party), str(row["column"]), gain=float(row.get("gain") or 0) / whole)
+        party, column = str(row["party"]), str(row["column"])
+        gain = float(row["gain"]) / whole if row.get("gain") else None
+        yield ModelColumn(names.get(party, party), column, gain=gain, fall=falls.get((party, column)))
 
 
 def _shares(outcome: StudyOutcome) -> Iterator[Share]:

@@ -82,7 +82,7 @@ def html(data: StudyData, judgement: StudyJudgement, outcome: StudyOutcome, mode
         rule=_rule(outcome),
         columns=[]
         if model is None
-        else sorted(model.columns, key=lambda one: -(one.spread or one.gain or 0))[:MAX_COLUMNS],
+        else sorted(model.columns, key=lambda one: -(one.spread or one.gain or one.fall or 0))[:MAX_COLUMNS],
         files=[(name, hashlib.sha256(content).hexdigest()) for name, content in _files(outcome)],
         span=_span(sum(outcome.seconds.values())),
         processor=_span(sum(outcome.processor_seconds.values())),

@@ -14,13 +14,17 @@ import numpy as np
 import pytest
 
 from placet.core.errors import InputError, PlanError
-from placet.models.boosting import base_of
-from placet.models.trees import UNIT, TreeFork, TreeLeaf, TreeModel
+from placet.models.binning import CategoryBins, NumberBins
+from placet.models.boosting import Own, base_of
+from placet.models.boosting_twin import train
+from placet.models.cuts import CodedColumn
+from placet.models.monotone import demand_monotone
+from placet.models.trees import UNIT, TreeColumn, TreeCut, TreeFork, TreeLeaf, TreeModel, TreePart
 from placet.protocols.mpc.cells import CardColumn
 from placet.protocols.mpc.finishing import BASE, CUTS, LABELS, NUMBERS, TreesFinish
 from placet.protocols.mpc.growing import MAX_STEP, STATE, OpenedTree, TreeGrow, trees_of
 from placet.protocols.mpc.program import Size
-from placet.protocols.mpc.scorecard import BANDS
+from placet.protocols.mpc.scorecard import BANDS, TABLE
 from placet.protocols.mpc.scoring import TreesScore
 from placet.protocols.spu import KeptShare, Network, Repeated, Secret, evaluate
 from placet.protocols.spu import compute as computed_by_spu
@@ -54,15 +58,21 @@ def sample() -> tuple[np.ndarray, np.ndarray]:
     return codes, (luck.random(ROWS) < 1 / (1 + np.exp(-logits))).astype(np.int64)
 
 
-def brought(made: TreeGrow, codes: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
-    """What each party that computes brings."""
+EVERYBODY = (np.ones(ROWS, np.bool_),) * 3
+
+
+def brought(
+    made: TreeGrow, codes: np.ndarray, labels: np.ndarray, here: Sequence[np.ndarray] = EVERYBODY
+) -> list[np.ndarray]:
+    """What each party that computes brings of the rows that are `here`."""
     places = [0, *np.cumsum([len(made.of(owner)) for owner in range(made.providers + 1)])]
-    here = np.ones(len(labels), np.bool_)
-    arrays = [made.bring(owner, codes[:, low:high], here) for owner, (low, high) in enumerate(pairwise(places))]
+    arrays = [made.bring(owner, codes[:, low:high], here[owner]) for owner, (low, high) in enumerate(pairwise(places))]
     return [*arrays[:-1], np.concatenate([arrays[-1], labels[:, None]], axis=1)]
 
 
-def grown(made: TreeGrow, trees: int, codes: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, list[OpenedTree]]:
+def grown(
+    made: TreeGrow, trees: int, codes: np.ndarray, labels: np.ndarray, here: Sequence[np.ndarray] = EVERYBODY
+) -> tuple[np.ndarray, list[OpenedTree]]:
     """Margins and trees by the body of SPU's program, on arrays in the clear."""
     import jax
     import jax.numpy as jnp
@@ -71,13 +81,24 @@ def grown(made: TreeGrow, trees: int, codes: np.ndarray, labels: np.ndarray) -> 
     from placet.protocols.spu.growing import tree_grow
 
     with enable_x64():
-        given = {f"cells-{place}": jnp.asarray(array) for place, array in enumerate(brought(made, codes, labels))}
+        given = {f"cells-{place}": jnp.asarray(array) for place, array in enumerate(brought(made, codes, labels, here))}
         body = jax.jit(lambda arrays: tree_grow(made, arrays))
-        state, opened = jnp.asarray(made.first_state(labels)), []
+        margin = base_of(labels[:TRAIN][np.logical_and.reduce(here)[:TRAIN]]) / UNIT
+        first = made.first_state(labels)
+        first[0], first[1] = margin, np.exp(-margin)
+        state, opened = jnp.asarray(first), []
         for _ in range(trees):
             state, words, numbers = body(given | {STATE: state})
             opened.append(OpenedTree(np.asarray(words), np.asarray(numbers)))
         return np.asarray(state)[0].astype(np.float64), opened
+
+
+MONOTONE = (
+    COLUMNS[0].model_copy(update={"monotone": "rising"}),
+    COLUMNS[1],
+    COLUMNS[2].model_copy(update={"monotone": "rising"}),  # against what the labels say
+    COLUMNS[3],
+)
 
 
 def demand_same(found: TreeModel, expected: TreeModel) -> None:
@@ -108,13 +129,60 @@ def test_the_body_grows_the_trees_of_the_twin() -> None:
     assert kinds == {"number", "category"}
 
 
+def parts_of(cuts: Sequence[Sequence[TreeCut]]) -> list[TreePart]:
+    """By party, the consumer first."""
+    owners = [[column for column in COLUMNS if column.owner == owner] for owner in (2, 0, 1)]
+    bins = {
+        "number": lambda count: NumberBins(bins=count, edges=tuple(map(str, range(1, count)))),
+        "category": lambda count: CategoryBins(bins=count, categories=tuple("abcdef"[:count])),
+    }
+    return [
+        TreePart(
+            columns=tuple(TreeColumn(column=f"c{n}", bins=bins[one.kind](one.bins)) for n, one in enumerate(own)),
+            cuts=tuple(made),
+        )
+        for own, made in zip(owners, cuts, strict=True)
+    ]
+
+
 @needs_jax
-def test_too_few_of_a_label_grow_no_tree() -> None:
+def test_the_body_keeps_to_the_order_of_columns_and_to_rows_that_all_have() -> None:
+    """The trees of the twin over the rows that count, whose bounds bind in a column that the labels go against."""
+    codes, labels = sample()
+    made = program(columns=MONOTONE, join="all", depth=2)
+    luck = np.random.default_rng(2)
+    present = [luck.random(ROWS) < 0.95, luck.random(ROWS) < 0.9]
+    both = np.logical_and(*present)
+    margins, opened = grown(made, 2, codes, labels, (*present, np.ones(ROWS, np.bool_)))
+    model, cuts = trees_of(made, opened, base_of(labels[:TRAIN][both[:TRAIN]]))
+    counted = program(columns=MONOTONE, train=int(both[:TRAIN].sum()), depth=2)
+    expected, twin_margins = counted.in_clear(codes[both], labels[both], 2)
+    demand_same(model, expected)
+    assert np.abs(margins[both] - twin_margins / UNIT).max() < 0.005
+    directions = [["rising", None], ["rising"], [None]]
+    demand_monotone(model, parts_of(cuts), directions)
+    assert {cut.column for cut in cuts[0]} and len(cuts[1])  # both are cut at
+    free, _ = train(Own(columns_of(codes[both])), (), labels[both][: counted.train], int(both.sum()), made.boosting(2))
+    assert [node.rows for node in free.trees[0]] != [node.rows for node in model.trees[0]]
+
+
+def columns_of(codes: np.ndarray) -> tuple[CodedColumn, ...]:
+    """In no order."""
+    return tuple(CodedColumn(codes[:, n], one.cells, one.kind == "number") for n, one in enumerate(COLUMNS))
+
+
+@needs_jax
+@pytest.mark.parametrize("join", ["any", "all"])
+def test_too_few_of_a_label_grow_no_tree(join: str) -> None:
+    """Of rows that all have none is told either."""
     codes, _ = sample()
     labels = np.zeros(ROWS, np.int64)
     labels[:7] = 1
-    made = program(depth=1)
+    made = program(depth=1, join=join)
     _, (tree,) = grown(made, 1, codes, labels)
+    if join == "all":
+        assert not tree.numbers.any()
+        return
     model, cuts = trees_of(made, [tree], base_of(labels[:TRAIN]))
     assert [type(node) for node in model.trees[0]] == [TreeLeaf]
     assert cuts == ((), (), ())
@@ -156,20 +224,22 @@ def test_a_plan_without_rows_to_test_on_is_refused() -> None:
 
 
 @needs_jax
-@pytest.mark.parametrize("keeps", [False, True])
-def test_margins_are_judged_as_in_the_clear(keeps: bool) -> None:
+@pytest.mark.parametrize(("keeps", "join"), [(False, "any"), (True, "all")])
+def test_margins_are_judged_as_in_the_clear(keeps: bool, join: str) -> None:
     import jax.numpy as jnp
     from jax.experimental import enable_x64
 
     from placet.protocols.spu.finishing import trees_finish
 
-    made = TreesFinish(grow=program(keeps=keeps, depth=1), trees=2)
+    made = TreesFinish(grow=program(keeps=keeps, depth=1, join=join), trees=2)
     luck = np.random.default_rng(1)
     margins = luck.normal(size=ROWS)
     labels = (luck.random(ROWS) < 1 / (1 + np.exp(-2 * margins))).astype(np.int64)
     shapes = made.grow.tree_shapes()
     with enable_x64():
-        arrays = {STATE: jnp.stack([jnp.asarray(margins), jnp.zeros(ROWS)]), LABELS: jnp.asarray(labels)}
+        present = luck.random(ROWS) < 0.8 if join == "all" else np.ones(ROWS, np.bool_)
+        state = [jnp.asarray(margins), jnp.zeros(ROWS), jnp.asarray(present * 1.0)]
+        arrays = {STATE: jnp.stack(state), LABELS: jnp.asarray(labels)}
         arrays |= {f"{CUTS}-{n}": jnp.full(shapes[0], n) for n in range(2)}
         if keeps:
             first = np.arange(shapes[0][1]) < made.grow.columns[0].cells
@@ -178,10 +248,13 @@ def test_margins_are_judged_as_in_the_clear(keeps: bool) -> None:
         result, *kept = (np.asarray(array) for array in trees_finish(made, arrays))
     assert result.shape == (made.size,)
     figures = made.opened(result, ROWS)
-    expected = made.reference(margins, labels).tolist()
-    found = [*figures.edges, *figures.tables[0], *figures.tables[1]]
+    expected = made.reference(margins, labels, present).tolist()
+    found = [*figures.edges, *figures.tables[0], *figures.tables[1], *figures.fitted]
+    tested = int(present[TRAIN + VALIDATION :].sum())
+    assert max(figures.tables[1][:BANDS]) + max(figures.tables[1][BANDS : 2 * BANDS]) == tested
+    assert figures.fitted == (() if join == "any" else (present[:TRAIN].sum(), labels[:TRAIN][present[:TRAIN]].sum()))
     assert max(abs(a - b) for a, b in zip(found[: BANDS - 1], expected, strict=False)) <= 1
-    assert found[-2] == pytest.approx(int(expected[-2]), rel=0.01)
+    assert figures.tables[1][-2] == pytest.approx(int(expected[BANDS - 1 + 2 * TABLE - 2]), rel=0.01)
     opened = made.opened_trees(result)
     assert ([tree.words.max() for tree in opened], [array.shape for array in kept]) == (
         ([], [made.kept]) if keeps else ([0, 1], [])
@@ -199,13 +272,17 @@ def test_margins_are_judged_as_in_the_clear(keeps: bool) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("engine")
-def test_on_shares_as_in_the_clear_and_on_from_a_tree_that_was_sealed(networks: Networks, scratch: Path) -> None:
+@pytest.mark.parametrize("changes", [{}, {"columns": MONOTONE, "join": "all"}], ids=["free", "monotone"])
+def test_on_shares_as_in_the_clear_and_on_from_a_tree_that_was_sealed(
+    changes: dict[str, Any], networks: Networks, scratch: Path
+) -> None:
     """Two trees, told one after the other; then a third from the shares of the second alone."""
     codes, labels = sample()
-    made = program()
+    made = program(**changes)
     opened = asyncio.run(_on_shares(made, codes, labels, networks, scratch))
-    model, _ = trees_of(made, opened, base_of(labels[:TRAIN]))
+    model, cuts = trees_of(made, opened, base_of(labels[:TRAIN]))
     demand_same(model, made.in_clear(codes, labels, 3)[0])
+    demand_monotone(model, parts_of(cuts), [["rising", None], ["rising"], [None]] if changes else [[None] * 2] * 3)
     assert list(scratch.iterdir()) == []
 
 
@@ -219,7 +296,7 @@ async def _on_shares(
     async def party(network: Network, count: int, kept: Sequence[KeptShare]) -> None:
         rank = network.me
         secrets = [Secret(f"cells-{n}", n, "int64", shape) for n, shape in enumerate(made.shapes(3, size))]
-        secrets.append(Secret(STATE, None if kept else 2, "float32", (2, ROWS)))
+        secrets.append(Secret(STATE, None if kept else 2, "float32", made.output_shape(size)))
         own: dict[str, Any] = {f"cells-{rank}": arrays[rank]}
         if rank == 2 and not kept:
             own[STATE] = made.first_state(labels)
@@ -235,7 +312,7 @@ async def _on_shares(
 
     await asyncio.gather(*(party(network, 2, ()) for network in networks(3)))
     kept = [
-        KeptShare(engine=engine, rank=rank, dtype="float32", shape=(2, ROWS), share=told[rank][-1][0])
+        KeptShare(engine=engine, rank=rank, dtype="float32", shape=made.output_shape(size), share=told[rank][-1][0])
         for rank in range(3)
     ]
     await asyncio.gather(*(party(network, 1, kept) for network in networks(3)))

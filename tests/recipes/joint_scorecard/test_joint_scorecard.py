@@ -92,6 +92,15 @@ def test_one_to_seven_providers(providers: int) -> None:
         ({"split": {"train": 60}}, 2, "plan.parameters"),
         ({"split": {"column": "day", "train_until": 2, "validation_until": 1}}, 2, "plan.parameters"),
         ({"steps": 31}, 2, "plan.parameters"),
+        ({"permutations": 11}, 2, "plan.parameters"),
+        (
+            {
+                "permutations": 9,
+                "features": {"first-provider": [FEATURE | {"column": f"c{n}"} for n in range(29)]},
+            },
+            2,
+            "plan.parameters",
+        ),
         ({"scale": SCALE.to_json() | {"pdo": 0}}, 2, "plan.parameters"),
         ({"smallest_group": 1}, 2, "plan.parameters"),
     ],
@@ -277,7 +286,9 @@ def told(made: ScorecardTrain, result: np.ndarray, own: Any = None, **changes: A
     parameters = SPEC.parse(PLAIN | changes)
     bins = NumberBins(bins=4, edges=("1", "2", "3"))
     columns = [("first-provider", f"c{place}", bins) for place in range(len(made.columns))]
-    return opened_report(parameters, columns, made, result, RowParts(900, 200, 400), own)
+    names = [(party, column) for party, column, _ in columns]
+    sizes = RowParts(made.train, made.validation, 1500 - made.train - made.validation)
+    return opened_report(parameters, () if made.keeps else columns, made, result, sizes, own, names)
 
 
 def test_the_report_is_of_the_rows_that_test() -> None:
@@ -306,6 +317,22 @@ def test_the_report_is_of_the_rows_that_test() -> None:
     assert 0 < gain["low"] < gain["auc"] < gain["high"]
     assert float(report["alone"]["test"]["auc"]) == pytest.approx(float(metrics["auc"]) - gain["auc"], abs=1e-5)
     assert report["importance"][0]["column"] == "c0"
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_what_a_column_is_worth_is_told_by_moving_its_values(keeps: bool) -> None:
+    """By how much the AUC falls on the rows that validate, of a card that stays shared too; nothing of too few."""
+    codes, labels = sample()
+    made = program(1, (0, 0, 0, 1), permutations=3, keeps=keeps)
+    report = told(made, made.reference(brought(made, codes, labels)))
+    falls = {row["column"]: float(row["permutation"]) for row in report["importance"]}
+    assert falls["c0"] > falls["c3"] > 0.03 > max(abs(falls["c1"]), abs(falls["c2"]))
+    assert ("iv" in report["importance"][0]) is not keeps
+    few = made.model_copy(update={"validation": 4})
+    none = told(few, few.reference(brought(few, codes, labels)))["importance"]
+    assert {row["permutation"] for row in none} == {None}
+    tested = made.model_copy(update={"validation": 0})
+    assert tested.judged == slice(900, None), "where none validate, those that test"
 
 
 def test_bands_are_merged_as_the_models_room_says() -> None:
@@ -403,6 +430,8 @@ def test_what_it_takes_is_said_from_the_shapes() -> None:
     assert 3200 << 20 < cost(SPEC.parse(cheetah), 8_000).memory < 3600 << 20, "3.2 GB were measured"
     paid = cost(SPEC.parse(of_parties(2, features=features, payout_rule="shapley")), 30_000)
     assert paid.traffic - needs.traffic > 200 << 20 and paid.seconds > needs.seconds, "8 coalitions of 6,000 rows"
+    moved = cost(SPEC.parse(of_parties(2, features=features, permutations=2)), 30_000)
+    assert moved.traffic > needs.traffic + 1_000_000_000 and moved.seconds > 2 * needs.seconds, "46 AUCs of 6,000 rows"
     two = SPEC.parse(PLAIN)
     assert cost(two, 1000).memory < cost(two, 100_000).memory
 

@@ -14,7 +14,7 @@ import pytest
 
 from declaring import CUSTOMER, declaring
 from placet.catalogue.declared import declared
-from placet.catalogue.joint_trees import SPEC
+from placet.catalogue.joint_trees import SPEC, JointTreesParameters
 from placet.catalogue.modelling import Feature
 from placet.core.errors import DataError, InputError, PlanError
 from placet.core.hashing import canonical, document_bytes
@@ -24,12 +24,14 @@ from placet.jobs.party_run import PartyRun
 from placet.models.binning import CategoryBins, NumberBins
 from placet.models.boosting import Own
 from placet.models.boosting_twin import PlainHost, train
+from placet.models.cuts import sides_of
 from placet.models.trees import UNIT, TreeColumn, TreeModel, TreePart
 from placet.recipes.blocks.features import cells_of, labels_of
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_trees import run
 from placet.recipes.joint_trees.binned import BinnedColumns, boosting_of, demand_both, worth
 from placet.recipes.joint_trees.judging import gain, metrics, placements
+from placet.recipes.joint_trees.permuted import JudgedSides
 from placet.recipes.joint_trees.run import JOINT_TREES, combine
 from placet.vault.rows import Rows
 
@@ -66,10 +68,10 @@ def test_plans_that_fit() -> None:
         ({"features": FEATURES | {"second-provider": [{"column": "tax"}]}}, 2, "plan.features", "nobody else"),
         ({}, 3, "plan.features", "each provider brings columns"),
         (
-            {"features": FEATURES | {"consumer": [{"column": "age", "monotone": "rising"}]}},
+            {"features": FEATURES | {"consumer": [{"column": "age", "kind": "category", "monotone": "rising"}]}},
             2,
             "plan.parameters",
-            "do not go together",
+            "features",
         ),
         ({"features": FEATURES | {"consumer": [{"column": "defaulted"}]}}, 2, "plan.parameters", "do not go together"),
         ({"trees": 101}, 2, "plan.parameters", "no such value of trees"),
@@ -78,7 +80,8 @@ def test_plans_that_fit() -> None:
         ({"smallest_group": 1}, 2, "plan.parameters", "no such value of smallest_group"),
         ({"model": "shared"}, 2, "plan.parameters", "stays shared grows on shares"),
         ({"protocol": "aby3"}, 2, "plan.engine", "by a protocol that the plan names"),
-        ({"join": "all"}, 2, "plan.parameters", "no parameter join"),
+        ({"join": "all"}, 2, "plan.parameters", "would learn of each row who has it"),
+        ({"permutations": 0}, 2, "plan.parameters", "no such value of permutations"),
     ],
 )
 def test_plans_that_are_refused(changes: dict[str, Any], parties: int, code: str, words: str) -> None:
@@ -205,32 +208,44 @@ def features_table(features: tuple[Feature, ...], column: TreeColumn, codes: Any
     return BinnedColumns(features, (column,), codes, Artefact(name="bins", commitment=bytes(32)))
 
 
-def test_the_consumer_puts_the_model_together() -> None:
-    chance = np.random.default_rng(13)
-    income, age = chance.integers(0, 100, 80).tolist(), chance.integers(20, 80, 80).tolist()
-    labels = np.array([int(a + b < 90) for a, b in zip(income, age, strict=True)])
-    parameters = SPEC.parse(TREES)
+def grown(
+    parameters: JointTreesParameters, labels: Any, age: list[int], income: list[int]
+) -> tuple[Own, PlainHost, list[tuple[TreeColumn, ...]], TreeModel, Any]:
+    """Trees over the consumer's age and the provider's income, whose first rows train; and both sides' columns."""
     tables = []
     for role, values in (("consumer", {"age": age}), ("first-provider", {"income": income})):
         features = parameters.features[role]  # type: ignore[index]
         (bins,), codes = cells_of(table(**values), features, 2)
         tables.append(features_table(features, TreeColumn(column=features[0].column, bins=bins), codes))
-    own, host = Own(tables[0].placed(range(80))), PlainHost(tables[1].placed(range(80)), range)
-    model, margins = train(own, [host], labels[:60], 80, boosting_of(parameters))
-    kept = {
-        "parameters": TREES,
+    own, host = Own(tables[0].placed(range(len(age)))), PlainHost(tables[1].placed(range(len(age))), range)
+    model, margins = train(own, [host], labels, len(age), boosting_of(parameters))
+    return own, host, [one.columns for one in tables], model, margins
+
+
+def kept_of(parameters: dict[str, Any], parts: RowParts, model: TreeModel, part: TreePart) -> dict[str, Any]:
+    """What the consumer keeps until the release."""
+    return {
+        "parameters": parameters,
         "parties": ["consumer", "first-provider"],
         "providers": [0],
-        "rows": {"train": 60, "validation": 0, "test": 20},
+        "rows": parts.to_json(),
         "provider_rows": [80],
         "smallest_group": 2,
         "model": model.to_json(),
-        "part": TreePart(columns=tables[0].columns, cuts=tuple(own.cuts)).to_json(),
+        "part": part.to_json(),
         "metrics": {},
         "alone": {},
         "gain": None,
     }
-    part = TreePart(columns=tables[1].columns, cuts=tuple(host.cuts))
+
+
+def test_the_consumer_puts_the_model_together() -> None:
+    chance = np.random.default_rng(13)
+    income, age = chance.integers(0, 100, 80).tolist(), chance.integers(20, 80, 80).tolist()
+    labels = np.array([int(a + b < 90) for a, b in zip(income, age, strict=True)])
+    own, host, columns, model, margins = grown(SPEC.parse(TREES), labels[:60], age, income)
+    kept = kept_of(TREES, RowParts(60, 0, 20), model, TreePart(columns=columns[0], cuts=tuple(own.cuts)))
+    part = TreePart(columns=columns[1], cuts=tuple(host.cuts))
     report = combine({0: document_bytes(part)}, canonical(kept), Path())["report"]
     assert {one["column"] for one in report["importance"]} == {"age", "income"}
     assert report["commitment"] == to_hex(model.commitment)
@@ -249,6 +264,35 @@ def test_the_consumer_puts_the_model_together() -> None:
             combine({0: document_bytes(other)}, canonical(kept), Path())
     with pytest.raises(InputError):
         combine({0: b"[]"}, canonical(kept), Path())
+
+
+def test_a_column_is_worth_what_the_trees_lose_without_it() -> None:
+    """Its values stand in other rows, on the rows that test where none validate; a model that goes against the plan's
+    order of a column is none."""
+    chance = np.random.default_rng(13)
+    income, noise = chance.integers(0, 100, 80).tolist(), chance.integers(20, 80, 80).tolist()
+    labels = np.array([int(one < 45) for one in income])
+    parameters, parts = SPEC.parse(TREES | {"permutations": 4}), RowParts(50, 0, 30)
+    own, host, columns, model, _ = grown(parameters, labels[:50], noise, income)
+    sides = [sides_of(host.columns, cut)[50:] for cut in host.cuts]
+    kept = kept_of(parameters.to_json(), parts, model, TreePart(columns=columns[0], cuts=tuple(own.cuts)))
+    kept["sides"] = JudgedSides.of(labels, own, [sides], parts).to_json()
+    part = {0: document_bytes(TreePart(columns=columns[1], cuts=tuple(host.cuts)))}
+    worth = {
+        one["column"]: float(one["permutation"])
+        for one in combine(part, canonical(kept), Path())["report"]["importance"]
+    }
+    assert worth["income"] > 0.25 and abs(worth["age"]) < 0.1
+    few = kept | {"sides": JudgedSides.of(np.zeros(80, np.int64), own, [sides], parts).to_json()}
+    assert {one["permutation"] for one in combine(part, canonical(few), Path())["report"]["importance"]} == {None}
+    rising = kept["parameters"]["features"]["first-provider"][0] | {"monotone": "rising"}
+    against = kept | {
+        "parameters": parameters.to_json()
+        | {"features": parameters.to_json()["features"] | {"first-provider": [rising]}}
+    }
+    with pytest.raises(InputError) as caught:
+        combine(part, canonical(against), Path())
+    assert caught.value.code == "model.monotone"
 
 
 def test_of_too_few_rows_nothing_comes_out() -> None:

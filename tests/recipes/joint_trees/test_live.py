@@ -46,9 +46,14 @@ def lenders(consortium: LiveConsortium) -> LiveConsortium:
 
 @pytest.fixture(scope="module")
 def sharers(consortium: LiveConsortium) -> LiveConsortium:
-    """The same, and south's columns, for trees on shares."""
+    """The same, and south's and fund's columns, for trees on shares; everybody consents everywhere."""
     pytest.importorskip("spu", reason="placet[spu] is not installed here")
-    return offered(consortium, ("north", "south"), "model", "PSI,MPC,FL")
+    providers = ("north", "south", "fund")
+    sharers = offered(consortium, providers, "model", "PSI,MPC,FL")
+    known = {(one.provider, one.subject) for one in sharers.given}
+    others = [(key, who) for key in providers for who in consortium.made.codes if (key, who) not in known]
+    sharers.give_many([(key, who, 1000, LASTING) for key, who in others])
+    return sharers
 
 
 def offered(consortium: LiveConsortium, providers: Sequence[str], output: str, operations: str) -> LiveConsortium:
@@ -99,7 +104,10 @@ def request(lenders: LiveConsortium, engine: str = "embedded", **changes: Any) -
     ],
 )
 def test_a_model_of_both_sides_columns(lenders: LiveConsortium, engine: str, nodes: str, algorithm: str) -> None:
-    job, result = lenders.result(**request(lenders, engine, nodes=nodes))
+    income = {"column": "income", "bins": 6, "monotone": "falling"}
+    features = PARAMETERS["features"] | {"first-provider": [income, PARAMETERS["features"]["first-provider"][1]]}
+    asked = request(lenders, engine, nodes=nodes, features=features, permutations=2)
+    job, result = lenders.result(**asked)
     report = result["report"]
     assert (result["rows"], result["disclosed_in_protocol"]) == ([], ["consumer"])
     assert (report["too_few"], report["rows"]) == (False, {"train": 15, "validation": 0, "test": 7})
@@ -110,6 +118,7 @@ def test_a_model_of_both_sides_columns(lenders: LiveConsortium, engine: str, nod
         "branch",
         "age",
     }
+    assert all("permutation" in one for one in report["importance"])
     model, parts = TreeModel.model_validate(report["model"]), [TreePart.model_validate(one) for one in report["parts"]]
     assert report["commitment"] == to_hex(model.commitment)
     rich, poor = ({"income": value, "branch": "city", "age": 40} for value in (8500, 1100))
@@ -120,7 +129,8 @@ def test_a_model_of_both_sides_columns(lenders: LiveConsortium, engine: str, nod
     assert lenders.audited(job)["verdict"] == "intact"
     trail = parse(SignedEvidence, lenders.ask("north", f"/v1/jobs/{job}/trail").content, limit=1 << 24).evidence.steps
     assert [step.name for step in trail] == [
-        *("open-features", "bin", "split", "psi-place", "trees-start", "tree-1", "tree-2", "mask-output"),
+        *("open-features", "bin", "split", "psi-place", "trees-start", "tree-1", "tree-2", "judge-sides"),
+        "mask-output",
     ]
     assert {step.protocol for step in trail if step.name.startswith("tree")} == {algorithm}
     if engine == "embedded":
@@ -178,22 +188,46 @@ def test_a_killed_node_goes_on_from_the_trees_that_stand(lenders: LiveConsortium
     assert lenders.audited(job)["verdict"] == "intact"
 
 
+def shared(sharers: LiveConsortium, providers: Sequence[str], **changes: Any) -> dict[str, Any]:
+    """A request for stumps on shares of each provider's income."""
+    made = sharers.made
+    roles = ("first-provider", "second-provider", "third-provider")[: len(providers)]
+    features = {role: [{"column": "income", "bins": 4, "monotone": "falling"}] for role in roles}
+    return {
+        "recipe": "joint-trees",
+        "engine": "spu",
+        "parameters": PARAMETERS | {"features": features, "depth": 1, "protocol": "aby3"} | changes,
+        "providers": [
+            {"address": made.members[key].address, "offer": made.offers[key], "reward": "7"} for key in providers
+        ],
+        "own": {"offer": made.offers["consumer"]},
+    }
+
+
+@pytest.mark.slow
+def test_a_fourth_party_shares_its_columns_out(sharers: LiveConsortium) -> None:
+    """Three compute, and the fourth's columns and rows count as theirs do, of people whom all four have."""
+    job, result = sharers.result(**shared(sharers, ("north", "south", "fund"), trees=2, join="all"))
+    report = result["report"]
+    assert (result["disclosed_in_protocol"], report["too_few"]) == ([], False)
+    assert report["parties"] == ["consumer", "first-provider", "second-provider", "third-provider"]
+    assert len(report["model"]["trees"]) == 2 and {one["column"] for one in report["importance"]} == {"income"}
+    assert 4 <= report["fitted"]["people"] <= report["rows"]["train"]
+    steps = {key: [one.name for one in trail_of(sharers, key, job)] for key in ("north", "fund")}
+    assert "tree-1" in steps["north"] and not any(name.startswith("tree") for name in steps["fund"])
+    assert sharers.audited(job)["verdict"] == "intact"
+
+
+def trail_of(sharers: LiveConsortium, who: str, job: str) -> Sequence[Any]:
+    """The steps of a party."""
+    return parse(SignedEvidence, sharers.ask(who, f"/v1/jobs/{job}/trail").content, limit=1 << 24).evidence.steps
+
+
 @pytest.mark.slow
 def test_trees_on_shares_go_on_where_a_node_was_killed(sharers: LiveConsortium) -> None:
     """`protocols/spu/test_growing`, `test_on_shares` and `test_standing` have its parts by default."""
     made = sharers.made
-    features = {role: [{"column": "income", "bins": 4}] for role in ("first-provider", "second-provider")}
-    parameters = PARAMETERS | {"features": features, "trees": 6, "depth": 1, "protocol": "aby3"}
-    asked = {
-        "recipe": "joint-trees",
-        "engine": "spu",
-        "parameters": parameters,
-        "providers": [
-            {"address": made.members[key].address, "offer": made.offers[key], "reward": "7"}
-            for key in ("north", "south")
-        ],
-        "own": {"offer": made.offers["consumer"]},
-    }
+    asked = shared(sharers, ("north", "south"), trees=6)
     job = made.begin(made.request(**asked))
     file = made.members["consumer"].folder / "state.db"
     query = "SELECT count(*) FROM job_moments WHERE job = ? AND status = 'tree'"
@@ -208,7 +242,8 @@ def test_trees_on_shares_go_on_where_a_node_was_killed(sharers: LiveConsortium) 
     made.wait_healthy("north")
     assert made.ended(job, 900) == "completed"
     report = sharers.ask("consumer", f"/v1/jobs/{job}/result").json()["report"]
-    assert len(report["model"]["trees"]) == 6 and report["parties"] == ["consumer", *features]
+    assert len(report["model"]["trees"]) == 6
+    assert report["parties"] == ["consumer", "first-provider", "second-provider"]
     trail = parse(SignedEvidence, sharers.ask("south", f"/v1/jobs/{job}/trail").content, limit=1 << 24).evidence.steps
     standing = [int(str(step.parameters["standing"])) for step in trail if step.name == "trees-start"]
     assert standing[-1] >= 1

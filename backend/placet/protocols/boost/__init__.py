@@ -6,7 +6,8 @@ columns of the same rows, in the same order. The first tree is the holder's own 
 
     host → holder    boost.standing     at the start: how many trees stand from an earlier try
     holder → hosts   boost.key          how many of them all go on from, and a fresh key
-    host → holder    boost.shape        how many cuts, and of each category how many cells, it has to choose from
+    host → holder    boost.shape        how many cuts, and of each category how many cells, it has to choose from, and
+                                        how many of the cuts are in columns that are to rise, or to fall
     holder → hosts   boost.gradients    each training row's gradient and curvature in one ciphertext
     for each level:
     holder → hosts   boost.nodes        which rows are in which node
@@ -14,6 +15,8 @@ columns of the same rows, in the same order. The first tree is the holder's own 
                                         of, of each of these the rows, and encrypted sums over them
     holder → hosts   boost.cuts         which of the host's candidates it cuts at, if any
     host → holder    boost.sides        which of these nodes' rows are on the cut's left side
+    after the last tree, if columns are to be moved (`models.permuting`):
+    host → holder    boost.judged       of the rows that are judged, on which side of every cut they are
 
 *Blind* hosts are sent `boost.gradients` at each level instead of `boost.nodes`: each row's numbers, and a 1 by which
 rows are counted, in the slot of its node, and nothing in all others. They add up all rows, are asked for candidates
@@ -22,7 +25,8 @@ without nodes, and tell of all rows on which side they are.
 *Schemes* (`ciphers`). Paillier, or Okamoto and Uchiyama's with ciphertexts of half the length, a third of the time and
 one more assumption. Keys are made for each try.
 
-*What the holder learns* of a host: how many candidates its columns have; at each node the number of rows and the sums
+*What the holder learns* of a host: how many candidates its columns have, and which of them are in columns that are to
+rise, or to fall; at each node the number of rows and the sums
 of gradients and curvatures on the left of each candidate, in an order that is new for each tree, over no fewer rows
 than the smallest leaf, and so is the difference of any two of a column (`placet.models.disclosure`); of each of a
 node's rows on which side of the cuts it is that the tree makes there. It does not learn what is cut; but three sums

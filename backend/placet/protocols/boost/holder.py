@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from placet.core.errors import InputError
+from placet.core.errors import InputError, ProtocolError
 from placet.core.framing import header
 from placet.core.values import Value
 from placet.models.boosting import (
@@ -18,7 +18,9 @@ from placet.models.boosting import (
     gradients,
 )
 from placet.models.trees import (
+    MAX_CUTS,
     MAX_TREES,
+    Marks,
     Tree,
     TreeCut,
     TreeFork,
@@ -27,7 +29,7 @@ from placet.models.trees import (
     tree_margins,
 )
 from placet.protocols.boost.holder_tree import BlindHolderTree, HolderTree, OpenHolderTree, Remembered
-from placet.protocols.boost.messages import KEY, STANDING, BoostReader
+from placet.protocols.boost.messages import HEADER, JUDGED, KEY, STANDING, At, BoostReader, read_judged
 from placet.protocols.channel import Channel
 from placet.protocols.mpc.ciphertexts import SumKey
 from placet.protocols.order import Entropy
@@ -137,3 +139,24 @@ class LabelHolder:
         self.margins = self.margins + self._last
         self.trees.append(tree)
         return tree
+
+    async def judge(self, channel: Channel, rows: slice) -> list[list[Marks]]:
+        """After the last tree, of each host: on which side of each of its cuts these rows are. ProtocolError
+        `boost.sums` where they do not come to the leaves that they came to."""
+        count, sides = len(self.margins[rows]), []
+        limit = HEADER + 4 + MAX_CUTS * ((count + 7) // 8)
+        for host in self.hosts:
+            reader = At(len(self.trees), 0).read(await channel.receive(host, JUDGED, limit=limit), JUDGED, host)
+            sides.append(read_judged(reader, count))
+        self.model.demand_cuts([len(self.own.cuts), *map(len, sides)])
+        margins = self.model.margins(
+            count, lambda party, cut: self.own.sides(cut)[rows] if party == 0 else sides[party - 1][cut]
+        )
+        if not np.array_equal(margins, self.margins[rows]):
+            raise ProtocolError(
+                "hosts say of rows that they are on other sides of cuts than while trees grew",
+                expected="the same sides",
+                found="others",
+                code="boost.sums",
+            )
+        return sides

@@ -104,7 +104,7 @@ class HolderTree(ABC):
         return request
 
     async def _shape(self, host: str) -> CutShape:
-        payload = await self.channel.receive(host, SHAPE, limit=HEADER + 4 * (2 + MAX_COLUMNS))
+        payload = await self.channel.receive(host, SHAPE, limit=HEADER + 4 * (4 + MAX_COLUMNS))
         return read_shape(At(self.tree, 0).read(payload, SHAPE, host))
 
     async def _sums(self, request: SumsRequest, shapes: Sequence[CutShape]) -> SumsAnswer:

@@ -9,12 +9,21 @@ from dataclasses import dataclass, field
 from placet.core.errors import InputError
 from placet.core.framing import header
 from placet.models.boosting import Boosting
-from placet.models.cuts import CodedColumn, candidates
+from placet.models.cuts import CodedColumn, candidates, sides_of
 from placet.models.trees import TreeCut
 from placet.protocols.boost.ciphers import MAX_KEY_BYTES, PAILLIER, Cipher
 from placet.protocols.boost.encrypted import EncryptedColumns
 from placet.protocols.boost.host_tree import BlindHostTree, HostTree, OpenHostTree
-from placet.protocols.boost.messages import KEY, SHAPE, STANDING, At, BoostReader, write_shape
+from placet.protocols.boost.messages import (
+    JUDGED,
+    KEY,
+    SHAPE,
+    STANDING,
+    At,
+    BoostReader,
+    write_judged,
+    write_shape,
+)
 from placet.protocols.channel import Channel
 from placet.protocols.mpc.ciphertexts import AdditiveKey
 from placet.protocols.order import Entropy, secret_permutation
@@ -86,3 +95,8 @@ class Host:
         await tree.grow()
         self.counts += [0] * (1 - len(self.counts))
         self.counts.append(len(self.cuts))
+
+    async def judge(self, channel: Channel, rows: slice) -> None:
+        """After the last tree: tell of these rows on which side of every cut they are, whatever nodes they came to."""
+        sides = [sides_of(self.columns, cut)[rows] for cut in self.cuts]
+        await channel.send(self.holder, JUDGED, At(self.trees, 0).write(write_judged(sides)))

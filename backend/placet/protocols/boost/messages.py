@@ -15,10 +15,10 @@ from placet.core.framing import FrameReader, header
 from placet.models.binning import MAX_BINS
 from placet.models.boosting import HostCut
 from placet.models.cuts import Choice, CutShape
-from placet.models.trees import MAX_COLUMNS, MAX_DEPTH, MAX_TREES, Marks, Whole
+from placet.models.trees import MAX_COLUMNS, MAX_CUTS, MAX_DEPTH, MAX_TREES, Marks, Whole
 
-STANDING, KEY, SHAPE, GRADIENTS, NODES, SUMS, CUTS, SIDES = (
-    f"boost.{name}" for name in ("standing", "key", "shape", "gradients", "nodes", "sums", "cuts", "sides")
+STANDING, KEY, SHAPE, GRADIENTS, NODES, SUMS, CUTS, SIDES, JUDGED = (
+    f"boost.{name}" for name in ("standing", "key", "shape", "gradients", "nodes", "sums", "cuts", "sides", "judged")
 )
 MAX_NODES = 2 ** (MAX_DEPTH - 1)
 MAX_CELLS = MAX_BINS + 2
@@ -95,13 +95,17 @@ def rows_bytes(marks: Marks) -> bytes:
 
 
 def write_shape(shape: CutShape) -> bytes:
-    """cuts(4) ‖ categories(4) ‖ cells of each(4)."""
-    return b"".join(map(header, (shape.cuts, len(shape.categories), *shape.categories)))
+    """cuts(4) ‖ of them rising(4) ‖ falling(4) ‖ categories(4) ‖ cells of each(4)."""
+    numbers = shape.cuts, shape.rising, shape.falling, len(shape.categories), *shape.categories
+    return b"".join(map(header, numbers))
 
 
 def read_shape(reader: BoostReader) -> CutShape:
     cuts = reader.number(MAX_PLACES)
-    shape = CutShape(cuts, tuple(reader.number(MAX_CELLS) for _ in range(reader.number(MAX_COLUMNS))))
+    rising = reader.number(cuts)
+    falling = reader.number(cuts - rising)
+    categories = tuple(reader.number(MAX_CELLS) for _ in range(reader.number(MAX_COLUMNS)))
+    shape = CutShape(cuts, categories, rising, falling)
     reader.end()
     return shape
 
@@ -123,6 +127,17 @@ def read_nodes(reader: BoostReader, parents: int, rows: int) -> list[Marks | Non
     nodes = [reader.rows(rows) if reader.number(1, 1) else None for _ in range(parents)]
     reader.end()
     return nodes
+
+
+def write_judged(sides: Sequence[Marks]) -> bytes:
+    """cuts(4) ‖ of each in turn which of the rows that are judged are on its left side."""
+    return header(len(sides)) + b"".join(map(rows_bytes, sides))
+
+
+def read_judged(reader: BoostReader, rows: int) -> list[Marks]:
+    sides = [reader.rows(rows) for _ in range(reader.number(MAX_CUTS))]
+    reader.end()
+    return sides
 
 
 def slots_of(level: int) -> int:

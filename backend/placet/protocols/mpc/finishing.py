@@ -19,7 +19,7 @@ from pydantic import Field
 
 from placet.core.errors import InputError
 from placet.core.values import Value
-from placet.models.trees import MAX_TREES
+from placet.models.trees import MAX_TREES, Marks
 from placet.protocols.mpc.growing import OpenedTree, TreeGrow
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Shape
@@ -36,7 +36,9 @@ LABELS, CUTS, NUMBERS, BASE = "labels", "cuts", "numbers", "base"
 
 class TreesFinish(Value):
     """Of `trees` that grew by `grow`. What comes out: edges, a table of validation, one of test, and of each tree its
-    words and its numbers; or, of trees that are kept, only tables, and then what stays with who computes (`kept`)."""
+    words and its numbers; or, of trees that are kept, only tables, and then what stays with who computes (`kept`).
+    Where only rows of all providers count, behind the tables how many of training there are and how many of these are
+    positive: 0 and 0 of too few of either label."""
 
     program: Literal["trees-finish"] = "trees-finish"
     grow: TreeGrow
@@ -45,7 +47,7 @@ class TreesFinish(Value):
     @property
     def judged(self) -> int:
         """Numbers that say how good the margins are."""
-        return BANDS - 1 + 2 * TABLE
+        return BANDS - 1 + 2 * TABLE + (2 if self.grow.join == "all" else 0)
 
     @property
     def size(self) -> int:
@@ -59,18 +61,19 @@ class TreesFinish(Value):
         bins = tuple(column.bins for column in self.grow.columns)
         return TreesScore(bins=bins, trees=self.trees, depth=self.grow.depth, output="score").kept
 
-    def reference(self, margins: npt.NDArray[np.float64], labels: Integers) -> Integers:
-        """In the clear."""
-        train = self.grow.train
-        middle, width = margins[:train].mean(), max(float(margins[:train].std()), MIN_WIDTH)
+    def reference(self, margins: npt.NDArray[np.float64], labels: Integers, present: Marks) -> Integers:
+        """In the clear; `present` are the rows that count."""
+        train, smallest = self.grow.train, self.grow.smallest
+        own = margins[:train][present[:train]]
+        middle, width = own.mean(), max(float(own.std()), MIN_WIDTH)
         edges = [int(np.floor(SCORE_UNIT * (middle + width * quantile) + 0.5)) for quantile in QUANTILES]
         scores = np.floor(SCORE_UNIT * margins + 0.5).astype(np.int64)
         ends = (train, train + self.grow.validation, len(labels))
-        tables = [
-            band_table(scores[low:high], labels[low:high], edges, self.grow.smallest)
-            for low, high in itertools.pairwise(ends)
-        ]
-        return np.array([*edges, *tables[0], *tables[1]], dtype=object)
+        parts = [np.arange(low, high)[present[low:high]] for low, high in itertools.pairwise(ends)]
+        tables = [band_table(scores[part], labels[part], edges, smallest) for part in parts]
+        people, positives = len(own), int(labels[:train][present[:train]].sum())
+        fitted = [people, positives] if min(positives, people - positives) >= smallest else [0, 0]
+        return np.array([*edges, *tables[0], *tables[1], *(fitted if self.grow.join == "all" else ())], dtype=object)
 
     def opened_trees(self, result: Integers) -> list[OpenedTree]:
         """None of trees that are kept."""
@@ -84,21 +87,27 @@ class TreesFinish(Value):
         ones."""
         numbers = [int(number) for number in result[: self.judged]]
         edges, rest = numbers[: BANDS - 1], numbers[BANDS - 1 :]
-        tables = (tuple(rest[:TABLE]), tuple(rest[TABLE:]))
+        tables, fitted = (tuple(rest[:TABLE]), tuple(rest[TABLE : 2 * TABLE])), tuple(rest[2 * TABLE :])
         sizes, smallest = (self.grow.validation, rows - self.grow.train - self.grow.validation), self.grow.smallest
         fits = edges == sorted(edges)
         fits = fits and all(_reached(table, size, smallest) for table, size in zip(tables, sizes, strict=True))
+        if fitted:
+            people, positives = fitted
+            fits = fits and (not any(fitted) or min(positives, people - positives) >= smallest)
+            fits = fits and people <= self.grow.train
         if not fits:
             raise InputError("the shares are of no bands", expected="counts that rows can make")
-        return JudgedMargins(tuple(edges), tables)
+        return JudgedMargins(tuple(edges), tables, fitted)
 
 
 @dataclass(frozen=True)
 class JudgedMargins:
-    """Ascending edges; `TABLE` numbers of validation, and of test."""
+    """Ascending edges; `TABLE` numbers of validation, and of test; where only rows of all providers count, how many
+    trained and how many of these are positive, else nothing."""
 
     edges: tuple[int, ...]
     tables: tuple[tuple[int, ...], tuple[int, ...]]
+    fitted: tuple[int, ...]
 
 
 def _reached(table: Sequence[int], rows: int, smallest: int) -> bool:

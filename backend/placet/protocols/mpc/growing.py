@@ -39,7 +39,8 @@ from placet.protocols.mpc.program import Shape, Size
 
 STATE = "state"
 """What goes from tree to tree (2, rows), real numbers: each row's margin, and the odds against label 1 by it, which are
-e^-margin within 1/`MAX_ODDS` and `MAX_ODDS`."""
+e^-margin within 1/`MAX_ODDS` and `MAX_ODDS`. Where only rows of all providers count there is a third line, 1 for each
+that does."""
 MAX_STEP = 8
 """A leaf weighs no more, nor less than as much below 0."""
 MAX_ODDS = 2048
@@ -77,8 +78,13 @@ class TreeGrow(CellsProgram):
         """Sums of gradients are divided by it, so that their squares have room."""
         return 1 << max(0, self.train.bit_length() - SUMS_BITS)
 
+    @property
+    def apart(self) -> float:
+        """By how much both sides of a cut differ, before the rate is applied, in a column that is to rise or fall."""
+        return 4 / UNIT * max(1, 100 / self.rate)
+
     def output_shape(self, size: Size) -> Shape:
-        return (2, size.rows)
+        return (2 if self.join == "any" else 3, size.rows)
 
     @property
     def words(self) -> int:
@@ -106,7 +112,7 @@ class TreeGrow(CellsProgram):
     def in_clear(self, codes: Whole, labels: Whole, trees: int) -> tuple[TreeModel, Whole]:
         """The model of so many trees that grow in the clear, and all rows' margins."""
         columns = tuple(
-            CodedColumn(codes[:, place], column.cells, column.kind == "number")
+            CodedColumn(codes[:, place], column.cells, column.kind == "number", column.monotone)
             for place, column in enumerate(self.columns)
         )
         return train(Own(columns), (), labels[: self.train], len(codes), self.boosting(trees))
@@ -118,7 +124,8 @@ class TreeGrow(CellsProgram):
     def first_state(self, labels: Whole) -> npt.NDArray[np.float32]:
         """`STATE` before any tree."""
         margin = base_of(labels[: self.train]) / UNIT
-        return np.array([[margin], [np.exp(-margin)]], np.float32).repeat(len(labels), axis=1)
+        lines = [[margin], [np.exp(-margin)]] + ([[1.0]] if self.join == "all" else [])
+        return np.array(lines, np.float32).repeat(len(labels), axis=1)
 
     def read(self, result: Integers) -> dict[str, JsonValue]:
         return {"margins": [str(int(value)) for value in result]}

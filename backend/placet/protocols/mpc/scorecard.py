@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from statistics import NormalDist
+from statistics import NormalDist, fmean
 from typing import Annotated, Literal, cast
 
 import numpy as np
@@ -18,10 +18,11 @@ from pydantic import Field, JsonValue
 from placet.core.errors import PlanError
 from placet.models.binning import Codes
 from placet.models.contribution import PayoutRule
+from placet.models.permuting import AREA_UNIT, TRIES, Permutations, judged_rows, moved, turns
 from placet.models.scorecard import Scale
 from placet.models.scorecard_fit import FitColumn, Fitted, fit
 from placet.protocols.mpc.cells import CellsProgram
-from placet.protocols.mpc.coalitions import measured
+from placet.protocols.mpc.coalitions import auc, measured
 from placet.protocols.mpc.numbers import INT64, Integers, Magnitudes
 from placet.protocols.mpc.program import Shape, Size
 
@@ -48,6 +49,8 @@ class ScorecardTrain(CellsProgram):
     in the first one, nor the information values."""
     payout_rule: Annotated[PayoutRule | None, Field(exclude_if=lambda value: value is None)] = None
     """By which the last array has AUCs of coalitions (`card_coalitions`); without it there is none."""
+    permutations: Annotated[Permutations | None, Field(exclude_if=lambda value: value is None)] = None
+    """How often each column's values are moved to other rows, to see what it is worth (`models.permuting`)."""
 
     @property
     def players(self) -> tuple[int, ...]:
@@ -65,9 +68,16 @@ class ScorecardTrain(CellsProgram):
         """Of owners, in the order of their AUCs; none without a rule."""
         return () if self.payout_rule is None else measured(self.payout_rule, self.players)
 
+    @property
+    def judged(self) -> slice:
+        """The rows on which permutations are judged."""
+        return judged_rows(self.train, self.validation)
+
     def output_shape(self, size: Size) -> Shape:
-        """[people, positives, base, points of each cell, IVs, edges of bands, a table of validation, one of test]."""
-        return (3 + self.cells + len(self.columns) + BANDS - 1 + 2 * TABLE,)
+        """[people, positives, base, points of each cell, IVs, edges of bands, a table of validation, one of test] and,
+        with permutations, [the AUC, that of each column moved] in parts of `AREA_UNIT`."""
+        permuted = 1 + len(self.columns) if self.permutations else 0
+        return (3 + self.cells + len(self.columns) + BANDS - 1 + 2 * TABLE + permuted,)
 
     def magnitudes(self, parties: int, size: Size) -> Magnitudes:
         """In units of 2^-18, squares of 2^-36: sums over rows of squares within ±4."""
@@ -93,8 +103,26 @@ class ScorecardTrain(CellsProgram):
         points = [number for column in card.points for number in column]
         head = [card.people, card.positives, card.base, *points, *(round(IV_UNIT * iv) for iv in card.iv), *edges]
         tables = [band_table(card.scores(table[part]), labels[part], edges, self.smallest) for part in others]
-        result[:] = [*head, *tables[0], *tables[1]]
+        permuted = self._permuted(card, table[self.judged], labels[self.judged], present[self.judged])
+        result[:] = [*head, *tables[0], *tables[1], *permuted]
         return result
+
+    def _permuted(self, card: Fitted, table: Codes, labels: Integers, present: Integers) -> list[int]:
+        if not self.permutations:
+            return []
+        counts = present.astype(np.int64)
+        lines = (labels * counts).sum(), ((1 - labels) * counts).sum()
+        if min(lines) < self.smallest:
+            return [0] * (1 + len(self.columns))
+        own = np.stack([np.array(points)[table[:, place]] for place, points in enumerate(card.points)], axis=1)
+        here, score = counts == 1, own.sum(axis=1)
+
+        def area(scores: Codes) -> float:
+            return auc(scores[here].astype(np.float64), labels[here].astype(np.float64))
+
+        others = [moved(own, counts, steps) - own for steps in turns(len(labels), self.permutations, TRIES)]
+        each = [fmean(area(score + one[:, place]) for one in others) for place in range(own.shape[1])]
+        return [round(AREA_UNIT * one) for one in (area(score), *each)]
 
     def fitted(self, table: Codes, labels: Integers) -> Fitted | None:
         """The scorecard of these rows in the clear."""
@@ -125,7 +153,8 @@ class ScorecardTrain(CellsProgram):
         edges, tables = rest[columns : columns + BANDS - 1], rest[columns + BANDS - 1 :]
         by_column = [points[low:high] for low, high in itertools.pairwise(self.starts)]
         people, positives, base = numbers[:3]
-        return TrainedCard(people, positives, base, by_column, rest[:columns], edges, [tables[:TABLE], tables[TABLE:]])
+        judged = [tables[:TABLE], tables[TABLE : 2 * TABLE]]
+        return TrainedCard(people, positives, base, by_column, rest[:columns], edges, judged, tables[2 * TABLE :])
 
 
 def _quantile(share: float) -> float:
@@ -167,7 +196,8 @@ def band_table(scores: Integers, labels: Integers, edges: Sequence[int], smalles
 
 @dataclass(frozen=True)
 class TrainedCard:
-    """What comes out, by column; all of it 0 where too few have either label. `tables` of validation and test."""
+    """What comes out, by column; all of it 0 where too few have either label. `tables` of validation and test;
+    `permuted`: the AUC and that of each column moved, 0 of too few; empty without permutations."""
 
     people: int
     positives: int
@@ -176,3 +206,4 @@ class TrainedCard:
     iv: list[int]
     edges: list[int]
     tables: list[list[int]]
+    permuted: list[int]

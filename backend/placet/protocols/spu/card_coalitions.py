@@ -57,11 +57,11 @@ def card_areas(program: ScorecardTrain, points: Array, cells: Cells, lines: Arra
     import jax.numpy as jnp
 
     scores = cells.times(points[:-1]) - points[-1][None, :]
-    each = [_area(scores[:, place], _EDGES, lines) for place in range(len(program.coalitions))]
+    each = [area_by_bands(scores[:, place], _EDGES, lines) for place in range(len(program.coalitions))]
     return _rounded(METRIC_UNIT * jnp.stack(each))
 
 
-def _area(score: Array, edges: Array, lines: Array) -> Array:
+def area_by_bands(score: Array, edges: Array, lines: Array) -> Array:
     """AUC of scores (rows,) in bands between ascending `edges`; `lines` (2, rows) are 1 for a positive, a negative.
 
     Positives and negatives are counted by band, equal bands by half. Pairs are whole numbers; only their quotient is

@@ -46,7 +46,7 @@ class Cells:
         """(rows, columns): the weight (cells,) of the cell that a row is in, for each column."""
         import jax.numpy as jnp
 
-        expansion, spread = _expansion(self.program), spread_of(self.program)
+        expansion, spread = _expansion(self.program), spread_of(self.program).astype(weights.dtype)
         brought = expansion.T @ (weights[:, None] * spread)
         each = [block @ part[:, own] for block, (part, own) in zip(self.blocks, self._parts(brought), strict=True)]
         return jnp.concatenate(each, axis=1) + brought[-1][None, :]

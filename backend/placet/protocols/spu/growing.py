@@ -8,6 +8,10 @@ put together backwards from the flags.
 No exponential is taken of rows: e to the minus margin is carried on beside the margin, times that of a leaf's weight.
 Products of whole numbers with real ones are exact (nothing is cut off), so a node's sums are those of its rows; sums
 are divided by a power of two before they are squared.
+
+Where a column is to rise or fall, nodes carry bounds of what leaves below them weigh, and a cut's sides weigh within
+them (`models.cuts`). Sides of a cut of such a column differ by `TreeGrow.apart` or more, and bounds keep off the mean
+by half of it, so that leaves stand in order still when the rate is applied, which is off by 2^-18.
 """
 
 from __future__ import annotations
@@ -33,7 +37,7 @@ _AT_A_TIME = 6
 def tree_grow(program: TreeGrow, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
     import jax.numpy as jnp
 
-    margins, odds = arrays[STATE]
+    margins, odds = arrays[STATE][:2]
     given = blocks_of(program, [array for name, array in arrays.items() if name != STATE])
     layout = _Layout.of(program)
     train, rate, scale = program.train, program.rate / 100, program.scale
@@ -43,9 +47,12 @@ def tree_grow(program: TreeGrow, arrays: Mapping[str, Array]) -> tuple[Array, ..
     everybody = jnp.ones((train, 1), jnp.int64) if ways is None else ways[:train]
     sums, totals = _histograms(given, layout, slopes, everybody)
     enough = _enough(program, given.labels[:train], everybody)
+    bounds = (
+        jnp.stack([0 * totals[0] - MAX_STEP / rate, 0 * totals[0] + MAX_STEP / rate]) if layout.slopes.any() else None
+    )
     cuts, gains = [], []
     for level in range(program.depth):
-        picked = _Picked.best(program, layout, sums, totals, enough)
+        picked = _Picked.best(program, layout, sums, totals, enough, bounds)
         cuts.append(picked.yes)
         gains.append(jnp.minimum(picked.gain, train / scale))
         side = _sides(given, layout, picked.yes)
@@ -56,16 +63,22 @@ def tree_grow(program: TreeGrow, arrays: Mapping[str, Array]) -> tuple[Array, ..
             lower, _ = _histograms(given, layout, slopes, left[:train])
             sums = _paired(lower, sums - lower, 1)
         totals = _paired(picked.totals, totals - picked.totals, 1)
+        bounds = picked.bounds
     gradient, curvature, count = totals
-    weights = -rate * ((gradient * (1 / scale)) / (curvature * (1 / scale) + LAMBDA / UNIT / scale))
+    weights = rate * _within(-_steepness(program, gradient, curvature), bounds)
     weights = jnp.clip(weights, -MAX_STEP, MAX_STEP)
+    if given.present is not None:
+        count, weights = count * enough, weights * enough
     numbers = jnp.concatenate([*[gain * (scale * GAIN_UNIT) for gain in gains], count, weights * UNIT])
     odds = jnp.clip(odds * (ways @ _exponential(-weights)), 1 / MAX_ODDS, MAX_ODDS)
     yes = jnp.concatenate(cuts)
     if not program.keeps:
         yes = _product(yes, _words(program))
     whole = jnp.floor(numbers + 0.5).astype(jnp.int64)
-    return jnp.stack([margins + ways @ weights, odds]), yes, whole
+    state = [margins + ways @ weights, odds]
+    if given.present is not None:
+        state.append(given.present.astype("float32"))
+    return jnp.stack(state), yes, whole
 
 
 def _enough(program: TreeGrow, labels: Array, everybody: Array) -> Array:
@@ -98,32 +111,38 @@ def _exponential(values: Array) -> Array:
 class _Layout:
     """Public matrices. `spread` (brought cells, cells): a cell that is brought counts in it, and no more in its
     column's first one; `first` (cells,): the first cells. `numbers` (cells, candidates): the cells on the left of each
-    cut of numbers. `categories`: places of the cells of columns of categories (columns, cells), by numbers of cells."""
+    cut of numbers; `slopes` (candidates,): 1 where its right side is to weigh no less, -1 where no more. `categories`:
+    places of the cells of columns of categories (columns, cells), by numbers of cells."""
 
     spread: Any
     first: Any
     numbers: Any
+    slopes: Any
     categories: tuple[Any, ...]
 
     @classmethod
     def of(cls, program: TreeGrow) -> _Layout:
         brought: list[tuple[int, int]] = []
         prefixes: list[Any] = []
+        slopes: list[int] = []
         categories: dict[int, list[Any]] = {}
         for low, column in zip(program.starts, program.columns, strict=False):
             brought += [(low, low + cell) for cell in column.sent]
             if column.kind == "category":
                 categories.setdefault(column.cells, []).append(np.arange(low, low + column.cells))
                 continue
+            slope = {"rising": 1, "falling": -1, None: 0}[column.monotone]
             for cells in _prefixes(column.bins):
                 prefixes.append(np.zeros(program.cells, np.int64))
                 prefixes[-1][[low + cell for cell in cells]] = 1
+                slopes.append(0 if len(cells) == column.bins and cells[-1] < column.bins else slope)
         spread, first = np.zeros((len(brought), program.cells), np.int64), np.zeros(program.cells, np.int64)
         for place, (start, cell) in enumerate(brought):
             spread[place, cell], spread[place, start] = 1, -1
         first[list(program.starts[:-1])] = 1
         matrix = np.stack(prefixes, axis=1) if prefixes else np.zeros((program.cells, 0), np.int64)
-        return cls(spread, first, matrix, tuple(np.stack(places) for places in categories.values()))
+        stacked = tuple(np.stack(places) for places in categories.values())
+        return cls(spread, first, matrix, np.array(slopes, np.int64), stacked)
 
 
 def _prefixes(bins: int) -> list[tuple[int, ...]]:
@@ -162,14 +181,17 @@ def _sides(given: CellBlocks, layout: _Layout, yes: Array) -> Array:
 @dataclass(frozen=True)
 class _Picked:
     """The best cut of each node: cells that go to `yes` (nodes, cells), gains (nodes,), sums of the rows that do
-    (3, nodes)."""
+    (3, nodes); where some column is to rise or fall, the bounds of both sides (2, 2 nodes)."""
 
     yes: Array
     gain: Array
     totals: Array
+    bounds: Array | None
 
     @classmethod
-    def best(cls, program: TreeGrow, layout: _Layout, sums: Array, totals: Array, enough: Array) -> _Picked:
+    def best(
+        cls, program: TreeGrow, layout: _Layout, sums: Array, totals: Array, enough: Array, bounds: Array | None
+    ) -> _Picked:
         """None but where there is `enough`, 0 or 1."""
         import jax.numpy as jnp
 
@@ -183,7 +205,7 @@ class _Picked:
             prefix = (before[None] * cells[:, :, :, None, :]).sum(axis=4)
             left.append(prefix.reshape(3, nodes, -1))
         lefts = jnp.concatenate(left, axis=2)
-        gain = _gains(program, lefts, totals)
+        gain, weights = _gains(program, layout, lefts, totals, bounds)
         top, place = _argmax(gain)
         cut = _flags(top > MIN_GAIN / program.scale) * enough
         place = place * cut[:, None]
@@ -200,7 +222,9 @@ class _Picked:
             spread[range(columns * cells_each), places.reshape(-1)] = 1
             yes = yes + _product(marks, spread)
         chosen_sums = (place[None] * lefts).sum(axis=2) + (1 - cut)[None] * totals
-        return cls(yes, top * cut, chosen_sums)
+        if bounds is not None:
+            bounds = _bounds_below(program, layout, bounds, place, weights)
+        return cls(yes, top * cut, chosen_sums, bounds)
 
 
 def _before(cells: Array) -> Array:
@@ -211,8 +235,27 @@ def _before(cells: Array) -> Array:
     return _flags(ratio[..., None, :] <= ratio[..., :, None]) * _flags(count > 0.5)[..., None, :]
 
 
-def _gains(program: TreeGrow, lefts: Array, totals: Array) -> Array:
-    """(nodes, candidates): by how much each lessens the loss, over `scale`; 0 where a side is too small."""
+def _bounds_below(program: TreeGrow, layout: _Layout, bounds: Array, place: Array, weights: Array) -> Array:
+    """Of the left and the right side of each node's cut, which stands at `place` (nodes, candidates), by what both
+    sides of each would weigh (2, nodes, candidates)."""
+    import jax.numpy as jnp
+
+    slopes = layout.slopes
+    numbers = place[:, : len(slopes)]
+    middle = (numbers[None] * weights[:, :, : len(slopes)]).sum(axis=2).sum(axis=0) * 0.5
+    rises, falls = (_product(numbers, (slopes == way).astype(np.int64)[:, None])[:, 0] for way in (1, -1))
+    (low, high), half = bounds, program.apart / 2
+    lower, upper = middle + half - low, middle - half - high
+    left = jnp.stack([low + falls * lower, high + rises * upper])
+    right = jnp.stack([low + rises * lower, high + falls * upper])
+    return _paired(left, right, 1)
+
+
+def _gains(
+    program: TreeGrow, layout: _Layout, lefts: Array, totals: Array, bounds: Array | None
+) -> tuple[Array, Array | None]:
+    """(nodes, candidates): by how much each lessens the loss, over `scale`; 0 where a side is too small, or sides weigh
+    otherwise than they are to. With bounds, what both sides weigh (2, nodes, candidates)."""
     import jax.numpy as jnp
 
     both = jnp.stack([lefts, totals[:, :, None] - lefts])
@@ -220,15 +263,46 @@ def _gains(program: TreeGrow, lefts: Array, totals: Array) -> Array:
     large = _flags(both[:, 1:] >= least)
     large = large[0] * large[1]
     large = large[0] * large[1]
-    score = _score(program, both[:, 0], both[:, 1])
-    whole = _score(program, totals[0], totals[1])
-    return (score[0] + score[1] - whole[:, None]) * large
+    if bounds is None:
+        score = _score(program, both[:, 0], both[:, 1])
+        return (score[0] + score[1] - _score(program, totals[0], totals[1])[:, None]) * large, None
+    weights, score = _bound_score(program, both[:, 0], both[:, 1], bounds[:, None, :, None])
+    _, whole = _bound_score(program, totals[0], totals[1], bounds)
+    bound = np.flatnonzero(layout.slopes)
+    chosen = np.zeros((len(bound), large.shape[1]), np.int64)
+    chosen[range(len(bound)), bound] = 1
+    apart = (weights[1] - weights[0])[:, bound] * layout.slopes[bound]
+    ordered = 1 - _product(_flags(apart < program.apart), chosen)
+    return (score[0] + score[1] - whole[:, None]) * large * ordered, weights
+
+
+def _steepness(program: TreeGrow, gradient: Array, curvature: Array) -> Array:
+    """G/(H + λ)."""
+    return (gradient * (1 / program.scale)) / (curvature * (1 / program.scale) + LAMBDA / UNIT / program.scale)
 
 
 def _score(program: TreeGrow, gradient: Array, curvature: Array) -> Array:
     """G²/(H + λ) over `scale`."""
-    small, large = gradient * (1 / program.scale), curvature * (1 / program.scale)
-    return small * (small / (large + LAMBDA / UNIT / program.scale))
+    return gradient * (1 / program.scale) * _steepness(program, gradient, curvature)
+
+
+def _bound_score(program: TreeGrow, gradient: Array, curvature: Array, bounds: Array) -> tuple[Array, Array]:
+    """What leaves of such sums weigh within bounds before the rate is applied, and by how much they lessen the loss,
+    over `scale`."""
+    best = -_steepness(program, gradient, curvature)
+    weights = _within(best, bounds)
+    away = weights - best
+    large = curvature * (1 / program.scale) + LAMBDA / UNIT / program.scale
+    return weights, _score(program, gradient, curvature) - away * (away * large)
+
+
+def _within(values: Array, bounds: Array | None) -> Array:
+    """No less than the first of bounds, and no more than the second."""
+    if bounds is None:
+        return values
+    low, high = bounds
+    raised = values + _flags(values < low) * (low - values)
+    return raised + _flags(raised > high) * (high - raised)
 
 
 def _argmax(values: Array) -> tuple[Array, Array]:

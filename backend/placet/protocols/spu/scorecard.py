@@ -21,6 +21,7 @@ from placet.protocols.spu.blocks import blocks_of
 from placet.protocols.spu.card_coalitions import card_areas, card_points
 from placet.protocols.spu.cells import Cells, spread_of
 from placet.protocols.spu.merging import Array, enough, flags, kept, running_at, together
+from placet.protocols.spu.permuting import permuted_areas
 
 _INVERSE_STEPS = 16
 _SHRINK = 1 / 32
@@ -54,10 +55,9 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
     factor = program.scale.factor
     points = _rounded(factor * woe * (spread @ weights[:-1]))
     base = _rounded(program.scale.offset + factor * weights[-1])
-    quantiles = np.array(program.quantiles, np.float32)
-    edges = _rounded(program.scale.offset + factor * centre + abs(factor) * width * quantiles)
-    score = base + cells.rows(slice(train, None)).times(points[:, None])[:, 0]
-    tables = []
+    apart = abs(factor) * width * np.array(program.quantiles, np.float32)
+    edges = _rounded(program.scale.offset + factor * centre + apart)
+    score, tables = base + cells.rows(slice(train, None)).times(points[:, None])[:, 0], []
     weight = None if present is None else present[train:]
     for low, high in ((0, program.validation), (program.validation, rows - train)):
         if high > low:
@@ -66,11 +66,14 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
             tables += band_table(score[low:high], jnp.stack([hit, joined - hit]), edges, program.smallest)
         else:
             tables.append(jnp.zeros((TABLE,), jnp.int64))
+    if program.permutations:
+        own = cells.rows(program.judged).by_column(points)
+        lines = jnp.stack([positive, (1 if present is None else present) - positive])[:, program.judged]
+        tables.append(permuted_areas(own, base, edges, lines, program.permutations, program.smallest))
     numbers = [jnp.stack([people, positives, base]), points, _rounded(IV_UNIT * value), edges, *tables]
     results = [jnp.concatenate(numbers) * trainable]
     if program.keeps:
-        probes = base + probe_cells([column.cells for column in program.columns]) @ points
-        card = jnp.concatenate([base[None], points, probes]) * trainable
+        card = _kept(program, base, points) * trainable
         value = jnp.zeros(len(program.columns), jnp.int64)
         numbers = [jnp.stack([people, positives]), jnp.zeros(1 + program.cells, jnp.int64), value, edges, *tables]
         results = [jnp.concatenate(numbers) * trainable, card]
@@ -85,6 +88,14 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
             card_areas(program, by_coalition, cells.rows(test), lines) * trainable * testable[0] * testable[1]
         )
     return tuple(results)
+
+
+def _kept(program: ScorecardTrain, base: Array, points: Array) -> Array:
+    """What stays of the card (`scoring.kept_of`)."""
+    import jax.numpy as jnp
+
+    probes = base + probe_cells([column.cells for column in program.columns]) @ points
+    return jnp.concatenate([base[None], points, probes])
 
 
 def _gram(design: Array, *, by_column: bool) -> Array:

@@ -12,6 +12,7 @@ from placet.core.errors import InputError
 from placet.core.values import to_hex
 from placet.models.binning import CategoryBins, NumberBins
 from placet.models.contribution import METRIC_UNIT, RULES, Contribution, Division, Table, divide
+from placet.models.permuting import AREA_UNIT
 from placet.models.quality import decimal
 from placet.models.scorecard import Scorecard
 from placet.protocols.mpc.numbers import Integers
@@ -29,9 +30,11 @@ def opened_report(
     result: Integers,
     sizes: RowParts,
     own: Mapping[str, Any] | None,
+    names: Sequence[tuple[str, str]],
 ) -> dict[str, Any]:
     """The report but for what was known before; {} where too few have either label. `columns`: party, name and bins of
-    each of the program's. InputError for what no honest parties reach."""
+    each of the program's, none of a model that stays shared; `names`: party and name of each. InputError for what no
+    honest parties reach."""
     card = program.opened(result)
     if not any(int(number) for number in result):
         return {}
@@ -47,12 +50,13 @@ def opened_report(
         "alone": alone,
         "gain": gain_of(judged["test"], alone and alone["test"]),
     }
+    lost = lost_of(names, card, program.scale.higher)
     if program.keeps:
-        return report
+        return report | ({"importance": lost} if lost else {})
     scorecard = scorecard_of(parameters, columns, card)
     return report | {
         "scorecard": scorecard.to_json(),
-        "importance": importance_of(scorecard),
+        "importance": importance_of(scorecard, lost),
         "commitment": to_hex(scorecard.commitment),
     }
 
@@ -64,6 +68,7 @@ def demand_reached(program: ScorecardTrain, card: TrainedCard, sizes: RowParts) 
     fits = fits and (program.join == "all" or card.people == sizes.train)
     fits = fits and card.edges == sorted(card.edges)
     fits = fits and all(0 <= value <= 20 * IV_UNIT for value in card.iv)
+    fits = fits and all(0 <= area <= AREA_UNIT for area in card.permuted)
     most = 8 * max(1.0, abs(program.scale.factor)) * 20
     fits = fits and all(abs(points) <= most for column in card.points for points in column)
     for table, rows in zip(card.tables, (sizes.validation, sizes.test), strict=True):
@@ -98,11 +103,28 @@ def scorecard_of(
     )
 
 
-def importance_of(card: Scorecard) -> list[dict[str, Any]]:
+def lost_of(names: Sequence[tuple[str, str]], card: TrainedCard, higher: int) -> list[dict[str, Any]]:
+    """By how much the AUC falls when a column's values stand in other rows, the most first: {party, column,
+    permutation}, which is None where too few are judged; empty without permutations. `higher`: for which label high
+    scores speak."""
+    if not card.permuted:
+        return []
+    whole, *each = card.permuted
+    falls = [f"{(2 * higher - 1) * (whole - one) / AREA_UNIT:.4f}" if whole else None for one in each]
+    rows = [
+        {"party": party, "column": column, "permutation": fall}
+        for (party, column), fall in zip(names, falls, strict=True)
+    ]
+    return sorted(rows, key=lambda row: -float(str(row["permutation"] or 0)))
+
+
+def importance_of(card: Scorecard, lost: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Columns by information value, the largest first: {party, column, iv, points}, `points` between best and worst
-    cell."""
+    cell, and with permutations {permutation} as `lost_of` has it."""
+    falls = {(row["party"], row["column"]): {"permutation": row["permutation"]} for row in lost}
     rows = [
         {"party": one.party, "column": one.column, "iv": one.iv, "points": max(one.points) - min(one.points)}
+        | falls.get((one.party, one.column), {})
         for one in card.columns
     ]
     return sorted(rows, key=lambda row: -float(str(row["iv"])))

@@ -84,6 +84,7 @@ def program_of(parameters: JointScorecardParameters, roles: Sequence[str], parts
         steps=parameters.steps,
         l2=parameters.l2,
         payout_rule=parameters.payout_rule,
+        permutations=parameters.permutations,
     )
 
 
@@ -257,11 +258,12 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
     people, positives, rate}, none with fewer than the smallest group of either label; gains from those on whom label 1
     is likeliest {from or below, people, positives, people_share, positives_share, lift, rate}. `scorecard` is
     `models.scorecard.Scorecard`, `commitment` its hash in hex. `importance` by information value: {party, column, iv,
-    points}. Of a model that stays shared there are no `scorecard` and no `importance`, and `commitment` is the one to
-    all of its parts. `alone`: metrics of a scorecard of the consumer's own columns, None where it has none; `gain`:
-    {auc, low, high} of test, joint less alone. With a `payout_rule` there is `contribution` in any case: {metric,
-    coalitions: [{parties, metric}], values: [{party, value}]} and, of a pot, `payouts`, by party. Numbers that are
-    neither counts nor points are decimal strings.
+    points}, with permutations {permutation} too: by how much the AUC falls. Of a model that stays shared there is no
+    `scorecard`, and `importance` by permutations alone, and `commitment` is the one to all of its parts. `alone`:
+    metrics of a scorecard of the consumer's own columns, None where it has none; `gain`: {auc, low, high} of test,
+    joint less alone. With a `payout_rule` there is `contribution` in any case: {metric, coalitions: [{parties,
+    metric}], values: [{party, value}]} and, of a pot, `payouts`, by party. Numbers that are neither counts nor points
+    are decimal strings.
     """
     state = json.loads(private)
     parameters = joint_scorecard.SPEC.parse(state["parameters"])
@@ -284,12 +286,13 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
         opening = evaluate.combine(program, Size(sizes.total), engine, shares, scratch=scratch, seconds=SECONDS)
         bins = {party: part.bins for party, part in providers.items()}
         bins[len(providers)] = tuple(BINS.validate_python(column) for column in state["bins"])
+        names = [(role, one.column) for role in state["roles"] for one in features_of(parameters, role)]
         columns = [
             column
             for party, role in enumerate(() if program.keeps else state["roles"])
             for column in columns_of(role, features_of(parameters, role), bins[party])
         ]
-        report |= opened_report(parameters, columns, program, asyncio.run(opening), sizes, state.get("alone"))
+        report |= opened_report(parameters, columns, program, asyncio.run(opening), sizes, state.get("alone"), names)
         if program.keeps and not report["too_few"]:
             report["commitment"] = state["model"]
     return {"rows": [], "report": report}

@@ -19,6 +19,7 @@ from placet.core.values import to_hex
 from placet.jobs.party_run import PartyRun
 from placet.models.boosting import Boosting
 from placet.models.cuts import CodedColumn
+from placet.models.monotone import demand_monotone
 from placet.models.trees import TreeColumn, TreeModel, TreePart, Whole
 from placet.recipes.blocks.features import cells_of, features_of
 from placet.recipes.blocks.split import RowParts
@@ -54,7 +55,7 @@ class BinnedColumns:
         coded = []
         for place, (feature, column) in enumerate(zip(self.features, self.columns, strict=True)):
             codes = np.append(self.codes[:, place], column.bins.missing)[rows]
-            coded.append(CodedColumn(codes, column.bins.cells, feature.kind == "number"))
+            coded.append(CodedColumn(codes, column.bins.cells, feature.kind == "number", feature.monotone))
         return tuple(coded)
 
 
@@ -101,9 +102,10 @@ def opened_model(
     parameters: JointTreesParameters, roles: Sequence[str], model: TreeModel, parts: Sequence[TreePart]
 ) -> dict[str, Any]:
     """{importance, parties, model, parts, commitment} of `run.combine`; `roles` are of the model's parties. InputError
-    for parts of another model, or columns that are not planned."""
+    for parts of another model, columns that are not planned, or trees that do not rise or fall with them as planned."""
     for role, part in zip(roles, parts, strict=True):
         demand_planned(role, features_of(parameters, role), part)
+    demand_monotone(model, parts, [[one.monotone for one in features_of(parameters, role)] for role in roles])
     importance = [
         {"party": roles[party], "column": column, "gain": gained} for party, column, gained in model.importance(parts)
     ]

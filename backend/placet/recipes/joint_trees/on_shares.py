@@ -69,7 +69,7 @@ class SharedPart(Value):
 def program_of(parameters: JointTreesParameters, roles: Sequence[str], parts: RowParts) -> TreeGrow:
     """The program that the plan declares, for so many rows of each part."""
     columns = [
-        CardColumn(owner=owner, kind=feature.kind, bins=feature.bins)
+        CardColumn(owner=owner, kind=feature.kind, bins=feature.bins, monotone=feature.monotone)
         for owner, role in enumerate(roles)
         for feature in features_of(parameters, role)
     ]
@@ -78,7 +78,7 @@ def program_of(parameters: JointTreesParameters, roles: Sequence[str], parts: Ro
         columns=tuple(columns),
         train=parts.train,
         validation=parts.validation,
-        join="any",
+        join=parameters.join,
         smallest=parameters.smallest_group,
         depth=parameters.depth,
         rate=parameters.rate,
@@ -182,7 +182,7 @@ async def _trained(
     await sharing_out.demand_room(job, program, joint_trees.shares_cost(parameters, parts.total), parts.total)
     placed = [column.codes for column in table.placed(order)]
     codes = np.stack(placed, axis=1) if placed else np.zeros((parts.total, 0), np.int64)
-    own = program.bring(job.party, codes, np.ones(parts.total, np.bool_))
+    own = program.bring(job.party, codes, np.array([row is not None for row in order]))
     if labels is not None:
         own = np.concatenate([own, labels[:, None]], axis=1)
     own, artefact = await sharing_out.joined(job, own, program, artefact)
@@ -212,6 +212,10 @@ class _Run:
     @property
     def rank(self) -> int:
         return self.members.index(self.job.party)
+
+    @property
+    def state_shape(self) -> tuple[int, ...]:
+        return self.program.output_shape(Size(self.rows))
 
     @property
     def trees(self) -> int:
@@ -247,7 +251,7 @@ class _Run:
         job, first = self.job, standing.last
         shapes = self.program.shapes(3, Size(self.rows))
         secrets = [Secret(f"cells-{rank}", rank, "int64", shape) for rank, shape in enumerate(shapes)]
-        secrets.append(Secret(STATE, None if first else 2, "float32", (2, self.rows)))
+        secrets.append(Secret(STATE, None if first else 2, "float32", self.state_shape))
         arrays: dict[str, Any] = {f"cells-{self.rank}": own.astype(np.int64)}
         if first is None and labels is not None:
             arrays[STATE] = self.program.first_state(labels)
@@ -259,7 +263,7 @@ class _Run:
             async with job.step(f"tree-{number}", PROTOCOL, artefacts[-1], parameters=self._told()) as step:
                 tree = Grown(cuts=cuts, numbers=numbers)
                 artefacts.append(step.output("tree", document_bytes(tree)))
-            at.append(at[-1].after(tree, job.attempt, self._kept(state, "float32", (2, self.rows))))
+            at.append(at[-1].after(tree, job.attempt, self._kept(state, "float32", self.state_shape)))
             await job.checkpoint(await asyncio.to_thread(document_bytes, at[-1]))
             await job.say(job.record, "tree", attempt=job.attempt, tree=number + 1, trees=self.trees)
 
@@ -339,7 +343,11 @@ def combine(parts: Mapping[int, bytes], state: Mapping[str, Any], scratch: Path)
     result = asyncio.run(opening)
     figures = finish.opened(result, sizes.total)
     joint = {name: judged_of(figures.tables[place], figures.edges, 1) for place, name in enumerate(PARTS)}
+    if program.join == "all" and not figures.fitted[0]:
+        return {"rows": [], "report": report | {"too_few": True}}
     alone = state["alone"]
+    if program.join == "all":
+        report["fitted"] = dict(zip(("people", "positives"), figures.fitted, strict=True))
     report |= {
         "too_few": False,
         "metrics": {name: one and one["metrics"] for name, one in joint.items()},

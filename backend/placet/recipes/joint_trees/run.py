@@ -31,6 +31,7 @@ from placet.jobs.party_run import PartyRun, name_of
 from placet.jobs.recipe import RecipeRun
 from placet.models import boosting_twin
 from placet.models.boosting import Own
+from placet.models.permuting import judged_rows
 from placet.models.trees import TreeCut, TreeModel, TreePart, Whole
 from placet.recipes.blocks import psi_join, split
 from placet.recipes.blocks.features import labelled
@@ -48,6 +49,7 @@ from placet.recipes.joint_trees.binned import (
     worth,
 )
 from placet.recipes.joint_trees.judging import gain
+from placet.recipes.joint_trees.permuted import JudgedSides
 
 if TYPE_CHECKING:
     from placet.protocols.boost import Host, LabelHolder
@@ -125,6 +127,10 @@ async def _provide(job: PartyRun) -> None:
         if (state := await job.last_checkpoint()) is not None:
             host.cuts, host.counts = _host_state(state, parameters)
         made = await _grow_host(job, host, parameters.trees, made)
+        if parameters.permutations is not None:
+            async with job.step("judge-sides", secureboost(job), made) as step:
+                await host.judge(step, judged_rows(parts.train, parts.validation))
+                made = step.output("cuts", canonical([cut.to_json() for cut in host.cuts]))
         cuts = tuple(host.cuts)
     await job.release(document_bytes(TreePart(columns=table.columns, cuts=cuts)), made)
 
@@ -197,7 +203,13 @@ async def _trained(
     holder = LabelHolder(names, key, own, learned, parts.total, wanted, job.entropy(b"boost"), parameters.blind)
     if (state := await job.last_checkpoint()) is not None:
         holder.resume(HolderState.model_validate_json(state))
-    await _grow_holder(job, holder, parameters.trees, made)
+    artefact = await _grow_holder(job, holder, parameters.trees, made)
+    sides = None
+    if parameters.permutations is not None:
+        async with job.step("judge-sides", secureboost(job), artefact) as step:
+            others = await holder.judge(step, judged_rows(parts.train, parts.validation))
+            sides = JudgedSides.of(labels, own, others, parts).to_json()
+            await step.output_of("model", holder.model.to_json)
     _, alone = await asyncio.to_thread(boosting_twin.train, Own(own.columns), (), learned, parts.total, wanted)
     tested = slice(parts.total - parts.test, None)
     return {
@@ -206,22 +218,24 @@ async def _trained(
         "metrics": judged(labels, holder.margins, parts),
         "alone": judged(labels, alone, parts),
         "gain": gain(labels[tested], holder.margins[tested], alone[tested]),
+        "sides": sides,
     }
 
 
-async def _grow_holder(job: PartyRun, holder: LabelHolder, trees: int, made: Artefact) -> None:
+async def _grow_holder(job: PartyRun, holder: LabelHolder, trees: int, artefact: Artefact) -> Artefact:
     if trees > 1:
         public: dict[str, JsonValue] = {}
-        async with job.step("trees-start", secureboost(job), made, parameters=public) as step:
+        async with job.step("trees-start", secureboost(job), artefact, parameters=public) as step:
             public["standing"] = await holder.start(step)
-            made = await step.output_of("model", holder.model.to_json)
+            artefact = await step.output_of("model", holder.model.to_json)
     for number in range(len(holder.trees), trees):
-        async with job.step(f"tree-{number}", secureboost(job) if number else OWN, made) as step:
+        async with job.step(f"tree-{number}", secureboost(job) if number else OWN, artefact) as step:
             with job.working(f"growing tree {number + 1} of {trees}") as work:
                 await holder.grow(step, work.count)
-            made = await step.output_of("model", holder.model.to_json)
+            artefact = await step.output_of("model", holder.model.to_json)
         await job.checkpoint(await asyncio.to_thread(document_bytes, holder.state()))
         await job.say(job.record, "tree", attempt=job.attempt, tree=number + 1, trees=trees)
+    return artefact
 
 
 def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:
@@ -230,8 +244,9 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
 
     `metrics` and `alone` are {validation, test}, None where a part has too few of either label: {people, positives,
     auc, gini, ks, log_loss, brier, auc_error, auc_interval}; `alone` is of as many trees of the consumer's own columns,
-    `gain` {auc, low, high} of test, joint less alone. `importance`: {party, column, gain}, the largest first. `model`
-    is `models.trees.TreeModel`, `commitment` its hash in hex, and `parts` one `TreePart` a party, in the order of
+    `gain` {auc, low, high} of test, joint less alone. `importance`: {party, column, gain}, the largest first, with
+    permutations {permutation} too: by how much the AUC falls, None of too few rows. `model` is
+    `models.trees.TreeModel`, `commitment` its hash in hex, and `parts` one `TreePart` a party, in the order of
     `parties`, which are roles. InputError for parts of another model, or columns that are not planned.
 
     On the engine spu `metrics` are by up to 64 bands of the margin in thousandths ({people, positives, auc, gini, ks,
@@ -249,7 +264,16 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
     together = (parse(TreePart, kept["part"]), *others)
     parameters = joint_trees.SPEC.parse(kept["parameters"])
     report |= {name: kept[name] for name in ("metrics", "alone", "gain")} | {"too_few": False}
-    return {"rows": [], "report": report | opened_model(parameters, kept["parties"], model, together)}
+    opened = opened_model(parameters, kept["parties"], model, together)
+    if parameters.permutations is not None:
+        worth = JudgedSides.from_json(kept["sides"]).falls(model, together, parameters.permutations)
+        by_name = {
+            (kept["parties"][party], together[party].columns[column].column): fall
+            for (party, column), fall in worth.items()
+        }
+        for row in opened["importance"]:
+            row["permutation"] = by_name.get((row["party"], row["column"]))
+    return {"rows": [], "report": report | opened}
 
 
 JOINT_TREES = RecipeRun(spec=joint_trees.SPEC, run=run, combine=combine, final=_FINAL.__contains__, demand=demand)
