@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import secrets
 import selectors
@@ -30,7 +31,11 @@ from placet.core.withdrawal import FIRST_EPOCH
 from placet.jobs.answers import PeerAnswers
 from placet.jobs.certificates import tls_key
 from placet.jobs.context import EnginePorts, JobContext
+from placet.jobs.messages import JobRequest, StandingRequest
+from placet.jobs.peer_client import PeerClient
 from placet.jobs.randomness import seed_commitment
+from placet.jobs.standing_proposal import propose_opening, stand
+from placet.jobs.standing_store import StandingRecord
 from placet.jobs.store import JobRecord, JobStore
 from placet.node.state import open_engine
 from placet.recipes.runs import RUNS
@@ -397,3 +402,62 @@ class JobEnvironment:
             seed = self.agreements[party].at_rest.seal(bytes([party]) * 32, b"seed")
             store.add(JobRecord(job, plan, terms, signatures, party, seed, None, None, NOW))
         return job
+
+
+@dataclass
+class LinkedParties:
+    """An environment whose parties are linked, and the consumer's client."""
+
+    environment: JobEnvironment
+
+    def __post_init__(self) -> None:
+        self.link()
+
+    @property
+    def client(self) -> PeerClient:
+        return PeerClient(self.environment.answers[CONSUMER])
+
+    def link(self) -> None:
+        for party in range(4):
+
+            async def answer(asker: bytes, what: str, body: bytes, party: int = party) -> bytes:
+                return (await self.environment.answers[party].answer(asker, what, body)).model_dump_json().encode()
+
+            self.environment.wires.handlers[self.environment.address(party)] = answer
+
+    def request(self, **changes: Any) -> JobRequest:
+        environment = self.environment
+        values: dict[str, Any] = {
+            "recipe": "asset-view",
+            "purpose": PURPOSE,
+            "parameters": environment.terms().parameters,
+            "providers": [
+                {"address": environment.address(party), "offer": environment.offers[party]} for party in range(CONSUMER)
+            ],
+            "own": {"offer": environment.offers[CONSUMER], "consent": environment.consent},
+        }
+        return JobRequest.model_validate(values | changes)
+
+    async def stand(self, openings: int = 3, seconds: int = 86_400, **changes: Any) -> StandingRecord:
+        return await stand(
+            self.client, StandingRequest(job=self.request(**changes), openings=openings, seconds=seconds)
+        )
+
+    async def open(self, record: StandingRecord) -> JobRecord:
+        return await propose_opening(self.client, record.plan.hash)
+
+    def by_hand(self, party: int) -> None:
+        """This party serves the recipe under standing plans alone."""
+        self.policy(party, standing_recipes=("asset-view",))
+
+    def policy(self, party: int, **changes: Any) -> None:
+        """Another policy of this party, after a restart."""
+        environment = self.environment
+        context = environment.contexts[party] = dataclasses.replace(environment.contexts[party], **changes)
+        environment.answers[party] = PeerAnswers(context, environment.stores[party], RUNS)
+        environment.agreements[party] = environment.answers[party].agreement
+        environment.attempts[party] = environment.answers[party].attempts
+
+    def new_roots(self) -> None:
+        for shelf in self.environment.shelves:
+            shelf.root = secrets.token_bytes(32)

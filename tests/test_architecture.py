@@ -272,6 +272,7 @@ _QUICK = {
     "threaded",
     "waits",
     "told",
+    "called",
     "due",
     "wait",
     "run",

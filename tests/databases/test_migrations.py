@@ -78,7 +78,7 @@ def upgraded(before: Rows) -> Rows:
     if "node_runs" in before:
         fresh["node_runs"] = [row | {"offer": None, "nth": None} for row in before["node_runs"]]
         fresh["node_consents"] = [row | {"language": "en"} for row in before["node_consents"]]
-        fresh |= {"job_standing": [], "job_openings": []}
+        fresh |= {"job_standing": [], "job_openings": [], "job_held": []}
     if "lawful" in before:
         fresh |= {"matches": [], "models": []}
         kept = [{name: row[name] for name in ("offer", "root")} for row in before["lawful"]]
@@ -271,7 +271,8 @@ def test_a_vault_opens_what_it_sealed(tmp_path: Path) -> None:
     ids = [bytes.fromhex(consent[2:]) for consent in FACTS["consents"]]
     assert set(records.records(offer, ids)) == set(ids)
     assert {*records.candidates(offer)} == set(ids)
-    assert records.bound(offer).offer.id == offer
+    bound = records.bound(offer)  # its id was of an earlier format of offers
+    assert bound.offer.scope == bound.scope.hash
     tables = Tables(engine, tmp_path / "tables", sealer, bytes.fromhex(FACTS["institution"][2:]))
     assert [info.name for info in tables.infos()] == ["accounts"]
     with engine.connect() as connection:
@@ -546,7 +547,10 @@ def test_nothing_is_lost_on_postgresql(tmp_path: Path, postgres_url: str) -> Non
     made = sa.MetaData()
     for metadata in NODE.metadata:
         for table in metadata.tables.values():
-            copy = table.to_metadata(made, name="index_checkpoints" if table.name == "index_read" else None)
+            name = "index_checkpoints" if table.name == "index_read" else table.name
+            if name not in typed.tables:  # a later revision's
+                continue
+            copy = table.to_metadata(made, name=name)
             old = typed.tables[copy.name]
             copy.indexes = {index for index in copy.indexes if index.name in {one.name for one in old.indexes}}
     with postgres_schema(postgres_url) as engine:

@@ -19,7 +19,7 @@ from placet.jobs import following
 from placet.jobs.progress import PROGRESS
 from placet.jobs.store import JobStore
 from placet.node.http.auth import _lasting
-from placet.node.http.sessions import COOKIE, Sessions
+from placet.node.http.sessions import Sessions, cookie_of
 from placet.node.jobs.api import _all_moments, _moments
 
 
@@ -85,9 +85,9 @@ async def test_a_stream_ends_with_the_session_by_which_it_was_asked() -> None:
     runner: Any = SimpleNamespace(store=store)
     sessions = Sessions()
     token, _ = sessions.open(None)
-    node: Any = SimpleNamespace(sessions=sessions)
+    node: Any = SimpleNamespace(sessions=sessions, address=bytes(20))
     state = SimpleNamespace(node=node)
-    for header in ((b"cookie", f"{COOKIE}={token}".encode()), (b"authorization", b"Bearer x")):
+    for header in ((b"cookie", f"{cookie_of(bytes(20))}={token}".encode()), (b"authorization", b"Bearer x")):
         scope = {"type": "http", "headers": [header], "app": SimpleNamespace(state=state)}
         lasts = await _lasting(Request(scope))
         streams = (_moments(runner, job, 0, lasts), _all_moments(runner, 0, lasts))

@@ -25,7 +25,7 @@ from placet.jobs import link as links
 from placet.jobs.answers import PeerAnswers
 from placet.jobs.link import Acknowledged, Envelope, Link, pack, unpack
 from placet.jobs.messages import AttemptRef, AttemptStatus
-from placet.jobs.proposal import PeerClient
+from placet.jobs.peer_client import PeerClient
 from placet.jobs.runner import Runner
 from placet.recipes.runs import RUNS
 

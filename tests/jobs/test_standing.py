@@ -2,94 +2,34 @@
 
 from __future__ import annotations
 
-import dataclasses
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from parties import CONSUMER, NOW, PURPOSE, JobEnvironment
+from parties import CONSUMER, NOW, JobEnvironment, LinkedParties
 from placet.core.errors import PlacetError, SignatureError
 from placet.core.plan import OpeningRef, Plan, Terms, demand_signatures
 from placet.core.signatures import Key
 from placet.core.standing import StandingPlan
-from placet.jobs.context import JobContext
 from placet.jobs.messages import (
-    JobRequest,
     SignedByAll,
     SignRequest,
-    StandingRequest,
     StandingSigned,
     StandRequest,
 )
-from placet.jobs.proposal import PeerClient, propose
-from placet.jobs.standing_proposal import propose_opening, stand
-from placet.jobs.standing_store import StandingRecord
+from placet.jobs.peer_client import PeerClient
+from placet.jobs.proposal import propose
+from placet.jobs.standing_proposal import propose_opening
 from placet.jobs.store import JobRecord
 
 NORTH, SOUTH, FUND = range(3)
-DAY = 86_400
-
-
-@dataclass
-class Parties:
-    """An environment whose parties are linked, and the consumer's client."""
-
-    environment: JobEnvironment
-
-    @property
-    def client(self) -> PeerClient:
-        return PeerClient(self.environment.answers[CONSUMER])
-
-    def link(self) -> None:
-        for party in range(4):
-
-            async def answer(asker: bytes, what: str, body: bytes, party: int = party) -> bytes:
-                return (await self.environment.answers[party].answer(asker, what, body)).model_dump_json().encode()
-
-            self.environment.wires.handlers[self.environment.address(party)] = answer
-
-    def request(self, **changes: Any) -> JobRequest:
-        environment = self.environment
-        values: dict[str, Any] = {
-            "recipe": "asset-view",
-            "purpose": PURPOSE,
-            "parameters": environment.terms().parameters,
-            "providers": [
-                {"address": environment.address(party), "offer": environment.offers[party]}
-                for party in (NORTH, SOUTH, FUND)
-            ],
-            "own": {"offer": environment.offers[CONSUMER], "consent": environment.consent},
-        }
-        return JobRequest.model_validate(values | changes)
-
-    async def stand(self, openings: int = 3, seconds: int = DAY, **changes: Any) -> StandingRecord:
-        return await stand(
-            self.client, StandingRequest(job=self.request(**changes), openings=openings, seconds=seconds)
-        )
-
-    async def open(self, record: StandingRecord) -> JobRecord:
-        return await propose_opening(self.client, record.plan.hash)
-
-    def by_hand(self, party: int) -> None:
-        """This party serves the recipe under standing plans alone."""
-        answers = self.environment.answers[party]
-        context = dataclasses.replace(answers.agreement.context, standing_recipes=("asset-view",))
-        answers.agreement.context = answers.agreement.standing.context = context
-        assert isinstance(context, JobContext)
-
-    def new_roots(self) -> None:
-        for shelf in self.environment.shelves:
-            shelf.root = secrets.token_bytes(32)
 
 
 @pytest.fixture
-def parties() -> Iterator[Parties]:
-    made = Parties(JobEnvironment())
-    made.link()
-    yield made
+def parties() -> Iterator[LinkedParties]:
+    yield LinkedParties(JobEnvironment())
 
 
 async def refused(work: Any, code: str = "plan.standing") -> PlacetError:
@@ -99,7 +39,7 @@ async def refused(work: Any, code: str = "plan.standing") -> PlacetError:
     return error.value
 
 
-async def test_one_agreement_and_many_openings(parties: Parties) -> None:
+async def test_one_agreement_and_many_openings(parties: LinkedParties) -> None:
     environment = parties.environment
     record = await parties.stand()
     assert record.signed and record.used == 0
@@ -124,7 +64,7 @@ async def test_one_agreement_and_many_openings(parties: Parties) -> None:
         assert environment.agreements[party].standing.store.known(record.plan.hash).used == 3
 
 
-async def test_an_opening_outside_the_window_is_refused(parties: Parties) -> None:
+async def test_an_opening_outside_the_window_is_refused(parties: LinkedParties) -> None:
     record = await parties.stand(seconds=600)
     await parties.open(record)
     parties.environment.ledger.time = NOW + 500  # openBy would be after it
@@ -133,7 +73,7 @@ async def test_an_opening_outside_the_window_is_refused(parties: Parties) -> Non
     await refused(parties.open(record))
 
 
-async def test_any_party_ends_it_by_itself(parties: Parties) -> None:
+async def test_any_party_ends_it_by_itself(parties: LinkedParties) -> None:
     record = await parties.stand()
     await parties.open(record)
     for party in (NORTH, CONSUMER):
@@ -143,7 +83,7 @@ async def test_any_party_ends_it_by_itself(parties: Parties) -> None:
             await parties.environment.agreements[party].standing.agree(record.plan.hash)
 
 
-async def test_only_its_consumer_opens_it(parties: Parties) -> None:
+async def test_only_its_consumer_opens_it(parties: LinkedParties) -> None:
     """Another party has no request for it; and what it proposes as its own job is no opening."""
     environment = parties.environment
     record = await parties.stand()
@@ -159,7 +99,7 @@ async def test_only_its_consumer_opens_it(parties: Parties) -> None:
         await environment.agreements[NORTH].sign(environment.consumer, asked)
 
 
-async def test_a_number_is_signed_once(parties: Parties) -> None:
+async def test_a_number_is_signed_once(parties: LinkedParties) -> None:
     """A consumer that forgot, or would rather, proposes the same number again: each provider has written it down."""
     environment = parties.environment
     record = await parties.stand()
@@ -172,7 +112,7 @@ async def test_a_number_is_signed_once(parties: Parties) -> None:
             store.use(record.plan.hash, 0, secrets.token_bytes(32))
 
 
-async def test_a_signature_of_one_opening_is_none_of_another(parties: Parties) -> None:
+async def test_a_signature_of_one_opening_is_none_of_another(parties: LinkedParties) -> None:
     """Replay: what a party signed at opening 0 does not open number 1, nor does another party's root."""
     environment = parties.environment
     record = await parties.stand()
@@ -190,7 +130,7 @@ async def test_a_signature_of_one_opening_is_none_of_another(parties: Parties) -
     )  # its root was for opening 0: a new seed, and a new root, are prepared for each
 
 
-async def test_another_job_under_its_name_is_refused(parties: Parties) -> None:
+async def test_another_job_under_its_name_is_refused(parties: LinkedParties) -> None:
     record = await parties.stand()
     opening = OpeningRef(plan=record.plan.hash, number=0)
     rewarded = [one.model_dump() | {"reward": 0} for one in parties.request().providers][:2]
@@ -199,7 +139,7 @@ async def test_another_job_under_its_name_is_refused(parties: Parties) -> None:
     await refused(propose(parties.client, parties.request(), unknown))
 
 
-async def test_a_party_may_serve_under_standing_plans_alone(parties: Parties) -> None:
+async def test_a_party_may_serve_under_standing_plans_alone(parties: LinkedParties) -> None:
     """People agree once, at one place, and the openings follow by themselves."""
     parties.by_hand(NORTH)
     await refused(propose(parties.client, parties.request()))
@@ -213,7 +153,7 @@ async def test_a_party_may_serve_under_standing_plans_alone(parties: Parties) ->
     assert (await parties.open(record)).terms.standing is not None
 
 
-async def test_nobody_signs_a_standing_plan_that_is_not_its_own(parties: Parties) -> None:
+async def test_nobody_signs_a_standing_plan_that_is_not_its_own(parties: LinkedParties) -> None:
     environment = parties.environment
     plan = (await parties.stand()).plan
     north = environment.agreements[NORTH]
@@ -231,7 +171,7 @@ async def test_nobody_signs_a_standing_plan_that_is_not_its_own(parties: Parties
     await asked(fixed(parties=plan.fixed.parties[1:]))
     await asked(fixed(purpose=secrets.token_bytes(32)))
     await asked(plan.model_copy(update={"not_after": NOW - 1, "not_before": NOW - 2}))
-    await asked(plan.model_copy(update={"not_after": NOW + 400 * DAY}))
+    await asked(plan.model_copy(update={"not_after": NOW + 400 * 86_400}))
     swapped = plan.fixed.parties[0].model_copy(update={"inputs": plan.fixed.parties[1].inputs})
     await asked(fixed(parties=(swapped, *plan.fixed.parties[1:])))
     await asked(fixed(parties=(plan.fixed.parties[0].model_copy(update={"inputs": ()}), *plan.fixed.parties[1:])))
@@ -240,7 +180,7 @@ async def test_nobody_signs_a_standing_plan_that_is_not_its_own(parties: Parties
     await asked(fixed(parties=(plan.fixed.parties[0].model_copy(update={"inputs": (own,)}), *plan.fixed.parties[1:])))
 
 
-async def test_signatures_of_all_or_none(parties: Parties) -> None:
+async def test_signatures_of_all_or_none(parties: LinkedParties) -> None:
     environment = parties.environment
     record = await parties.stand()
     north, plan = environment.agreements[NORTH].standing, record.plan

@@ -611,6 +611,69 @@ def test_a_job_over_an_endpoint_whose_logs_lag(consortium: LiveConsortium) -> No
     assert report["verdict"] == "intact"
 
 
+@pytest.mark.slow
+def test_a_plan_waits_for_a_person_over_the_death_of_both_nodes(consortium: LiveConsortium) -> None:
+    """One is refused with a reason, the other agreed to while its consumer is away; that one completes, and its audit
+    is as any's."""
+    made, settings = consortium.made, consortium.made.folder / "fund" / "node.toml"
+    policy, count, before = settings.read_text(), openings(consortium), purses(consortium)
+
+    def restart(*keys: str) -> None:
+        for key in keys:
+            made.kill(f"{key}-node")
+        for key in keys:
+            made.start_node(key)
+            made.wait_healthy(key)
+
+    def operator(*words: str) -> Any:
+        return json.loads(made.run("job", *words[:1], "--config", "fund/node.toml", *words[1:]))
+
+    settings.write_text(policy + '\n[[policy.hold]]\nrecipes = ["asset-view"]\nrows_above = 1\n')
+    try:
+        restart("fund")
+        began = consortium.ask("consumer", "/v1/jobs", method="POST", body=made.request())
+        first = began.json()
+        assert (began.status_code, first["status"]) == (202, "held")
+        assert [one["for"] for one in first["waits"]] == ["Fund House to agree to the plan"]
+        assert 3600 < first["open_by"] - first["created"] <= 86_400
+        second = made.begin(made.request())
+        expected = consortium.expected(deadline=consortium.ask("consumer", f"/v1/jobs/{second}").json()["deadline"])
+        restart("fund", "consumer")
+        plans = operator("held", "--json")
+        assert {(plan["job"], plan["state"]) for plan in plans} >= {(first["id"], "waiting"), (second, "waiting")}
+        [plan] = [plan for plan in plans if plan["job"] == second]
+        assert (plan["consumer"]["name"], plan["role"], plan["reward"]) == ("Family Office", "provider", str(REWARD))
+        assert 1 < plan["rows"] <= plan["consents"] and plan["learns"]["provider"]
+        assert operator("refuse", first["id"], "--reason", "not today", "--by", "Ms Officer")["state"] == "refused"
+        assert consortium.done(first["id"]).ended == "refused"
+        [moment] = [
+            m for _, name, m in follow(consortium, "consumer", first["id"], Followed()).events if name == "refused"
+        ]
+        assert (moment["code"], moment["reason"]) == ("plan.refused", "not today")
+        made.kill("consumer-node")
+        assert operator("approve", second, "--by", "Ms Officer")["state"] == "signed"
+        restart("fund")  # it was decided before, and for good
+        made.start_node("consumer")
+        made.wait_healthy("consumer")
+        assert consortium.done(second) == Done(second, "completed", expected)
+        ended_everywhere(consortium, second)
+        assert follow(consortium, "consumer", second, Followed()).names[:3] == ["agreed", "held", "opening"]
+        decided = consortium.ask("fund", f"/v1/plans/{second}").json()
+        assert (decided["state"], decided["by"]) == ("signed", "Ms Officer")
+        assert consortium.audited(second)["verdict"] == "intact"
+        paid = consortium.ask("fund", "/v1/rewards").json()
+        [job] = [one for one in paid["jobs"] if one["job"] == second]
+        assert (job["credited"], job["withheld"]) == (str(REWARD), [])
+        [account] = paid["tokens"]
+        assert (account["owed"], int(account["claimed"])) == ("0", purse(consortium, "fund"))
+        assert consortium.ask("fund", "/v1/outcomes").json()["ended"]["completed"] >= 1
+    finally:
+        settings.write_text(policy)
+        restart("fund")
+    assert openings(consortium) == [number + 1 for number in count]
+    assert purse(consortium, "consumer") == before["consumer"] - TOTAL
+
+
 def test_a_job_is_cancelled_before_its_opening_and_never_opens(consortium: LiveConsortium) -> None:
     """While no block comes, the approval of the rewards waits, and with it the opening. The last test here, since Anvil
     goes on in whole seconds."""

@@ -16,7 +16,7 @@ from placet.node.consents import queries
 from placet.node.consents.scopes import Scopes
 from placet.node.http import sessions as module
 from placet.node.http import sessions_api
-from placet.node.http.sessions import COOKIE, Sessions
+from placet.node.http.sessions import Sessions, cookie_of
 
 from .conftest import Owner, Running
 
@@ -52,7 +52,7 @@ async def test_an_owners_session_reads_his_own_and_writes_nothing(node: Running,
     await refused(node, "GET", "/v1/consents", {"authorization": "Session x"}, "access.session")
     # The institution has no session of this kind, and an owner's token is no cookie.
     await refused(node, "POST", "/v1/session", node.credential, "access.owner")
-    cookie = {"cookie": f"{COOKIE}={session['authorization'].split()[1]}"}
+    cookie = {"cookie": f"{cookie_of(node.node.address)}={session['authorization'].split()[1]}"}
     await refused(node, "GET", "/metrics", cookie | SAME, "access.session")
 
 
@@ -83,19 +83,32 @@ async def test_the_institutions_cookie_counts_from_its_own_pages_alone(node: Run
     words = {part.strip().lower() for part in answer.headers["set-cookie"].split(";")[1:]}
     assert {"httponly", "secure", "samesite=strict", "path=/"} <= words
     assert not any(word.startswith("domain") for word in words)
-    assert answer.headers["set-cookie"].startswith("__Host-placet=")
+    assert answer.headers["set-cookie"].startswith(f"__Host-placet-{node.node.address.hex()[:8]}=")
     assert (await node.client.get("/metrics", headers=cookie | SAME)).status_code == 200
     for site in ("cross-site", "same-site", "none", None):
         headers = cookie if site is None else cookie | {"sec-fetch-site": site}
         for method, path in (
             ("GET", "/v1/consents"),
             ("POST", "/v1/session"),
-            ("GET", "/v1/datasets"),
             ("GET", "/metrics"),
         ):
             await refused(node, method, path, headers, "access.origin")
+        assert not await tells_rows(node, headers)
+    assert await tells_rows(node, cookie | SAME)
     assert (await node.client.post("/console/logout", headers=cookie | SAME)).status_code == 204
     await refused(node, "GET", "/metrics", cookie | SAME, "access.session")
+    # To a public route who comes by a cookie of yesterday is anybody; a wrong credential is a mistake to be told.
+    assert not await tells_rows(node, cookie | SAME)
+    await refused(node, "GET", "/v1/datasets", {"authorization": "Bearer no"}, "access.credential")
+
+
+async def tells_rows(node: Running, headers: Mapping[str, str]) -> bool:
+    """Are numbers of rows told, which are for the institution?"""
+    answer = await node.client.get("/v1/datasets", headers=dict(headers))
+    assert answer.status_code == 200, answer.text
+    datasets = answer.json()["datasets"]
+    assert datasets
+    return all(one["rows"] is not None for one in datasets)
 
 
 async def test_only_the_credential_logs_in_and_only_from_the_own_page(node: Running) -> None:

@@ -231,6 +231,10 @@ class Index:
         with self._engine.connect() as connection:
             return list(dict.fromkeys(JobId(bytes(job)) for job in connection.execute(query).scalars()))
 
+    def claims(self) -> list[events.Claimed]:
+        """All that the escrow has paid out, to anybody, in order."""
+        return self._events(events.Claimed, None)
+
     def job_events(self, job: JobId, at: int | None = None) -> list[Event]:
         """Everything that the contracts tell of a job, in order."""
         return self._decoded(logs.c.job == job, *_until(at))

@@ -125,15 +125,15 @@ def read_address(text: str) -> bytes:
     return address_of(text)
 
 
-def read_name(text: str) -> str:
-    """A name or title that people will read, as its author typed it; in NFC, which keyboards and files don't always
-    give. InputError if a part of it is not seen."""
+def read_name(text: str, what: str = "name") -> str:
+    """A name, title or reason that people will read, as its author typed it; in NFC, which keyboards and files don't
+    always give. InputError if a part of it is not seen."""
     from placet.core.text import flaw
 
     name = unicodedata.normalize("NFC", text.strip())
     fault = flaw(name)
     if fault is not None:
-        raise InputError("the name can't be used", expected="one line of visible characters", found=fault)
+        raise InputError(f"the {what} can't be used", expected="one line of visible characters", found=fault)
     return name
 
 

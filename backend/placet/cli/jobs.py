@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import json
+import os
 import sys
 import threading
 import time
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from placet.cli import job_plan
-from placet.cli.inputs import AsJson, NodeConfig, read_job, read_text, when
+from placet.cli.inputs import AsJson, NodeConfig, read_job, read_name, read_text, when
 from placet.cli.operator import Operator
 from placet.cli.output import console, emit, say, stop, table, write_line
 from placet.core.errors import InputError, PeerError
@@ -33,6 +35,7 @@ _ATTEMPTS = 30
 commands = typer.Typer(no_args_is_help=True, help="Jobs at the own node.")
 commands.command()(job_plan.plan)
 Job = Annotated[str, typer.Argument(help="The job's id.")]
+By = Annotated[str | None, typer.Option("--by", help="Who decides; this system's user unless given.")]
 
 
 @commands.command()
@@ -42,7 +45,7 @@ def start(
     follow: Annotated[bool, typer.Option("--watch", help="Follow the job until it ends.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Propose a job to the parties. The answer has its id once all have signed the plan."""
+    """Propose a job to the parties. The answer has its id once all have signed the plan, or wait for a person to."""
     from pydantic_core import from_json
 
     try:
@@ -58,6 +61,8 @@ def start(
     operator = Operator(config)
     with _telling_who_signs(operator):
         job = operator.ask("POST", "/v1/jobs", body)
+    if job["status"] == "held":
+        say(f"the plan waits for {_waits(job['waits'])}")
     if as_json:
         emit(job)
     else:
@@ -98,10 +103,59 @@ def result(config: NodeConfig, job: Job) -> None:
     emit(Operator(config).ask("GET", f"/v1/jobs/{_id(job)}/result"))
 
 
+@commands.command("held")
+def held_plans(config: NodeConfig, as_json: AsJson = False) -> None:
+    """Plans that wait for a person of this institution, and those decided last."""
+    plans = Operator(config).ask("GET", "/v1/plans")["plans"]
+    if as_json:
+        emit(plans)
+        return
+    rows = [
+        (
+            plan["job"],
+            plan["recipe"],
+            plan["consumer"]["name"],
+            "" if plan["rows"] is None else str(plan["rows"]),
+            plan["reward"],
+            when(plan["open_by"]),
+            f"{plan['state']}{': ' if plan['reason'] else ''}{plan['reason'] or ''}",
+        )
+        for plan in plans
+    ]
+    table("Plans", ("job", "recipe", "asked by", "rows", "reward", "until", "state"), rows)
+
+
+@commands.command()
+def approve(config: NodeConfig, job: Job, by: By = None) -> None:
+    """Agree to a plan that waits for a person of this institution: it is checked again and signed."""
+    emit(Operator(config).ask("POST", f"/v1/plans/{_id(job)}/sign", {"by": _who(by)}))
+
+
+@commands.command()
+def refuse(
+    config: NodeConfig,
+    job: Job,
+    reason: Annotated[str, typer.Option("--reason", help="Why, in one line: it goes to who proposed the plan.")],
+    by: By = None,
+) -> None:
+    """Refuse a plan that waits for a person of this institution, for ever."""
+    body = {"reason": read_name(reason, "reason"), "by": _who(by)}
+    emit(Operator(config).ask("POST", f"/v1/plans/{_id(job)}/refuse", body))
+
+
 @commands.command()
 def cancel(config: NodeConfig, job: Job) -> None:
     """Cancel a job before it opens."""
     emit(Operator(config).ask("POST", f"/v1/jobs/{_id(job)}/cancel"))
+
+
+def _who(by: str | None) -> str:
+    if by is not None:
+        return read_name(by)
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a system that has no name for this user
+        return f"user {os.getuid()}"
 
 
 def _id(text: str) -> str:

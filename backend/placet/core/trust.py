@@ -122,6 +122,11 @@ class TrustList(Value):
         """An institution's name for people."""
         return self.institution(address).name
 
+    def name_or_address(self, address: bytes) -> str:
+        """The same; of one that is not in the list any more its address."""
+        known = self._institutions.get(address)
+        return to_hex(address) if known is None else known.name
+
     def enrols(self, address: bytes, namespace: str | None) -> bool:
         """Does this enroller's word count for identifiers of that kind?"""
         return any(who.address == address and namespace in who.namespaces for who in self.enrollers)

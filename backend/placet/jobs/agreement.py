@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 
+import sqlalchemy as sa
+
 from placet.catalogue.declared import DeclaredTerms, declared, declared_terms, use_of
 from placet.chain.client import DatasetState, OfferState
 from placet.chain.lineage import lineage_at
 from placet.chain.threaded import ask_chain
 from placet.core.at_rest import JOBS, AtRest
-from placet.core.errors import ConsentError, NotFoundError, PlanError, StateError
+from placet.core.errors import ConsentError, NotFoundError, PlanError, StateError, WarrantError
 from placet.core.ids import DatasetId, JobId, OfferId
 from placet.core.lawful import Use, breaches
 from placet.core.lineage import Lineage, model_breaches
@@ -26,7 +28,11 @@ from placet.jobs.attempts import job_of_asker
 from placet.jobs.certificates import tls_key
 from placet.jobs.context import JobContext
 from placet.jobs.entries import Entries, named_dead, named_input
+from placet.jobs.held import HeldPlans
+from placet.jobs.held_store import HeldPlan, PlanState, RowNumbers, decision
+from placet.jobs.locks import JobLocks
 from placet.jobs.messages import (
+    PlanRef,
     PrepareRequest,
     PrepareResponse,
     SignatureResponse,
@@ -59,7 +65,9 @@ class Agreement:
         self.store = store
         self.at_rest = AtRest(JOBS, context.hpke)
         self.entries = Entries(context, store)
+        self.held = HeldPlans(context, store)
         self.standing = StandingPlans(context, StandingStore(context.engine))
+        self._deciding = JobLocks()
         self._askers = Askers()
 
     async def prepare(self, asker: bytes, request: PrepareRequest) -> PrepareResponse:
@@ -91,7 +99,10 @@ class Agreement:
         if request.model is not None:
             inputs.append(await named_input(context, request.model.offer, request.model.consent))
         entry = await self.entries.fresh([_brought(one) for one in inputs])
-        return PrepareResponse(**dict(entry), inputs=tuple(inputs))
+        by_hand = request.terms.standing is None and self.held.concerns(
+            request.terms.recipe, request.purpose, asker, lawful.count
+        )
+        return PrepareResponse(**dict(entry), inputs=tuple(inputs), by_hand=by_hand)
 
     def _wanted_uses(self, asker: bytes, request: PrepareRequest) -> list[Use]:
         """What a job that is not planned yet would do with each of this party's inputs."""
@@ -145,32 +156,95 @@ class Agreement:
         for offer, use in self.standing.own_uses(request.plan, job):
             await self._demand_use(offer, use)
         self._askers.take(asker)
-        return await self.standing.enter(request, now)
+        fixed = request.plan.fixed
+        by_hand = self.held.concerns(fixed.terms.recipe, fixed.purpose, asker, None)
+        return await self.standing.enter(request, now, by_hand=by_hand)
 
     async def _demand_confirmed(self, terms: Terms) -> None:
         if terms.block > await ask_chain(self.context.chain.confirmed):
             raise StateError("that block is not confirmed here yet", found=terms.block, code="peer.early")
 
     async def sign(self, asker: bytes, request: SignRequest) -> SignatureResponse:
-        """Sign a plan that holds exactly what this party prepared; keep it before the signature leaves."""
-        plan, terms = request.plan, request.terms
+        """Sign a plan that holds exactly what this party prepared; keep it before the signature leaves. Empty as long
+        as a person of this institution has to decide about it."""
+        plan = request.plan
         if plan.consumer != asker or plan.sponsor != asker:
             raise PlanError("a plan is proposed by its consumer, who is also its sponsor", found=to_hex(asker))
+        job = plan.job(self.context.deployment.jobs)
+        async with self._deciding.of(job):
+            if await self.held.waits(job):
+                return SignatureResponse(signature=b"")
+            return SignatureResponse(signature=await self._sign(asker, request, job))
+
+    async def _sign(self, asker: bytes, request: SignRequest, job: JobId) -> bytes:
+        """The signature, or none where the plan is held from now on."""
+        plan, terms = request.plan, request.terms
         await self.demand_plan(plan, terms)
         party = plan.party_of(self.context.address)
         mine = plan.parties[party]
-        job = plan.job(self.context.deployment.jobs)
         if await self.store.threaded.find(job) is not None:
-            return SignatureResponse(signature=self.context.signer.sign(job))
+            return self.context.signer.sign(job)
         prepared = await self.store.threaded.prepared(mine.seed)
         offers = b"".join(one.offer for one in mine.inputs)
         roots = b"".join(_brought(one)[1] for one in mine.inputs)
         if prepared is None or (offers, roots) != (bytes(prepared["offer"]), bytes(prepared["root"])):
             raise PlanError("the plan does not hold what this party prepared", code="plan.unprepared")
         self._askers.take(asker)
+        seed = bytes(prepared["seed"])
+        if terms.standing is None and self.context.hold != "none":  # a standing plan's people have agreed already
+            numbers = await self._numbers(job, plan, terms, party)
+            rows = 0 if numbers is None else numbers.rows
+            if self.held.concerns(terms.recipe, plan.purpose, asker, rows):
+                await self.held.hold(plan, terms, mine.seed, seed, numbers)
+                return b""
         signature = self.context.signer.sign(job)
-        await self.keep(plan, terms, party, bytes(prepared["seed"]), signature)
-        return SignatureResponse(signature=signature)
+        await self.keep(plan, terms, party, seed, signature)
+        return signature
+
+    async def _numbers(self, job: JobId, plan: Plan, terms: Terms, party: int) -> RowNumbers | None:
+        """What this party brings of persons' rows. PlanError `plan.stale` unless its inputs are what it would prepare
+        now."""
+        inputs = plan.parties[party].inputs
+        sets = [await self._demand_current(job, plan, terms, plan_input, keep=False) for plan_input in inputs]
+        lawful = next((one for one in sets if one is not None), None)
+        if lawful is None:
+            return None
+        counts = lawful.counts
+        return RowNumbers(lawful.count) if counts is None else RowNumbers(lawful.count, counts.consents, counts.rows)
+
+    async def approve(self, job: JobId, by: str) -> HeldPlan:
+        """A person of this institution agrees to a plan that was held: it is checked again and signed, and its consumer
+        hears of it. Once more is nothing new. PlanError or ConsentError where it can't be signed any more: its consumer
+        hears to propose again."""
+        async with self._deciding.of(job):
+            if (await self.held.store.threaded.known(job)).state is PlanState.SIGNED:
+                return await self.held.store.threaded.known(job)
+            record = await self.held.undecided(job)
+            plan, now = record.plan, await ask_chain(self.context.chain.now)
+            try:
+                await self.demand_plan(plan, record.terms)
+                signature, party = self.context.signer.sign(job), plan.party_of(self.context.address)
+                word = decision(job, PlanState.SIGNED, at=now, by=by)
+                await self.keep(plan, record.terms, party, record.seed, signature, word)
+            except (PlanError, ConsentError, WarrantError) as error:
+                await self.held.went_stale(record, error)
+                raise
+            await self.store.threaded.note(job, "approved", by=by)
+        await self.held.tell(plan, job)
+        return await self.held.store.threaded.known(job)
+
+    async def refuse(self, job: JobId, by: str, reason: str) -> HeldPlan:
+        """A person of this institution refuses a plan that was held."""
+        async with self._deciding.of(job):
+            return await self.held.refuse(job, by, reason)
+
+    async def dropped(self, asker: bytes, about: PlanRef) -> PlanRef:
+        """A plan's consumer proposes it no more: nobody has to decide about it."""
+        async with self._deciding.of(about.job):
+            record = await self.held.store.threaded.find(about.job)
+            if record is not None and record.plan.consumer == asker and record.state is PlanState.WAITING:
+                await self.held.over(record, PlanState.CANCELLED, "its consumer proposes it no more")
+        return about
 
     async def _tell_counts(self, job: JobId, lawful: LawfulSet | None) -> None:
         """To who follows the job here: how many of its own rows and consents came together for it."""
@@ -178,9 +252,11 @@ class Agreement:
             numbers = {"of": counts.rows, "consents": counts.consents, "without_row": counts.rowless}
             await self.store.threaded.note(job, "lawful-rows", rows=lawful.count, **numbers)
 
-    async def _demand_current(self, job: JobId, plan: Plan, terms: Terms, plan_input: Input) -> LawfulSet | None:
+    async def _demand_current(
+        self, job: JobId, plan: Plan, terms: Terms, plan_input: Input, *, keep: bool = True
+    ) -> LawfulSet | None:
         """PlanError `plan.stale` unless an input is what this party would prepare now; the lawful set of
-        persons, which is kept then."""
+        persons, which the vault keeps then if it is signed (`keep`)."""
         lawful = None
         if plan_input.named:
             current = await named_input(self.context, plan_input.offer, plan_input.consent)
@@ -194,7 +270,8 @@ class Agreement:
                 opens_before=plan_input.opens_before,
                 open_by=plan.open_by,
             )
-            lawful = await self.context.demand_rows().lawful(plan_input.offer, terms.block, plan.deadline, signing)
+            rows, at = self.context.demand_rows(), (plan_input.offer, terms.block, plan.deadline)
+            lawful = await rows.lawful(*at, signing if keep else None)
             now = (lawful.root, lawful.epoch, lawful.opens_before)
         signed = (
             plan_input.consent if plan_input.named else plan_input.lawful_root,
@@ -209,9 +286,12 @@ class Agreement:
             )
         return lawful
 
-    async def keep(self, plan: Plan, terms: Terms, party: int, seed: bytes, signature: bytes) -> None:
-        """Write an agreed plan down, once; what was prepared for it is used up by it. PlanError `plan.stale` unless
-        this party's inputs are what it would prepare now; its vault keeps their lawful sets from then on."""
+    async def keep(
+        self, plan: Plan, terms: Terms, party: int, seed: bytes, signature: bytes, *beside: sa.Executable
+    ) -> None:
+        """Write an agreed plan down, once; what was prepared for it is used up by it, and the same transaction writes
+        what stands `beside` it. PlanError `plan.stale` unless this party's inputs are what it would prepare now; its
+        vault keeps their lawful sets from then on."""
         job = plan.job(self.context.deployment.jobs)
         if await self.store.threaded.find(job) is None:
             inputs = plan.parties[party].inputs
@@ -219,7 +299,8 @@ class Agreement:
             await self.standing.use(plan, terms)
             now = await ask_chain(self.context.chain.now)
             signatures = tuple(signature if signer == self.context.address else b"" for signer in plan.signers)
-            await self.store.threaded.add(JobRecord(job, plan, terms, signatures, party, seed, None, None, now))
+            record = JobRecord(job, plan, terms, signatures, party, seed, None, None, now)
+            await self.store.threaded.add(record, *beside)
             await self.store.threaded.note(job, "agreed", recipe=terms.recipe)
             for lawful in current:
                 await self._tell_counts(job, lawful)

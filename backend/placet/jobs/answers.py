@@ -11,6 +11,7 @@ from placet.jobs.messages import (
     MAX_ASKED,
     AmendRequest,
     AttemptRef,
+    PlanRef,
     PrepareRequest,
     SealRequest,
     SignedByAll,
@@ -31,6 +32,7 @@ class PeerAnswers:
         self._questions: Questions = {
             "prepare": (PrepareRequest, agreement.prepare),
             "sign": (SignRequest, agreement.sign),
+            "dropped": (PlanRef, agreement.dropped),
             "agreed": (SignedByAll, agreement.agreed),
             "stand": (StandRequest, agreement.stand),
             "stood": (StandingSigned, agreement.standing.stood),

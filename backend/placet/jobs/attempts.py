@@ -43,9 +43,11 @@ class Attempts:
         self.at_rest = AtRest(JOBS, context.hpke)
 
     async def look(self, asker: bytes, about: AttemptRef) -> AttemptStatus:
-        """Another party has something new of an attempt that is on no chain: look at the job now, and not in a while.
+        """Another party has something new that is on no chain, of an attempt or of the plan: look at the job now, and
+        not in a while.
         Answers what `alive` does; nothing is taken on its word."""
         answer = await self.alive(asker, about)
+        self.store.called.add(about.job)
         self.store.due.send()
         return answer
 

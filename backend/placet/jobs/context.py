@@ -25,6 +25,7 @@ from placet.core.plan import Plan, Terms
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, Institution, TrustList
 from placet.core.values import Value
+from placet.jobs.holding import Hold
 from placet.jobs.messages import PartyEntry
 from placet.jobs.sessions import WarmSessions
 from placet.protocols.spu import free_port, leftovers
@@ -145,7 +146,8 @@ class EnginePorts:
 @dataclass(frozen=True)
 class JobContext:
     """One institution's means. `scope` opens one of its own offers; `note_uses` tells owners what used their data;
-    `standing_recipes` are served under standing plans alone, to which this institution agreed by hand.
+    `standing_recipes` are served under standing plans alone, to which this institution agreed by hand; `hold` says
+    which plans wait for a person.
     `cards` are those that it has registered of a job's model;
     `moved` is sent when the chain may have something new of the contracts.
 
@@ -173,6 +175,7 @@ class JobContext:
     purposes: tuple[str, ...]
     note_uses: Callable[[JobId, int, OfferId, Iterable[ConsentId]], None]
     standing_recipes: tuple[str, ...] = ()
+    hold: Hold = "none"
     extensions: tuple[Extension, ...] = ()
     cards: Callable[[JobId], tuple[ModelCard, ...]] = lambda job: ()
     moved: Signal = field(default_factory=Signal)

@@ -16,8 +16,9 @@ from placet.jobs.entries import named_dead
 from placet.jobs.link import lacking
 from placet.jobs.messages import AmendRequest, AttemptRef, AttemptRoots, AttemptStatus, SealRequest, SignatureResponse
 from placet.jobs.party_run import Say
+from placet.jobs.peer_client import PeerClient
 from placet.jobs.progress import PARTIES
-from placet.jobs.proposal import Opening, PeerClient
+from placet.jobs.proposal import Opening
 from placet.jobs.recipe import run_of
 from placet.jobs.store import JobRecord
 

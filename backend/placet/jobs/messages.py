@@ -23,6 +23,8 @@ MAX_ANSWER = 1 << 20
 """Bytes of an answer at the most."""
 
 
+SOON, BY_HAND = 120, 86_400
+"""Seconds from now to the last moment to open: where nodes sign by themselves, and where people decide."""
 Parameters = Annotated[dict[str, JsonValue], Field(max_length=64), AfterValidator(demand_seen)]
 
 
@@ -64,20 +66,24 @@ class PartyEntry(Value):
 
 class PrepareResponse(PartyEntry):
     """Answers `prepare`: the entry, and what the party brings, in its role's order, with each lawful root (or named
-    consent), epoch and `opens_before`."""
+    consent), epoch and `opens_before`. `by_hand`: a person there decides about the plan before it is signed, which
+    takes its time."""
 
     inputs: Annotated[tuple[Input, ...], Field(min_length=1, max_length=MAX_INPUTS)]
+    by_hand: Annotated[bool, Field(exclude_if=lambda value: not value)] = False
 
 
 class SignRequest(Value):
-    """`sign`: sign this plan, which holds what you prepared. Refused as `prepare` is, or with `plan.stale`."""
+    """`sign`: sign this plan, which holds what you prepared. Refused as `prepare` is, or with `plan.stale`. It is
+    answered with an empty signature as long as a person there has to decide about it: ask again, until its `open_by`.
+    Refused with `plan.refused` where that person says no; what was `found` is why."""
 
     plan: Plan
     terms: Terms
 
 
 class SignatureResponse(Value):
-    """Answers `sign`, `amend` and `seal`: the party's EIP-712 signature over the plan, amendment or seal."""
+    """Answers `sign`, `stand`, `amend` and `seal`: the party's EIP-712 signature over the plan, amendment or seal."""
 
     signature: Signature
 
@@ -94,6 +100,12 @@ class StandingSigned(Value):
 
     plan: Bytes32
     signatures: Annotated[tuple[Signature, ...], Field(max_length=MAX_PARTIES + 2)]
+
+
+class PlanRef(Value):
+    """`dropped`: I propose this plan no more, since another party refuses it. It is answered with itself."""
+
+    job: JobId
 
 
 class AttemptRef(Value):
@@ -164,19 +176,24 @@ class OwnInput(Value):
 
 
 class Sponsorship(Value):
-    """What a sponsor says of a job, whatever its recipe. Times are in seconds from now. `pot` is divided at the end by
-    what each party contributed, where the recipe measures that."""
+    """What a sponsor says of a job, whatever its recipe. Times are in seconds from now; `open_seconds` are `SOON`
+    unless given, or `BY_HAND` where a party says that a person there decides about the plan. `pot` is divided at the
+    end by what each party contributed, where the recipe measures that."""
 
     purpose: Text
     token: Address = ZERO20
     pot: U96 = 0
-    open_seconds: Annotated[int, Field(ge=5, le=86_400)] = 120
+    open_seconds: Annotated[int | None, Field(ge=5, le=86_400)] = None
     deadline_seconds: Annotated[int, Field(ge=10, le=604_800)] = 900
     settle_seconds: Annotated[int, Field(ge=20, le=1_209_600)] = 1800
 
+    def open_by_from(self, now: int) -> int:
+        """The plan's last moment to open, in Unix seconds."""
+        return now + (SOON if self.open_seconds is None else self.open_seconds)
+
     def deadline_from(self, now: int) -> int:
         """The plan's deadline, in Unix seconds."""
-        return now + self.open_seconds + self.deadline_seconds
+        return self.open_by_from(now) + self.deadline_seconds
 
 
 class JobRequest(Sponsorship):

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 from pydantic import ValidationError
 
@@ -21,81 +20,35 @@ from placet.core.consent import Status
 from placet.core.errors import (
     ConfigError,
     ConsentError,
-    InputError,
-    PeerError,
     PlacetError,
     PlanError,
     Reverted,
     StateError,
 )
 from placet.core.ids import OfferId
-from placet.core.plan import Input, OpeningRef, Party, Plan, Terms, demand_signatures
+from placet.core.plan import Input, OpeningRef, Plan, Terms
 from placet.core.purposes import purpose_id
-from placet.core.values import ZERO20, V, Value, parse
-from placet.jobs.answers import PeerAnswers
-from placet.jobs.certificates import institution_of
+from placet.core.values import ZERO20
 from placet.jobs.context import JobContext
 from placet.jobs.entries import consumer_key, named_input, own_party
-from placet.jobs.link import patiently
+from placet.jobs.gathering import drop, gather, refusal_of
 from placet.jobs.messages import (
-    MAX_ANSWER,
+    BY_HAND,
     JobRequest,
     ModelInput,
     PartyEntry,
     PrepareRequest,
     PrepareResponse,
     ProviderRequest,
-    SignatureResponse,
     SignedByAll,
-    SignRequest,
     Sponsorship,
 )
-from placet.jobs.progress import PROPOSALS
+from placet.jobs.peer_client import PeerClient
 from placet.jobs.store import JobRecord
 
-PATIENCE = 10.0
-"""Seconds for which a peer that is not there yet is asked again."""
 APPROVALS = 20
 LOOK = 2.0
 """Seconds between two looks at an allowance that is on its way where no block is pushed."""
-
-
-class PeerClient:
-    """Ask parties, each by the address in the trust list, and this institution as one of them."""
-
-    def __init__(self, answers: PeerAnswers) -> None:
-        self.answers = answers
-        self.context = answers.agreement.context
-
-    async def propose(self, party: bytes, what: str, question: Value, answer: type[V]) -> V:
-        """`ask`, of a plan that is not agreed yet: who follows proposals hears who has not answered."""
-        words = {"prepare": "to say what it brings", "sign": "to sign the plan", "stand": "to sign the standing plan"}
-        name = self.context.trust.name(party)
-        with self.answers.agreement.store.waits.waiting(PROPOSALS, f"{name} {words[what]}"):
-            return await self.ask(party, what, question, answer)
-
-    async def ask(self, party: bytes, what: str, question: Value, answer: type[V]) -> V:
-        """One party's answer; tried again for a while where it is only not there yet."""
-        if party == self.context.address:
-            return cast(V, await self.answers.answer(party, what, question))
-        peer = self.context.trust.institution(party)
-        body = question.model_dump_json().encode()
-        raw: bytes = await patiently(PATIENCE)(self.context.peers.call, peer, what, body, limit=MAX_ANSWER)
-        return _parsed(answer, raw, peer.name)
-
-    async def ask_party(self, party: Party, what: str, question: Value, answer: type[V]) -> V:
-        """The same of a plan's party. PeerError `peer.wrong-party` if the trust list has another TLS key for it."""
-        institution_of(party, self.context.trust)
-        return await self.ask(party.signer, what, question, answer)
-
-
-def _parsed(answer: type[V], raw: bytes, name: str) -> V:
-    try:
-        return parse(answer, raw, limit=MAX_ANSWER)
-    except InputError as error:
-        raise PeerError(
-            "a peer's answer is malformed", expected=error.expected, found=name, code="peer.answer"
-        ) from None
 
 
 async def propose(peer_client: PeerClient, request: JobRequest, opening: OpeningRef | None = None) -> JobRecord:
@@ -109,6 +62,9 @@ async def propose(peer_client: PeerClient, request: JobRequest, opening: Opening
     terms = terms_of(context, request, await ask_chain(context.chain.confirmed), opening)
     demand_divided(declared_terms(terms, _signers(context, request), context.address), request.pot)
     responses = await _prepared(peer_client, request, terms, now)
+    if request.open_seconds is None and any(response.by_hand for response in responses):
+        request = request.model_copy(update={"open_seconds": BY_HAND})
+        responses = await _prepared(peer_client, request, terms, now)  # of whom consents last until the later deadline
     seed = secrets.token_bytes(32)
     consumer = {**own_party(context, seed), "reward": 0, "output": seats[-1].output}
     consumer["inputs"] = await _own_inputs(peer_client, request, terms, now, seats[-1])
@@ -224,7 +180,7 @@ def sponsored(
                 "sponsor": context.address,
                 "token": request.token if paid else ZERO20,
                 "pot": request.pot,
-                "open_by": now + request.open_seconds,
+                "open_by": request.open_by_from(now),
                 "deadline": deadline,
                 "settle_by": deadline + request.settle_seconds,
                 "salt": secrets.token_bytes(32),
@@ -236,35 +192,23 @@ def sponsored(
 
 
 async def agree(peer_client: PeerClient, plan: Plan, terms: Terms, own: int, seed: bytes) -> JobRecord:
-    """Keep a plan in which this institution is party `own`, and have all others sign it. Their errors where they
-    refuse; the plan is kept as refused then."""
+    """Keep a plan in which this institution is party `own`, and have all others sign it. Where a person decides first
+    its signature lacks then: the runner asks again until `open_by`. Their errors where they refuse; the plan is kept as
+    refused then."""
     agreement, signer = peer_client.answers.agreement, peer_client.context.signer
     await agreement.demand_plan(plan, terms)
     job = plan.job(peer_client.context.deployment.jobs)
-    await agreement.keep(plan, terms, own, agreement.at_rest.seal(seed, b"seed"), signer.sign(job))
-    try:
-        signatures = await _signatures(peer_client, plan, terms)
-    except PlacetError:
-        await agreement.store.threaded.note(job, "refused")
-        await agreement.store.threaded.end(job, "refused")
-        raise
-    await agreement.store.threaded.signed(job, signatures)
-    return await agreement.store.threaded.job(job)
-
-
-async def _signatures(peer_client: PeerClient, plan: Plan, terms: Terms) -> tuple[bytes, ...]:
-    """The plan's signatures of all parties, checked, and empty ones for consumer and sponsor, who is this party."""
-    context = peer_client.context
-    job = plan.job(context.deployment.jobs)
-    others = [party.signer for party in plan.parties if party.signer != context.address]
-    answers = await asyncio.gather(
-        *(peer_client.propose(p, "sign", SignRequest(plan=plan, terms=terms), SignatureResponse) for p in others)
-    )
-    given = {other: answer.signature for other, answer in zip(others, answers, strict=True)}
-    given[context.address] = context.signer.sign(job)
-    signatures = (*(given[party.signer] for party in plan.parties), b"", b"")
-    await ask_chain(demand_signatures, "the plan", plan.signers, signatures, job, context.chain.verifiers)
-    return signatures
+    async with peer_client.gathering.of(job):  # until all were asked once, the runner asks nobody
+        await agreement.keep(plan, terms, own, agreement.at_rest.seal(seed, b"seed"), signer.sign(job))
+        record = await agreement.store.threaded.job(job)
+        try:
+            return await gather(peer_client, record)
+        except PlacetError as error:
+            await agreement.store.threaded.note(job, "refused", **refusal_of(error))
+            await agreement.store.threaded.end(job, "refused")
+            agreement.store.waits.forget(job)
+            await drop(peer_client, record)
+            raise
 
 
 def _provider(provider: ProviderRequest, brought: PrepareResponse, seat: Role) -> dict[str, object]:

@@ -7,6 +7,7 @@ The job, on chain (`JobStatus`):
 
     NONE ─── all have signed: the sponsor opens ───────────────────────────▶ OPEN
      ├────── a signer cancels ─────────────────────────────────────────────▶ CANCELLED
+     ├────── a person of a party refuses to sign ──────────────────────────▶ refused (here alone)
      └────── `open_by` passed, in a block that stays ──────────────────────▶ expired (here alone)
     OPEN ─── all COMPUTED and their steps on chain: the consumer seals ────▶ SEALED
      ├────── a party's attempt FAILED: the consumer amends ────────────────▶ OPEN, in the next attempt
@@ -47,11 +48,13 @@ from placet.jobs.answers import PeerAnswers
 from placet.jobs.certificates import institution_of
 from placet.jobs.context import JobContext
 from placet.jobs.coordinator import Coordinator
+from placet.jobs.gathering import drop, gather, is_refusal, refusal_of
 from placet.jobs.link import Envelope, Link
 from placet.jobs.messages import MAX_ANSWER, AttemptRef, JobRequest, StandingRequest
 from placet.jobs.party_run import PartyRun
+from placet.jobs.peer_client import PeerClient
 from placet.jobs.progress import CHAIN, STEPS, VAULT, blocks_more
-from placet.jobs.proposal import PeerClient, propose
+from placet.jobs.proposal import propose
 from placet.jobs.recipe import Runs, run_of
 from placet.jobs.settlement import ENDS, Settlement, turn_of
 from placet.jobs.standing_proposal import propose_opening, stand
@@ -63,6 +66,9 @@ log = logging.getLogger("placet.jobs")
 RETRY, LONGEST_REST = 0.5, 8.0
 """Seconds after which a look that went wrong is repeated: a peer, the vault or the chain may have come by then. Twice
 as many each time that it goes wrong again, up to the longest rest: what is refused may be so until the deadline."""
+FIRST_REST, LONGEST_WAIT = 2.0, 30.0
+"""Seconds after which those are asked again whose people decide about a plan, at first and at the most: who has decided
+says so."""
 NOT_YET = frozenset({"warrant.unopened", "warrant.unconfirmed", "vault.busy", "vault.unreachable"})
 VAULT_SECONDS = 120.0
 """For which an attempt tries its own vault, half a second apart or when the chain moves."""
@@ -77,7 +83,8 @@ class JobInHand:
     chain's time at the last look; `ended_seen` which ended consents of an input's offer were looked through, by
     attempt and input (`Index.ended_mark`); `dead_since` when another party's own consent was first seen dead;
     `said` the last details of each status. After so many `failures` in a row no look begins before `rest_until`, by the
-    loop's clock, unless something happened here.
+    loop's clock, unless something happened here. Those whose people decide about the plan are asked at `ask_at`, and
+    `ask_rest` seconds later again.
     """
 
     look: asyncio.Task[None] | None = None
@@ -92,6 +99,8 @@ class JobInHand:
     said: dict[str, dict[str, object]] = field(default_factory=dict)
     failures: int = 0
     rest_until: float = 0.0
+    ask_at: float = 0.0
+    ask_rest: float = FIRST_REST
 
     def rest(self, now: float) -> float:
         """One look more went wrong; the seconds to rest."""
@@ -130,7 +139,9 @@ class Runner:
         return self._jobs.setdefault(job, JobInHand())
 
     async def tick(self) -> bool:
-        """Look at every job that has not ended and is not being looked at; whether there is any."""
+        """Look at every job that has not ended and is not being looked at; whether there is any. Plans that nobody
+        decided about in time wait no more."""
+        await self.answers.agreement.held.end_overdue()
         going, now = await self.store.threaded.all(going=True), asyncio.get_running_loop().time()
         for record in going:
             hand = self._hand(record.job)
@@ -197,12 +208,32 @@ class Runner:
         if now > record.plan.open_by:
             if await ask_chain(self._never_opens, record):
                 await self._end(record, "expired")
-        elif record.plan.sponsor == self.context.address and all(record.signatures[: len(record.plan.parties)]):
+        elif record.plan.sponsor == self.context.address:
+            if not record.signed:
+                return await self._gather(record)
             with self.store.waits.waiting(record.job, "the opening to be in a block"):
                 await self.coordinator.open(record)
         else:
             sponsor = self.context.trust.name(record.plan.sponsor)
             self.store.waits.set(record.job, CHAIN, f"{sponsor} to open the job")
+
+    async def _gather(self, record: JobRecord) -> None:
+        """Ask for the signatures that a plan lacks, since people decide first; who says no ends the job."""
+        hand, now = self._hand(record.job), asyncio.get_running_loop().time()
+        if now < hand.ask_at and record.job not in self.store.called:
+            return
+        self.store.called.discard(record.job)
+        hand.ask_at, hand.ask_rest = now + hand.ask_rest, min(2 * hand.ask_rest, LONGEST_WAIT)
+        try:
+            async with self.peer_client.gathering.of(record.job):
+                current = await self.store.threaded.job(record.job)
+                if current.ended is None and not current.signed:
+                    await gather(self.peer_client, current)
+        except PlacetError as error:
+            if not is_refusal(error):
+                raise
+            await self._end(record, "refused", **refusal_of(error))
+            await drop(self.peer_client, record)
 
     def _never_opens(self, record: JobRecord) -> bool:
         """Has the time to open passed in a block that stays, without an opening? No clock of ours decides that."""
@@ -375,10 +406,10 @@ class Runner:
                 await listener.wait(0.5)
         raise PeerError("the vault never saw the opened job", code="warrant.unconfirmed")
 
-    async def _end(self, record: JobRecord, how: str) -> None:
+    async def _end(self, record: JobRecord, how: str, **details: object) -> None:
         for extension in self.context.extensions:
             await ask_store(extension.forget, record.job)
-        await self.say(record, how)
+        await self.say(record, how, **details)
         await self.store.threaded.end(record.job, how)
         self.store.waits.forget(record.job)
         for task in self._jobs.pop(record.job).running.values():

@@ -79,11 +79,12 @@ class StandingPlans:
             for one, own in zip(seat.inputs, inputs, strict=True)
         ]
 
-    async def enter(self, request: StandRequest, now: int) -> SignatureResponse:
+    async def enter(self, request: StandRequest, now: int, *, by_hand: bool) -> SignatureResponse:
         """Keep a standing plan that was held against policy and offers. Its signature, or none as long as the
-        institution's operator has to agree."""
+        institution's operator has to agree: where its recipe is served so alone, or a plan like it waits for a person
+        (`by_hand`)."""
         plan = request.plan
-        by_hand = plan.fixed.terms.recipe in self.context.standing_recipes
+        by_hand = by_hand or plan.fixed.terms.recipe in self.context.standing_recipes
         await self.store.threaded.add(plan, None, agreed=not by_hand, at=now)
         record = await self.store.threaded.known(plan.hash)
         if record.ended:

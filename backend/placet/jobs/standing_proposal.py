@@ -18,8 +18,9 @@ from placet.core.purposes import purpose_id
 from placet.core.standing import Fixed, StandingInput, StandingParty, StandingPlan
 from placet.core.values import ZERO20
 from placet.jobs.context import JobContext
-from placet.jobs.messages import ModelInput, SignatureResponse, StandingRequest, StandingSigned, StandRequest
-from placet.jobs.proposal import PeerClient, propose, terms_of
+from placet.jobs.messages import ModelInput, StandingRequest, StandingSigned, StandRequest
+from placet.jobs.peer_client import PeerClient
+from placet.jobs.proposal import propose, terms_of
 from placet.jobs.standing_store import StandingRecord
 from placet.jobs.store import JobRecord
 
@@ -89,9 +90,7 @@ async def _gathered(peer_client: PeerClient, plan: StandingPlan) -> StandingReco
     """Ask all parties for their signatures. Once all have given one, each is told of all before it counts here."""
     own = peer_client.answers.agreement.standing
     signers = [party.signer for party in plan.fixed.parties]
-    request = StandRequest(plan=plan)
-    answers = await asyncio.gather(*(peer_client.propose(one, "stand", request, SignatureResponse) for one in signers))
-    signatures = (*(answer.signature for answer in answers), b"", b"")
+    signatures = (*await peer_client.signatures("stand", signers, StandRequest(plan=plan)), b"", b"")
     if all(signatures[: len(signers)]):
         signed = StandingSigned(plan=plan.hash, signatures=signatures)
         await own.keep_signatures(plan, signatures)

@@ -26,6 +26,8 @@ from placet.jobs.tables import agreements, attempts, jobs, messages, metadata, m
 
 _LARGE = 64 << 20
 _PARSED = 64
+GOING = "going"
+"""For `JobStore.page`: jobs that have not ended."""
 
 
 class Phase(StrEnum):
@@ -49,6 +51,11 @@ class JobRecord:
     ended: str | None
     result: bytes | None
     created: int
+
+    @property
+    def signed(self) -> bool:
+        """By all: consumer and sponsor stand among the parties."""
+        return all(self.signatures[: len(self.plan.parties)])
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ class JobStore:
     """Synchronous; each call is one transaction. Coroutines call `threaded`, which is the same in threads.
 
     `told` is sent when there is something new for who follows a job; `due` when this process has written what the
-    runner goes on from; `waits` is what each job waits for.
+    runner goes on from; `waits` is what each job waits for; `called` are jobs at which another party asked to look now.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -86,6 +93,7 @@ class JobStore:
         self.told = Signal()
         self.due = Signal()
         self.waits = Waits()
+        self.called: set[JobId] = set()
         self.threaded = ThreadedJobStore(self)
         create(engine, metadata)
 
@@ -102,8 +110,9 @@ class JobStore:
             for statement in statements:
                 connection.execute(statement)
 
-    def add(self, record: JobRecord) -> None:
-        """A newly agreed job; what this party prepared for it is used up."""
+    def add(self, record: JobRecord, *beside: sa.Executable) -> None:
+        """A newly agreed job; what this party prepared for it is used up. `beside`: what the same transaction
+        writes."""
         mine = record.plan.parties[record.party].seed
         self._write(
             sa.delete(prepared).where(prepared.c.commitment == mine),
@@ -116,6 +125,7 @@ class JobStore:
                 seed=record.seed,
                 created=record.created,
             ),
+            *beside,
         )
         self.due.send()
 
@@ -136,9 +146,17 @@ class JobStore:
         query = sa.select(jobs).order_by(jobs.c.created.desc(), jobs.c.job)
         return [self._record(row) for row in self._all(query.where(jobs.c.ended.is_(None)) if going else query)]
 
-    def page(self, after: JobId | None, size: int) -> list[JobRecord]:
-        """Newest first, after a job or from the start. NotFoundError for a job that this node does not know."""
+    def outcomes(self) -> dict[str | None, int]:
+        """How many jobs ended how; None: those that go on."""
+        query = sa.select(jobs.c.ended, sa.func.count().label("number")).group_by(jobs.c.ended)
+        return {row["ended"]: row["number"] for row in self._all(query)}
+
+    def page(self, after: JobId | None, size: int, ended: str | None = None) -> list[JobRecord]:
+        """Newest first, after a job or from the start; those alone that `ended` so, or are `GOING`. NotFoundError for a
+        job that this node does not know."""
         query = sa.select(jobs).order_by(jobs.c.created.desc(), jobs.c.job).limit(size)
+        if ended is not None:
+            query = query.where(jobs.c.ended.is_(None) if ended == GOING else jobs.c.ended == ended)
         if after is not None:
             last = self.job(after)
             same = sa.and_(jobs.c.created == last.created, jobs.c.job > last.job)
@@ -383,6 +401,7 @@ class ThreadedJobStore(Threaded[JobStore]):
     find = threaded(JobStore.find)
     job = threaded(JobStore.job)
     all = threaded(JobStore.all)
+    outcomes = threaded(JobStore.outcomes)
     page = threaded(JobStore.page)
     progress = threaded(JobStore.progress)
     signed = threaded(JobStore.signed)

@@ -96,3 +96,22 @@ openings = sa.Table(
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("job", sa.LargeBinary(32)),
 )
+plans_held = sa.Table(
+    "job_held",
+    metadata,
+    sa.Column("job", sa.LargeBinary(32), primary_key=True),
+    sa.Column("consumer", sa.LargeBinary(20), nullable=False),
+    sa.Column("plan", sa.Text, nullable=False),
+    sa.Column("terms", sa.Text, nullable=False),
+    sa.Column("seed", sa.LargeBinary, nullable=False),
+    sa.Column("rows", sa.BigInteger),
+    sa.Column("consents", sa.BigInteger),
+    sa.Column("of_rows", sa.BigInteger),
+    sa.Column("created", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("decided", sa.BigInteger),
+    sa.Column("decided_by", sa.String(128)),
+    sa.Column("reason", sa.String(512)),
+    sa.Index("job_held_state", "state"),
+)
+"""`state`: waiting → signed, refused, stale, expired or cancelled."""

@@ -20,14 +20,14 @@ from placet.node.consents import api as consents_api
 from placet.node.consents import relay
 from placet.node.enclaves import api as enclave_api
 from placet.node.enclaves.platform import enclaves
-from placet.node.http import problems, public_api, sessions_api
+from placet.node.http import institution_api, problems, public_api, sessions_api
 from placet.node.http.cross_origin import OwnersFromAnywhere
 from placet.node.http.limits import RequestLimits
 from placet.node.http.problems import Problem
 from placet.node.http.schemas import declare_recipes
 from placet.node.jobs import api as jobs_api
 from placet.node.jobs import models as models_api
-from placet.node.jobs import standing_api
+from placet.node.jobs import plans_api, standing_api
 from placet.node.loops import run_forever
 from placet.node.service import Node, open_node
 from placet.pages.serving import pages_router
@@ -63,10 +63,12 @@ def create_app(settings: NodeSettings) -> FastAPI:
         redoc_url=None,
     )
     app.state.node = node
+    app.include_router(institution_api.router)  # before the consents', whose {id} takes any word
     app.include_router(consents_api.router)
     app.include_router(public_api.router)
     app.include_router(sessions_api.router)
     app.include_router(jobs_api.router)
+    app.include_router(plans_api.router)
     app.include_router(standing_api.router)
     app.include_router(models_api.router)
     app.include_router(enclave_api.router)

@@ -15,6 +15,7 @@ from placet.core.settings import EnvironmentFirst
 from placet.core.toml_file import read_toml
 from placet.core.trust import Url
 from placet.core.values import Address, Name, Text, invalid
+from placet.jobs.holding import Hold
 
 Port = Annotated[int, Field(ge=0, lt=65_536)]
 Count = Annotated[int, Field(ge=1)]
@@ -40,11 +41,13 @@ class InstitutionSettings(_Section):
 
 class ParticipationPolicy(_Section):
     """What this institution takes part in; everything else is refused before it is signed. Recipes in `standing` are
-    served under standing plans alone, to which its operator has agreed."""
+    served under standing plans alone, to which its operator has agreed. `hold`: which plans a person decides about,
+    "none", "all", or those that any of these rules is of."""
 
     recipes: tuple[Name, ...] = ("asset-view",)
     purposes: tuple[str, ...] = tuple(PURPOSES)
     standing: tuple[Name, ...] = ()
+    hold: Hold = "none"
 
 
 class EnclaveSettings(_Section):

@@ -51,6 +51,7 @@ def job_context(node: Node) -> JobContext:
         recipes=node.settings.policy.recipes,
         purposes=node.settings.policy.purposes,
         standing_recipes=node.settings.policy.standing,
+        hold=node.settings.policy.hold,
         moved=node.moved,
         note_uses=functools.partial(uses.note_uses, node.engine),
     )

@@ -35,6 +35,7 @@ from placet.core.offers import Offer, Scope
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import parse, to_hex
+from placet.node.block_days import BlockDays
 from placet.node.config import NodeSettings
 from placet.node.consents.queue import AdmissionQueue
 from placet.node.consents.scopes import Scopes
@@ -119,6 +120,7 @@ class Node:
     scopes: Scopes
     cards: Cards
     signers: ContractSigners
+    block_days: BlockDays
     credential: bytes = field(repr=False)
     subjects: SubjectKey = field(repr=False)
     clients: ClientRates = field(default_factory=ClientRates)
@@ -306,6 +308,7 @@ def open_node(settings: NodeSettings) -> Node:
         scopes=Scopes(settings.path(settings.scopes)),
         cards=Cards(settings.cards),
         signers=ContractSigners(settings.chain_url, deployment.verifiers),
+        block_days=BlockDays(chain),
         credential=read_credential(settings.folder / "credential"),
         subjects=SubjectKey(keys.signer.secret),
     )

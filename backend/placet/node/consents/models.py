@@ -248,7 +248,7 @@ class WhoIsWho(_Answer):
 
 
 class Healthz(_Answer):
-    """`ok` says whether the node can do all of its work; the parts say which it can't."""
+    """`ok` says whether the node can do all of its work; the parts say which it can't, `words` in a sentence each."""
 
     ok: bool
     chain: str
@@ -258,3 +258,4 @@ class Healthz(_Answer):
     indexed: int | None
     lag: int | None
     loops: dict[str, str]
+    words: dict[str, str]

@@ -15,7 +15,7 @@ from fastapi.security import APIKeyHeader
 
 from placet.core.errors import AccessError, SignatureError
 from placet.core.requests import REQUEST, Credential, RequestParts, fresh_digest, not_signed
-from placet.node.http.sessions import COOKIE
+from placet.node.http.sessions import cookie_of
 from placet.node.service import Node
 from placet.node.state import insert_new, nonces, now
 from placet.serving.connections import client_network
@@ -90,13 +90,30 @@ def is_institution(request: Request) -> bool:
     if header.startswith("Bearer "):
         demand_credential(node, header.removeprefix("Bearer "))
         return True
-    if header or COOKIE not in request.cookies:
+    token = _token(node, request)
+    if header or token is None:
         return False
     demand_same_origin(request)
-    session = node.sessions.of(request.cookies[COOKIE])
+    session = node.sessions.of(token)
     if session is None or session.signer is not None:
         raise AccessError("the session has ended", remedy="log in again", code="access.session")
     return True
+
+
+def is_logged_in(request: Request) -> bool:
+    """`is_institution`, of a route that answers anybody: who comes by a cookie that shows nothing is anybody.
+    AccessError for a credential that is wrong."""
+    try:
+        return is_institution(request)
+    except AccessError:
+        if "authorization" in request.headers:
+            raise
+        return False
+
+
+def _token(node: Node, request: Request) -> str | None:
+    """What the institution's cookie holds."""
+    return request.cookies.get(cookie_of(node.address))
 
 
 def demand_credential(node: Node, text: str) -> None:
@@ -157,7 +174,7 @@ async def institution_or_auditor(request: Request, caller: Annotated[Caller, Dep
 
 async def _lasting(request: Request) -> Callable[[], bool]:
     node, header = node_of(request), request.headers.get("authorization", "")
-    token = request.cookies.get(COOKIE) if not header else None
+    token = _token(node, request) if not header else None
     if header.startswith("Session "):
         token = header.removeprefix("Session ").strip()
     return lambda: token is None or node.sessions.of(token) is not None

@@ -10,8 +10,9 @@ from fastapi import APIRouter, Request, Response
 from placet.chain.threaded import ask_chain
 from placet.node.consents import models
 from placet.node.http import metrics
-from placet.node.http.auth import Institution, is_institution
+from placet.node.http.auth import Institution, is_logged_in
 from placet.node.http.dependencies import ClientAddress, TheNode
+from placet.node.http.health_words import words_of
 from placet.node.http.problems import problems
 from placet.node.service import Node
 from placet.node.state import batches, consents, reading, withdrawals
@@ -24,7 +25,11 @@ async def datasets(node: TheNode, client: ClientAddress, request: Request) -> mo
     """This institution's datasets and what the chain says of them. Numbers of rows are for the institution itself."""
     node.clients.take("drafts", client, node.settings.limits.drafts_per_client_minute)
     node.demand_chain()
-    own = is_institution(request)
+    return models.Datasets(datasets=await described(node, own=is_logged_in(request)))
+
+
+async def described(node: Node, *, own: bool) -> list[models.DatasetResponse]:
+    """All datasets; `own`: for the institution itself."""
     entries = []
     for info in await node.tables():
         state = await ask_chain(node.dataset, info.dataset)
@@ -50,7 +55,7 @@ async def datasets(node: TheNode, client: ClientAddress, request: Request) -> mo
                 rows=info.rows if own else None,
             )
         )
-    return models.Datasets(datasets=entries)
+    return entries
 
 
 @router.get("/v1/trust", response_model=models.WhoIsWho, responses=problems())
@@ -77,6 +82,7 @@ async def healthz(node: TheNode, response: Response) -> models.Healthz:
         indexed=health.indexed,
         lag=health.lag(),
         loops=loops,
+        words=words_of(health, chain, loops),
     )
 
 

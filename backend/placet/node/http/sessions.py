@@ -17,10 +17,14 @@ from placet.core.hashing import sha256
 
 OWNER_SECONDS = 15 * 60
 INSTITUTION_SECONDS = 8 * 3600
-COOKIE = "__Host-placet"
-"""The prefix makes browsers demand Secure, no Domain, and the path / (RFC 6265bis, 4.1.3.2)."""
 MOST = 10_000
 MOST_OF_ONE = 16
+
+
+def cookie_of(institution: bytes) -> str:
+    """The name of an institution's cookie: cookies know no ports, so two nodes of one host need two names. The prefix
+    makes browsers demand Secure, no Domain, and the path / (RFC 6265bis, 4.1.3.2)."""
+    return f"__Host-placet-{institution.hex()[:8]}"
 
 
 @dataclass(frozen=True)

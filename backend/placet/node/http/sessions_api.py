@@ -11,7 +11,7 @@ from placet.core.errors import AccessError
 from placet.node.http.auth import AnyCaller, demand_credential, demand_same_origin
 from placet.node.http.dependencies import ClientAddress, TheNode
 from placet.node.http.problems import problems
-from placet.node.http.sessions import COOKIE, INSTITUTION_SECONDS
+from placet.node.http.sessions import INSTITUTION_SECONDS, cookie_of
 
 router = APIRouter(tags=["sessions"])
 _LOGINS_PER_MINUTE = 10
@@ -56,8 +56,9 @@ async def login(node: TheNode, client: ClientAddress, request: Request, given: L
     demand_credential(node, given.credential)
     token, _ = node.sessions.open(None)
     response = Response(status_code=204)
+    name = cookie_of(node.address)
     response.set_cookie(
-        COOKIE, token, max_age=INSTITUTION_SECONDS, path="/", secure=True, httponly=True, samesite="strict"
+        name, token, max_age=INSTITUTION_SECONDS, path="/", secure=True, httponly=True, samesite="strict"
     )
     return response
 
@@ -66,7 +67,8 @@ async def login(node: TheNode, client: ClientAddress, request: Request, given: L
 async def logout(node: TheNode, request: Request) -> Response:
     """End the session of the cookie that comes with it."""
     demand_same_origin(request)
-    node.sessions.close(request.cookies.get(COOKIE, ""))
+    name = cookie_of(node.address)
+    node.sessions.close(request.cookies.get(name, ""))
     response = Response(status_code=204)
-    response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+    response.delete_cookie(name, path="/", secure=True, httponly=True, samesite="strict")
     return response

@@ -17,6 +17,8 @@ from placet.chain.threaded import ask_store
 from placet.core.errors import PlanError
 from placet.core.evidence import SignedEvidence
 from placet.core.ids import JobId
+from placet.core.purposes import purpose_words
+from placet.core.trust import TrustList
 from placet.jobs.evidence import Beside, signed
 from placet.jobs.following import all_happenings, happenings
 from placet.jobs.messages import JobRequest
@@ -24,6 +26,7 @@ from placet.jobs.progress import PROPOSALS
 from placet.jobs.runner import Runner
 from placet.jobs.store import JobRecord
 from placet.node.consents import uses
+from placet.node.consents.models import Named
 from placet.node.http.auth import Institution, InstitutionOrAuditor, Lasting
 from placet.node.http.dependencies import LastEventId, TheNode, TheRunner
 from placet.node.http.problems import problems
@@ -34,15 +37,23 @@ _EVENT_SECONDS = 3600
 
 
 class JobResponse(BaseModel):
-    """A job as this node knows it. `status` is the last thing that happened. `nth`: which of its consumer's jobs over
-    the consents that it used here it is, from 1; null before it used any."""
+    """A job as this node knows it. `status` is the last thing that happened, `waits` what it waits for now. `party` and
+    `role` are this institution's. `nth`: which of its consumer's jobs over the consents that it used here it is, from
+    1; null before it used any."""
 
     id: JobId
     recipe: str
+    purpose: str
+    consumer: Named
     party: int
+    role: str
+    parties: list[Named]
     status: str
     ended: str | None
+    waits: list[dict[str, JsonValue]]
     attempt: int
+    created: int
+    open_by: int
     deadline: int
     settle_by: int
     nth: int | None
@@ -65,16 +76,29 @@ class JobResult(BaseModel):
     disclosed_in_protocol: list[str]
 
 
+def named(trust: TrustList, address: bytes) -> Named:
+    """An institution for people, also one that is no more in the trust list."""
+    return Named(address=address, name=trust.name_or_address(address))
+
+
 async def job_response(runner: Runner, record: JobRecord) -> JobResponse:
     """A job as it is told."""
     status, attempt = await runner.store.threaded.progress(record.job)
+    trust, plan = runner.context.trust, record.plan
     return JobResponse(
         id=record.job,
         recipe=record.terms.recipe,
+        purpose=purpose_words(plan.purpose),
+        consumer=named(trust, plan.consumer),
         party=record.party,
+        role=record.terms.roles[record.party],
+        parties=[named(trust, party.signer) for party in plan.parties],
         status=status,
         ended=record.ended,
+        waits=runner.store.waits.of(record.job),
         attempt=attempt,
+        created=record.created,
+        open_by=plan.open_by,
         deadline=record.plan.deadline,
         settle_by=record.plan.settle_by,
         nth=await ask_store(uses.nth, runner.context.engine, record.job),
@@ -93,9 +117,11 @@ async def listed(
     runner: TheRunner,
     _: Institution,
     cursor: Annotated[JobId | None, Query()] = None,
+    ended: Annotated[str | None, Query(pattern="^[a-z]{1,32}$")] = None,
 ) -> JobList:
-    """The jobs that this institution takes part in, newest first, a hundred at a time."""
-    page = await runner.store.threaded.page(cursor, PAGE)
+    """The jobs that this institution takes part in, newest first, a hundred at a time; those alone that `ended` so, or
+    are `going`."""
+    page = await runner.store.threaded.page(cursor, PAGE, ended)
     answers = [await job_response(runner, record) for record in page]
     return JobList(jobs=answers, cursor=answers[-1].id if len(answers) == PAGE else None)
 

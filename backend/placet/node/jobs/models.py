@@ -18,6 +18,7 @@ from placet.core.values import Address, Bytes32
 from placet.jobs.model_cards import card_of, held, holders, purpose_of
 from placet.jobs.retraining import again
 from placet.jobs.runner import Runner
+from placet.node.consents.numbers import last_consent
 from placet.node.http.auth import Institution
 from placet.node.http.dependencies import TheNode, TheRunner
 from placet.node.http.problems import problems
@@ -149,20 +150,5 @@ def _registered(node: Node, event: ModelRegistered) -> PartRegistration:
         dataset=event.dataset,
         commitment=event.commitment,
         card=event.card,
-        offers=[PartOffer(offer=offer, consent=_standing(node, offer)) for offer in to_us],
-    )
-
-
-def _standing(node: Node, offer: OfferId) -> ConsentId | None:
-    """The last consent to an offer, named on chain, that the next job may use."""
-    dead, openings, now = node.ended(offer), node.openings(offer), node.chain.now()
-    return next(
-        (
-            one.consent
-            for one in reversed(node.index.given_to(offer))
-            if one.consent not in dead
-            and one.not_before <= now < one.not_after
-            and one.first_opening <= openings < one.first_opening + one.uses
-        ),
-        None,
+        offers=[PartOffer(offer=offer, consent=last_consent(node, offer)) for offer in to_us],
     )
