@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 PageLanguage = Literal["en", "de", "zh"]
-Page = Literal["owner"]
+Page = Literal["owner", "console"]
 _LANGUAGES: tuple[PageLanguage, ...] = ("en", "de", "zh")
 
 _TYPES = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "html": "text/html; charset=utf-8"}
@@ -78,7 +78,7 @@ def negotiated(accept: str) -> PageLanguage:
 def pages_router(servers: Iterable[str]) -> APIRouter:
     """The routes of the pages. `servers`: URLs that an owner's page may ask beside this node."""
     router = APIRouter(include_in_schema=False)
-    policies: dict[Page, str] = {"owner": content_security_policy(servers)}
+    policies: dict[Page, str] = {"owner": content_security_policy(servers), "console": content_security_policy(())}
 
     def answer(name: str, encodings: str, policy: str, cache: str, **headers: str) -> Response:
         both = _files().get(name)
