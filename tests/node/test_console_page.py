@@ -14,7 +14,7 @@ from .browser import accessible, chromium, photographed, playwright
 from .console_stub import CREDENTIAL, KIND, NORTH, OWN, Stub, empty, number, stub_node
 from .test_owner_page import axe
 
-pytestmark = pytest.mark.slow
+slow = pytest.mark.slow
 SECONDS = 60_000
 expect = playwright.expect
 VIEWS = {
@@ -73,6 +73,7 @@ def looked_at(page: Any, name: str) -> None:
     photographed(page, f"console-{name}")
 
 
+@slow
 @pytest.mark.parametrize("view", VIEWS)
 def test_each_view_reads_well_full_and_empty(page: Any, stub: Stub, view: str) -> None:
     go(page, stub, VIEWS[view])
@@ -83,6 +84,7 @@ def test_each_view_reads_well_full_and_empty(page: Any, stub: Stub, view: str) -
         looked_at(page, f"{view}-empty")
 
 
+@slow
 @pytest.mark.parametrize("language", ["de", "zh"])
 def test_other_languages_fit(page: Any, stub: Stub, language: str) -> None:
     for view in ("overview", "plan", "job", "start"):
@@ -90,6 +92,7 @@ def test_other_languages_fit(page: Any, stub: Stub, language: str) -> None:
         looked_at(page, f"{view}-{language}")
 
 
+@slow
 def test_loading_trouble_and_a_node_that_is_not_well_are_said(page: Any, stub: Stub) -> None:
     stub.silent = True
     page.goto(f"{stub.url}/en/console")
@@ -106,12 +109,16 @@ def test_loading_trouble_and_a_node_that_is_not_well_are_said(page: Any, stub: S
     go(page, stub, "/console")
     expect(page.get_by_text("The vault does not answer (vault.unreachable)")).to_be_visible()
     looked_at(page, "unwell")
+    stub.cut = True
+    expect(page.get_by_text("does not answer at the moment")).to_be_visible()
+    looked_at(page, "away")
     go(page, stub, f"/console/jobs/{number(99)}")
     expect(page.get_by_text("That is not here.").first).to_be_visible()
     go(page, stub, "/console/nothing")
     expect(page.get_by_role("heading", level=1)).to_have_text("There is no such page")
 
 
+@slow
 def test_login_by_keyboard_and_what_is_typed_outlives_a_session(page: Any, stub: Stub) -> None:
     stub.session = False
     go(page, stub, VIEWS["start"])
@@ -163,7 +170,6 @@ def test_a_node_that_went_away_is_said_and_no_event_is_missed_or_doubled(page: A
     expect(page.locator("#news")).to_have_text("A job: computed")
     stub.cut = True
     expect(page.get_by_text("does not answer at the moment")).to_be_visible()
-    looked_at(page, "away")
     stub.tell(1, "recorded")
     stub.cut = False
     expect(page.get_by_text("does not answer at the moment")).to_have_count(0)
@@ -173,6 +179,7 @@ def test_a_node_that_went_away_is_said_and_no_event_is_missed_or_doubled(page: A
     assert numbers == ["1", "2", "5", "7", "8", "9", "10", "11"]
 
 
+@slow
 def test_what_happens_is_announced_once_a_second_at_the_most(page: Any, stub: Stub) -> None:
     go(page, stub, VIEWS["job"])
     page.evaluate(
@@ -189,6 +196,7 @@ def test_what_happens_is_announced_once_a_second_at_the_most(page: Any, stub: St
     assert said and all(later - earlier > 900 for earlier, later in itertools.pairwise(said))
 
 
+@slow
 def test_jobs_are_shown_by_how_they_ended(page: Any, stub: Stub) -> None:
     go(page, stub, VIEWS["jobs"])
     page.get_by_label("Show").select_option("Closed without a result")
@@ -199,6 +207,7 @@ def test_jobs_are_shown_by_how_they_ended(page: Any, stub: Stub) -> None:
     expect(page.get_by_text("There are none of these.")).to_be_visible()
 
 
+@slow
 def test_many_tabs_read_one_stream(browser: Any, page: Any, stub: Stub) -> None:
     go(page, stub, VIEWS["job"])
     tabs = [page.context.new_page() for _ in range(8)]
@@ -212,6 +221,7 @@ def test_many_tabs_read_one_stream(browser: Any, page: Any, stub: Stub) -> None:
     assert stub.streams == 1
 
 
+@slow
 def test_a_plan_is_refused_with_a_reason_and_signed(page: Any, stub: Stub) -> None:
     go(page, stub, "/console/plans")
     page.get_by_role("link", name="Read and decide").click()
@@ -230,6 +240,7 @@ def test_a_plan_is_refused_with_a_reason_and_signed(page: Any, stub: Stub) -> No
     assert stub.posted[-1] == (f"/v1/plans/{number(11)}/refuse", {"reason": "Not our purpose"})
 
 
+@slow
 def test_a_form_says_what_is_wrong_and_makes_the_request(page: Any, stub: Stub) -> None:
     go(page, stub, "/console/start")
     page.get_by_role("button", name="A scorecard from joint data").click()
@@ -255,6 +266,7 @@ def test_a_form_says_what_is_wrong_and_makes_the_request(page: Any, stub: Stub) 
     assert stub.posted == []
 
 
+@slow
 def test_questions_have_the_fields_of_their_kind(page: Any, stub: Stub) -> None:
     go(page, stub, "/console/start")
     page.get_by_role("button", name="What a provider's data are like").click()
@@ -274,6 +286,7 @@ def test_questions_have_the_fields_of_their_kind(page: Any, stub: Stub) -> None:
     assert request["parameters"]["questions"] == [question] and "own" not in request
 
 
+@slow
 def test_a_model_brings_its_parties_columns_and_parts(page: Any, stub: Stub) -> None:
     origin, commitment = number(80), number(81)
     consumer, provider = OWN["address"], NORTH["address"]
@@ -311,6 +324,7 @@ def test_a_model_brings_its_parties_columns_and_parts(page: Any, stub: Stub) -> 
     assert request["parameters"] == wanted | {"model": {"job": origin, "commitment": commitment}, "output": "score"}
 
 
+@slow
 def test_lists_may_be_pasted_or_come_from_a_file(page: Any, stub: Stub) -> None:
     go(page, stub, "/console/start")
     page.get_by_role("button", name="Customers' total assets").click()
@@ -339,6 +353,7 @@ def test_lists_may_be_pasted_or_come_from_a_file(page: Any, stub: Stub) -> None:
     expect(page.get_by_label("Column that is added up")).to_have_value("balance")
 
 
+@slow
 def test_a_result_is_downloaded_as_a_table_that_no_spreadsheet_runs(page: Any, stub: Stub) -> None:
     rows = [{"customer": "=1+1", "total": "-5"}, {"customer": 'a,"b"', "total": "7"}]
     stub.answers[f"/v1/jobs/{number(3)}/result"]["rows"] = rows

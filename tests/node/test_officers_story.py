@@ -29,9 +29,7 @@ PAGES = 50
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with chromium() as one:
-        expect.set_options(timeout=SECONDS)
         yield one
-        expect.set_options(timeout=None)
 
 
 @pytest.fixture(scope="module")
