@@ -11,11 +11,12 @@ const out = process.argv[2] ?? join(here, "../placet/pages/dist");
 const read = (file) => readFileSync(join(here, file), "utf8");
 
 const common = { absWorkingDir: here, bundle: true, minify: true, legalComments: "none", charset: "utf8", write: false };
-const PAGES = ["owner", "console"];
+const PAGES = ["owner", "console", "audit"];
 const words = (folder, language) => `src/${folder}/messages/${language}.json`;
-const program = (page, language) =>
+const program = (page, language, define) =>
   build({
     ...common,
+    define,
     entryPoints: [`src/${page}/main.tsx`],
     alias: {
       ...Object.fromEntries(["common", page].map((one) => [`messages/${one}`, `./${words(one, language)}`])),
@@ -39,15 +40,33 @@ function asset(name, extension, bytes) {
 }
 const shared = asset("style", "css", await css("src/style.css"));
 
-const escape = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
+// What the auditor's page loads by itself: the report's style, and its worker.
 const inputs = new Set();
+const noted = (bundle) => {
+  for (const input of Object.keys(bundle.metafile.inputs)) inputs.add(input);
+  return bundle.outputFiles[0].contents;
+};
+const report = await build({ ...common, entryPoints: ["../placet/audit/templates/report.css"], metafile: true });
+const worker = await build({
+  ...common,
+  entryPoints: ["src/audit/verifier/worker.ts"],
+  format: "iife",
+  target: "es2022",
+  loader: { ".py": "text" },
+  metafile: true,
+});
+const define = {
+  REPORT_STYLE: JSON.stringify(asset("report", "css", noted(report))),
+  WORKER: JSON.stringify(asset("worker", "js", noted(worker))),
+};
+
+const escape = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 for (const name of PAGES) {
   const own = `src/${name}/style.css`; // a page that needs more than the shared style imports that into its own
   const style = existsSync(join(here, own)) ? asset(name, "css", await css(own)) : shared;
   for (const language of ["en", "de", "zh"]) {
-    const bundle = await program(name, language);
-    for (const input of Object.keys(bundle.metafile.inputs)) inputs.add(input);
-    const script = asset(`${name}.${language}`, "js", bundle.outputFiles[0].contents);
+    const bundle = await program(name, language, name === "audit" ? define : {});
+    const script = asset(`${name}.${language}`, "js", noted(bundle));
     const messages = JSON.parse(read(words(name, language)));
     const page = read("src/page.html").replace(/\{\{([a-z.-]+)\}\}/g, (_, key) => {
       const value = { language, script, style }[key] ?? messages[key];

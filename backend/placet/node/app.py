@@ -73,7 +73,7 @@ def create_app(settings: NodeSettings) -> FastAPI:
     app.include_router(standing_api.router)
     app.include_router(models_api.router)
     app.include_router(enclave_api.router)
-    app.include_router(pages_router(_servers(node)))
+    app.include_router(pages_router(_servers(node), settings.institution.name))
     problems.install(app)
     app.add_middleware(RequestLimits, limits=settings.limits)
     app.add_middleware(OwnersFromAnywhere)
