@@ -107,13 +107,14 @@ class ComparisonHarness:
         async with company(self.settings(role), self.wish(role, **changed)) as here:
             yield here
 
-    def audited(self, job: bytes) -> dict[str, Any]:
-        """The auditor's report, over the chain, the service's node and what the companies wrote down."""
+    def audited(self, job: bytes, save: Path | None = None) -> dict[str, Any]:
+        """The auditor's report, over the chain, the service's node and what the companies wrote down; the bundle is
+        kept in `save`."""
         written = {
             self.address(role): self.made.folder / f"out-{role}" / "evidence.json" for role in ("before", "after")
         }
         evidence = {who: file for who, file in written.items() if file.exists()}
-        return audited(self.made.folder, to_hex(job), url=self.made.chain.url, evidence=evidence)
+        return audited(self.made.folder, to_hex(job), url=self.made.chain.url, evidence=evidence, save=save)
 
     def request(self, consent: bytes, **changed: Any) -> ComparisonRequest:
         wanted = {

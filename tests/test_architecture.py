@@ -70,7 +70,7 @@ DOORS: dict[str, frozenset[str]] = {
             "node",
             "company",
         }
-        | {"identity", "owner", "audit", "sandbox", "study"}
+        | {"identity", "owner", "audit", "sandbox", "study", "pages"}
     ),
 }
 # What only some rooms may touch, and how it would be imported.

@@ -49,6 +49,7 @@ LISTED = {
     "placet batch make": "needs a file of consents that were signed elsewhere: tests/vault/test_batches.py",
     "placet batch import": "the same",
     "placet batch anchor": "the same",
+    "placet audit --page": "serves until it is interrupted: tests/cli/test_audit_page.py",
     "sudo useradd": "makes users of the system",
     "export PLACET_NODE_DATABASE_URL": "needs a PostgreSQL: tests marked slow bring one",
     "placet chain install\nplacet sandbox up --detach": "the tutorials start a sandbox in the same way",

@@ -1,7 +1,7 @@
 // Builds the pages into backend/placet/pages/dist (or the folder given). The same sources give the same bytes.
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -11,20 +11,24 @@ const out = process.argv[2] ?? join(here, "../placet/pages/dist");
 const read = (file) => readFileSync(join(here, file), "utf8");
 
 const common = { absWorkingDir: here, bundle: true, minify: true, legalComments: "none", charset: "utf8", write: false };
-const PAGES = ["owner"];
+const PAGES = ["owner", "console", "audit"];
 const words = (folder, language) => `src/${folder}/messages/${language}.json`;
-const program = (page, language) =>
+const program = (page, language, define) =>
   build({
     ...common,
+    define,
     entryPoints: [`src/${page}/main.tsx`],
-    alias: Object.fromEntries(["common", page].map((one) => [`messages/${one}`, `./${words(one, language)}`])),
+    alias: {
+      ...Object.fromEntries(["common", page].map((one) => [`messages/${one}`, `./${words(one, language)}`])),
+      "messages/core": `../placet/core/words/${language}.json`,
+    },
     format: "esm",
     target: "es2022",
     jsx: "automatic",
     jsxImportSource: "preact",
     metafile: true,
   });
-const css = await build({ ...common, entryPoints: ["src/style.css"] });
+const css = async (file) => (await build({ ...common, entryPoints: [file] })).outputFiles[0].contents;
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(join(out, "assets"), { recursive: true });
@@ -34,15 +38,35 @@ function asset(name, extension, bytes) {
   console.log(`${name}.${extension}: ${bytes.length} bytes, ${gzipSync(bytes, { level: 9 }).length} gzip`);
   return `/assets/${name}.${hash}.${extension}`;
 }
-const style = asset("style", "css", css.outputFiles[0].contents);
+const shared = asset("style", "css", await css("src/style.css"));
+
+// What the auditor's page loads by itself: the report's style, and its worker.
+const inputs = new Set();
+const noted = (bundle) => {
+  for (const input of Object.keys(bundle.metafile.inputs)) inputs.add(input);
+  return bundle.outputFiles[0].contents;
+};
+const report = await build({ ...common, entryPoints: ["../placet/audit/templates/report.css"], metafile: true });
+const worker = await build({
+  ...common,
+  entryPoints: ["src/audit/verifier/worker.ts"],
+  format: "iife",
+  target: "es2022",
+  loader: { ".py": "text" },
+  metafile: true,
+});
+const define = {
+  REPORT_STYLE: JSON.stringify(asset("report", "css", noted(report))),
+  WORKER: JSON.stringify(asset("worker", "js", noted(worker))),
+};
 
 const escape = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
-const inputs = new Set();
-for (const name of PAGES)
+for (const name of PAGES) {
+  const own = `src/${name}/style.css`; // a page that needs more than the shared style imports that into its own
+  const style = existsSync(join(here, own)) ? asset(name, "css", await css(own)) : shared;
   for (const language of ["en", "de", "zh"]) {
-    const bundle = await program(name, language);
-    for (const input of Object.keys(bundle.metafile.inputs)) inputs.add(input);
-    const script = asset(`${name}.${language}`, "js", bundle.outputFiles[0].contents);
+    const bundle = await program(name, language, name === "audit" ? define : {});
+    const script = asset(`${name}.${language}`, "js", noted(bundle));
     const messages = JSON.parse(read(words(name, language)));
     const page = read("src/page.html").replace(/\{\{([a-z.-]+)\}\}/g, (_, key) => {
       const value = { language, script, style }[key] ?? messages[key];
@@ -51,6 +75,7 @@ for (const name of PAGES)
     });
     writeFileSync(join(out, `${name}.${language}.html`), page);
   }
+}
 
 // The licences of what is in the bundle, from the packages themselves.
 const packages = new Set(

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import random
 import zlib
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +16,11 @@ from benchmarks._contracts import synthetic
 from benchmarks._documents import make
 
 from comparison_harness import AFTER, BEFORE, FEE, ComparisonHarness
+from in_a_browser import judged
+from placet.audit import browser
+from placet.audit.bundle import read_bundle
+from placet.audit.findings import Uncheckable
+from placet.audit.sections import Sections
 from placet.chain.client import JobStatus
 from placet.company.company import Company
 from placet.company.withdrawing import withdraw as sent
@@ -35,8 +41,21 @@ def same(result: dict[str, Any] | None, before: tuple[bytes, str], after: tuple[
     assert result == json.loads(compare(*before, *after).model_dump_json())
 
 
+def refused(*words: object) -> None:
+    raise Uncheckable("cryptography.x509 is not there in a browser: not checked in a browser")
+
+
+def incomplete_in_a_browser(report: dict[str, Any]) -> None:
+    """What can't be checked there is lacking, and neither passed nor failed; the rest is judged."""
+    assert report["verdict"] == "incomplete"
+    lacking = {one["name"]: one for one in report["results"] if one["incomplete"]}
+    assert lacking.keys() == {"enclave.evidence", "enclave.accepted"}
+    assert all(one["status"] == "skipped" and "not checked in a browser" in one["reason"] for one in lacking.values())
+    assert [one["name"] for one in report["results"] if one["status"] in ("failed", "disputed")] == []
+
+
 async def test_both_companies_get_the_comparison_and_the_service_holds_nothing_of_it(
-    harness: ComparisonHarness, a: Company, b: Company
+    harness: ComparisonHarness, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new = BEFORE + f"\n3. There is a {PHRASE}.\n", AFTER + f"\n3. There is no {PHRASE}.\n"
     money = harness.chain.balance_of(from_hex(harness.made.token), harness.address("service"))
@@ -45,9 +64,16 @@ async def test_both_companies_get_the_comparison_and_the_service_holds_nothing_o
     for result in ended.results.values():
         same(result, (old.encode(), "old.md"), (new.encode(), "new.md"))
     assert harness.chain.balance_of(from_hex(harness.made.token), harness.address("service")) == money + FEE
-    audit = await asyncio.to_thread(harness.audited, ended.job)
+    file = harness.made.folder / "compared.bundle"
+    audit = await asyncio.to_thread(harness.audited, ended.job, file)
     assert audit["verdict"] == "intact"
     assert any("simulated" in note for note in audit["notes"])
+    own = [(harness.made.folder / name).read_bytes() for name in ("deployment.json", "trust.json")]
+    with monkeypatch.context() as without:
+        without.setattr("placet.protocols.enclave.evidence.verify.verify", refused)
+        judgement, _ = await asyncio.to_thread(browser.judge, file.read_bytes(), *own)
+    assert judgement.report is not None
+    incomplete_in_a_browser(judgement.report.to_json())
     words = [PHRASE.encode(), b"Supplier", b"old.md", zlib.compress(PHRASE.encode())[2:-4]]
     for place in ("service", "service-vault"):
         for file in (harness.made.folder / place).rglob("*"):
@@ -60,6 +86,21 @@ async def test_both_companies_get_the_comparison_and_the_service_holds_nothing_o
         shown = (harness.made.folder / f"out-{role}/evidence.json").read_bytes()
         assert not [word for word in words if word in shown]
         assert not list((harness.made.folder / role / "documents").glob("*.locked"))
+
+
+@pytest.mark.slow
+async def test_an_auditors_browser_calls_a_job_with_an_enclave_incomplete(
+    harness: ComparisonHarness, a: Company, b: Company, tmp_path: Path
+) -> None:
+    ended = await harness.compare(harness.document("old.md", BEFORE), harness.document("new.md", AFTER), a=a, b=b)
+    file = tmp_path / "job.bundle"
+    assert (await asyncio.to_thread(harness.audited, ended.job, file))["verdict"] == "intact"
+    with file.open("rb") as source:
+        bundle = read_bundle(source, Sections())
+
+    (answer,) = await asyncio.to_thread(judged, tmp_path, [(bundle, True)])
+    assert answer["judgement"]["failure"] is None
+    incomplete_in_a_browser(answer["judgement"]["report"])
 
 
 @pytest.mark.slow

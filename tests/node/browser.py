@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +33,7 @@ CHROMIUM = shutil.which("chromium")
 SCREENS = Path(__file__).resolve().parents[1] / "pages" / "screens"
 WIDTHS = {"phone": 320, "desk": 1280}
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+playwright.expect.set_options(timeout=60_000)
 
 
 @contextlib.contextmanager
@@ -196,6 +199,19 @@ def photographed(page: Any, name: str, themes: tuple[str, ...] = ("light", "dark
             page.screenshot(path=str(SCREENS / f"{name}-{width}-{theme}.png"), full_page=True)
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(size)
+
+
+@functools.cache
+def _axe() -> str:
+    return (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+
+
+def axe(page: Any) -> list[str]:
+    """What axe finds wrong with a page as it stands."""
+    page.evaluate(_axe())
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    answer = page.evaluate("tags => axe.run(document, { runOnly: tags })", tags)
+    return [f"{one['id']}: {[node['html'][:120] for node in one['nodes']]}" for one in answer["violations"]]
 
 
 def accessible(page: Any, axe: Callable[[Any], Any]) -> None:

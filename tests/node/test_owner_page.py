@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import re
 import time
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from .browser import Bank, Wallet, accessible, bank, chromium, passkeys, photographed, playwright
+from .browser import Bank, Wallet, accessible, axe, bank, chromium, passkeys, photographed, playwright
 from .conftest import NodeEnvironment
 
 SECONDS = 60_000
@@ -49,18 +47,6 @@ def page(browser: Any) -> Iterator[Any]:
     context.close()
     assert asked <= {"localhost"}  # the node and the enroller, nobody else
     assert [words for words in complaints if "Failed to load resource" not in words] == []
-
-
-@functools.cache
-def _axe() -> str:
-    return (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-
-
-def axe(page: Any) -> list[str]:
-    page.evaluate(_axe())
-    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    answer = page.evaluate("tags => axe.run(document, { runOnly: tags })", tags)
-    return [f"{one['id']}: {[node['html'][:120] for node in one['nodes']]}" for one in answer["violations"]]
 
 
 def ask(page: Any, north: Bank, offer: str, language: str = "en") -> None:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import re
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from placet.pages.serving import content_security_policy, negotiated, pages_router
+from placet.pages import serving
+from placet.pages.serving import content_security_policy, explorer_digest, explorer_router, negotiated, pages_router
+from placet.pages.verifier import Verifier, archive, packed_file
 
 ROOT = Path(__file__).resolve().parents[2]
 DIST = ROOT / "backend" / "placet" / "pages" / "dist"
 WEB = ROOT / "backend" / "web"
 LANGUAGES = ("en", "de", "zh")
-BUDGET = 60_000
-"""Bytes of an owner's page by gzip: HTML, style and program of one language."""
+BUDGETS = {"owner": 60_000, "console": 80_000, "audit": 80_000}
+"""Bytes of a page by gzip: HTML, style and program of one language; and what the auditor's loads but the verifier."""
 SERVERS = ("https://south.example/placet", "http://127.0.0.1:8611", "https://x.example; script-src *", "https://a b")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -32,7 +36,7 @@ POLICY = (
 @pytest.fixture
 def client() -> httpx.AsyncClient:
     app = FastAPI()
-    app.include_router(pages_router(SERVERS))
+    app.include_router(pages_router(SERVERS, "First Bank"))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://node")
 
 
@@ -41,11 +45,13 @@ def test_the_policy_names_origins_and_nothing_that_a_trust_list_smuggles_in() ->
 
 
 async def test_html_is_kept_by_nobody_and_has_every_header(client: httpx.AsyncClient) -> None:
-    for path in ("/owner", "/owner/ask/0x00", "/de/owner", "/zh/owner/consents/0x00"):
+    alone = content_security_policy(())  # the console speaks to its own node and to nobody else
+    policies = dict.fromkeys(("/owner", "/owner/ask/0x00", "/de/owner", "/zh/owner/consents/0x00"), POLICY)
+    for path, policy in (policies | dict.fromkeys(("/console", "/zh/console/jobs/0x00"), alone)).items():
         answer = await client.get(path)
         assert answer.status_code == 200, path
         headers = dict(answer.headers)
-        assert headers["content-security-policy"] == POLICY
+        assert headers["content-security-policy"] == policy
         assert headers["cache-control"] == "no-store"
         for name, value in {
             "x-frame-options": "DENY",
@@ -65,6 +71,8 @@ async def test_assets_are_kept_for_ever_and_strangers_are_not_found(client: http
         assert answer.content == file.read_bytes()
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert answer.headers["content-encoding"] == "gzip"
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
         plain = await client.get(f"/assets/{file.name}", headers={"accept-encoding": "identity"})
         assert "content-encoding" not in plain.headers and plain.content == file.read_bytes()
     assert (await client.get("/assets/owner.en.0123456789abcdef.js")).status_code == 404
@@ -85,17 +93,21 @@ async def test_the_first_visit_is_in_the_readers_language(
     assert f'<html lang="{language}">' in answer.text and answer.headers["content-language"] == language
 
 
+@pytest.mark.parametrize("page", BUDGETS)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_an_owners_page_is_small_and_has_nothing_inline(language: str) -> None:
-    html = (DIST / f"owner.{language}.html").read_text(encoding="utf-8")
+def test_a_page_is_small_and_has_nothing_inline(page: str, language: str) -> None:
+    html = (DIST / f"{page}.{language}.html").read_text(encoding="utf-8")
     assets = re.findall(r'(?:src|href)="(/assets/[^"]+)"', html)
     assert len(assets) == 2
+    program = (DIST / assets[1].lstrip("/")).read_text(encoding="utf-8")
+    assets += re.findall(r"/assets/(?:report|worker)\.[0-9a-f]{16}\.(?:css|js)", program)
+    assert len(assets) == (4 if page == "audit" else 2)
     files = [html.encode(), *((DIST / name.lstrip("/")).read_bytes() for name in assets)]
-    assert sum(len(gzip.compress(content, mtime=0)) for content in files) <= BUDGET
+    assert sum(len(gzip.compress(content, mtime=0)) for content in files) <= BUDGETS[page]
     assert not re.search(r"<style|style=|\son[a-z]+=|<script(?![^>]*\ssrc=)|https?://", html)
 
 
-@pytest.mark.parametrize("page", ["common", "owner"])
+@pytest.mark.parametrize("page", ["common", *BUDGETS])
 def test_every_message_is_there_in_every_language_with_the_same_places(page: str) -> None:
     folder = WEB / "src" / page / "messages"
     words = {language: json.loads((folder / f"{language}.json").read_text(encoding="utf-8")) for language in LANGUAGES}
@@ -106,6 +118,9 @@ def test_every_message_is_there_in_every_language_with_the_same_places(page: str
             assert places[0] == places[1], (language, key)
     source = "".join(file.read_text(encoding="utf-8") for file in (WEB / "src" / page).glob("*.ts*"))
     families = ("status.", "outcome.", "error.", "ask.days-", "mine.current", "mine.ended")
+    families += ("recipe.", "role.", "ended.", "detail.", "parameter.", "value.", "health.", "menu/")
+    families += ("plan.is-", "plans.holds-", "catalogue.kind-", "start.hours-")
+    families += ("verdict.", "wrong.", "file.", "failed.")
     html = (WEB / "src" / "page.html").read_text(encoding="utf-8")
     idle = [k for k in words["en"] if f'"{k}"' not in source and f"{{{{{k}}}}}" not in html]
     assert [key for key in idle if not key.startswith(families)] == []
@@ -116,6 +131,88 @@ def test_the_notice_names_what_is_bundled() -> None:
     for name in ("preact", "viem", "@noble/curves", "@noble/hashes"):
         assert re.search(rf"^{name} [0-9.]+ \(MIT\)$", notice, re.MULTILINE), name
     assert notice.count("Permission is hereby granted") >= 4
+
+
+EXPLORER = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types placet; sandbox allow-scripts allow-downloads allow-modals"
+)
+
+
+async def test_the_auditors_page_runs_webassembly_and_is_an_origin_of_its_own(client: httpx.AsyncClient) -> None:
+    for path in ("/audit", "/de/audit", f"/en/audit/0x{'ab' * 32}"):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.headers["content-security-policy"]) == (200, EXPLORER), path
+        assert answer.headers["cache-control"] == "no-store"
+    assert "wasm" not in (await client.get("/owner")).headers["content-security-policy"]
+
+
+async def test_a_node_without_the_verifier_says_so_and_whose_page_it_is(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "verifier", lambda: None)
+    answer = await client.get("/verifier/manifest.json")
+    assert answer.json() == {"name": "First Bank", "verifier": None}
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert (await client.get(f"/verifier/{'0' * 16}/pyodide.mjs")).status_code == 404
+
+
+async def test_the_verifiers_files_are_served_under_what_they_are(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: Verifier = packed({"pyodide.asm.wasm": bytes(100_000), "placet.zip": archive()})
+    monkeypatch.setattr(serving, "verifier", lambda: served)
+    manifest = (await client.get("/verifier/manifest.json")).json()["verifier"]
+    assert manifest["folder"] == served.folder and set(manifest["files"]) == {"pyodide.asm.wasm", "placet.zip"}
+    for encoding in ("gzip", "identity"):
+        answer = await client.get(f"/verifier/{served.folder}/pyodide.asm.wasm", headers={"accept-encoding": encoding})
+        assert answer.content == bytes(100_000)
+        assert answer.headers["content-type"] == "application/wasm"
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert manifest["files"]["pyodide.asm.wasm"] < 1000
+    for strange in (f"{'0' * 16}/placet.zip", f"{served.folder}/other.zip", f"{served.folder}/..%2fserving.py"):
+        assert (await client.get(f"/verifier/{strange}")).status_code in (404, 422), strange
+
+
+def test_the_verifiers_python_is_packed_the_same_each_time_and_has_what_it_needs() -> None:
+    first = archive()
+    assert first == archive()
+    with zipfile.ZipFile(io.BytesIO(first)) as packed_:
+        names = set(packed_.namelist())
+        assert packed_.read("placet/audit/verify.py") == (ROOT / "backend/placet/audit/verify.py").read_bytes()
+    assert {"placet/__init__.py", "placet/audit/browser.py", "placet/audit/templates/report.jinja"} <= names
+    assert not [
+        name for name in names if name.startswith(("placet/node", "placet/chain/", "placet/vault", "placet/cli"))
+    ]
+
+
+async def test_the_auditors_own_machine_serves_his_page_alone() -> None:
+    app = FastAPI()
+    app.include_router(explorer_router())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://localhost") as own:
+        assert (await own.get("/en/audit")).status_code == 200
+        assert (await own.get("/verifier/manifest.json")).json()["name"] is None
+        assert (await own.get("/owner")).status_code == 404
+    assert re.fullmatch("[0-9a-f]{64}", explorer_digest())
+
+
+def test_the_digest_of_the_page_changes_with_each_of_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"audit.en.html": b"1", "assets/worker.0.js": b"2", "assets/report.0.css": b"3", "owner.en.html": b"4"}
+    seen = set()
+    for changed in ("nothing", "owner.en.html", *files):
+        now = {name: (content + b"!" * (name == changed), b"") for name, content in files.items()}
+        monkeypatch.setattr(serving, "_files", lambda now=now: now)
+        monkeypatch.setattr(serving, "verifier", lambda: None)
+        seen.add(explorer_digest())
+    monkeypatch.setattr(serving, "verifier", lambda: packed({"placet.zip": b"x"}))
+    seen.add(explorer_digest())
+    assert len(seen) == 1 + 3 + 1  # the owner's page is not in it
+
+
+def packed(contents: dict[str, bytes]) -> Verifier:
+    return Verifier("0123456789abcdef", {name: packed_file(name, content) for name, content in contents.items()})
 
 
 def _web(*words: str) -> str:

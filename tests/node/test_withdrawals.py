@@ -10,6 +10,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from placet.chain.events import ConsentWithdrawn
 from placet.core.consent import Consent, Status
 from placet.core.enrolment import NO_ENROLMENT
 from placet.core.errors import StateError
@@ -63,6 +64,11 @@ async def test_a_consent_withdrawn_before_its_batch_never_enters_one(node: Runni
     await node.turn()
     with node.node.engine.connect() as connection:
         assert connection.execute(sa.select(batches)).first() is None
+    (event,) = await asyncio.to_thread(node.environment.chain.events, (ConsentWithdrawn,), 0, offer=offer.id)
+    about = await node.client.get(f"/v1/transactions/{to_hex(event.transaction)}")
+    assert about.json() == {"jobs": [], "consents": [consent]}
+    assert (await node.client.get(f"/v1/transactions/0x{'00' * 32}")).json() == {"jobs": [], "consents": []}
+    assert (await node.client.get("/v1/transactions/0x12")).status_code == 422
     assert node.environment.chain.consent(from_hex(consent)).status is Status.WITHDRAWN
     assert node.environment.chain.offer(offer.id).epoch == FIRST_EPOCH
     again = await node.client.post("/v1/consents", json=submission)

@@ -12,8 +12,9 @@ from typing import Annotated, BinaryIO, Literal
 from pydantic import Field
 
 from placet.audit.facts import ChainFacts
+from placet.audit.outcome import Basis
 from placet.audit.sections import Body, Sections, pieces_of
-from placet.core.errors import InputError, LimitError
+from placet.core.errors import DeploymentError, InputError, LimitError
 from placet.core.evidence import MAX_EVIDENCE, MAX_SECTIONS, Section, SignedEvidence
 from placet.core.ids import JobId
 from placet.core.plan import MAX_PARTIES
@@ -66,6 +67,16 @@ def read_bundle(file: BinaryIO, sections: Sections) -> Bundle:
     bundle = parse_bundle(body.line(MAX_BUNDLE, "bundle"))
     body.sections(bundle.sections(), sections)
     return bundle
+
+
+def compared(bundle: Bundle, deployment: Deployment | None, trust: TrustList | None) -> Basis:
+    """What the auditor has himself must be what the bundle was made with: DeploymentError or InputError otherwise.
+    Without both files it is the bundle's own word."""
+    if deployment is not None and deployment != bundle.deployment:
+        raise DeploymentError("the bundle was made for other contracts than your deployment file names")
+    if trust is not None and trust != bundle.trust:
+        raise InputError("the bundle was made with another trust list than yours", remedy="compare the two lists")
+    return Basis.BUNDLE if deployment is None or trust is None else Basis.OWN_FILES
 
 
 def bundle_pieces(bundle: Bundle, sections: Sections) -> Iterator[bytes]:

@@ -23,7 +23,7 @@ from placet.catalogue.declared import declared
 from placet.core.consent import CompactConsent, Consent
 from placet.core.ecdsa import recover
 from placet.core.errors import NotFoundError, PlanError
-from placet.core.evidence import Evidence, InputEvidence, SignedAmendment
+from placet.core.evidence import Evidence, InputEvidence, Section, SignedAmendment
 from placet.core.ids import ConsentId, DatasetId, OfferId
 from placet.core.lawful import ModelRef
 from placet.core.plan import Input, Party, Plan, Terms
@@ -260,6 +260,8 @@ class Case:
     def lawful_sets(self) -> dict[tuple[int, int], ShownSet]:
         """(input, attempt) to the leaves that were shown, read through once: a section once, in however many attempts
         it is."""
+        if any(isinstance(shown.leaves, Section) for shown in self.input_evidence.values()):
+            self.sections.demand_readable()
         sets = {}
         reader = ShownLeaves(self.sections)
         for (index, attempt), shown in self.input_evidence.items():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from placet.audit.outcome import CHAIN_LANE, AuditReport, Happening
@@ -105,7 +105,7 @@ def drawing(report: AuditReport) -> Drawing | None:
         chain_y=_y(CHAIN_LANE),
         events=len(happenings),
         bands=tuple(_bands(happenings, places)),
-        lanes=tuple(_lanes(report)),
+        lanes=tuple(lanes(report, _y)),
         headings=headings,
         step_names=tuple(_step_names(happenings, places)),
         marks=tuple(Mark(h.kind, x, _y(h.lane), _colour(h.lane), _told(h)) for h, x in marks),
@@ -155,10 +155,11 @@ def _bands(happenings: tuple[Happening, ...], places: list[float]) -> Iterator[B
         yield Band(x, max(end - x, 0), "var(--band)" if attempt % 2 else "var(--band2)")
 
 
-def _lanes(report: AuditReport) -> Iterator[Lane]:
+def lanes(report: AuditReport, y: Callable[[int], float]) -> Iterator[Lane]:
+    """A lane a party, at the height that `y` gives it."""
     for lane, party in enumerate(report.parties):
         role = party.role if party.evidence else f"{party.role}, no evidence"
-        yield Lane(_y(lane), hue(lane), _cut(party.name, 22), _cut(role, 26))
+        yield Lane(y(lane), hue(lane), cut(party.name, 22), cut(role, 26))
 
 
 def _headings(happenings: tuple[Happening, ...], places: list[float]) -> tuple[tuple[Heading, ...], int]:
@@ -182,11 +183,11 @@ def _headings(happenings: tuple[Happening, ...], places: list[float]) -> tuple[t
 
 def _step_names(happenings: tuple[Happening, ...], places: list[float]) -> Iterator[StepName]:
     """Where the lane has room for them."""
-    lanes: dict[int, list[int]] = defaultdict(list)
+    by_lane: dict[int, list[int]] = defaultdict(list)
     for i, h in enumerate(happenings):
         if h.lane != CHAIN_LANE:
-            lanes[h.lane].append(i)
-    for lane, marks in lanes.items():
+            by_lane[h.lane].append(i)
+    for lane, marks in by_lane.items():
         for i, following in zip(marks, [*marks[1:], None], strict=True):
             name = happenings[i].what.split(" · ")[0]
             room = (places[following] if following is not None else WIDTH - RIGHT) - places[i]
@@ -207,5 +208,6 @@ def after(seconds: int) -> str:
     return f"+{seconds // 3600} h" if seconds < 172_800 else f"+{seconds // 86_400} days"
 
 
-def _cut(text: str, limit: int) -> str:
+def cut(text: str, limit: int) -> str:
+    """A text of so many characters at the most."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
 
 from placet.audit.facts import Ending, Moment
 from placet.audit.findings import Result
+from placet.core.errors import PlacetError
 from placet.core.ids import JobId
 from placet.core.values import U32, U48, U96, Value
 
 CHAIN_LANE = -1
 """The lane of what happens to the whole job, or to its consents."""
+_MOST = 4 << 10
+_Words = Annotated[str, Field(max_length=_MOST)]
 
 
 class Verdict(StrEnum):
@@ -52,7 +57,22 @@ class Happening(Value):
     at: U48
     block: int | None
     attempt: int | None = None
+    step: U32 | None = None
     what: str
+
+
+class Passage(Value):
+    """`count` messages of one tag that `sender` shows, or is shown, to have sent to `receiver`: from which step, into
+    which (None where nobody shows it), and how many of them the receiver acknowledged under its signature."""
+
+    attempt: U32
+    sender: U32
+    sent: U32 | None
+    receiver: U32
+    received: U32 | None
+    tag: str
+    count: int
+    acknowledged: int
 
 
 class PartyView(Value):
@@ -107,3 +127,32 @@ class AuditReport(Value):
     repetitions: tuple[Repetition, ...]
     results: tuple[Result, ...]
     timeline: tuple[Happening, ...]
+    links: tuple[Passage, ...]
+
+
+class AuditFailure(Value):
+    """A `PlacetError`."""
+
+    code: _Words
+    message: _Words
+    expected: _Words | None = None
+    found: _Words | None = None
+    remedy: _Words | None = None
+
+    @classmethod
+    def of(cls, error: PlacetError) -> AuditFailure:
+        words = {name: getattr(error, name) for name in cls.model_fields}
+        return cls.model_validate({name: word and word[:_MOST] for name, word in words.items()})
+
+
+class Judgement(Value):
+    """The answer: one of the two."""
+
+    report: AuditReport | None = None
+    failure: AuditFailure | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Judgement:
+        if (self.report is None) == (self.failure is None):
+            raise ValueError("a report or a failure")
+        return self

@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import resources
 from itertools import groupby
 from typing import Any
 
 from markupsafe import Markup
 
-from placet.audit.drawing import after, drawing, hue
+from placet.audit.drawing import HUES, after, drawing
 from placet.audit.findings import CheckStatus, Result
+from placet.audit.graph import graph
 from placet.audit.outcome import CHAIN_LANE, AuditReport, Verdict
-from placet.audit.style import CSS
 from placet.core.pages import template
 from placet.core.values import to_hex
 
@@ -26,6 +27,8 @@ _GROUPS = {
     "trail": "The trail",
     "exchange": "Messages between parties",
     "flow": "From step to step",
+    "model": "Models",
+    "enclave": "The enclave",
     "seal": "Seal and keys",
     "payment": "Payment",
 }
@@ -36,6 +39,8 @@ _PATHS = {
     CheckStatus.DISPUTED: "M6 6.5a3 3 0 1 1 4.3 2.7c-.9.5-1.3 1-1.3 2M9 14v.4",
     CheckStatus.SKIPPED: "M4 9h10",
 }
+_ROWS = 500
+"""Of the table of messages."""
 _LACKING = "M9 3.5v7M9 14v.4"
 _SEALS = {
     Verdict.INTACT: "M38 60l15 16 30-34",
@@ -113,12 +118,26 @@ class _Event:
     block: int | None
 
 
+@dataclass(frozen=True)
+class _Row:
+    """Messages of one tag between two steps, by their names."""
+
+    attempt: int
+    sender: str
+    sent: str
+    receiver: str
+    received: str
+    tag: str
+    count: int
+    acknowledged: int
+
+
 def html(report: AuditReport) -> str:
     """One page without scripts or anything from outside; the template escapes every value in it."""
     kinds = {happening.kind for happening in report.timeline}
     return template("placet.audit", "report.jinja").render(
         report=report,
-        css=Markup(CSS),  # noqa: S704 - our own style sheet
+        css=Markup(_css()),  # noqa: S704 - our own style sheet
         job=to_hex(report.job),
         purpose=(report.purpose or "unknown").rsplit("#", 1)[-1],
         head_time=_when(report.head.timestamp),
@@ -129,9 +148,16 @@ def html(report: AuditReport) -> str:
         legend=[(kind, words) for kind, words in _LEGEND if kind in kinds],
         begins=_when(report.timeline[0].at) if report.timeline else "",
         events=list(_events(report)),
-        hue=hue,
+        graph=graph(report),
+        links=list(_links(report)),
+        most=_ROWS,
+        hues=HUES,
         groups=list(_groups(report)),
     )
+
+
+def _css() -> str:
+    return (resources.files("placet.audit") / "templates" / "report.css").read_text(encoding="utf-8")
 
 
 def _wrong(report: AuditReport) -> list[_Card]:
@@ -149,6 +175,23 @@ def _events(report: AuditReport) -> Iterator[_Event]:
 
 def _lane(report: AuditReport, lane: int) -> str:
     return "chain" if lane == CHAIN_LANE or lane >= len(report.parties) else report.parties[lane].name
+
+
+def _links(report: AuditReport) -> Iterator[_Row]:
+    names: dict[tuple[int, int | None, int | None], str] = {
+        (h.lane, h.attempt, h.step): h.what.split(" · ")[0] for h in report.timeline if h.step is not None
+    }
+    for one in report.links:
+        yield _Row(
+            attempt=one.attempt,
+            sender=report.parties[one.sender].name,
+            sent=names.get((one.sender, one.attempt, one.sent), "in no step"),
+            receiver=report.parties[one.receiver].name,
+            received=names.get((one.receiver, one.attempt, one.received), "in no step"),
+            tag=one.tag,
+            count=one.count,
+            acknowledged=one.acknowledged,
+        )
 
 
 def _groups(report: AuditReport) -> Iterator[_Group]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from placet.audit.case import Case
+from placet.audit.findings import Uncheckable
 from placet.audit.outcome import CHAIN_LANE, Happening, PartyView, Repetition
+from placet.audit.shown import ShownSet
+from placet.core.evidence import Section
 
 
 def parties(case: Case) -> tuple[PartyView, ...]:
@@ -14,14 +17,14 @@ def parties(case: Case) -> tuple[PartyView, ...]:
     last = (case.final or case.attempts[-1]).number if case.attempts else 0
     views = []
     for index, party in enumerate(case.parties):
-        sets = [s for (_, attempt), s in case.lawful_sets.items() if s.party == index and attempt == last]
+        counts = [_count(case, *key) for key in case.input_evidence if _brings(case, *key, index, last)]
         evidence = case.evidence.get(index)
         paid = sum(p.amount for p in case.facts.paid if p.kind == "credit" and p.to == party.payee)
         views.append(
             PartyView(
                 name=case.name(index),
                 role=roles[index] if index < len(roles) else "party",
-                people=sum(s.count for s in sets) if sets else None,
+                people=sum(counts) if counts else None,
                 steps=len(evidence.steps) if evidence else 0,
                 reward=party.reward,
                 paid=min(paid, 2**96 - 1),
@@ -29,6 +32,24 @@ def parties(case: Case) -> tuple[PartyView, ...]:
             )
         )
     return tuple(views)
+
+
+def _brings(case: Case, number: int, attempt: int, party: int, last: int) -> bool:
+    return attempt == last and case.owners[number] == party and not case.inputs[number].named
+
+
+def _count(case: Case, number: int, attempt: int) -> int:
+    """Leaves that are shown for an input, erased ones among them."""
+    shown = case.input_evidence[number, attempt]
+    return (shown.leaves.count if isinstance(shown.leaves, Section) else len(shown.leaves)) + len(shown.erased)
+
+
+def readable_sets(case: Case) -> Mapping[tuple[int, int], ShownSet]:
+    """What is shown, as far as this machine can read it."""
+    try:
+        return case.lawful_sets
+    except Uncheckable:
+        return {}
 
 
 def repetitions(case: Case) -> tuple[Repetition, ...]:
@@ -40,7 +61,7 @@ def repetitions(case: Case) -> tuple[Repetition, ...]:
         opening = case.opening(index)
         if entry.named or opening is None:
             continue
-        shown = case.lawful_sets.get((index, 1))
+        shown = readable_sets(case).get((index, 1))
         whole = shown is not None and not shown.erased and shown.columns.broken is None
         first = min((first for _, _, first, _ in shown.columns.spans()), default=None) if shown and whole else None
         counted.append(
@@ -72,7 +93,8 @@ def _happenings(case: Case) -> Iterator[Happening]:
     for party, evidence in case.evidence.items():
         for step in evidence.steps:
             what = f"{step.name} · attempt {step.attempt}, step {step.index}"
-            yield Happening(lane=party, kind="step", at=step.at, block=None, attempt=step.attempt, what=what)
+            place = {"attempt": step.attempt, "step": step.index}
+            yield Happening(lane=party, kind="step", at=step.at, block=None, what=what, **place)
     if facts.sealed:
         yield _on_chain("sealed", facts.sealed.at.timestamp, facts.sealed.at.block, "All signed the seal")
     for key in facts.released:
@@ -94,7 +116,7 @@ def _happenings(case: Case) -> Iterator[Happening]:
 def _withdrawals(case: Case) -> Iterator[Happening]:
     """Withdrawals that touch this job's leaves or named consents, up to its end."""
     ended = {entry.consent for entry in case.facts.withdrawn}
-    ids = {i for s in case.lawful_sets.values() for i, _, _ in s.every() if i in ended}
+    ids = {i for s in readable_sets(case).values() for i, _, _ in s.every() if i in ended}
     ids |= {i.consent for i in case.inputs if i.named}
     owners = {entry.offer: party for entry, party in zip(case.inputs, case.owners, strict=True)}
     for entry in case.facts.withdrawn:

@@ -86,6 +86,7 @@ from placet.audit.checks import (
 )
 from placet.audit.facts import Ending
 from placet.audit.findings import Check, CheckStatus, Result, listed
+from placet.audit.messages import links
 from placet.audit.outcome import AuditReport, Basis, Verdict
 from placet.audit.sections import Sections
 from placet.audit.timeline import parties, repetitions, timeline
@@ -124,7 +125,12 @@ def verify(
     P-256 signatures count. A contract's signature that can't be checked, or that its state of now refuses, is missing
     evidence: it names nobody. Persons' consents never count with a contract's.
     """
-    case = Case(bundle, verifiers, sections)
+    return judged(Case(bundle, verifiers, sections), basis)
+
+
+def judged(case: Case, basis: Basis) -> AuditReport:
+    """All checks over a case."""
+    bundle = case.bundle
     results = tuple(check.result(case) for check in CHECKS)
     verdict = judge(results, basis)
     return AuditReport(
@@ -145,6 +151,7 @@ def verify(
         repetitions=repetitions(case),
         results=results,
         timeline=timeline(case),
+        links=links(case),
     )
 
 

@@ -240,6 +240,14 @@ class LogReader:
             and bloom.bit_count() <= _MOST_BITS
         )
 
+    def of_transaction(self, transaction: bytes) -> tuple[Event, ...]:
+        """The events of ours in a transaction (32 bytes), as its receipt has them; none where the chain has no such
+        transaction."""
+        answer = self._rpc.call("eth_getTransactionReceipt", to_hex(transaction))
+        logs = () if answer is None else Receipt.read(answer).logs
+        decoded = (events.decode(log, self._contracts) for log in logs)
+        return tuple(event for event in decoded if event is not None)
+
     # The block as a whole.
 
     def _receipts(self, blocks: Sequence[Block]) -> dict[bytes, list[dict[str, Any]]]:

@@ -57,10 +57,20 @@ def audit(
     ] = None,
     save: Annotated[Path | None, typer.Option(help="Keep the bundle in this file.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as one HTML file.")] = None,
+    page: Annotated[
+        bool, typer.Option("--page", help="Serve the auditor's page to this machine's browser instead, until Ctrl-C.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="The port of --page; a free one by default.", min=0, max=65_535)] = 0,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Audit a job. Exit code 0 intact, 3 tampered, 4 disputed, 5 incomplete, 6 lawfully erased."""
+    if page:
+        if job is not None or bundle is not None:
+            raise typer.BadParameter("--page takes neither a job nor a bundle: the page asks for the file")
+        from placet.cli.audit_page import serve
+
+        return serve(port)
     if (job is None) == (bundle is None):
         raise typer.BadParameter("give a job's id, or --bundle FILE")
     from placet.audit import report as drawn

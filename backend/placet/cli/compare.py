@@ -255,7 +255,7 @@ def _result(here: Company, job: JobId, out: Path) -> list[str]:
     from placet.comparison.page import html
     from placet.comparison.result import Comparison
     from placet.core.values import parse
-    from placet.protocols.enclave.frames import MAX_RESULT
+    from placet.protocols.enclave.sealed.sizes import MAX_RESULT
 
     result = here.runner.settlement.result(job).get("comparison")
     comparison = parse(Comparison, result, limit=MAX_RESULT, what="the comparison")  # type: ignore[arg-type]

@@ -25,11 +25,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from placet.audit.outcome import AuditReport, Basis
+from placet.audit.outcome import AuditFailure, AuditReport, Basis, Judgement
 from placet.chain.child import start_child
-from placet.core.errors import ConfigError, DeploymentError, InputError, LimitError, PlacetError, unforeseen
+from placet.core.errors import ConfigError, InputError, LimitError, PlacetError, unforeseen
 from placet.core.ids import JobId
 from placet.core.trust import Deployment, Institution, TrustList
 from placet.core.values import Address, Bytes32, Value, parse
@@ -52,8 +52,7 @@ WAITING: Final = 8 * 3600
 _TICK = 0.05
 MAX_REQUEST: Final = 16 << 20
 MAX_REPORT: Final = 64 << 20
-_MOST = 4 << 10
-_Short = Annotated[str, Field(max_length=_MOST)]
+_Short = Annotated[str, Field(max_length=4 << 10)]
 
 
 class ElsewhereEvidence(Value):
@@ -83,34 +82,6 @@ class AuditRequest(Value):
     deployment: Deployment | None = None
     trust: TrustList | None = None
     save: _Short | None = None
-
-
-class AuditFailure(Value):
-    """A `PlacetError`."""
-
-    code: _Short
-    message: _Short
-    expected: _Short | None = None
-    found: _Short | None = None
-    remedy: _Short | None = None
-
-    @classmethod
-    def of(cls, error: PlacetError) -> AuditFailure:
-        words = {name: getattr(error, name) for name in cls.model_fields}
-        return cls.model_validate({name: word and word[:_MOST] for name, word in words.items()})
-
-
-class Judgement(Value):
-    """The answer: one of the two."""
-
-    report: AuditReport | None = None
-    failure: AuditFailure | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Judgement:
-        if (self.report is None) == (self.failure is None):
-            raise ValueError("a report or a failure")
-        return self
 
 
 def judge(request: AuditRequest) -> AuditReport:
@@ -290,7 +261,7 @@ def _read(
     request: AuditRequest, sections: Sections, heard: Callable[[int], object]
 ) -> tuple[Bundle, Verifiers | None, Basis]:
     """A bundle from its file. What the auditor has himself must be what the bundle was made with."""
-    from placet.audit.bundle import read_bundle
+    from placet.audit.bundle import compared, read_bundle
 
     try:
         with Path(request.file or "").open("rb") as source:
@@ -298,13 +269,9 @@ def _read(
             bundle = read_bundle(source, sections)
     except OSError as error:
         raise ConfigError("the bundle can't be read", found=f"{request.file}: {error.strerror}") from None
-    if request.deployment is not None and request.deployment != bundle.deployment:
-        raise DeploymentError("the bundle was made for other contracts than your deployment file names")
-    if request.trust is not None and request.trust != bundle.trust:
-        raise InputError("the bundle was made with another trust list than yours", remedy="compare the two lists")
-    own = request.deployment is not None and request.trust is not None
+    own = compared(bundle, request.deployment, request.trust)
     if request.url is None:
-        return bundle, None, Basis.OWN_FILES if own else Basis.BUNDLE
+        return bundle, None, own
     from placet.audit.chain_facts import facts
     from placet.chain.client import Chain
     from placet.chain.rpc import Rpc
@@ -313,7 +280,7 @@ def _read(
     shown = (entry.evidence.evidence.plan for entry in bundle.evidence if entry.evidence is not None)
     plan = next((plan for plan in shown if plan.job(bundle.deployment.jobs) == bundle.job), None)
     read_again = bundle.model_copy(update={"facts": facts(chain, bundle.job, plan)})
-    return read_again, chain.verifiers, Basis.LIVE_CHAIN if own else Basis.BUNDLE
+    return read_again, chain.verifiers, Basis.LIVE_CHAIN if own is Basis.OWN_FILES else own
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import hashlib
 import re
 from collections.abc import Iterable
 from importlib import resources
@@ -12,14 +13,18 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Header, Path
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
+
+from placet.pages.verifier import verifier
 
 PageLanguage = Literal["en", "de", "zh"]
-Page = Literal["owner"]
+Page = Literal["owner", "console", "audit"]
 _LANGUAGES: tuple[PageLanguage, ...] = ("en", "de", "zh")
 
 _TYPES = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "html": "text/html; charset=utf-8"}
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
+_DIGEST = r"^[0-9a-f]{16}$"
+_FILE = r"^[a-z]+([._-][a-z]+)?\.[a-z]+$"
 _ASSET = r"^[a-z]+(\.[a-z]{2})?\.[0-9a-f]{16}\.(js|css)$"
 
 _HEADERS = {
@@ -32,6 +37,9 @@ _HEADERS = {
     "Permissions-Policy": "publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), "
     "microphone=(), geolocation=(), usb=(), hid=(), serial=()",
 }
+_FOR_EVER = "public, max-age=31536000, immutable"
+_ANYBODY = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+"""Of files that are the same for everybody: the auditor's page is another origin than the node that serves it."""
 
 
 def content_security_policy(servers: Iterable[str]) -> str:
@@ -43,6 +51,15 @@ def content_security_policy(servers: Iterable[str]) -> str:
         f"connect-src {connected}; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
         "require-trusted-types-for 'script'; trusted-types placet"
     )
+
+
+EXPLORER_POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types placet; sandbox allow-scripts allow-downloads allow-modals"
+)
+"""That of the auditor's page, which reads what strangers wrote: it runs WebAssembly, signs nothing, and is an origin of
+its own without cookies or storage (`sandbox`), so that nothing in it reaches the owner's page."""
 
 
 def _origin(url: str) -> Iterable[str]:
@@ -75,27 +92,76 @@ def negotiated(accept: str) -> PageLanguage:
     return next((language for tag in ranked for language in _LANGUAGES if tag == language), "en")
 
 
-def pages_router(servers: Iterable[str]) -> APIRouter:
-    """The routes of the pages. `servers`: URLs that an owner's page may ask beside this node."""
+def _answer(plain: bytes, packed: bytes | None, encodings: str, kind: str, headers: dict[str, str]) -> Response:
+    if packed is None or "gzip" not in encodings:
+        return Response(plain, media_type=kind, headers=headers)
+    return Response(packed, media_type=kind, headers=headers | {"Content-Encoding": "gzip"})
+
+
+def pages_router(servers: Iterable[str], name: str) -> APIRouter:
+    """The routes of all pages. `servers`: URLs that an owner's page may ask beside this node; `name`: whose node it
+    is."""
+    policies: dict[Page, str] = {
+        "owner": content_security_policy(servers),
+        "console": content_security_policy(()),
+        "audit": EXPLORER_POLICY,
+    }
+    return _router(policies, name)
+
+
+def explorer_digest() -> str:
+    """SHA-256, in hex, over all that the auditor's page consists of here: a line for each file, its name and SHA-256,
+    in the order of their names."""
+    names = [name for name in _files() if re.match(r"audit\.|assets/(audit|report|style|worker)\.", name)]
+    lines = {name: hashlib.sha256(_files()[name][0]).hexdigest() for name in names}
+    served = verifier()
+    if served is not None:
+        lines |= {f"verifier/{name}": file.sha256 for name, file in served.files.items()}
+    return hashlib.sha256("".join(f"{name} {lines[name]}\n" for name in sorted(lines)).encode()).hexdigest()
+
+
+def explorer_router() -> APIRouter:
+    """The auditor's page alone, on his own machine."""
+    return _router({"audit": EXPLORER_POLICY}, None)
+
+
+def _router(policies: dict[Page, str], name: str | None) -> APIRouter:
     router = APIRouter(include_in_schema=False)
-    policies: dict[Page, str] = {"owner": content_security_policy(servers)}
 
     def answer(name: str, encodings: str, policy: str, cache: str, **headers: str) -> Response:
         both = _files().get(name)
         if both is None:
             raise HTTPException(404)
-        packed = "gzip" in encodings
         more = {"Content-Security-Policy": policy, "Cache-Control": cache, "Vary": "Accept-Encoding, Accept-Language"}
-        encoding = {"Content-Encoding": "gzip"} if packed else {}
-        kind = _TYPES[name.rpartition(".")[2]]
-        return Response(both[packed], media_type=kind, headers=_HEADERS | more | encoding | headers)
+        return _answer(*both, encodings, _TYPES[name.rpartition(".")[2]], _HEADERS | more | headers)
 
     @router.get("/assets/{name}")
     async def asset(
         name: Annotated[str, Path(pattern=_ASSET)], accept_encoding: Annotated[str, Header()] = ""
     ) -> Response:
-        cache = "public, max-age=31536000, immutable"
-        return answer(f"assets/{name}", accept_encoding, content_security_policy(()), cache)
+        return answer(f"assets/{name}", accept_encoding, content_security_policy(()), _FOR_EVER, **_ANYBODY)
+
+    @router.get("/verifier/manifest.json")
+    def manifest() -> Response:
+        """Whose node it is, and what a browser loads to verify; `verifier` is null where that is not installed."""
+        served = verifier()
+        content = {"name": name, "verifier": None if served is None else served.manifest}
+        return JSONResponse(content, headers=_HEADERS | _ANYBODY | {"Cache-Control": "no-store"})
+
+    @router.get("/verifier/{folder}/{file}")
+    def part(
+        folder: Annotated[str, Path(pattern=_DIGEST)],
+        file: Annotated[str, Path(pattern=_FILE)],
+        accept_encoding: Annotated[str, Header()] = "",
+    ) -> Response:
+        served = verifier()
+        if served is None or served.folder != folder or file not in served.files:
+            raise HTTPException(404)
+        one = served.files[file]
+        headers = _HEADERS | _ANYBODY | {"Cache-Control": _FOR_EVER, "Vary": "Accept-Encoding"}
+        if one.packed and "gzip" in accept_encoding:
+            return _answer(b"", one.content, accept_encoding, one.kind, headers)
+        return _answer(one.plain, None, accept_encoding, one.kind, headers)
 
     def add(page: Page) -> None:
         async def negotiating(

@@ -14,16 +14,13 @@ from hypothesis import strategies as st
 from placet.core.errors import InputError, StateError
 from placet.core.hashing import commit
 from placet.protocols.enclave.sealed.documents import (
-    CHUNK,
-    HEADER_SIZE,
-    TAG,
     DocumentKey,
     Locked,
     _encrypt,
     decrypt,
     encrypt,
-    encrypted_size,
 )
+from placet.protocols.enclave.sealed.sizes import CHUNK, HEADER_SIZE, TAG, encrypted_size
 
 JOB = bytes(range(32))
 KEY = DocumentKey(key=bytes(range(32, 64)), salt=bytes(range(64, 96)))

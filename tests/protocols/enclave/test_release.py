@@ -22,9 +22,10 @@ from placet.core.masking import SUITE, unmask
 from placet.core.plan import key_hash
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import EnclaveEvidence, measurement_id
-from placet.protocols.enclave.sealed.keys import MAX_SEALED, Secrets, seal, unseal
+from placet.protocols.enclave.sealed.keys import Secrets, seal, unseal
 from placet.protocols.enclave.sealed.release import ChainStanding, Question, release
 from placet.protocols.enclave.sealed.results import TAG, demand_genuine, open_result, seal_result
+from placet.protocols.enclave.sealed.sizes import MAX_SEALED
 from placet.protocols.enclave.sealed.task import Task, read_task
 
 from .jobs import Job, holds

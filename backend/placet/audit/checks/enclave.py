@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from placet.audit.case import Case
 from placet.audit.checks.exchange import held_by, sent_by
@@ -22,8 +23,9 @@ from placet.core.plan import Plan, Terms
 from placet.core.trail import SignedMessage, Step
 from placet.core.values import V, parse
 from placet.protocols.enclave.comparing import INPUT, KEYS, RESULTS, STARTED, Announcement, Proven, Results, task_of
-from placet.protocols.enclave.evidence.model import Verified
-from placet.protocols.enclave.evidence.verify import verify
+
+if TYPE_CHECKING:
+    from placet.protocols.enclave.evidence.model import Verified
 
 GROUP = "enclave"
 _CLASSES = {"simulated": 1, "hardware": 2}
@@ -231,6 +233,8 @@ def _verified(of: _Attempt, proven: Proven, party: int, tell: Findings) -> Verif
     if opened is None or not opened.at.timestamp <= proven.at <= opened.deadline:
         tell.fail("an enclave that was verified while the job was open", f"at {proven.at}", party)
         return None
+    from placet.protocols.enclave.evidence.verify import verify  # which brings X.509 and the vendors' formats
+
     try:
         return verify(proven.evidence, of.asked.policy, proven.binding, proven.at)
     except AttestationError as error:

@@ -16,7 +16,8 @@ GROUP = "exchange"
 Key = tuple[int, int, int, int]
 
 
-def _key(message: Message) -> Key:
+def key(message: Message) -> Key:
+    """A message's place: attempt, sender, receiver, number."""
     return message.attempt, message.sender, message.receiver, message.sequence
 
 
@@ -31,7 +32,8 @@ def sent_by(case: Case, signed: SignedMessage) -> bool:
     return case.accepts(recorder, case.deployment.jobs.digest(signed.message.hash), signed.signature)
 
 
-def _acknowledged(case: Case, signed: SignedMessage) -> bool:
+def acknowledged(case: Case, signed: SignedMessage) -> bool:
+    """Does a message carry its receiver's valid acknowledgement?"""
     recorder = case.parties[signed.message.receiver].recorder
     digest = case.deployment.jobs.digest(acknowledgement_hash(signed.message.hash))
     return bool(signed.acknowledgement) and case.accepts(recorder, digest, signed.acknowledgement)
@@ -77,7 +79,7 @@ def signed(case: Case, tell: Findings) -> None:
                 continue
             if not sent_by(case, one):
                 tell.fail(_words(case, message) + " signed by its sender", "a signature that does not verify", party)
-            if one.acknowledgement and not _acknowledged(case, one):
+            if one.acknowledgement and not acknowledged(case, one):
                 tell.fail(_words(case, message) + " acknowledged", "a signature that does not verify", party)
     _lacking(case, tell)
 
@@ -106,9 +108,9 @@ def _stories(case: Case) -> tuple[dict[Key, dict[bytes, Message]], dict[Key, dic
     for evidence in case.evidence.values():
         for one in held_by(case, evidence):
             if sent_by(case, one):
-                sent[_key(one.message)][one.message.hash] = one.message
-            if _acknowledged(case, one):
-                taken[_key(one.message)][one.message.hash] = one.message
+                sent[key(one.message)][one.message.hash] = one.message
+            if acknowledged(case, one):
+                taken[key(one.message)][one.message.hash] = one.message
     return sent, taken
 
 
@@ -118,11 +120,11 @@ def one_story(case: Case, tell: Findings) -> None:
     sent, taken = _stories(case)
     for stories, verb, side in ((sent, "signed", 1), (taken, "acknowledged", 2)):
         tell.looked += len(stories)
-        for key, versions in stories.items():
+        for place, versions in stories.items():
             if len(versions) > 1:
                 first = next(iter(versions.values()))
                 found = f"{len(versions)} {verb}: " + ", ".join(m.digest.hex()[:16] for m in versions.values())
-                tell.fail(_words(case, first) + f" {verb} once", found, key[side])
+                tell.fail(_words(case, first) + f" {verb} once", found, place[side])
     _lacking(case, tell)
 
 
@@ -134,19 +136,19 @@ def both_ends(case: Case, tell: Findings) -> None:
     signed two stories, `one-story` has named him.)"""
     shown_sent = {p: {m.message.hash for m in e.sent} for p, e in case.evidence.items()}
     shown_received = {p: {m.message.hash for m in e.received} for p, e in case.evidence.items()}
-    two_stories = {key for stories in _stories(case) for key, versions in stories.items() if len(versions) > 1}
+    two_stories = {place for stories in _stories(case) for place, versions in stories.items() if len(versions) > 1}
     for evidence in case.evidence.values():
         for one in held_by(case, evidence):
             tell.looked += 1
             message = one.message
             sender, receiver = message.sender, message.receiver
-            if _key(message) in two_stories:
+            if key(message) in two_stories:
                 continue
             if sender in shown_sent and message.hash not in shown_sent[sender] and sent_by(case, one):
                 tell.fail(_words(case, message) + " among its sender's messages", "signed, but not shown", sender)
             if receiver not in shown_received or message.hash in shown_received[receiver]:
                 continue
-            if _acknowledged(case, one):
+            if acknowledged(case, one):
                 tell.fail(_words(case, message) + " among its receiver's", "acknowledged, but not shown", receiver)
             elif sent_by(case, one) and case.is_final(message.attempt):
                 tell.dispute(

@@ -239,6 +239,13 @@ class Datasets(_Answer):
     datasets: list[DatasetResponse]
 
 
+class ChainTransaction(_Answer):
+    """Which jobs and consents the events of a transaction are about; none where the chain has no such transaction."""
+
+    jobs: list[JobId]
+    consents: list[ConsentId]
+
+
 class WhoIsWho(_Answer):
     """By its address in the trust list, whose node this is; and the two files that it was given from outside."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-_OPEN = ("/v1/offers", "/v1/datasets", "/v1/consents", "/v1/session", "/v1/export")
+_OPEN = ("/v1/offers", "/v1/datasets", "/v1/consents", "/v1/session", "/v1/export", "/v1/transactions")
 
 
 class OwnersFromAnywhere:

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 
 from placet.chain.threaded import ask_chain
+from placet.core.ids import ConsentId, JobId
+from placet.core.values import Bytes32
 from placet.node.consents import models
 from placet.node.http import metrics
 from placet.node.http.auth import Institution, is_logged_in
@@ -63,6 +65,17 @@ async def trust(node: TheNode, client: ClientAddress) -> models.WhoIsWho:
     """Whose node this is, which contracts it uses, and the trust list: by its names a page derives what owners sign."""
     node.clients.take("drafts", client, node.settings.limits.drafts_per_client_minute)
     return models.WhoIsWho(institution=node.address, deployment=node.deployment, trust=node.trust)
+
+
+@router.get("/v1/transactions/{transaction}", response_model=models.ChainTransaction, responses=problems())
+async def transaction(node: TheNode, client: ClientAddress, transaction: Bytes32) -> models.ChainTransaction:
+    """What a transaction is about, as this node's endpoint has it: for the auditor's page, which asks no chain."""
+    node.clients.take("drafts", client, node.settings.limits.drafts_per_client_minute)
+    node.demand_chain()
+    events = await ask_chain(node.chain.logs.of_transaction, transaction)
+    jobs: set[JobId] = {event.job for event in events if hasattr(event, "job")}
+    consents_: set[ConsentId] = {event.consent for event in events if hasattr(event, "consent")}
+    return models.ChainTransaction(jobs=sorted(jobs), consents=sorted(consents_))
 
 
 @router.get("/healthz", response_model=models.Healthz, responses={503: {"model": models.Healthz}})

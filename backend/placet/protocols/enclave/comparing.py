@@ -19,8 +19,7 @@ from placet.core.plan import Plan
 from placet.core.values import U32, U48, Bytes32, Value
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import EnclaveEvidence
-from placet.protocols.enclave.frames import MAX_MASKED
-from placet.protocols.enclave.sealed.documents import encrypted_size
+from placet.protocols.enclave.sealed.sizes import MAX_MASKED, encrypted_size
 from placet.protocols.enclave.sealed.task import Task, TaskInput
 
 STARTED: Final = "enclave.started"

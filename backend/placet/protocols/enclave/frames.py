@@ -20,13 +20,10 @@ from typing import BinaryIO, Final
 
 from placet.core.errors import LimitError, ProtocolError
 from placet.core.framing import WIDTH, announced, frame
-from placet.protocols.enclave.sealed.keys import MAX_SEALED
+from placet.protocols.enclave.sealed.sizes import MAX_SEALED
 from placet.protocols.enclave.sealed.task import MAX_TASK
 
 HEADER: Final = 1 + WIDTH
-MAX_RESULT: Final = 128 << 20
-"""Bytes of a result in the clear."""
-MAX_MASKED: Final = MAX_RESULT + 96
 PIECE: Final = 1 << 18
 """Bytes of a piece at the most."""
 

@@ -49,11 +49,11 @@ from placet.protocols.enclave.comparing import (
 )
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import EnclaveEvidence
-from placet.protocols.enclave.frames import MAX_RESULT
 from placet.protocols.enclave.sealed.documents import DocumentKey, Locked
-from placet.protocols.enclave.sealed.keys import MAX_SEALED, Secrets
+from placet.protocols.enclave.sealed.keys import Secrets
 from placet.protocols.enclave.sealed.release import ChainStanding, ConsentStatus, Question, Released, release
 from placet.protocols.enclave.sealed.results import demand_genuine, open_result
+from placet.protocols.enclave.sealed.sizes import MAX_RESULT, MAX_SEALED
 from placet.protocols.enclave.sealed.task import MAX_TASK, Task, read_task
 from placet.recipes.contract_compare.extension import ComparedDocuments, EnclaveService, HostedEnclaves
 from placet.recipes.contract_compare.sessions import EnclaveSession

@@ -15,10 +15,11 @@ from placet.comparison.limits import MAX_BYTES
 from placet.core.enclave_policy import ROLES, Role
 from placet.core.errors import DataError, InputError, ProtocolError
 from placet.protocols.enclave import codes
-from placet.protocols.enclave.frames import MAX_RESULT, FrameKind, encode, pieces, read
-from placet.protocols.enclave.sealed.documents import Hashing, decrypt, encrypted_size
+from placet.protocols.enclave.frames import FrameKind, encode, pieces, read
+from placet.protocols.enclave.sealed.documents import Hashing, decrypt
 from placet.protocols.enclave.sealed.keys import Secrets, unseal
 from placet.protocols.enclave.sealed.results import seal_result
+from placet.protocols.enclave.sealed.sizes import MAX_RESULT, encrypted_size
 from placet.protocols.enclave.sealed.task import Task, TaskInput, read_task, role_byte
 
 LATE: Final = ("pypdf", "placet.comparison.reading.pdf_page")

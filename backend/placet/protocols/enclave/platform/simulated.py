@@ -25,6 +25,7 @@ from placet.protocols.enclave.platform import SealedResult
 from placet.protocols.enclave.platform.image import PROGRAM, Image, build
 from placet.protocols.enclave.platform.sandbox import Sandbox
 from placet.protocols.enclave.platform.swtpm import Swtpm
+from placet.protocols.enclave.sealed.sizes import MAX_MASKED
 from placet.protocols.enclave.sealed.task import Task, role_byte
 
 R = TypeVar("R")
@@ -231,7 +232,7 @@ def _receive(source: BinaryIO, enclave: bytes, task: Task) -> tuple[SealedResult
             if kind is FrameKind.END:
                 break
             masked += body
-            if len(masked) > frames.MAX_MASKED:
+            if len(masked) > MAX_MASKED:
                 raise frames.broken("a result is too large")
         results.append(SealedResult(party=recipient.party, enclave=enclave, masked=bytes(masked)))
     frames.read(source, FrameKind.DONE)

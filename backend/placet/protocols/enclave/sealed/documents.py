@@ -26,13 +26,11 @@ from placet.core.enclave_policy import ROLES, Role
 from placet.core.errors import InputError, LimitError, StateError
 from placet.core.hashing import commit_digest
 from placet.core.ids import JobId
+from placet.protocols.enclave.sealed.sizes import CHUNK, HEADER_SIZE, TAG
 from placet.protocols.enclave.sealed.task import role_byte
 
 MAGIC: Final = b"placet.document/"
 VERSION: Final = 1
-CHUNK: Final = 65_536
-TAG: Final = 16
-HEADER_SIZE: Final = len(MAGIC) + 1 + 32 + 1 + 32
 _MAX_CHUNKS: Final = 2**32
 
 
@@ -89,11 +87,6 @@ class Hashing:
 
     def digest(self) -> bytes:
         return self._digest.digest()
-
-
-def encrypted_size(size: int) -> int:
-    """Bytes of the encrypted document for so many bytes of plaintext."""
-    return HEADER_SIZE + size + TAG * max(1, -(-size // CHUNK))
 
 
 def commit(source: BinaryIO, salt: bytes) -> bytes:

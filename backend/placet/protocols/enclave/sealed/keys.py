@@ -18,11 +18,9 @@ from placet.core.hashing import keccak
 from placet.core.masking import SUITE
 from placet.core.text import tidied
 from placet.protocols.enclave.sealed.documents import DocumentKey
+from placet.protocols.enclave.sealed.sizes import MAX_NAME, MAX_SEALED
 from placet.protocols.enclave.sealed.task import Task, role_byte
 
-MAX_NAME: Final = 1_024
-"""Bytes of a document's name in UTF-8."""
-MAX_SEALED: Final = 32 + 96 + MAX_NAME + 16
 _TAG: Final = b"placet.enclave-key/1"
 
 
