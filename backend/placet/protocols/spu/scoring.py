@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from placet.models.probes import trial_weights
 from placet.protocols.mpc.scoring import ScorecardScore
 from placet.protocols.spu.top import largest, largest_places
 
@@ -22,7 +23,8 @@ SKEW = "model.skew"
 
 def scorecard_score(program: ScorecardScore, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
     """`points`: what is kept of the model (`kept_of`); all others are owners' cells (rows, own cells), in the points'
-    order, the probes' last. Then 1 where a probe's score is not the kept one, else 0."""
+    order, the probes' last. Then 0 where every probe's score is the kept one: their differences, weighted and added up
+    (`trial_weights`)."""
     import jax.numpy as jnp
 
     model = arrays[POINTS]
@@ -35,7 +37,7 @@ def scorecard_score(program: ScorecardScore, arrays: Mapping[str, Array]) -> tup
     rows = cells.shape[0] - program.probes
     own = None if program.reasons is None else _by_column(program, cells, points)
     score = base + (cells @ points if own is None else own.sum(axis=1))
-    skew = ((score[rows:] != expected).astype(jnp.int64).sum() > 0).astype(jnp.int64)
+    skew = trial_weights(program.probes) @ (score[rows:] - expected)
     value = score[:rows]
     if program.output != "score":
         edges = np.array(program.edges, dtype=np.int64)
