@@ -214,19 +214,19 @@ def _regress(fit: _Fit, people: Array, positives: Array, *, exact: bool) -> Arra
         return ahead + inverted @ gradient, now
 
     if family == "logistic":
-        fitted = start + inverted @ _first_step(fit, design.T @ label, people, positives)
+        fitted = start + inverted @ _first_step(fit, design.T @ label, positives)
         fitted, _ = jax.lax.fori_loop(1, program.steps, later, (fitted, start))
     else:
         fitted, _ = jax.lax.fori_loop(0, program.steps, later, (start, start))
     return fitted * mask
 
 
-def _first_step(fit: _Fit, hit: Array, people: Array, positives: Array) -> Array:
+def _first_step(fit: _Fit, hit: Array, positives: Array) -> Array:
     """The gradient times the step's length. All rows have the same odds at first, so what is expected of each is the
     share of positives: no row needs a sigmoid. `hit`: the sum over rows of design where the label is 1."""
     import jax.numpy as jnp
 
-    share = (_real(positives) + 0.5) * jnp.reciprocal(_real(people) + 1.0)
+    share = _scaled(2 * positives + 1, fit.spare + 1) * jnp.reciprocal(fit.share + 2.0**-fit.spare)
     curvature, least = share * (1.0 - share), CURVATURE["logistic"] / FIRST
     length = CURVATURE["logistic"] * jnp.reciprocal(jnp.where(curvature > least, curvature, least))
     return (hit * 2.0**-fit.spare - UNIT * fit.gram[-1] * share) * length
