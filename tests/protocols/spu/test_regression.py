@@ -258,13 +258,13 @@ async def computed(line: LinearTrain, arrays: Sequence[np.ndarray], networks: Ne
 def test_on_shares_as_in_the_clear(
     family: Family, join: str, providers: int, networks: Networks, scratch: Path
 ) -> None:
-    """ABY3 with its exact sigmoid, Cheetah with the quintic."""
+    """ABY3 with its exact sigmoid, by which bands lie up to a hundredth further apart; Cheetah with the quintic."""
     line = program(providers, family, join=join)
     blocks, labels = sample(family)
     present = np.random.default_rng(2).random((ROWS, providers)) < 0.9
     arrays = brought(line, blocks, labels, present)
     told = asyncio.run(computed(line, arrays, networks, scratch))
-    demand_same(told, line.opened(line.reference(arrays)), steps=6 if providers == 1 else 2, area=0.005)
+    demand_same(told, line.opened(line.reference(arrays)), steps=6 if providers == 1 else 3, area=0.005)
     assert list(scratch.iterdir()) == []
 
 

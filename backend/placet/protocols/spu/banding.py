@@ -1,9 +1,9 @@
 """The program `bands` as SPU runs it: a table under the protocol, and which of its edges may be told.
 
 Where one party has the whole score it brings each row's band, so the table is one product of matrices and nothing is
-compared but counts. Where two have a part each, every row's sum is compared with every edge, and for exact ranks all
-are sorted: by radix sort, in which places come out only of rows that were shuffled (Hamada and others, "Practically
-efficient multi-party sorting protocols from comparison sort algorithms", ICISC 2012, for shuffles).
+compared but counts. Where two have a part each, the band of every row's sum is searched for (`searching`), and for
+exact ranks all are sorted: by radix sort, in which places come out only of rows that were shuffled (Hamada and others,
+"Practically efficient multi-party sorting protocols from comparison sort algorithms", ICISC 2012, for shuffles).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from placet.protocols.mpc.banding import Bands
 from placet.protocols.spu.merging import Array, enough, flags, kept, running_at
+from placet.protocols.spu.searching import in_bands, running_totals
 
 
 def bands(program: Bands, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
@@ -53,14 +54,15 @@ def _parts(program: Bands, scores: Sequence[Array], labels: Array) -> tuple[Arra
     first, second = scores
     score = first[0] + second[0]
     lines = labels * (first[1] * second[1])[None, :]
-    reached = flags(score[:, None] >= jnp.array(program.edges, dtype=jnp.int64)[None, :])
-
-    def running(weights: Array) -> Array:
-        total = weights.sum(axis=1)[:, None]
-        return jnp.concatenate([total - weights @ reached, total], axis=1)
-
-    sums = running((lines[0::2] + lines[1::2]) * score[None, :]) if program.sums else lines
-    return running(lines), sums, _doubled_ranks(score, lines) if program.exact else jnp.zeros((), jnp.int64)
+    places = in_bands(score, np.array(program.edges, dtype=np.int64))
+    sums = lines
+    if program.sums:
+        sums = running_totals((lines[0::2] + lines[1::2]) * score[None, :], places)
+    return (
+        running_totals(lines, places),
+        sums,
+        _doubled_ranks(score, lines) if program.exact else jnp.zeros((), jnp.int64),
+    )
 
 
 def _doubled_ranks(score: Array, lines: Array) -> Array:

@@ -3,7 +3,7 @@
 A program is a function of (parameters, arrays by input name) that returns a tuple of arrays. It runs while SPU traces
 it, with jax arrays, so it may use `jax.numpy` (imported inside the function: only the engine's process has it) and no
 Python branch on values. Every party runs the same program on the same parameters and shapes; inputs are secret and
-all outputs stay shares, but for one flag (`Program.refusal`).
+all outputs stay shares, but for whether to refuse (`Program.refusal`).
 
 To add one: write the function and its parameters' model, and put a `Program` into `PROGRAMS`.
 """
@@ -33,8 +33,8 @@ Array = Any
 @dataclass(frozen=True)
 class Program:
     """`name` stands in plans and trails; `parameters` is public and parsed before anything runs. With a `refusal` the
-    last output is a flag, which is opened to all parties: 1 ends the run with this code, and nobody gets a share of
-    anything."""
+    last output is a whole number: whether it is 0 is opened to all parties. Any other one ends the run with this code,
+    and nobody gets a share of anything."""
 
     name: str
     parameters: type[Value]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from placet.models.probes import trial_weights
 from placet.protocols.mpc.scoring import ScoreProgram, TreesScore, WeightedScore
 from placet.protocols.spu.top import largest, largest_places
 
@@ -24,7 +25,7 @@ SKEW = "model.skew"
 def weighted_score(program: WeightedScore, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
     """`scorecard-score` and `linear-score`. `MODEL`: what is kept (`kept_of`); all others are what owners bring (rows,
     own numbers), in the model's order. Rows are applicants, then probes, then what columns can come to. The result, and
-    1 where a probe comes to another number than the kept one, else 0."""
+    0 where every probe comes to the kept number: their differences, weighted and added up (`trial_weights`)."""
     model, brought = arrays[MODEL], _side_by_side(arrays)
     base, weights = model[0], model[1 : program.numbers]
     own = None if program.reasons is None else _by_column(program, brought, weights)
@@ -94,7 +95,7 @@ def _told(
     """`own` (rows, columns): what each column adds."""
     import jax.numpy as jnp
 
-    skew = ((tried[rows.probes] != expected).astype(jnp.int64).sum() > 0).astype(jnp.int64)
+    skew = trial_weights(program.probes) @ (tried[rows.probes] - expected)
     value, (unit, bits) = sums[rows.applicants] * program.sign, program.unit
     if unit > 1:
         value = value * unit
