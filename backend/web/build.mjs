@@ -1,7 +1,7 @@
 // Builds the pages into backend/placet/pages/dist (or the folder given). The same sources give the same bytes.
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -11,7 +11,7 @@ const out = process.argv[2] ?? join(here, "../placet/pages/dist");
 const read = (file) => readFileSync(join(here, file), "utf8");
 
 const common = { absWorkingDir: here, bundle: true, minify: true, legalComments: "none", charset: "utf8", write: false };
-const PAGES = ["owner", "audit"];
+const PAGES = ["owner", "console", "audit"];
 /** Pages of words alone: without a program, in a frame of their own. */
 const STATIC = ["doors"];
 /** Programs that a page loads when they are needed, by the constant that holds their address. */
@@ -23,14 +23,17 @@ const program = (page, language, define) =>
     define,
     external: ["/assets/*"],
     entryPoints: [`src/${page}/main.tsx`],
-    alias: Object.fromEntries(["common", page].map((one) => [`messages/${one}`, `./${words(one, language)}`])),
+    alias: {
+      ...Object.fromEntries(["common", page].map((one) => [`messages/${one}`, `./${words(one, language)}`])),
+      "messages/core": `../placet/core/words/${language}.json`,
+    },
     format: "esm",
     target: "es2022",
     jsx: "automatic",
     jsxImportSource: "preact",
     metafile: true,
   });
-const css = await build({ ...common, entryPoints: ["src/style.css"] });
+const css = async (file) => (await build({ ...common, entryPoints: [file] })).outputFiles[0].contents;
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(join(out, "assets"), { recursive: true });
@@ -40,7 +43,7 @@ function asset(name, extension, bytes) {
   console.log(`${name}.${extension}: ${bytes.length} bytes, ${gzipSync(bytes, { level: 9 }).length} gzip`);
   return `/assets/${name}.${hash}.${extension}`;
 }
-const style = asset("style", "css", css.outputFiles[0].contents);
+const shared = asset("style", "css", await css("src/style.css"));
 
 // What the auditor's page loads by itself: the report's style, and its worker.
 const inputs = new Set();
@@ -67,7 +70,9 @@ for (const [constant, name] of Object.entries(LAZY)) {
 }
 
 const escape = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
-for (const name of [...PAGES, ...STATIC])
+for (const name of [...PAGES, ...STATIC]) {
+  const own = `src/${name}/style.css`; // a page that needs more than the shared style imports that into its own
+  const style = existsSync(join(here, own)) ? asset(name, "css", await css(own)) : shared;
   for (const language of ["en", "de", "zh"]) {
     const still = STATIC.includes(name);
     const script = still ? "" : asset(`${name}.${language}`, "js", noted(await program(name, language, define)));
@@ -79,6 +84,7 @@ for (const name of [...PAGES, ...STATIC])
     });
     writeFileSync(join(out, `${name}.${language}.html`), page);
   }
+}
 
 // The licences of what is in the bundle, from the packages themselves.
 const packages = new Set(

@@ -169,6 +169,7 @@ interface IDatasetRegistry {
     function refund(DatasetId dataset, OfferId offer, JobId job, uint64 amount) external;
 
     /// @notice The consent registry, which alone spends and refunds.
+    /// @custom:not-protected Callers against a wrong deployment: check addresses and code against the deployment file.
     function consents() external view returns (address);
 
     /// @notice The entry of a dataset; all zero if there is none.

@@ -202,7 +202,7 @@ class _Bench:
             self.web3.eth.call({"to": self.web3.to_checksum_address(registry), "data": selector + offer.id})
             for offer in self.offers
         ]
-        return tuple(bytes(answer[6 * 32 : 6 * 32 + 24]) for answer in answers)
+        return tuple(bytes(answer[7 * 32 : 7 * 32 + 24]) for answer in answers)
 
     def open(self, name: str, pot: int = 0) -> tuple[int, _Opened]:
         epochs = self.epochs()

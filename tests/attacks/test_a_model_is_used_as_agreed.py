@@ -12,43 +12,30 @@ import contextlib
 import hashlib
 import json
 import os
-import random
 import signal
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from lenders import APPLICANTS, COLUMNS, IDENTIFIED, MEMBERS, PROVIDERS, PURPOSE, ROLES, Lenders, lending
 from placet.core.values import parse
 from placet.jobs.messages import JobRequest
 from placet.models.binning import one_hot
 from placet.protocols.mpc.scoring import ScorecardScore, kept_of
 from placet.protocols.spu import choose, reconstruct
-from placet.recipes.blocks.kept_scorecard import KeptScorecard
-from placet.sandbox import consents
-from placet.sandbox.consortium import NAMESPACE, Consortium
-from placet.sandbox.founding import Stock, consortium
+from placet.recipes.blocks.kept_cells import KeptCells
+from placet.sandbox.consortium import NAMESPACE
 from placet.vault.config import VaultSettings
 from placet.vault.setup import opened
 
 pytestmark = pytest.mark.slow
-PURPOSE, OTHER = "https://w3id.org/dpv#CreditChecking", "https://w3id.org/dpv#DirectMarketing"
-BORROWERS = [f"P{number:03}" for number in range(160)]
-APPLICANTS = [f"A{number:03}" for number in range(12)]
-AT_NORTH = [*BORROWERS[:140], *APPLICANTS[:10]]
-IDENTIFIED = {"identifier": "customer", "namespace": NAMESPACE}
-PROVIDERS = {"north": "North Bank", "tele": "Telecom", "shop": "Shop"}
-MEMBERS = (*PROVIDERS, "consumer")
-ROLES = ("first-provider", "second-provider", "third-provider", "consumer")
-COLUMNS = dict(zip(MEMBERS, ("balance", "balance", "balance", "income"), strict=True))
+OTHER = "https://w3id.org/dpv#DirectMarketing"
 FEATURES = {
     role: [{"column": COLUMNS[key], "kind": "number", "bins": 4 + place}]
     for place, (role, key) in enumerate(zip(ROLES, MEMBERS, strict=True))
@@ -58,130 +45,31 @@ WARM = {"seconds": 3600, "scores": 500}
 REASONS = {"most": 2, "against": "best"}
 
 
-@dataclass
-class Lenders:
-    """A bank, a telecom and a shop with accounts, and a lender with labels, incomes and applicants; who all consented
-    to everything. `rows`: by institution and person."""
-
-    made: Consortium
-    http: httpx.Client
-    rows: dict[str, dict[str, int]]
-    offers: dict[str, dict[str, str]] = field(default_factory=dict)
-    training: str = ""
-    commitment: str = ""
-
-    def offer(self, key: str, table: str, columns: str, output: str, recipe: str, operations: str, *more: str) -> str:
-        parties = ",".join(member.address for member in self.made.members.values())
-        answer = self.made.run(
-            *("offer", "make", "--config", f"{key}/node.toml", "--dataset", table, "--purpose", "CreditChecking"),
-            *("--consumer", self.made.members["consumer"].address, "--operations", operations, "--output", output),
-            *("--recipes", recipe, "--parties", parties, "--columns", columns, "--json", *more),
-        )
-        return str(json.loads(answer)["offer"])
-
-    def consenting(self, name: str, offers: dict[str, str], willing: dict[str, list[str]]) -> None:
-        self.offers[name] = offers
-        consents.give(replace(self.made, offers=self.made.offers | offers), willing, seconds=100_000, uses=100)
-        for key in willing:
-            (self.made.folder / f"{key}.batch").unlink()
-
-    def ask(self, who: str, path: str, body: Any = None) -> httpx.Response:
-        member = self.made.members[who]
-        method = "GET" if body is None else "POST"
-        return self.http.request(method, member.api + path, json=body, headers=member.authorization)
-
-    def ended(self, body: dict[str, Any], seconds: float = 300) -> tuple[str, str]:
-        """A job's id and how it ended; or no id, and the code of the refusal."""
-        answer = self.ask("consumer", "/v1/jobs", body)
-        if answer.status_code >= 400:
-            return "", answer.json()["code"]
-        job = answer.json()["id"]
-        return job, self.end_of(job, seconds)
-
-    def end_of(self, job: str, seconds: float = 300) -> str:
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            found = self.ask("consumer", f"/v1/jobs/{job}").json()
-            if found["ended"]:
-                return str(found["ended"])
-            time.sleep(0.5)
-        raise AssertionError(f"{job} has not ended: {found}")
-
-    def verdict(self, job: str) -> dict[str, Any]:
-        words = ("--url", self.made.chain.url, "--deployment", "deployment.json", "--trust", "trust.json")
-        answer = self.made.run("audit", job, *words, "--key", "auditor.json", "--json", accept=range(9))
-        return dict(json.loads(answer))
-
-
 @pytest.fixture(scope="module")
 def lenders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lenders]:
     if find_spec("spu") is None:
         pytest.skip("the distributed engine is not installed: placet[spu]")
-    folder, chance = tmp_path_factory.mktemp("lenders"), random.Random(5)
-    who_is_where = dict.fromkeys(MEMBERS, (*BORROWERS, *APPLICANTS)) | {"north": AT_NORTH}
-    rows = {key: {who: chance.randrange(10_000) for who in people} for key, people in who_is_where.items()}
-    incomes = rows["consumer"]
-    risk = {who: 0.05 + 0.22 * sum(own.get(who, 5000) < 5000 for own in rows.values()) for who in BORROWERS}
-    bad = {who: int(chance.random() < risk[who]) for who in BORROWERS}
-    stock = Stock({key: rows[key] for key in PROVIDERS}, ["nobody"], sorted({*BORROWERS, *APPLICANTS}))
-    with (
-        httpx.Client(timeout=60, trust_env=False) as http,
-        consortium(folder, PROVIDERS | {"consumer": "Lender"}, stock, block_time=0.5) as made,
-    ):
-        lenders = Lenders(made, http, rows)
-        tables: dict[str, dict[str, list[Any]]] = {
-            "borrowers": {"customer": BORROWERS, "bad": [*bad.values()], "income": [incomes[who] for who in BORROWERS]},
-            "applicants": {"customer": APPLICANTS, "income": [incomes[who] for who in APPLICANTS]},
-        }
-        for name, columns in tables.items():
-            pq.write_table(pa.table(columns), folder / f"{name}.parquet")
-            words = ("vault", "import", "--config", "consumer-vault/vault.toml", "--name", name)
-            numbers = [word for column in [*columns][1:] for word in ("--column", f"{column}={column}:integer")]
-            made.run(
-                *(*words, "--file", f"{name}.parquet", "--identifier", "customer", "--namespace", NAMESPACE), *numbers
-            )
-        train = ("shared-model", "joint-scorecard", "PSI,MPC,FL", "--smallest-group", "5")
-        score = ("explained-score", "model-score", "PSI,MPC")
-        for name, words, table, columns, people in (
-            ("training", train, "borrowers", "customer,bad,income", BORROWERS),
-            ("scoring", score, "applicants", "customer,income", APPLICANTS),
-        ):
-            offers = {key: lenders.offer(key, "accounts", "customer,balance", *words) for key in PROVIDERS}
-            offers["consumer"] = lenders.offer("consumer", table, columns, *words)
-            here = {key: [who for who in people if who in rows[key]] for key in MEMBERS}
-            lenders.consenting(name, offers, here)
+    with lending(tmp_path_factory.mktemp("lenders")) as lenders:
+        lenders.offering("training", "joint-scorecard", "shared-model", "PSI,MPC,FL", "--smallest-group", "5")
+        lenders.offering("scoring", "model-score", "explained-score", "PSI,MPC")
         yield lenders
 
 
 def train(lenders: Lenders) -> None:
     """The model, registered by both, who consent to two uses of their parts, as long as nobody has withdrawn."""
-    offers = lenders.offers["training"]
     parameters = {
-        **IDENTIFIED,
         **{"features": FEATURES, "protocol": "aby3", "label": "bad", "join": "any"},
         **{"split": {"train": 60, "validation": 0}, "smallest_group": 5, "model": "shared"},
     }
-    body = {
-        **{"recipe": "joint-scorecard", "engine": "spu", "purpose": PURPOSE, "parameters": parameters},
-        "providers": [{"address": lenders.made.members[key].address, "offer": offers[key]} for key in PROVIDERS],
-        "own": {"offer": offers["consumer"]},
-    }
-    lenders.training, how = lenders.ended(body)
+    lenders.training, how = lenders.ended(lenders.asking("training", "joint-scorecard", parameters))
     assert how == "completed"
     report = lenders.ask("consumer", f"/v1/jobs/{lenders.training}/result").json()["report"]
     assert not report["too_few"] and not {"scorecard", "importance"} & report.keys()
     lenders.commitment = report["commitment"]
-    lenders.offers["model"], lenders.offers["consent"] = {}, {}
-    for key in MEMBERS:
-        (model,) = json.loads(lenders.made.run("model", "list", "--config", f"{key}/node.toml", "--json"))
-        assert (model["job"], model["commitment"]) == (lenders.training, lenders.commitment)
-        for _ in range(2):  # once on chain, however often it is asked
-            lenders.made.run("model", "register", model["name"], "--config", f"{key}/node.toml")
-        card(lenders, key, model["name"])
-        offer = lenders.offer(key, model["name"], "model", "explained-score", "model-score", "PSI,MPC", "--own")
-        words = ("grant", "--config", f"{key}/node.toml", "--offer", offer, "--uses", USES, "--json")
-        lenders.offers["model"][key] = offer
-        lenders.offers["consent"][key] = json.loads(lenders.made.run(*words))["consent"]
+    name = lenders.keeping("model", lenders.commitment, lenders.training, "explained-score", USES)
+    for key in MEMBERS:  # once on chain, however often it is asked
+        lenders.made.run("model", "register", name, "--config", f"{key}/node.toml")
+        card(lenders, key, name)
 
 
 def card(lenders: Lenders, key: str, name: str) -> None:
@@ -224,7 +112,10 @@ def scoring(lenders: Lenders, **changes: Any) -> dict[str, Any]:
         **{"features": FEATURES, "protocol": "aby3", "output": "score", "reasons": REASONS},
         "model": {"job": lenders.training, "commitment": lenders.commitment},
     }
-    parts = {key: {"offer": lenders.offers["model"][key], "consent": lenders.offers["consent"][key]} for key in MEMBERS}
+    parts = {
+        key: {"offer": lenders.offers["model"][key], "consent": lenders.offers["model consents"][key]}
+        for key in MEMBERS
+    }
     rows = lenders.offers["scoring"]
     wanted = parameters | changes.get("parameters", {})
     return {
@@ -243,12 +134,12 @@ def expected(lenders: Lenders, scratch: Path) -> list[dict[str, str]]:
     for key in MEMBERS:
         with opened(VaultSettings.load(lenders.made.folder / f"{key}-vault" / "vault.toml")) as store:
             (info,) = store.models.infos()
-            kept[key] = parse(KeptScorecard, store.models.named(info.name).part.content)
-    assert kept["shop"].points is None, "it does not compute"
-    shares = [part.points.share for part in kept.values() if part.points]
+            kept[key] = parse(KeptCells, store.models.named(info.name).part.content)
+    assert kept["shop"].numbers is None, "it does not compute"
+    shares = [part.numbers.share for part in kept.values() if part.numbers]
     model = asyncio.run(reconstruct(shares, choose(3), scratch=scratch, seconds=240))
     program = ScorecardScore(bins=[4, 5, 6, 7], output="score", reasons=REASONS)  # type: ignore[arg-type]
-    points = model[: 1 + program.cells]
+    points = model[: 1 + program.wide]
     assert (model == kept_of(points[0], points[1:], program.widths)).all() and len(set(points.tolist())) > 4
     cells = []
     for key in MEMBERS:

@@ -80,6 +80,7 @@ FIELDS: dict[str, tuple[Any, set[str], set[str]]] = {
     "offer.purpose": (B32, {"UnknownOffer"}, {"consent"}),
     "offer.operations": (st.integers(0, 2**32 - 1), {"UnknownOffer"}, {"consent.altered", "input"}),
     "offer.scope": (B32, {"UnknownOffer"}, {"consent"}),
+    "offer.budget": (st.integers(0, 2**53 - 1), {"UnknownOffer"}, {"not-found", "consent", "consent.altered"}),
     "not_before": (st.integers(0, 2**40), {"InvalidSignature"}, {"consent.altered", "input"}),
     "not_after": (st.integers(0, 2**40), {"InvalidSignature", "AlreadyExpired"}, {"consent.altered", "input"}),
     "first_opening": (st.integers(0, 2**31), {"InvalidSignature"}, {"signature"}),

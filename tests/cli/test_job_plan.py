@@ -51,6 +51,7 @@ def offered(
     purpose: str = PURPOSE,
     personal: bool = True,
     namespace: str = NAMESPACE,
+    output: str = "matches",
 ) -> Offered:
     scope = Scope(
         title="Accounts",
@@ -59,7 +60,7 @@ def offered(
         columns=("customer",),
         identifier="customer",
         namespace=namespace,
-        output="matches",
+        output=output,  # type: ignore[arg-type]
         recipes=(recipe,),
         parties=(provider, consumer),
         enrollers=(provider,) if personal else (),
@@ -110,7 +111,8 @@ def test_the_own_consent_is_found_on_whatever_page_it_stands(page: int) -> None:
     consents = [given(other, 90) for _ in range(3 * PAGE)]
     wanted = consents[page * PAGE + 1] = given(own, 50)
     assert (
-        to_hex(job_plan._own(Lender([other, own], consents), spec_of("match"), ALIGNS, PURPOSE).consent) == wanted["id"]
+        to_hex(job_plan._own(Lender([other, own], consents), spec_of("match"), ALIGNS, PURPOSE, "matches").consent)
+        == wanted["id"]
     )
 
 
@@ -118,7 +120,8 @@ def test_the_last_of_several_own_consents_counts_over_all_pages() -> None:
     own = offered(LENDER, personal=False)
     consents = [given(own, block) for block in (7, 9, None, 30, 8, 12, 29)]
     assert (
-        to_hex(job_plan._own(Lender([own], consents), spec_of("match"), ALIGNS, PURPOSE).consent) == consents[3]["id"]
+        to_hex(job_plan._own(Lender([own], consents), spec_of("match"), ALIGNS, PURPOSE, "matches").consent)
+        == consents[3]["id"]
     )
 
 
@@ -126,11 +129,11 @@ def test_of_persons_rows_the_own_offer_is_taken_without_a_consent() -> None:
     """Where the recipe takes such of the consumer; two fitting ones are one too many."""
     spec = spec_of("joint-scorecard")
     own, rows = offered(LENDER, recipe="joint-scorecard"), offered(LENDER, recipe="joint-scorecard", personal=False)
-    found = job_plan._own(Lender([rows, own], [given(rows, 1)]), spec, ALIGNS, PURPOSE)
+    found = job_plan._own(Lender([rows, own], [given(rows, 1)]), spec, ALIGNS, PURPOSE, "matches")
     assert (found.offer, found.consent) == (own.id, None)
     for offers in ([rows], [own, offered(LENDER, recipe="joint-scorecard")]):
         with pytest.raises(NotFoundError, match="not one own offer of persons' rows"):
-            job_plan._own(Lender(offers, [given(rows, 1)]), spec, ALIGNS, PURPOSE)
+            job_plan._own(Lender(offers, [given(rows, 1)]), spec, ALIGNS, PURPOSE, "matches")
 
 
 def test_what_a_scorecard_takes_is_told_by_the_rows_of_the_own_table(capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,10 +167,10 @@ def test_what_a_scorecard_takes_is_told_by_the_rows_of_the_own_table(capsys: pyt
 def test_a_consent_to_another_offer_is_none(changes: dict[str, Any]) -> None:
     own = offered(LENDER, **{"personal": False, **changes})
     with pytest.raises(NotFoundError, match="no such offer"):
-        job_plan._own(Lender([own], [given(own, 1)]), spec_of("match"), ALIGNS, PURPOSE)
+        job_plan._own(Lender([own], [given(own, 1)]), spec_of("match"), ALIGNS, PURPOSE, "matches")
     good = offered(LENDER, personal=False)
     with pytest.raises(NotFoundError, match="none consented to"):
-        job_plan._own(Lender([own, good], [given(own, 1)]), spec_of("match"), ALIGNS, PURPOSE)
+        job_plan._own(Lender([own, good], [given(own, 1)]), spec_of("match"), ALIGNS, PURPOSE, "matches")
 
 
 @pytest.fixture
@@ -231,3 +234,17 @@ def test_one_offer_fits_or_all_that_do_are_listed() -> None:
     with pytest.raises(InputError, match="several offers fit") as caught:
         job_plan._one_offer("north", [view, match, more], "match")
     assert [to_hex(one.id) in str(caught.value.found) for one in (match, more, view)] == [True, True, False]
+
+
+def test_of_several_offers_the_one_for_what_the_job_tells_is_taken() -> None:
+    """An institution may offer scores and decisions by one recipe, to others and to itself."""
+    spec = spec_of("model-score")
+    scores, decisions = (offered(recipe="model-score", output=one) for one in ("score", "decision"))
+    assert job_plan._one_offer("north", [scores, decisions], "model-score", "decision") is decisions
+    with pytest.raises(InputError, match="several offers fit"):
+        job_plan._one_offer("north", [scores, decisions], "model-score", "band")
+    own = [offered(LENDER, recipe="model-score", output=one) for one in ("score", "decision")]
+    assert job_plan._own(Lender(own, []), spec, ALIGNS, PURPOSE, "score").offer == own[0].id  # type: ignore[union-attr]
+    parameters = vectors("model-score")[2]["parameters"]
+    assert job_plan._output(spec, parameters) == "decision"
+    assert job_plan._output(spec, {"output": "decision"}) is None

@@ -62,6 +62,18 @@ def test_what_the_training_said_needs_not_be_said_again() -> None:
     assert other["protocol"] == "aby3"
 
 
+@pytest.mark.parametrize(("recipe", "number", "kind"), [("joint-linear", 3, "linear"), ("joint-trees", 3, "trees")])
+def test_each_kind_of_model_is_asked_for_as_it_was_trained(recipe: str, number: int, kind: str) -> None:
+    trained = vectors(recipe)[number]["parameters"]
+    model = facts(parameters=trained)
+    parameters = SCORE.parse(model_inputs.with_model(SCORE, model, {"output": "score"}))
+    assert (trained["model"], parameters.kind, parameters.to_json()["features"]) == (
+        "shared",
+        kind,
+        trained["features"],
+    )
+
+
 @pytest.mark.parametrize(
     ("spec", "model", "error"),
     [

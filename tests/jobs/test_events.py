@@ -58,12 +58,12 @@ async def test_one_stream_tells_of_all_jobs_and_goes_on_where_it_was_left() -> N
     runner: Any = SimpleNamespace(store=store)
     async with asyncio.timeout(60):
         from_now = _all_moments(runner, None, always)
-        upcoming = asyncio.ensure_future(anext(from_now))
-        while not upcoming.done():  # nothing tells when it has begun to listen
-            store.note(second, "opening")
-            await asyncio.sleep(0.01)
-        assert said(await upcoming) == (to_hex(second), "opening")
+        begin = await anext(from_now)
+        assert (begin.id, begin.data) == (str(before), None)  # where it begins, before anything happens
+        store.note(second, "opening")
+        assert said(await anext(from_now)) == (to_hex(second), "opening")
         resumed = _all_moments(runner, before - 1, always)
+        assert (await anext(resumed)).id == str(before - 1)
         store.note(first, "computing")
         events = [await anext(resumed)]
         while said(events[-1]) != (to_hex(first), "computing"):

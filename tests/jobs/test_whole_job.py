@@ -300,6 +300,7 @@ def test_a_browser_of_the_institution_follows_all_jobs_in_one_stream(consortium:
     login = httpx.post(f"{member.api}/console/login", json=credential, headers=own, trust_env=False)
     cookie = login.headers["set-cookie"].split(";")[0]
     heard: list[tuple[int, str]] = []
+    begun: list[str] = []
     with httpx.stream(
         *("GET", f"{member.api}/v1/events"),
         headers=own | {"cookie": cookie, "last-event-id": "0"},
@@ -307,12 +308,18 @@ def test_a_browser_of_the_institution_follows_all_jobs_in_one_stream(consortium:
         trust_env=False,
     ) as answer:
         for event in EventSource(answer).iter_sse():
+            if not event.data:
+                begun.append(event.id)
+                continue
             data = json.loads(event.data)
             if data["job"] == first.done.job:
                 heard.append((int(event.id), data["status"]))
             if heard and heard[-1][1] == "completed":
                 break
     assert heard == [(number, name) for number, name, _ in first.stream.events]
+    assert begun == ["0"]  # after which it goes on, said before anything happens
+    moments = member.get(f"/v1/jobs/{first.done.job}/moments?after={heard[0][0]}")["moments"]
+    assert [(one["id"], one["status"]) for one in moments] == heard[1:]
 
 
 # The program.

@@ -68,6 +68,22 @@ def test_scikit_learn_fits_the_same(family: Family) -> None:
     assert np.abs(regress(design, labels, family, steps=30, l2=0.001) - expected).max() < 0.002
 
 
+@pytest.mark.parametrize("share", [0.002, 0.05, 0.22, 0.5, 0.97])
+@pytest.mark.parametrize("separable", [False, True])
+def test_the_first_step_of_a_logistic_fit_lowers_the_loss(share: float, separable: bool) -> None:
+    """However few have label 1, and where they can be told apart, when Newton's own step would overshoot."""
+    design, _ = sample("logistic")
+    score = design[:, 0] + (0 if separable else 2 * np.random.default_rng(1).standard_normal(ROWS))
+    labels = (score >= np.sort(score)[-max(1, round(share * ROWS))]).astype(float)
+
+    def loss(coefficients: Reals) -> float:
+        predictors = design @ coefficients
+        return float(np.mean(np.logaddexp(0, predictors) - labels * predictors))
+
+    losses = [loss(regress(design, labels, "logistic", steps=steps, l2=0.001)) for steps in (0, 1, 30)]
+    assert losses[0] > losses[1] > losses[2]
+
+
 def test_the_mean_of_counts_is_bounded_in_its_slope() -> None:
     """Beyond e^BEND times the average it goes on as its tangent, so that no step overshoots."""
     places = np.linspace(-8, 30, 2000)

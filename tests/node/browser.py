@@ -33,6 +33,7 @@ CHROMIUM = shutil.which("chromium")
 SCREENS = Path(__file__).resolve().parents[1] / "pages" / "screens"
 WIDTHS = {"phone": 320, "desk": 1280}
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+playwright.expect.set_options(timeout=60_000)
 
 
 @contextlib.contextmanager

@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DIST = ROOT / "backend" / "placet" / "pages" / "dist"
 WEB = ROOT / "backend" / "web"
 LANGUAGES = ("en", "de", "zh")
-BUDGETS = {"owner": 60_000, "audit": 80_000}
+BUDGETS = {"owner": 60_000, "console": 80_000, "audit": 80_000}
 """Bytes of a page by gzip: HTML, style and program of one language; and what the auditor's loads but the verifier."""
 SERVERS = ("https://south.example/placet", "http://127.0.0.1:8611", "https://x.example; script-src *", "https://a b")
 POLICY = (
@@ -54,13 +54,15 @@ def test_the_policy_names_origins_and_nothing_that_a_trust_list_smuggles_in() ->
 
 
 async def test_html_is_kept_by_nobody_and_has_every_header(client: httpx.AsyncClient) -> None:
-    paths = ("/owner", "/owner/ask/0x00", "/de/owner", "/zh/owner/consents/0x00", "/", "/en/", "/zh/")
-    for path in paths:
+    alone = content_security_policy(())  # console and doors speak to nobody but their own node
+    policies = dict.fromkeys(("/owner", "/owner/ask/0x00", "/de/owner", "/zh/owner/consents/0x00"), POLICY)
+    for path, policy in (
+        policies | dict.fromkeys(("/console", "/zh/console/jobs/0x00", "/", "/en/", "/zh/"), alone)
+    ).items():
         answer = await client.get(path)
         assert answer.status_code == 200, path
         headers = dict(answer.headers)
-        alone = path in ("/", "/en/", "/zh/")
-        assert headers["content-security-policy"] == (content_security_policy(()) if alone else POLICY)
+        assert headers["content-security-policy"] == policy
         assert headers["cache-control"] == "no-store"
         for name, value in {
             "x-frame-options": "DENY",
@@ -145,7 +147,7 @@ def test_who_wants_no_motion_gets_none_and_chinese_has_its_fonts() -> None:
     assert '"PingFang SC", "Noto Sans CJK SC"' in style
 
 
-@pytest.mark.parametrize("page", ["common", "owner", "audit", "doors"])
+@pytest.mark.parametrize("page", ["common", *BUDGETS, "doors"])
 def test_every_message_is_there_in_every_language_with_the_same_places(page: str) -> None:
     folder = WEB / "src" / page / "messages"
     words = {language: json.loads((folder / f"{language}.json").read_text(encoding="utf-8")) for language in LANGUAGES}
@@ -156,6 +158,8 @@ def test_every_message_is_there_in_every_language_with_the_same_places(page: str
             assert places[0] == places[1], (language, key)
     source = "".join(file.read_text(encoding="utf-8") for file in (WEB / "src" / page).glob("*.ts*"))
     families = ("status.", "outcome.", "error.", "ask.days-", "mine.current", "mine.ended")
+    families += ("recipe.", "role.", "ended.", "detail.", "parameter.", "value.", "health.", "menu/")
+    families += ("plan.is-", "plans.holds-", "catalogue.kind-", "start.hours-")
     families += ("verdict.", "wrong.", "file.", "failed.")
     own = WEB / "src" / page / "page.html"
     html = (own if own.exists() else WEB / "src" / "page.html").read_text(encoding="utf-8")

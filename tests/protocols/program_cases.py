@@ -260,6 +260,13 @@ CASES = [
         [[0, 0], [0, 0], [0, 0]],
     ),
     _bands(
+        "ranks of sums",
+        {"edges": ["0"], "smallest": 2, "exact": True},
+        [[5, 5, -7, 1, 2**40, None, 3, -3, -4], [0, -4, 6, 0, 2**40, 9, 2, 4, None]],
+        [(int(label), 0) for label in "010110011"],
+        [[0, 4], [0, 3], [0, 32]],
+    ),
+    _bands(
         "bands of sums, by groups",
         {"edges": ["0", "10", "20"], "thresholds": ["10"], "smallest": 2, "groups": 3, "sums": True},
         [

@@ -3,42 +3,26 @@ how the columns correlate, which a bank looks at before it trains."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from placet.catalogue import modelling
-from placet.catalogue.modelling import MAX_FEATURES, PROVIDERS, DataRole, JoinedParameters, absent, fits, roles, tells
+from placet.catalogue.modelling import (
+    MAX_FEATURES,
+    PROVIDERS,
+    DataRole,
+    JoinedParameters,
+    LinearFeature,
+    fits,
+    roles,
+    tells,
+)
 from placet.catalogue.spec import CONSUMER, Column, Cost, RecipeSpec, by_identifier
 from placet.core.lawful import Tells
 from placet.core.purposes import Operation
-from placet.core.values import Value
-from placet.models.preparing import MAX_WIDTH, Levels, Missing
+from placet.models.preparing import MAX_WIDTH
 from placet.models.regression import Family, Statistics
-
-
-class LinearFeature(Value):
-    """A column that goes into the model, and how its owner prepares it. A number is winsorised at the quantiles of
-    `clip` percent from either end, at `smallest_group` values at the least, and within 4 standard deviations, and
-    standardised. A category has an indicator for each of its `levels` most frequent values but the first, and one for
-    all others. What is `missing` has an indicator of its own and else counts as usual, or only that."""
-
-    column: Column
-    kind: Literal["number", "category"] = "number"
-    levels: Levels = 10
-    missing: Missing = "own"
-    clip: Annotated[int | None, Field(strict=True, ge=1, le=25, exclude_if=absent)] = None
-
-    @model_validator(mode="after")
-    def _numbers(self) -> LinearFeature:
-        if self.clip is not None and self.kind != "number":
-            raise ValueError("only numbers are winsorised")
-        return self
-
-    @property
-    def width(self) -> int:
-        """Numbers of a row that it becomes."""
-        return (1 if self.kind == "number" else self.levels) + int(self.missing == "own")
 
 
 class JointLinearParameters(JoinedParameters):
@@ -87,7 +71,6 @@ class JointLinearParameters(JoinedParameters):
             "instead of it (only), or not (none)"
         ),
     ] = "also"
-    model: Annotated[Literal["consumer"], Field(description="who gets the model: the consumer, in clear")] = "consumer"
 
     @property
     def width(self) -> int:
@@ -98,6 +81,8 @@ class JointLinearParameters(JoinedParameters):
     def _fits(self) -> JointLinearParameters:
         if self.width > MAX_WIDTH:
             raise ValueError(f"at most {MAX_WIDTH} numbers of a row, an indicator each for levels and what is missing")
+        if self.model != CONSUMER and self.statistics != "none":
+            raise ValueError("statistics: none, with a model that stays shared; a job of its own has statistics: only")
         return self
 
 
@@ -155,7 +140,8 @@ SPEC = RecipeSpec(
         "are positive, and how good it is on the rows that validate and test (by up to 64 bands of the score, or by "
         "the mean and variance of the label and the mean loss); unless statistics is none the correlation of each two "
         "columns over the rows that train, in the same steps, and the columns' variance inflation factors; how many "
-        "consented rows each provider has",
+        "consented rows each provider has; with model: shared of all that only how many trained and how many of them "
+        "are positive, how good the model is, and that last",
         paid=False,
     ),
     parameters=JointLinearParameters,

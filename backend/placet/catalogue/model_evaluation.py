@@ -105,7 +105,7 @@ class ModelEvaluationParameters(IdentifiedParameters):
     ] = None
     auc: Annotated[
         Literal["exact"] | None,
-        Field(description="the AUC by ranks instead of bands; of one provider, without groups"),
+        Field(description="the AUC by ranks instead of bands; without groups"),
     ] = None
     smallest_group: Annotated[SmallestGroup, Field(le=MAX_ROWS)]
     protocol: Annotated[
@@ -135,8 +135,8 @@ class ModelEvaluationParameters(IdentifiedParameters):
             raise ValueError("group, groups and thresholds, or no groups")
         if self.groups is not None and len(set(self.groups)) < len(self.groups):
             raise ValueError("each group once")
-        if self.auc is not None and (self.groups is not None or self.protocol != PROTOCOLS[2]):
-            raise ValueError("an exact AUC is of one provider, without groups")
+        if self.auc is not None and self.groups is not None:
+            raise ValueError("an exact AUC is without groups")
         return self
 
     @property

@@ -1,4 +1,5 @@
-"""`model-score`: a consumer's applicants scored by a scorecard that its makers keep as shares."""
+"""`model-score`: a consumer's applicants scored by a model that its makers keep as shares: a scorecard, a linear model,
+or trees."""
 
 from __future__ import annotations
 
@@ -9,26 +10,34 @@ from pydantic import Field, model_validator
 
 from placet.catalogue.modelling import (
     COMPUTING_PROVIDERS,
+    MAX_FEATURES,
     MAX_ROWS,
     PROVIDERS,
+    DataRole,
+    Feature,
     FeatureParameters,
+    LinearFeature,
     absent,
     demand_columns,
     demand_protocol,
 )
 from placet.catalogue.spec import CONSUMER, Cost, RecipeSpec, Role, by_identifier
+from placet.core.errors import PlanError
 from placet.core.ids import JobId
 from placet.core.lawful import ModelRef, Tells
 from placet.core.plan import Terms
 from placet.core.purposes import Operation
 from placet.core.values import Bytes32, Value
+from placet.models.preparing import MAX_WIDTH
 from placet.models.scorecard import MAX_REASONS, Reasons
+from placet.models.trees import MAX_DEPTH, MAX_TREES
 
 MODEL = "model"
 _LEARNS = (
     "how long the consumer's list of applicants is, and, while the job runs, which of its own consented rows are in "
-    "it; neither scores nor others' columns, nor the points"
+    "it; neither scores nor others' columns, nor the model"
 )
+Kind = Literal["scorecard", "linear", "trees"]
 _TOLD = {"score": "explained-score", "decision": "explained-decision"}
 """What comes out with reasons, as offers say it."""
 
@@ -48,8 +57,22 @@ class SessionBounds(Value):
 
 
 class ModelScoreParameters(FeatureParameters):
-    """The columns are those that the model was trained on, by the same roles."""
+    """The columns are those that the model was trained on, by the same roles. Trees are scored where `trees` and
+    `depth` are given, a linear model where columns are prepared and not cut."""
 
+    features: Annotated[  # type: ignore[assignment]
+        dict[
+            DataRole,
+            Annotated[tuple[Feature, ...], Field(min_length=1, max_length=MAX_FEATURES)]
+            | Annotated[tuple[LinearFeature, ...], Field(min_length=1, max_length=MAX_FEATURES)],
+        ],
+        Field(
+            min_length=1,
+            description="by role, consumer and first-provider to seventh-provider: the columns that the model reads, "
+            "each as its training declared it: {column, kind, bins, monotone}, of a linear model {column, kind, "
+            "levels, missing, clip}",
+        ),
+    ]
     protocol: Annotated[
         Literal["cheetah", "aby3"], Field(description="the MPC protocol: cheetah where two compute, aby3 where three")
     ]
@@ -70,6 +93,27 @@ class ModelScoreParameters(FeatureParameters):
             "is yes",
         ),
     ] = None
+    trees: Annotated[
+        int | None, Field(strict=True, ge=1, le=MAX_TREES, exclude_if=absent, description="of trees how many")
+    ] = None
+    depth: Annotated[
+        int | None,
+        Field(
+            strict=True,
+            ge=1,
+            le=MAX_DEPTH,
+            exclude_if=absent,
+            description="of trees the cuts from a root to a leaf, as in training",
+        ),
+    ] = None
+    higher: Annotated[
+        Literal["positive", "negative"] | None,
+        Field(
+            exclude_if=absent,
+            description="of trees and linear models what a higher score speaks for: positive (label 1, or a larger "
+            "number) unless given, or negative; a scorecard has it in its scale",
+        ),
+    ] = None
     session: Annotated[
         SessionBounds | None,
         Field(
@@ -83,9 +127,10 @@ class ModelScoreParameters(FeatureParameters):
         Reasons | None,
         Field(
             exclude_if=absent,
-            description="{most, against}, with a score or where the decision is no: which columns, 1 to "
-            f"{MAX_REASONS} at the most, cost an applicant most points, against best (the column's best bin, if not "
-            "given) or neutral (a bin that speaks for neither label)",
+            description="{most, against}, with a score or where the decision is no, not of trees: which columns, 1 to "
+            f"{MAX_REASONS} at the most, cost an applicant most of the score, against best (the column's best bin, or "
+            "its better end, if not given) or neutral (a bin that speaks for neither label; of a linear model the mean "
+            "or most frequent value)",
         ),
     ] = None
 
@@ -99,6 +144,39 @@ class ModelScoreParameters(FeatureParameters):
         if self.reasons is not None and self.output not in _TOLD:
             raise ValueError("reasons go with a score or a decision")
         return self
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> ModelScoreParameters:
+        linear = [isinstance(one, LinearFeature) for features in self.features.values() for one in features]
+        if any(linear) and not all(linear):
+            raise ValueError("columns of one kind of model: cut into bins all, or prepared all")
+        if all(linear) and self.width > MAX_WIDTH:
+            raise ValueError(f"at most {MAX_WIDTH} numbers of a row, as in training")
+        if (self.trees is None) is not (self.depth is None) or (any(linear) and self.trees is not None):
+            raise ValueError("trees and depth, both or neither, and of columns that are cut")
+        if self.trees is not None and self.reasons is not None:
+            raise ValueError("no reasons of trees: what a column adds depends on the others")
+        if self.kind == "scorecard" and self.higher is not None:
+            raise ValueError("no higher of a scorecard: its scale has it")
+        return self
+
+    @property
+    def kind(self) -> Kind:
+        """Of model."""
+        if self.trees is not None:
+            return "trees"
+        first = next(iter(self.features.values()))
+        return "linear" if isinstance(first[0], LinearFeature) else "scorecard"
+
+    @property
+    def label(self) -> Literal[0, 1]:
+        """The one that a higher score speaks for."""
+        return 0 if self.higher == "negative" else 1
+
+    @property
+    def width(self) -> int:
+        """Numbers of a row that all columns become."""
+        return sum(one.width for features in self.features.values() for one in features)
 
 
 def reads(role: str, parameters: ModelScoreParameters) -> tuple[str, ...]:
@@ -119,9 +197,17 @@ def model(parameters: ModelScoreParameters) -> ModelRef:
 
 
 def fits(parameters: ModelScoreParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:
-    """PlanError unless each provider brings columns, no others do, and the protocol is the one for so many."""
+    """PlanError unless each provider brings columns, no others do, and the protocol is the one for so many; of
+    trees aby3, by which they grow."""
     demand_columns(parameters, terms)
     demand_protocol(parameters.protocol, parties)
+    if parameters.trees is not None and parameters.protocol == "cheetah":
+        raise PlanError(
+            "two parties keep no trees",
+            expected="aby3, for three parties and more",
+            found=parameters.protocol,
+            code="spu.protocol",
+        )
 
 
 def _roles() -> tuple[Role, ...]:
@@ -143,8 +229,8 @@ def _roles() -> tuple[Role, ...]:
     )
     learns = (
         "after the release, of each applicant that consented, the score, or its band, or yes or no, as the offers say, "
-        "and where they say so which columns, at the most four, cost the applicant most points, the dearest first, not "
-        "how many points nor which bin; how many consented rows each provider has; not the points, nor, without "
+        "and where they say so which columns, at the most four, cost the applicant most, the dearest first, not how "
+        "much nor which bin; how many consented rows each provider has; not what the model is made of, nor, without "
         "reasons, which columns a provider lacks"
     )
     return (*computing, *sharing, Role(CONSUMER, learns, alias="applicants", persons=True, model=MODEL))
@@ -152,24 +238,28 @@ def _roles() -> tuple[Role, ...]:
 
 def cost(parameters: ModelScoreParameters, rows: int) -> Cost:
     """From 10,000 applicants by ABY3 and 3,000 by Cheetah, with 23 columns of 10 bins: it grows with the cells, with
-    scores that are compared with an edge, and where there are reasons with all columns' losses, which are sorted."""
+    scores that are compared with an edge or rounded, where there are reasons with all columns' losses, which are
+    sorted, and with all leaves of trees (10,000 applicants, 24 columns of 16 bins, 20 trees of depth 4)."""
     columns = [feature for features in parameters.features.values() for feature in features]
-    cells = rows * sum(feature.bins + 2 for feature in columns)
-    compared = rows * len(parameters.edges or ())
+    cells = rows * parameters.width
+    compared = rows * (len(parameters.edges or ()) or int(parameters.kind != "scorecard"))
+    leaves = rows * (parameters.trees or 0) << (parameters.depth or 0)
     lost = 0 if parameters.reasons is None else rows * len(columns)
     if parameters.protocol == "cheetah":
         traffic = (40 << 20) + 12 * cells + 1_750 * compared + 900 * lost
         memory = ((500 if not lost else 850) << 20) + 750 * cells
         return Cost(memory, traffic, seconds=6 + cells // 300_000 + compared // 1_000 + lost // 10_000)
-    traffic = (1 << 20) + 34 * cells + 120 * compared + 900 * lost
-    return Cost((330 << 20) + 100 * cells, traffic, seconds=5 + cells // 1_000_000 + (compared + lost) // 50_000)
+    traffic = (1 << 20) + 34 * cells + 120 * compared + 900 * lost + 60 * leaves
+    seconds = 5 + (cells + leaves) // 1_000_000 + (compared + lost) // 50_000
+    return Cost((330 << 20) + 100 * cells + 20 * leaves, traffic, seconds)
 
 
 SPEC = RecipeSpec(
     name="model-score",
     version=1,
-    does="The consumer learns its applicants' scores, or less of them, by a scorecard of which each party that made it "
-    f"keeps a part, so that none can score alone; of up to {MAX_ROWS:,} applicants; on the engine spu.",
+    does="The consumer learns its applicants' scores, or less of them, by a scorecard, linear model or trees of which "
+    f"each party that made it keeps a part, so that none can score alone; of up to {MAX_ROWS:,} applicants; on the "
+    "engine spu.",
     operations=Operation.PSI | Operation.MPC,
     engines=("spu",),
     on_withdrawal="drop",

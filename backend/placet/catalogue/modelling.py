@@ -25,6 +25,7 @@ from placet.core.values import Value
 from placet.models.binning import Bins
 from placet.models.contribution import MAX_SHAPLEY, SHARE_UNIT, Division, PayoutRule
 from placet.models.permuting import MAX_MEASURED
+from placet.models.preparing import Levels, Missing
 
 PROVIDERS = tuple(f"{place}-provider" for place in ("first", "second", "third", "fourth", "fifth", "sixth", "seventh"))
 COMPUTING_PROVIDERS = PROVIDERS[:2]
@@ -64,6 +65,35 @@ class Feature(Value):
         if self.monotone is not None and self.kind != "number":
             raise ValueError("only numbers have an order")
         return self
+
+    @property
+    def width(self) -> int:
+        """Cells of a row, one of them 1."""
+        return self.bins + 2
+
+
+class LinearFeature(Value):
+    """A column that goes into the model, and how its owner prepares it. A number is winsorised at the quantiles of
+    `clip` percent from either end, at `smallest_group` values at the least, and within 4 standard deviations, and
+    standardised. A category has an indicator for each of its `levels` most frequent values but the first, and one for
+    all others. What is `missing` has an indicator of its own and else counts as usual, or only that."""
+
+    column: Column
+    kind: Literal["number", "category"] = "number"
+    levels: Levels = 10
+    missing: Missing = "own"
+    clip: Annotated[int | None, Field(strict=True, ge=1, le=25, exclude_if=absent)] = None
+
+    @model_validator(mode="after")
+    def _numbers(self) -> LinearFeature:
+        if self.clip is not None and self.kind != "number":
+            raise ValueError("only numbers are winsorised")
+        return self
+
+    @property
+    def width(self) -> int:
+        """Numbers of a row that it becomes."""
+        return (1 if self.kind == "number" else self.levels) + int(self.missing == "own")
 
 
 class Split(Value):

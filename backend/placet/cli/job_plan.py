@@ -91,7 +91,8 @@ def planned(
     words = list(offers) or (model.providers(operator.address) if model is not None else [])
     if not words:
         raise InputError("no provider is named", expected="--offers and a provider, or an offer's id")
-    choices = [_one_offer(word, _rows(_offered(operator, word)), spec.name) for word in words]
+    output = _output(spec, given)
+    choices = [_one_offer(word, _rows(_offered(operator, word)), spec.name, output) for word in words]
     if model is not None:
         places = model_inputs.in_order([one.scope.provider for one in choices], model, operator.address)
         choices = [choices[place] for place in places]
@@ -180,7 +181,8 @@ def own_input(operator: Operator, request: JobRequest) -> OwnInput | None:
     from placet.catalogue.specs import spec_of
 
     spec = spec_of(request.recipe)
-    return _own(operator, spec, spec.aligns(spec.parse(request.parameters)), request.purpose)
+    parameters = spec.parse(request.parameters)
+    return _own(operator, spec, spec.aligns(parameters), request.purpose, spec.tells(parameters).output)
 
 
 def _rows(offered: Sequence[Offered]) -> list[Offered]:
@@ -238,10 +240,23 @@ def _of_all(operator: Operator, institutions: Sequence[Institution], *, patient:
     return offers
 
 
-def _one_offer(word: str, offered: Collection[Offered], recipe: str) -> Offered:
+def _output(spec: RecipeSpec[Any], given: Mapping[str, Any]) -> str | None:
+    """What the job tells, as offers say it; None where the parameters are not all there yet."""
+    from placet.core.errors import PlanError
+
+    try:
+        return spec.tells(spec.parse(given)).output
+    except PlanError:
+        return None
+
+
+def _one_offer(word: str, offered: Collection[Offered], recipe: str, output: str | None = None) -> Offered:
+    """The one for the recipe; of several the one for what the job tells."""
     from placet.core.values import to_hex
 
     fitting = [one for one in offered if recipe in one.scope.recipes]
+    if len(fitting) > 1:
+        fitting = [one for one in fitting if one.scope.output == output] or fitting
     if len(fitting) == 1:
         return fitting[0]
     if not offered:
@@ -274,7 +289,7 @@ def _request(
     (purpose, *others) = dict.fromkeys(one.scope.purpose for one in offers)
     if others:
         raise InputError("the offers are for several purposes", expected="one", found=", ".join([purpose, *others]))
-    own = _own(operator, spec, spec.aligns(parameters), purpose)
+    own = _own(operator, spec, spec.aligns(parameters), purpose, spec.tells(parameters).output)
     return JobRequest(
         recipe=spec.name,
         engine=engine,
@@ -289,10 +304,10 @@ def _request(
     )
 
 
-def _own(operator: Operator, spec: RecipeSpec[Any], aligns: Aligns, purpose: str) -> OwnInput | None:
-    """This institution's own offer to itself for recipe and purpose, of rows that are found as the others' are. Of its
-    own rows the one that it consented to, the last if there are several; of persons' rows the only one. None where the
-    recipe takes nothing of the consumer."""
+def _own(operator: Operator, spec: RecipeSpec[Any], aligns: Aligns, purpose: str, output: str) -> OwnInput | None:
+    """This institution's own offer to itself for recipe, purpose and output, of rows that are found as the others' are.
+    Of its own rows the one that it consented to, the last if there are several; of persons' rows the only one. None
+    where the recipe takes nothing of the consumer."""
     from placet.catalogue.spec import CONSUMER
     from placet.cli.inputs import read_consent
     from placet.core.lawful import alignment_breaches
@@ -308,7 +323,7 @@ def _own(operator: Operator, spec: RecipeSpec[Any], aligns: Aligns, purpose: str
         for one in operator.ask("GET", "/v1/offers")["offers"]
         if read_address(one["offer"]["consumer"]) == operator.address
         and recipe in one["scope"]["recipes"]
-        and one["scope"]["purpose"] == purpose
+        and (one["scope"]["purpose"], one["scope"]["output"]) == (purpose, output)
         and one["scope"]["personal"] is persons
         and not any(alignment_breaches(aligns, parse(Scope, one["scope"])))
     }
@@ -316,7 +331,7 @@ def _own(operator: Operator, spec: RecipeSpec[Any], aligns: Aligns, purpose: str
         if len(own) != 1:
             raise NotFoundError(
                 f"not one own offer of persons' rows for {recipe}",
-                expected=f"one offer of this institution to itself for {recipe} and {purpose}",
+                expected=f"one offer of this institution to itself for {recipe} and {purpose}, output {output}",
                 found=f"{len(own)} such offers",
                 remedy="placet vault import --namespace, placet offer make, and consents to it",
             )
@@ -326,7 +341,8 @@ def _own(operator: Operator, spec: RecipeSpec[Any], aligns: Aligns, purpose: str
     if not given:
         raise NotFoundError(
             f"this institution has not consented to an offer of its own list for {recipe}",
-            expected=f"an own offer for {recipe} and {purpose}, with identifiers of the same kind, and a consent to it",
+            expected=f"an own offer for {recipe} and {purpose}, output {output}, with identifiers of the same kind, "
+            "and a consent to it",
             found=f"{len(own)} such offers, none consented to" if own else "no such offer",
             remedy="placet vault import --own --namespace, placet offer make --own, then placet grant",
         )

@@ -1,4 +1,4 @@
-"""`placet model export`: a scorecard that the consumer got in clear, for other programs."""
+"""`placet model export`: a model that the consumer got in clear, for other programs."""
 
 from __future__ import annotations
 
@@ -12,38 +12,52 @@ from placet.cli.output import say
 from placet.core.errors import InputError
 
 if TYPE_CHECKING:
-    from placet.models.scorecard import Scorecard
+    from placet.models.released import Released
 
-FORMS = (".json", ".csv", ".sql")
+FORMS = {"scorecard": (".json", ".csv", ".sql"), "linear model": (".json", ".onnx"), "trees": (".json", ".onnx")}
 
 
 def export(
-    result: Annotated[
-        Path, typer.Argument(help="A job's result as placet job result gives it, or a scorecard, as JSON.")
+    result: Annotated[Path, typer.Argument(help="A job's result as placet job result gives it, or a model, as JSON.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            help="The new file: its ending says the form: .json, and of a scorecard .csv or .sql, of a linear model or "
+            "trees .onnx.",
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="The new file: its ending says the form: .json, .csv or .sql.")],
     table: Annotated[str, typer.Option("--table", help="With .sql: the table whose rows are scored.")] = "applicants",
 ) -> None:
-    """Write a scorecard as its JSON document, as a table of points, or as an SQL query that scores a table's rows;
-    needs neither node nor chain."""
-    if out.suffix not in FORMS:
-        raise InputError("no such form of a scorecard", expected=", ".join(FORMS), found=out.name[:80])
-    from placet.models.scorecard_export import csv_of, json_of, sql_of
-
-    card = _scorecard(result)
-    if out.suffix == ".sql":
-        content = sql_of(card, table).encode()
-    else:
-        content = csv_of(card) if out.suffix == ".csv" else json_of(card)
-    write_new(out, content)
-    say(f"{out}: a scorecard of {len(card.columns)} columns")
+    """Write a model as its JSON document; a scorecard as a table of points, or as an SQL query that scores a table's
+    rows; a linear model or trees as ONNX. Needs neither node nor chain."""
+    if not any(out.suffix in forms for forms in FORMS.values()):
+        expected = sorted({form for forms in FORMS.values() for form in forms})
+        raise InputError("no such form of a model", expected=", ".join(expected), found=out.name[:80])
+    model = _model(result)
+    kind = {"placet.scorecard": "scorecard", "placet.linear": "linear model"}.get(model.type, "trees")
+    if out.suffix not in FORMS[kind]:
+        raise InputError("no such form of this model", expected=", ".join(FORMS[kind]), found=out.name[:80])
+    write_new(out, _content(model, out.suffix, table))
+    say(f"{out}: {kind}")
 
 
-def _scorecard(path: Path) -> Scorecard:
+def _content(model: Released, form: str, table: str) -> bytes:
+    from placet.models.released import json_of, onnx_of
+    from placet.models.scorecard import Scorecard
+    from placet.models.scorecard_export import csv_of, sql_of
+
+    if form == ".json":
+        return json_of(model)
+    if not isinstance(model, Scorecard):
+        return onnx_of(model)
+    return sql_of(model, table).encode() if form == ".sql" else csv_of(model)
+
+
+def _model(path: Path) -> Released:
     from pydantic_core import from_json
 
-    from placet.core.values import parse
-    from placet.models.scorecard import Scorecard
+    from placet.models.released import released_in, released_of
 
     what = "the job's result"
     raw = read(path, what)
@@ -51,13 +65,14 @@ def _scorecard(path: Path) -> Scorecard:
         document = from_json(raw)  # Python's own decoder may overflow the stack on deep nesting
     except ValueError:
         raise InputError(f"{what} is no JSON", found=str(path)) from None
-    if isinstance(document, dict) and isinstance(document.get("report"), dict):
-        if "scorecard" not in document["report"]:
-            raise InputError(
-                "the result has no scorecard",
-                expected="of joint-scorecard with model: consumer, where there were enough of either label",
-                found=str(path),
-                remedy="a model that stays shared has no clear form: score by model-score",
-            )
-        document = document["report"]["scorecard"]
-    return parse(Scorecard, document, what="the scorecard")
+    if not isinstance(document, dict) or not isinstance(document.get("report"), dict):
+        return released_of(document)
+    model = released_in(document["report"])
+    if model is None:
+        raise InputError(
+            "the result has no model",
+            expected="of a recipe that trains one, with model: consumer, where there were enough of either label",
+            found=str(path),
+            remedy="a model that stays shared has no clear form: score by model-score",
+        )
+    return model

@@ -10,7 +10,7 @@ from typing import Any
 
 from placet.cli.inputs import write_new
 from placet.core.errors import ConfigError
-from placet.study.exporting import onnx_of, scorecard_files
+from placet.study.exporting import onnx_in, scorecard_files
 from placet.study.judgement import StudyJudgement
 from placet.study.model_card import model_card
 from placet.study.model_reading import model_facts, scorecard_of
@@ -56,7 +56,7 @@ def write(out: Path, data: StudyData, judgement: StudyJudgement, outcome: StudyO
         if (card := scorecard_of(outcome)) is not None:
             files["scores.csv"] = scored(data, card)
             files |= scorecard_files(card)
-        if (document := onnx_of(outcome)) is not None:
+        if (document := onnx_in(outcome)) is not None:
             files["model.onnx"] = document
     write_all(out, files)
     return sorted(files)

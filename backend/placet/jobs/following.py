@@ -19,15 +19,12 @@ _AT_A_TIME = 500
 
 
 async def all_happenings(
-    store: JobStore, after: int | None, seconds: float
+    store: JobStore, after: int, seconds: float
 ) -> AsyncGenerator[tuple[int, dict[str, Any]], None]:
-    """The moments of all jobs after number `after`, or from now on, each with its number and its job, for so many
-    seconds."""
+    """The moments of all jobs after number `after`, each with its number and its job, for so many seconds."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     with listening(store.told) as listener:
-        if after is None:
-            after = await store.threaded.last_moment()
         while loop.time() < end:
             batch = await store.threaded.all_moments(after, _AT_A_TIME)
             for number, moment in batch:

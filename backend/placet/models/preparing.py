@@ -67,6 +67,10 @@ class PreparedNumber(Value):
         whole = np.rint(UNIT * np.clip(np.where(lacks, 0.0, scaled), -LIMIT, LIMIT)).astype(np.int64)
         return np.asarray(np.stack([whole, UNIT * lacks], axis=1)[:, : self.width], dtype=np.int64)
 
+    def examples(self) -> tuple[float | None, ...]:
+        """Values of nobody: either end, the centre, and none."""
+        return (float(self.low), float(self.high), float(self.centre), None)
+
     def words(self) -> tuple[str, ...]:
         """What each prepared number says of a row, beside the column's name; empty for the number itself."""
         return ("", "missing")[: self.width]
@@ -107,6 +111,11 @@ class PreparedCategory(Value):
         places[None] = self.levels if self.missing == "own" else -1
         codes = np.array([places.get(category_of(value), self.levels - 1) for value in values], dtype=np.int64)
         return np.asarray(UNIT * (codes[:, None] == np.arange(self.width)[None, :]), dtype=np.int64)
+
+    def examples(self) -> tuple[str | None, ...]:
+        """Values of nobody: each category, one that is none of them, and none."""
+        other = "x" * (1 + max(map(len, self.categories), default=0))
+        return (*self.categories, other, None)
 
     def words(self) -> tuple[str, ...]:
         """What each prepared number says of a row; empty for a level that is not used."""

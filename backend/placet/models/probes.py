@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from placet.core.hashing import sha256
 from placet.models.binning import Codes, one_hot
 
 
@@ -25,3 +26,10 @@ def probe_cells(cells: Sequence[int]) -> Codes:
     """(rows, all cells): the same as 0 and 1."""
     codes = probe_codes(cells)
     return np.concatenate([one_hot(codes[:, place], wide) for place, wide in enumerate(cells)], axis=1)
+
+
+def trial_weights(probes: int) -> Codes:
+    """A weight for each probe, below 2^63: with them one sum tells of all probes whether any is off. Sums of what is
+    off, each times such a weight, are 0 modulo 2^64 by a chance of about 2^-63, unless somebody chose what is off."""
+    words = [sha256(b"placet.models.probes/1" + place.to_bytes(4, "big"))[:8] for place in range(probes)]
+    return np.array([int.from_bytes(word, "big") >> 1 for word in words], dtype=np.int64)

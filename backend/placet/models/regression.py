@@ -6,7 +6,8 @@ Three families, each by its canonical link: logistic (a label 0 or 1), linear (a
 step lowers the loss and there is no learning rate (Böhning and Lindsay, "Monotonicity of quadratic-approximation
 algorithms", Annals of the Institute of Statistical Mathematics 40(4), 1988): `CURVATURE` times Z'Z. Momentum is
 Nesterov's with a constant factor ("Introductory lectures on convex optimization", 2004, 2.2), which needs no more than
-that bound.
+that bound. Where all odds are equal, as a logistic fit begins, the true Hessian is p(1 - p) Z'Z: the first step is
+Newton's own, up to `FIRST` times the bound's, with which no loss grows either.
 
 The Poisson mean e^η has no such bound. Here η counts from the mean label, e^η grows up to `BEND` and goes on as its
 tangent: the loss stays convex, its curvature is e^BEND at the most, and where no row's mean is beyond e^BEND = 7.4
@@ -29,6 +30,7 @@ BEND, FLOOR = 2.0, -6.0
 """Where the Poisson mean goes on as its tangent, and below which it falls no more."""
 CURVATURE: dict[Family, float] = {"logistic": 0.25, "linear": 1.0, "poisson": math.exp(BEND)}
 MOMENTUM: dict[Family, float] = {"logistic": 0.4, "linear": 0.0, "poisson": 0.6}
+FIRST = 2.0
 MAX_LOGIT = 30.0
 
 
@@ -58,13 +60,14 @@ def regress(
     penalty = np.full(width, l2)
     penalty[-1] = 0.0
     inverse = np.linalg.pinv(CURVATURE[family] * design.T @ design / rows + np.diag(penalty), hermitian=True)
-    now = np.zeros(width)
+    now, length = np.zeros(width), 1.0
     if family == "logistic":
-        positives = float(labels.sum())
-        now[-1] = math.log((positives + 0.5) / (rows - positives + 0.5))
+        share = (float(labels.sum()) + 0.5) / (rows + 1)
+        now[-1] = math.log(share / (1 - share))
+        length = CURVATURE[family] / max(share * (1 - share), CURVATURE[family] / FIRST)
     before = now
     for _ in range(steps):
         ahead = now + MOMENTUM[family] * (now - before)
         gradient = design.T @ (labels - mean(family, design @ ahead)) / rows - penalty * ahead
-        before, now = now, ahead + inverse @ gradient
+        before, now, length = now, ahead + length * inverse @ gradient, 1.0
     return now

@@ -8,7 +8,6 @@ missing, and so are an empty text and PostgreSQL's NaN.
 from __future__ import annotations
 
 import itertools
-import json
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -21,11 +20,6 @@ SCORE = "score"
 """What the query calls what it adds."""
 NAME_BYTES = 63
 """Of a name that PostgreSQL tells from another."""
-
-
-def json_of(card: Scorecard) -> bytes:
-    """The card's document; its commitment is over the canonical form of the same."""
-    return json.dumps(card.to_json(), indent=2, ensure_ascii=False).encode() + b"\n"
 
 
 def csv_of(card: Scorecard) -> bytes:

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from placet.pages.verifier import verifier
 
 PageLanguage = Literal["en", "de", "zh"]
-Page = Literal["owner", "audit", "doors"]
+Page = Literal["owner", "console", "audit", "doors"]
 _LANGUAGES: tuple[PageLanguage, ...] = ("en", "de", "zh")
 
 _TYPES = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "html": "text/html; charset=utf-8"}
@@ -122,6 +122,7 @@ def pages_router(servers: Iterable[str], name: str) -> APIRouter:
     is."""
     policies: dict[Page, str] = {
         "owner": content_security_policy(servers),
+        "console": content_security_policy(()),
         "audit": EXPLORER_POLICY,
         "doors": content_security_policy(()),
     }

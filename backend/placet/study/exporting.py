@@ -6,27 +6,19 @@ import contextlib
 from importlib.util import find_spec
 
 from placet.core.errors import InputError
-from placet.models.linear import LinearModel
-from placet.models.onnx_linear import linear_to_onnx
-from placet.models.onnx_trees import to_onnx
+from placet.models.released import json_of, onnx_of, released_in
 from placet.models.scorecard import Scorecard
-from placet.models.scorecard_export import csv_of, json_of, sql_of
-from placet.models.trees import TreeModel, TreePart
+from placet.models.scorecard_export import csv_of, sql_of
 from placet.study.outcome import StudyOutcome
 
 
-def onnx_of(outcome: StudyOutcome) -> bytes | None:
+def onnx_in(outcome: StudyOutcome) -> bytes | None:
     """Trees and linear models as ONNX; None for what is neither, and without `placet[export]`. InputError for parts of
     another model."""
-    report = outcome.report
-    if find_spec("onnx") is None:
+    model = released_in(outcome.report)
+    if find_spec("onnx") is None or model is None or isinstance(model, Scorecard):
         return None
-    if report.get("linear") is not None:
-        return linear_to_onnx(LinearModel.model_validate(report["linear"]))
-    if report.get("model") is None or report.get("parts") is None:
-        return None
-    parts = [TreePart.model_validate(part) for part in report["parts"]]
-    return to_onnx(TreeModel.model_validate(report["model"]), parts, report["parties"])
+    return onnx_of(model)
 
 
 def scorecard_files(card: Scorecard) -> dict[str, bytes]:

@@ -21,10 +21,11 @@ from placet.models.cuts import CodedColumn
 from placet.models.monotone import demand_monotone
 from placet.models.trees import UNIT, TreeColumn, TreeCut, TreeFork, TreeLeaf, TreeModel, TreePart
 from placet.protocols.mpc.cells import CardColumn
-from placet.protocols.mpc.finishing import CUTS, LABELS, NUMBERS, TreesFinish
+from placet.protocols.mpc.finishing import BASE, CUTS, LABELS, NUMBERS, TreesFinish
 from placet.protocols.mpc.growing import MAX_STEP, STATE, OpenedTree, TreeGrow, trees_of
 from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.scorecard import BANDS, TABLE
+from placet.protocols.mpc.scoring import TreesScore
 from placet.protocols.spu import KeptShare, Network, Repeated, Secret, evaluate
 from placet.protocols.spu import compute as computed_by_spu
 
@@ -240,6 +241,9 @@ def test_margins_are_judged_as_in_the_clear(keeps: bool, join: str) -> None:
         state = [jnp.asarray(margins), jnp.zeros(ROWS), jnp.asarray(present * 1.0)]
         arrays = {STATE: jnp.stack(state), LABELS: jnp.asarray(labels)}
         arrays |= {f"{CUTS}-{n}": jnp.full(shapes[0], n) for n in range(2)}
+        if keeps:
+            first = np.arange(shapes[0][1]) < made.grow.columns[0].cells
+            arrays |= {f"{CUTS}-1": jnp.asarray(first[None].astype(np.int64)), BASE: jnp.array([77])}
         arrays |= {f"{NUMBERS}-{n}": jnp.full(shapes[1], 10 + n) for n in range(2)}
         result, *kept = (np.asarray(array) for array in trees_finish(made, arrays))
     assert result.shape == (made.size,)
@@ -253,8 +257,15 @@ def test_margins_are_judged_as_in_the_clear(keeps: bool, join: str) -> None:
     assert figures.tables[1][-2] == pytest.approx(int(expected[BANDS - 1 + 2 * TABLE - 2]), rel=0.01)
     opened = made.opened_trees(result)
     assert ([tree.words.max() for tree in opened], [array.shape for array in kept]) == (
-        ([], [*made.kept_shapes]) if keeps else ([0, 1], [])
+        ([], [made.kept]) if keeps else ([0, 1], [])
     )
+    if keeps:
+        bins = tuple(column.bins for column in made.grow.columns)
+        score = TreesScore(bins=bins, trees=2, depth=1, output="score")
+        model = kept[0][: score.numbers]
+        assert model[0] == 77 and model[1 : 1 + 2 * score.wide].sum() == first.sum()
+        assert model[-4:].tolist() == [10, 10, 11, 11]
+        assert (kept[0] == score.kept_of(model)).all()
     with pytest.raises(InputError):
         made.opened(result + 1, ROWS)
 

@@ -130,11 +130,3 @@ def test_a_node_clears_what_a_killed_one_left(folder: Path, trace: Path) -> None
     leftovers.clear(folder.parent)
     assert list(folder.parent.iterdir()) == [kept]
     assert not trace.exists()
-
-
-def test_nothing_of_a_turn_stays_in_a_folder_that_several_have(tmp_path: Path) -> None:
-    """Of the consumer of three: others' cells have no file here, and its own array and kept share stand behind."""
-    for name in ("array_2.npy", "kept_3.bin", "share_0.bin", leftovers.LOG):
-        (tmp_path / name).write_bytes(b"secret")
-    leftovers.remove_turn(tmp_path, inputs=4, outputs=1)
-    assert [file.name for file in tmp_path.iterdir()] == [leftovers.LOG]

@@ -15,7 +15,7 @@ from placet.models.probes import probe_cells
 from placet.protocols.mpc.scoring import ScorecardScore, kept_of
 from placet.protocols.spu import EngineSession, KeptShare, Network, Secret, choose, reconstruct
 from placet.protocols.spu.programs import SUM_OF_VECTORS, NoParameters
-from placet.protocols.spu.scoring import POINTS
+from placet.protocols.spu.scoring import MODEL
 
 SECONDS = 240.0
 PROGRAM = ScorecardScore(bins=(2, 2), output="score")
@@ -109,7 +109,7 @@ def test_points_that_were_kept_score_rows_in_turn(networks: Networks, scratch: P
         )
         widths = [4, 4, 0][:parties]
         secrets = [Secret(f"cells-{n}", n, "int64", (len(cells), wide)) for n, wide in enumerate(widths) if wide]
-        secrets.append(Secret(POINTS, None, "int64", model.shape))
+        secrets.append(Secret(MODEL, None, "int64", model.shape))
         for turn in range(2):
             shares = await asyncio.gather(
                 *(
@@ -120,7 +120,7 @@ def test_points_that_were_kept_score_rows_in_turn(networks: Networks, scratch: P
                         secrets,
                         {f"cells-{rank}": cells[:, 4 * rank : 4 * rank + 4]} if widths[rank] else {},
                         {
-                            POINTS: KeptShare(
+                            MODEL: KeptShare(
                                 engine=engine, rank=rank, dtype="int64", shape=model.shape, share=dealt[rank][0]
                             )
                         },

@@ -10,8 +10,8 @@ import pytest
 
 from declaring import CUSTOMER, declaring
 from placet.catalogue.declared import declared
-from placet.catalogue.joint_linear import SPEC, LinearFeature, cost
-from placet.catalogue.modelling import PROVIDERS
+from placet.catalogue.joint_linear import SPEC, cost
+from placet.catalogue.modelling import PROVIDERS, LinearFeature
 from placet.core.errors import DataError, InputError, PlanError
 from placet.core.hashing import canonical
 from placet.core.values import parse, to_hex
@@ -74,6 +74,7 @@ def test_one_to_seven_providers(providers: int) -> None:
          "plan.parameters"),
         ({"family": "gamma"}, "plan.parameters"),
         ({"model": "shared"}, "plan.parameters"),
+        ({"model": "nobody", "statistics": "none"}, "plan.parameters"),
         ({"payout_rule": "shapley"}, "plan.parameters"),
         ({"steps": 31}, "plan.parameters"),
     ],
@@ -89,6 +90,11 @@ def test_statistics_alone_read_no_label_and_are_no_model() -> None:
     assert SPEC.reads("consumer", model) == ("customer", "label", "age")
     assert SPEC.reads("consumer", statistics) == ("customer", "age")
     assert (SPEC.tells(model).output, SPEC.tells(statistics).output) == ("model", "aggregate")
+
+
+def test_a_model_that_stays_shared_is_an_output_of_its_own() -> None:
+    shared = SPEC.parse(PLAIN | {"model": "shared", "statistics": "none"})
+    assert SPEC.tells(shared).output == "shared-model" and JOINT_LINEAR.final("model.differs")
 
 
 def test_what_is_missing_is_told_and_dropped_nowhere() -> None:
@@ -200,6 +206,13 @@ def test_columns_are_told_with_what_they_became() -> None:
     assert report["columns"][1]["people"] == missing and report["columns"][0]["people"] is None
     assert all(float(one["vif"]) >= 1 for one in report["columns"] if one["vif"])
     assert len(report["correlations"]) == 7 * 6 // 2 and max(abs(float(one)) for one in report["correlations"]) < 1
+
+
+def test_of_a_model_that_stays_shared_is_told_how_good_it_is() -> None:
+    shared, _, _ = told("logistic", model="shared", statistics="none")
+    clear, _, _ = told("logistic", statistics="none")
+    assert shared.keys() == {"too_few", "fitted", "metrics", "bands", "gains", "alone", "gain"}
+    assert shared == {name: clear[name] for name in shared}
 
 
 @pytest.mark.parametrize("place", [0, 3, 9, 12, -1])

@@ -158,7 +158,7 @@ def test_bins_hold_no_fewer_rows_than_the_smallest_group() -> None:
 def test_labels_are_zero_and_one(labels: list[Any]) -> None:
     with pytest.raises(DataError) as caught:
         labels_of(table(defaulted=labels), "defaulted")
-    assert JOINT_TREES.final(caught.value.code)
+    assert JOINT_TREES.final(caught.value.code) and JOINT_TREES.final("model.differs")
 
 
 def test_too_few_of_a_label_end_the_job() -> None:

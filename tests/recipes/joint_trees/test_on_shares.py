@@ -76,6 +76,15 @@ def test_two_parties_and_other_engines_are_refused(
     assert code != "spu.protocol" or "Paillier" in str(caught.value.remedy)
 
 
+def test_trees_that_no_vault_keeps_are_refused_before_they_grow() -> None:
+    wide = {role: [one | {"column": f"c{n}", "bins": 20} for n in range(8) for one in FEATURES[role]] for role in ROLES}
+    check({"features": wide, "trees": 27, "depth": 4, "model": "shared"})
+    with pytest.raises(PlanError) as caught:
+        check({"features": wide, "trees": 30, "depth": 4, "model": "shared"})
+    assert caught.value.code == "model.large"
+    check({"features": wide, "trees": 30, "depth": 4})
+
+
 def test_nothing_is_known_within_and_what_it_takes_is_said_beforehand() -> None:
     parameters = SPEC.parse(SHARED)
     assert (SPEC.tells(parameters).output, SPEC.tells(parameters).within) == ("model", ())

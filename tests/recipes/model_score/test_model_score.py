@@ -12,23 +12,27 @@ import pytest
 from declaring import CUSTOMER, declaring, vectors
 from placet.catalogue.declared import declared
 from placet.catalogue.model_score import SPEC, cost
-from placet.catalogue.modelling import Feature
+from placet.catalogue.modelling import Feature, LinearFeature
 from placet.core.errors import InputError, PlanError
 from placet.core.hashing import canonical
 from placet.core.lawful import ModelRef
 from placet.core.offers import Scope, Subjects, output_words
 from placet.models.binning import CategoryBins, NumberBins
-from placet.models.probes import probe_cells, probe_codes
-from placet.protocols.mpc.scoring import ScorecardScore
-from placet.recipes.blocks.kept_scorecard import KeptColumn, KeptScorecard
+from placet.models.preparing import PreparedCategory, PreparedNumber
+from placet.models.probes import probe_cells
+from placet.models.scorecard import Reasons
+from placet.protocols.mpc.scoring import LinearScore, ScorecardScore, TreesScore
+from placet.recipes.blocks.kept_cells import KeptCells, KeptColumn
+from placet.recipes.blocks.kept_line import KeptLabel, KeptLine, KeptPrepared, examples_of
 from placet.recipes.model_score import result as result_of
 from placet.recipes.model_score.result import combine, engine_of
 from placet.recipes.model_score.run import MODEL_SCORE, program_of, secrets_of, sharing_of
 
 CASES = vectors("model-score")
-SCORE, BAND, DECISION, EXPLAINED, OF_FOUR, WARM = (case["parameters"] for case in CASES)
+SCORE, BAND, DECISION, EXPLAINED, OF_FOUR, WARM, LINEAR, TREES = (case["parameters"] for case in CASES)
 PURPOSE = "https://w3id.org/dpv#CreditChecking"
 ROLES = ["first-provider", "consumer"]
+FIRST = {"first-provider": [{"column": "balance", "kind": "number", "bins": 4}]}
 BALANCE = NumberBins(bins=2, edges=("100",))
 SECTOR = CategoryBins(bins=2, categories=("shop", "farm"))
 FEATURES = (
@@ -58,6 +62,16 @@ COLUMNS = (KeptColumn(column="balance", bins=BALANCE), KeptColumn(column="sector
         {"session": {"seconds": 86_401, "scores": 1}},
         {"session": {"seconds": 60, "scores": 0}},
         {"session": {"seconds": 60}},
+        {"higher": "negative"},
+        {"trees": 3, "depth": 2, "higher": 0},
+        {"features": {"consumer": [{"column": f"c{n}", "kind": "category", "levels": 60} for n in range(5)]}},
+        {"trees": 3},
+        {"depth": 3},
+        {"trees": 3, "depth": 2, "reasons": {"most": 1}},
+        {"trees": 101, "depth": 2},
+        {"features": {"consumer": [{"column": "age", "levels": 3, "missing": "own"}], **FIRST}},
+        {"features": {"consumer": [{"column": "age", "levels": 3, "bins": 3}]}},
+        {"features": {"consumer": [{"column": "age", "levels": 3, "missing": "own"}]}, "trees": 3, "depth": 2},
     ],
 )
 def test_parameters_that_are_none(changes: dict[str, Any]) -> None:
@@ -85,7 +99,30 @@ def test_the_program_has_columns_in_the_order_of_training() -> None:
     assert program.bins == tuple(
         one["bins"] for role in ("first-provider", "consumer") for one in SCORE["features"][role]
     )
-    assert program.cells == sum(bins + 2 for bins in program.bins)
+    assert program.wide == sum(bins + 2 for bins in program.bins)
+
+
+def test_each_kind_has_its_program() -> None:
+    """The kind follows from the columns and from whether there are trees."""
+    programs = []
+    for asked in (LINEAR, TREES):
+        plan, terms = declaring("model-score", asked, "spu", 3)
+        programs.append(program_of(declared(plan, terms), SPEC.parse(asked)))
+    line, trees = programs
+    assert isinstance(line, LinearScore) and isinstance(trees, TreesScore)
+    assert (line.widths, line.behind, line.higher) == ((2, 4, 2), 6, 0)
+    assert line.thresholds == ((-12500 << 16) - (1 << 15),)
+    assert (trees.widths, trees.trees, trees.depth, trees.higher) == ((18, 7), 20, 4, 1)
+    assert trees.kept == (1 + 20 * (15 * 25 + 16) + 18,)
+    plan, terms = declaring("model-score", LINEAR, "spu", 3)
+    assert [one.shape[0] for one in secrets_of(terms.roles, SPEC.parse(LINEAR), line, 5)] == [15] * 3 + [13]
+
+
+def test_trees_are_kept_by_three_and_more() -> None:
+    features = {role: [{"column": "age", "kind": "number", "bins": 3}] for role in ROLES}
+    plan, terms = declaring("model-score", TREES | {"protocol": "cheetah", "features": features}, "spu", 2)
+    with pytest.raises(PlanError, match="two parties keep no trees"):
+        declared(plan, terms)
 
 
 def test_where_bands_begin_is_held_against_the_offers_gap() -> None:
@@ -119,29 +156,29 @@ def test_who_does_not_compute_brings_two_parts() -> None:
     rows = 5 + program.probes
     assert sharing_of(terms.roles, parameters) == {2: 12}
     assert [(one.name, one.owner, one.shape) for one in secrets_of(terms.roles, parameters, program, 5)] == [
-        ("cells-0", 0, (rows, 12)),
-        ("cells-1", 1, (rows, 12)),
+        ("columns-0", 0, (rows, 12)),
+        ("columns-1", 1, (rows, 12)),
         ("parts-first", 0, (rows, 12)),
         ("parts-second", 1, (rows, 12)),
-        ("cells-3", 2, (rows, 12)),
-        ("points", None, (1 + 48 + 12,)),
+        ("columns-3", 2, (rows, 12)),
+        ("model", None, (1 + 48 + 12,)),
     ]
     assert engine_of(terms.roles).protocol == "aby3" and engine_of(ROLES).protocol == "cheetah"
 
 
-PROBES = probe_codes([4, 4])
-KEPT = KeptScorecard(columns=COLUMNS, points=None)
+PROGRAM = ScorecardScore(bins=(2, 2), output="score")
+KEPT = KeptCells(columns=COLUMNS, numbers=None)
 
 
 def test_a_row_that_is_not_there_is_missing_in_all_columns() -> None:
     """The probes follow it: cells that no value falls into too, such as `other` of a number."""
     values = {"balance": [50, None, 101], "sector": ["farm", None, "bank"]}
-    cells = KEPT.cells(values, PROBES, 3)
+    cells = KEPT.brought(values, PROGRAM, 0, 3)
     assert cells[:3].tolist() == [[1, 0, 0, 0, 0, 1, 0, 0], [0, 0, 0, 1, 0, 0, 0, 1], [0, 1, 0, 0, 0, 0, 1, 0]]
     assert (cells[3:] == probe_cells([4, 4])).all()
-    assert KEPT.cells({"balance": [], "sector": []}, PROBES, 0).shape == (4, 8)
-    nothing = KeptScorecard(columns=(), points=None)
-    assert nothing.cells({}, PROBES[:, :0], 3).shape == (7, 0)
+    assert KEPT.brought({"balance": [], "sector": []}, PROGRAM, 0, 0).shape == (4, 8)
+    nothing = KeptCells(columns=(), numbers=None)
+    assert nothing.brought({}, PROGRAM, 2, 3).shape == (7, 0)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +204,7 @@ def test_values_that_are_cut_otherwise_than_in_training_score_nobody(
     cut = kind.codes
     monkeypatch.setattr(kind, "codes", lambda self, values: np.minimum(cut(self, values) + 1, self.missing))
     with pytest.raises(InputError) as caught:
-        KEPT.cells({"balance": [1], "sector": ["shop"]}, PROBES, 1)
+        KEPT.brought({"balance": [1], "sector": ["shop"]}, PROGRAM, 0, 1)
     assert caught.value.code == "model.skew" and MODEL_SCORE.final("model.skew")
     assert ("balance" if kind is NumberBins else "sector") in caught.value.message
 
@@ -200,6 +237,91 @@ def test_another_cut_than_the_models_is_refused(features: tuple[Feature, ...]) -
     assert MODEL_SCORE.final("model.columns") and MODEL_SCORE.final("model.parts")
 
 
+INCOME = PreparedNumber(low="-50", high="150", centre="50", spread="100", missing="own")
+BRANCH = PreparedCategory(levels=3, categories=("shop", "farm"), missing="usual")
+LINE_FEATURES = (
+    LinearFeature(column="income"),
+    LinearFeature(column="branch", kind="category", levels=3, missing="usual"),
+)
+LINE = KeptLine(
+    columns=(KeptPrepared.of("income", INCOME, {"income": 2}), KeptPrepared.of("branch", BRANCH, {})),
+    label=None,
+    numbers=None,
+)
+
+
+def test_what_a_linear_model_reads_is_prepared_as_in_training() -> None:
+    """The probes follow the rows, with one prepared number each of a column, and then what columns can come to."""
+    program = LinearScore(prepared=(2, 3), behind=5, output="score", reasons=Reasons(most=1))
+    values = {"income": [50, None, 1000], "branch": ["farm", None, "bank"]}
+    lines = LINE.brought(values, program, 0, 3).tolist()
+    assert lines[:3] == [[0, 0, 32, 0, 0], [0, 32, 0, 0, 0], [32, 0, 0, 0, 32]]
+    assert lines[3:6] == (32 * probe_cells([2, 3])).tolist()
+    assert lines[6:] == [[-32, 0, 0, 0, 0], [32, 0, 32, 0, 0], [0, 0, 0, 0, 32], [0, 32, 0, 0, 0], [-32, 0, 0, 0, 0]]
+    assert examples_of(LINE_FEATURES) == 5
+    assert KeptLine(columns=(), label=None, numbers=None).brought({}, program, 2, 3).shape == (11, 0)
+    assert LINE.unseen({"income": [None] * 10, "branch": ["SHOP"] * 10}) == ["income", "branch"]
+    assert LINE.unseen({"income": [None] * 9 + [1], "branch": ["SHOP"] * 9 + ["shop"]}) == []
+    assert KeptLine.model_validate(LINE.to_json()) == LINE
+
+
+@pytest.mark.parametrize(
+    ("features", "decimals", "code"),
+    [
+        (LINE_FEATURES, {"income": 2}, None),
+        (LINE_FEATURES, {"income": 2, "branch": 1}, None),
+        (LINE_FEATURES, {}, "model.skew"),
+        (LINE_FEATURES[:1], {"income": 2}, "model.columns"),
+        (LINE_FEATURES[::-1], {"income": 2}, "model.columns"),
+        ((LINE_FEATURES[0], LinearFeature(column="branch", kind="category", levels=4)), {"income": 2}, "model.columns"),
+        ((LinearFeature(column="income", missing="usual"), LINE_FEATURES[1]), {"income": 2}, "model.columns"),
+    ],
+)
+def test_another_preparation_than_the_models_is_refused(
+    features: tuple[LinearFeature, ...], decimals: dict[str, int], code: str | None
+) -> None:
+    try:
+        LINE.demand_columns(features, decimals)
+    except InputError as error:
+        assert error.code == code
+    else:
+        assert code is None
+
+
+@pytest.mark.parametrize(("kind", "column"), [(PreparedNumber, "income"), (PreparedCategory, "branch")])
+def test_values_that_are_prepared_otherwise_than_in_training_score_nobody(
+    kind: type[PreparedNumber | PreparedCategory], column: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = kind.prepare
+    monkeypatch.setattr(kind, "prepare", lambda self, values: -prepare(self, values))
+    with pytest.raises(InputError, match=column) as caught:
+        LINE.brought({"income": [1], "branch": ["shop"]}, LinearScore(prepared=(2, 3), output="score"), 0, 1)
+    assert caught.value.code == "model.skew"
+
+
+@pytest.mark.parametrize(
+    ("family", "higher", "score", "expected"),
+    [
+        ("logistic", "positive", 10_000, "0.731059"),
+        ("logistic", "negative", 10_000, "0.268941"),
+        ("linear", "positive", -5_000, "900"),
+        ("poisson", "positive", 0, "1200"),
+    ],
+)
+def test_a_predictor_is_told_with_what_it_says_of_the_label(
+    monkeypatch: pytest.MonkeyPatch, family: Any, higher: str, score: int, expected: str
+) -> None:
+    label = KeptLabel(family=family, centre="0" if family == "logistic" else "1000", spread="1")
+    if family != "logistic":
+        label = label.model_copy(update={"spread": "200"})
+    asked = {**LINEAR, "output": "score", "higher": higher}
+    parameters = {name: value for name, value in asked.items() if name not in ("edges", "reasons")}
+    (row,) = opened(monkeypatch, parameters, [score], ["a"], label)["rows"]
+    assert row == {"customer": "a", "score": str(score), "expected": expected}
+    decided = {**parameters, "output": "decision", "edges": [0]}
+    assert opened(monkeypatch, decided, [1], ["a"], label)["rows"] == [{"customer": "a", "decision": "yes"}]
+
+
 def test_scores_bands_and_decisions_in_the_clear() -> None:
     cells = np.eye(4, dtype=np.int64)
     points = np.array([600, -50, 0, 20, 70])
@@ -211,13 +333,20 @@ def test_scores_bands_and_decisions_in_the_clear() -> None:
     assert results == {"score": [550, 600, 620, 670], "band": [0, 2, 2, 3], "decision": [0, 1, 1, 1]}
 
 
-def opened(monkeypatch: pytest.MonkeyPatch, parameters: dict[str, Any], result: Any, who: list[str]) -> dict[str, Any]:
+def opened(
+    monkeypatch: pytest.MonkeyPatch,
+    parameters: dict[str, Any],
+    result: Any,
+    who: list[str],
+    label: KeptLabel | None = None,
+) -> dict[str, Any]:
     async def reconstruct(shares: list[bytes], *_: Any, **__: Any) -> Any:
         assert shares == [b"first", b"own"]
         return np.asarray(result)
 
     monkeypatch.setattr(result_of.spu, "reconstruct", reconstruct)
     private = {"share": b"own".hex(), "applicants": who, "roles": ROLES, "parameters": parameters}
+    private["label"] = label and label.to_json()
     return combine({0: b"first"}, canonical(private), Path())
 
 
@@ -293,5 +422,9 @@ def test_what_it_takes_is_said_from_the_shapes() -> None:
     assert 550 << 20 < three.memory < 650 << 20 and 280_000_000 < three.traffic < 320_000_000
     plain = cost(SPEC.parse(asked | {"protocol": "aby3"}), 10_000)
     assert 85_000_000 < plain.traffic < 100_000_000 and plain.seconds < three.seconds
+    wide = {role: [one | {"bins": 16} for one in own] for role, own in asked["features"].items()}
+    trees = {"trees": 20, "depth": 4, "protocol": "aby3", "features": wide}
+    grown = cost(SPEC.parse(asked | trees), 10_000)
+    assert 650 << 20 < grown.memory < 900 << 20 and 250_000_000 < grown.traffic < 400_000_000
     edges = {"output": "band", "edges": [*range(63)]}
     assert cost(SPEC.parse(asked | edges), 1_000).traffic - cost(SPEC.parse(asked), 1_000).traffic > 100_000_000

@@ -147,16 +147,35 @@ async def all_events(
     lasts: Lasting,
     last_event_id: Annotated[int | None, Header(ge=0, le=2**53)] = None,
 ) -> EventSourceResponse:
-    """Server-sent events of all jobs in one stream, from now on or after `Last-Event-ID`; each names its `job`."""
+    """Server-sent events of all jobs in one stream, from now on or after `Last-Event-ID`; each names its `job`. The
+    first has a number alone: after which the stream goes on, so that who loses it before anything happened misses
+    nothing."""
     return EventSourceResponse(_all_moments(runner, last_event_id, lasts), sep="\n")
 
 
 async def _all_moments(runner: Runner, last: int | None, lasts: Callable[[], bool]) -> AsyncIterator[ServerSentEvent]:
-    async with contextlib.aclosing(all_happenings(runner.store, last, _EVENT_SECONDS)) as stream:
+    begin = await runner.store.threaded.last_moment() if last is None else last
+    yield ServerSentEvent(id=str(begin), sep="\n")
+    async with contextlib.aclosing(all_happenings(runner.store, begin, _EVENT_SECONDS)) as stream:
         async for number, moment in stream:
             if not lasts():
                 return
             yield ServerSentEvent(json.dumps(moment), event="moment", id=str(number), sep="\n")
+
+
+class NumberedMoments(BaseModel):
+    """What happened in a job: each {id, status, at, …}, in order."""
+
+    moments: list[dict[str, JsonValue]]
+
+
+@router.get("/v1/jobs/{job}/moments", response_model=NumberedMoments, responses=problems(403, 404))
+async def moments(
+    runner: TheRunner, job: JobId, _: Institution, after: Annotated[int, Query(ge=0, le=2**53)] = 0
+) -> NumberedMoments:
+    """What happened so far, or after that number: the events of the job's stream, at once and without waiting."""
+    numbered = (await runner.store.threaded.follow(job, after))[1]
+    return NumberedMoments(moments=[{"id": number, **moment} for number, moment in numbered])
 
 
 def event_stream(runner: Runner, job: JobId, last: int, lasts: Callable[[], bool]) -> EventSourceResponse:

@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, JsonValue, model_validator
 
-from placet.core.errors import DataError, PlanError
+from placet.core.errors import DataError
 from placet.core.values import Whole
 from placet.models.bands import MAX_BANDS, BandTable, band_of, kept_places, merged
 from placet.protocols.mpc.numbers import Integers, Magnitudes, Numbers
@@ -32,8 +32,8 @@ class Bands(Declared):
 
     What comes out has a column for each band, and is 0 where the band's upper edge is not told: how many positives are
     below that edge, and how many negatives; with `sums` the sum of the scores below it; with `exact` twice the sum of
-    the positives' ranks among all rows, equal scores by their mean rank, in the last column; with two and more groups
-    positives and negatives below it of each group in turn, at thresholds.
+    the positives' ranks among all rows that count, equal scores by their mean rank, in the last column; with two and
+    more groups positives and negatives below it of each group in turn, at thresholds.
     """
 
     program: Literal["bands"] = "bands"
@@ -103,8 +103,6 @@ class Bands(Declared):
     def roles(self, parties: int) -> tuple[str, ...]:
         if parties not in (2, 3):
             raise wrong_number(self, "2 or 3: scores of one or two, then labels", parties)
-        if parties == 3 and self.exact:
-            raise PlanError("nobody knows the ranks of scores that two have parts of", expected="exact: false")
         return ("scores",) * (parties - 1) + ("labels",)
 
     def shapes(self, parties: int, size: Size) -> tuple[Shape, ...]:
@@ -121,7 +119,10 @@ class Bands(Declared):
         edge = max(abs(edge) for edge in self.edges)
         given = max(self.values.bound, edge, 2 * size.rows if self.exact else 1, self.smallest)
         result = size.rows * max(1, owners * self.values.bound if self.sums else 1, 2 * size.rows if self.exact else 1)
-        return Magnitudes(given, max(result, owners * self.values.bound + edge, size.rows + self.smallest), result)
+        compared = owners * self.values.bound + edge
+        if self.exact and owners > 1:
+            compared = max(compared, 4 * owners * self.values.bound + 3)
+        return Magnitudes(given, max(result, compared, size.rows + self.smallest), result)
 
     def inspect(self, role: str, size: Size, array: Integers) -> None:
         if role == "labels":
@@ -185,6 +186,9 @@ class Bands(Declared):
             lines = labels * (there == 2).astype(object)
             flags = np.array([[band_of(self.edges, v) == band for band in range(self.bands)] for v in values], object)
             counts, sums, ranks = lines @ flags, (lines * values) @ flags, 0
+            if self.exact:
+                known = [int(value) if both == 2 else None for value, both in zip(values, there, strict=True)]
+                ranks = int(labels[0] @ _doubled_ranks(known))
         return counts, sums[0::2] + sums[1::2], ranks
 
     def _kept_thresholds(self, groups: Sequence[Integers]) -> tuple[int, ...]:

@@ -24,20 +24,21 @@ from placet.protocols.mpc.growing import OpenedTree, TreeGrow
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Shape
 from placet.protocols.mpc.scorecard import BANDS, QUANTILES, TABLE, band_table
+from placet.protocols.mpc.scoring import TreesScore
 
 SCORE_UNIT = 1_000
 """A margin of 1, as a score."""
 MIN_WIDTH = 0.01
 """Of the margins' standard deviation."""
-LABELS, CUTS, NUMBERS = "labels", "cuts", "numbers"
-"""Inputs; of each tree `cuts-N` and `numbers-N`."""
+LABELS, CUTS, NUMBERS, BASE = "labels", "cuts", "numbers", "base"
+"""Inputs; of each tree `cuts-N` and `numbers-N`; of trees that are kept the margin before any (1,), in units."""
 
 
 class TreesFinish(Value):
     """Of `trees` that grew by `grow`. What comes out: edges, a table of validation, one of test, and of each tree its
-    words and its numbers; or, of trees that are kept, only tables, and then what stays with who computes: the cells
-    that go to `yes` (trees, nodes, cells), and weights (trees, leaves). Where only rows of all providers count, behind
-    the tables how many of training there are and how many of these are positive: 0 and 0 of too few of either label."""
+    words and its numbers; or, of trees that are kept, only tables, and then what stays with who computes (`kept`).
+    Where only rows of all providers count, behind the tables how many of training there are and how many of these are
+    positive: 0 and 0 of too few of either label."""
 
     program: Literal["trees-finish"] = "trees-finish"
     grow: TreeGrow
@@ -55,9 +56,10 @@ class TreesFinish(Value):
         return self.judged + (0 if self.grow.keeps else self.trees * (math.prod(words) + numbers[0]))
 
     @property
-    def kept_shapes(self) -> tuple[Shape, Shape]:
-        """Of what stays."""
-        return (self.trees, self.grow.nodes, self.grow.cells), (self.trees, self.grow.leaves)
+    def kept(self) -> Shape:
+        """Of what stays: the model as it scores, and what probes come to."""
+        bins = tuple(column.bins for column in self.grow.columns)
+        return TreesScore(bins=bins, trees=self.trees, depth=self.grow.depth, output="score").kept
 
     def reference(self, margins: npt.NDArray[np.float64], labels: Integers, present: Marks) -> Integers:
         """In the clear; `present` are the rows that count."""

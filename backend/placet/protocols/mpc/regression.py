@@ -33,6 +33,7 @@ from placet.protocols.mpc.numbers import INT64, Integers, Magnitudes
 from placet.protocols.mpc.owners import ColumnsProgram, OwnedColumn
 from placet.protocols.mpc.program import Shape, Size
 from placet.protocols.mpc.scorecard import BANDS, band_table
+from placet.protocols.mpc.scoring import COEFFICIENT_BITS, kept_of
 
 FEW_BANDS = 32
 NORMAL = tuple(NormalDist().inv_cdf(place / BANDS) for place in range(1, BANDS))
@@ -74,11 +75,16 @@ class LinearTrain(ColumnsProgram[DesignColumn]):
     steps: Annotated[int, Field(strict=True, ge=1, le=30)]
     l2: Annotated[int, Field(strict=True, ge=1, le=1_000)]
     statistics: Statistics
+    keeps: Annotated[bool, Field(strict=True, exclude_if=lambda value: not value)] = False
+    """Coefficients and what probes come to stay with who computes, as a second array (`kept`); neither they nor counts
+    by prepared number are in the first one."""
 
     @model_validator(mode="after")
     def _narrow(self) -> LinearTrain:
         if self.wide > MAX_WIDTH:
             raise ValueError(f"at most {MAX_WIDTH} prepared numbers a row")
+        if self.keeps and self.statistics != "none":
+            raise ValueError("no statistics of a model that stays shared")
         return self
 
     @property
@@ -95,7 +101,18 @@ class LinearTrain(ColumnsProgram[DesignColumn]):
     def step_bits(self) -> int:
         """Coefficients and correlations are told in steps of 2 to the minus this: the smallest ones that are at least
         4 / rows that train, between 2^-11 and 1/16."""
-        return min(11, max(4, math.floor(math.log2(max(self.train, 1) / 4))))
+        return min(COEFFICIENT_BITS, max(4, math.floor(math.log2(max(self.train, 1) / 4))))
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Prepared numbers of each column."""
+        return tuple(column.width for column in self.columns)
+
+    def kept(self, coefficients: Integers) -> Integers:
+        """What stays of coefficients, intercept last, in the clear: of sums of prepared numbers, of which `UNIT` are 1,
+        in steps of 2 to the minus `COEFFICIENT_BITS`."""
+        fine = np.asarray(coefficients, dtype=np.int64) << (COEFFICIENT_BITS - self.step_bits)
+        return kept_of(UNIT * int(fine[-1]), fine[:-1], self.widths, UNIT)
 
     def layout(self, owner: int) -> tuple[int, int, int]:
         """What a row of one owner's is brought in: prepared numbers, flags, and 1 for whether a provider has it."""
@@ -247,6 +264,8 @@ class LinearTrain(ColumnsProgram[DesignColumn]):
         if self.statistics != "none":
             numbers += self._statistics(design[train, :-1] / UNIT, mask)
         result[:] = numbers
+        if self.keeps:
+            result[2 : 3 + 2 * self.wide] = 0
         return result
 
     def put_together(self, brought: Sequence[Integers]) -> Whole:

@@ -1,6 +1,7 @@
 """The engine's process: one task from standard input, one outcome on standard output, in the folder it starts in.
 
-One task has more to come: a link that is kept takes a `Turn` a line, and says of each what came of it.
+One task has more to come: a link that is kept takes a `Turn` a line, with what it brings behind it, and says of each
+what came of it.
 
 Standard input stays open for as long as somebody waits; once it ends, the process removes its folder and ends too, and
 with it what it has started: it leads a group of its own.
@@ -15,12 +16,14 @@ import resource
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 from placet.core.errors import ConfigError, PlacetError, unforeseen
 from placet.core.values import parse
 from placet.protocols.spu import leftovers
+from placet.protocols.spu.handing import InFolder, InLine
 from placet.protocols.spu.task import (
     FOLDER,
     KEY_FILE,
@@ -40,6 +43,7 @@ from placet.protocols.spu.task import (
 )
 from placet.protocols.spu.tunnel import Tunnel
 
+Turns = queue.SimpleQueue[tuple[Turn, InLine] | PlacetError]
 _MEET = 60.0
 _GRACE = 30
 _SWITCH = 0.0005
@@ -60,17 +64,18 @@ class _Teller:
     def doubted(self, rank: int | None) -> None:
         self._say(Doubted(rank=rank), last=False)
 
-    def turn(self, value: Done) -> None:
-        self._say(value, last=False)
+    def turn(self, shares: Sequence[bytes]) -> None:
+        done = Done(items=len(shares), sizes=tuple(map(len, shares)))
+        self._say(done, last=False, behind=b"".join(shares))
 
     def outcome(self, value: Done | Failed) -> None:
         self._say(value, last=True)
 
-    def _say(self, value: Event, *, last: bool) -> None:
+    def _say(self, value: Event, *, last: bool, behind: bytes = b"") -> None:
         with self._lock:
             if not self._ended:
                 self._ended = last
-                self._out.write(line(value))
+                self._out.write(line(value) + behind)
                 self._out.flush()
 
 
@@ -79,11 +84,11 @@ def _failed(error: PlacetError) -> Failed:
     return Failed(code=error.code, message=error.message[:400], found=found)
 
 
-def _listened(folder: Path, turns: queue.SimpleQueue[bytes] | None) -> None:
+def _listened(folder: Path, turns: Turns | None) -> None:
     """What comes on standard input, and what is due once that ends."""
     while raw := sys.stdin.buffer.readline(MAX_TASK + 1):
         if turns is not None:
-            turns.put(raw)
+            turns.put(_read(raw))
     with contextlib.suppress(OSError):
         leftovers.remove(folder)
     if os.getpgrp() == os.getpid():
@@ -91,7 +96,16 @@ def _listened(folder: Path, turns: queue.SimpleQueue[bytes] | None) -> None:
     os._exit(1)
 
 
-def _perform(order: Order, teller: _Teller, turns: queue.SimpleQueue[bytes]) -> int | None:
+def _read(raw: bytes) -> tuple[Turn, InLine] | PlacetError:
+    """A turn, and what it brings; what is none has nothing behind it that could be found."""
+    try:
+        turn = parse(Turn, raw, limit=MAX_TASK)
+    except PlacetError as error:
+        return error
+    return turn, InLine([sys.stdin.buffer.read(size) for size in turn.sizes])
+
+
+def _perform(order: Order, teller: _Teller, turns: Turns) -> int | None:
     task = order.task
     if isinstance(task, ReconstructTask):
         from placet.protocols.spu.computing import reconstruct
@@ -139,12 +153,12 @@ def _together(task: PsiTask | ProgramTask, link: object, teller: _Teller) -> int
     from placet.protocols.spu.computing import Computer, RefusedError
 
     try:
-        return Computer(link, task.link.me, task.engine).run(task, teller.progress)
+        return Computer(link, task.link.me, task.engine).run(task, InFolder(), teller.progress)
     except RefusedError as refusal:
         return refusal
 
 
-def _served(task: ServeTask, link: object, teller: _Teller, turns: queue.SimpleQueue[bytes]) -> int | PlacetError:
+def _served(task: ServeTask, link: object, teller: _Teller, turns: Turns) -> int | PlacetError:
     """Every turn until there are enough, or one is refused by all alike: who keeps the link ends it before, by ending
     this process."""
     from placet.protocols.spu.computing import Computer, RefusedError
@@ -154,7 +168,11 @@ def _served(task: ServeTask, link: object, teller: _Teller, turns: queue.SimpleQ
     teller.progress(task.kind, 0, task.turns)
     try:
         for _ in range(task.turns):
-            teller.turn(Done(items=computer.run(parse(Turn, turns.get(), limit=MAX_TASK), teller.progress)))
+            turn = turns.get()
+            if isinstance(turn, PlacetError):
+                raise turn
+            computer.run(*turn, teller.progress)
+            teller.turn(turn[1].shares)
     except RefusedError as refusal:
         return refusal
     turns.get()  # what came last is read by then: nothing more is taken
@@ -171,7 +189,7 @@ def main() -> int:
             raise ConfigError("the engine starts in a folder of its own", expected=f"{FOLDER}…", found=Path.cwd().name)
         order = parse(Order, sys.stdin.buffer.readline(MAX_TASK + 1), limit=MAX_TASK)
         signal.alarm(order.seconds + _GRACE)
-        turns: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        turns: Turns = queue.SimpleQueue()
         listener = turns if isinstance(order.task, ServeTask) else None
         threading.Thread(target=_listened, args=(Path.cwd(), listener), daemon=True).start()
         teller.outcome(Done(items=_perform(order, teller, turns)))

@@ -1,7 +1,9 @@
 """The program `bands` as SPU runs it: a table under the protocol, and which of its edges may be told.
 
 Where one party has the whole score it brings each row's band, so the table is one product of matrices and nothing is
-compared but counts. Where two have a part each, every row's sum is compared with every edge.
+compared but counts. Where two have a part each, the band of every row's sum is searched for (`searching`), and for
+exact ranks all are sorted: by radix sort, in which places come out only of rows that were shuffled (Hamada and others,
+"Practically efficient multi-party sorting protocols from comparison sort algorithms", ICISC 2012, for shuffles).
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import numpy as np
 
 from placet.protocols.mpc.banding import Bands
 from placet.protocols.spu.merging import Array, enough, flags, kept, running_at
+from placet.protocols.spu.searching import in_bands, running_totals
 
 
 def bands(program: Bands, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
@@ -45,20 +48,38 @@ def _whole(program: Bands, scores: Sequence[Array], labels: Array) -> tuple[Arra
 
 
 def _parts(program: Bands, scores: Sequence[Array], labels: Array) -> tuple[Array, Array, Array]:
-    """The same of scores that two have a part of each; ranks that nobody can bring are 0."""
+    """The same of scores that two have a part of each."""
     import jax.numpy as jnp
 
     first, second = scores
     score = first[0] + second[0]
     lines = labels * (first[1] * second[1])[None, :]
-    reached = flags(score[:, None] >= jnp.array(program.edges, dtype=jnp.int64)[None, :])
+    places = in_bands(score, np.array(program.edges, dtype=np.int64))
+    sums = lines
+    if program.sums:
+        sums = running_totals((lines[0::2] + lines[1::2]) * score[None, :], places)
+    return (
+        running_totals(lines, places),
+        sums,
+        _doubled_ranks(score, lines) if program.exact else jnp.zeros((), jnp.int64),
+    )
 
-    def running(weights: Array) -> Array:
-        total = weights.sum(axis=1)[:, None]
-        return jnp.concatenate([total - weights @ reached, total], axis=1)
 
-    sums = running((lines[0::2] + lines[1::2]) * score[None, :]) if program.sums else lines
-    return running(lines), sums, jnp.zeros((), jnp.int64)
+def _doubled_ranks(score: Array, lines: Array) -> Array:
+    """Twice the sum of the positives' ranks (Mann and Whitney's U, and what it is more than that): of each positive the
+    negatives below it twice, and those beside it once. So rows are sorted twice, with the negatives first where scores
+    are equal, and with the positives first. A row's label are the last bits of what is sorted."""
+    import jax
+    import jax.numpy as jnp
+
+    positives, negatives = lines
+    count, passed = positives.sum(), []
+    for last, first in ((positives, negatives), (negatives, positives)):
+        ordered = jnp.sort(4 * score + 2 * last + first)
+        flagged = [jnp.bitwise_and(ordered, 1), jnp.bitwise_and(jnp.right_shift(ordered, 1), 1)]
+        up, down = flagged if first is positives else reversed(flagged)
+        passed.append((up * jax.lax.associative_scan(jnp.add, down)).sum())
+    return passed[0] + passed[1] + count * (count + 1)
 
 
 def _edges(program: Bands, groups: Array, spare: Array, whole: Array) -> tuple[Array, Array]:

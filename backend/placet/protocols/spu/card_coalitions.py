@@ -14,7 +14,8 @@ import numpy as np
 from placet.models.contribution import COALITION_BANDS, METRIC_UNIT
 from placet.protocols.mpc.scorecard import ScorecardTrain
 from placet.protocols.spu.cells import Cells
-from placet.protocols.spu.merging import Array, flags
+from placet.protocols.spu.merging import Array
+from placet.protocols.spu.searching import in_bands, running_totals
 
 _UNIT = 1024
 _EDGES = np.array([round(_UNIT * NormalDist().inv_cdf(place / COALITION_BANDS)) for place in range(1, COALITION_BANDS)])
@@ -68,9 +69,8 @@ def area_by_bands(score: Array, edges: Array, lines: Array) -> Array:
     not, of two that are cut to 20 bits, 8 of them fractional, where SPU divides well."""
     import jax.numpy as jnp
 
-    counts = lines.sum(axis=1)
-    total = counts[:, None]
-    running = jnp.concatenate([lines @ flags(score[:, None] < edges[None, :]), total], axis=1)
+    running = running_totals(lines, in_bands(score, edges))
+    counts, total = running[:, -1], running[:, -1:]
     each = jnp.concatenate([running[:, :1], running[:, 1:] - running[:, :-1]], axis=1)
     ahead = each[0] @ (2 * running[1] - each[1] - total[1])
     spare = max((lines.shape[1] ** 2 // 4).bit_length() - 20, 0)

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from placet.protocols.mpc.finishing import CUTS, LABELS, MIN_WIDTH, NUMBERS, SCORE_UNIT, TreesFinish
+from placet.models.probes import probe_cells
+from placet.protocols.mpc.finishing import BASE, CUTS, LABELS, MIN_WIDTH, NUMBERS, SCORE_UNIT, TreesFinish
 from placet.protocols.mpc.growing import STATE
 from placet.protocols.mpc.scorecard import QUANTILES, TABLE
 from placet.protocols.spu.merging import flags
 from placet.protocols.spu.scorecard import band_table
+from placet.protocols.spu.scoring import descended
 
 Array = Any
 """A jax array under trace."""
@@ -48,7 +50,10 @@ def trees_finish(program: TreesFinish, arrays: Mapping[str, Array]) -> tuple[Arr
     trees = [(arrays[f"{CUTS}-{number}"], arrays[f"{NUMBERS}-{number}"]) for number in range(program.trees)]
     if grow.keeps:
         cuts, numbers = (jnp.stack(one) for one in zip(*trees, strict=True))
-        return jnp.concatenate(parts), cuts, numbers[:, -grow.leaves :]
+        weights, base = numbers[:, -grow.leaves :], arrays[BASE]
+        probes = probe_cells([column.cells for column in grow.columns])
+        tried = base + descended(jnp.array(probes), cuts, weights)[1]
+        return jnp.concatenate(parts), jnp.concatenate([base, cuts.reshape(-1), weights.reshape(-1), tried])
     for cuts, numbers in trees:
         parts += [cuts.reshape(-1), numbers]
     return (jnp.concatenate(parts),)

@@ -8,7 +8,7 @@ import shutil
 import time
 from pathlib import Path
 
-from placet.protocols.spu.task import FOLDER, array_file, kept_file, share_file
+from placet.protocols.spu.task import FOLDER
 
 LOG = "process.log"
 """What the engine's process and SPU say, in the task's folder."""
@@ -23,15 +23,6 @@ def remove_traces(folder: Path) -> None:
         file.seek(max(0, file.seek(0, 2) - _TAIL))
         for name in _TRACE.findall(file.read()):
             Path(name.decode()).unlink(missing_ok=True)
-
-
-def remove_turn(folder: Path, inputs: int, outputs: int) -> None:
-    """Arrays and shares of one program among several that have this folder. Inputs of others have no file here."""
-    for place in range(inputs):
-        (folder / array_file(place)).unlink(missing_ok=True)
-        (folder / kept_file(place)).unlink(missing_ok=True)
-    for place in range(outputs):
-        (folder / share_file(place)).unlink(missing_ok=True)
 
 
 def remove(folder: Path) -> None:

@@ -133,6 +133,13 @@ def bring(
             (folder / kept_file(place)).write_bytes(parts[given.name].share)
 
 
+def bytes_of(given: EngineInput, me: int, own: Mapping[str, Array], parts: Mapping[str, KeptShare]) -> bytes:
+    """The same as bytes: none of what others bring."""
+    if given.owner is None:
+        return parts[given.name].share
+    return own[given.name].tobytes() if given.owner == me else b""
+
+
 async def _in_rounds(
     repeated: Repeated,
     task: ProgramTask,

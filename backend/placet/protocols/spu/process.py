@@ -146,9 +146,9 @@ class EngineProcess:
     def alive(self) -> bool:
         return self._process.returncode is None
 
-    async def hand_over(self, words: bytes) -> None:
-        """One line; a process that is gone is found out by `outcome`."""
-        self._stdin.write(words)
+    async def hand_over(self, *words: bytes) -> None:
+        """One line, and what follows it; a process that is gone is found out by `outcome`."""
+        self._stdin.writelines(words)
         with contextlib.suppress(ConnectionError):
             await self._stdin.drain()
 
@@ -174,6 +174,16 @@ class EngineProcess:
                 return None
             if progress is not None:
                 progress(outcome.stage, outcome.done, outcome.total)
+
+    async def shares(self) -> tuple[bytes, ...]:
+        """A turn's outcome: our share of each output."""
+        done = await self.outcome()
+        if done is None or done.items != len(done.sizes):
+            raise ProtocolError("the engine has no outcome", code="spu.crashed")
+        try:
+            return tuple([await self._stdout.readexactly(size) for size in done.sizes])
+        except asyncio.IncompleteReadError:
+            raise ProtocolError(_SILENT, code="spu.crashed") from None
 
     async def end(self) -> None:
         """It, and what it has started; once, since another may have its number then."""

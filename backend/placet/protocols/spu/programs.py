@@ -3,7 +3,7 @@
 A program is a function of (parameters, arrays by input name) that returns a tuple of arrays. It runs while SPU traces
 it, with jax arrays, so it may use `jax.numpy` (imported inside the function: only the engine's process has it) and no
 Python branch on values. Every party runs the same program on the same parameters and shapes; inputs are secret and
-all outputs stay shares, but for one flag (`Program.refusal`).
+all outputs stay shares, but for whether to refuse (`Program.refusal`).
 
 To add one: write the function and its parameters' model, and put a `Program` into `PROGRAMS`.
 """
@@ -23,7 +23,7 @@ from placet.protocols.mpc.finishing import TreesFinish
 from placet.protocols.mpc.growing import TreeGrow
 from placet.protocols.mpc.regression import LinearTrain
 from placet.protocols.mpc.scorecard import ScorecardTrain
-from placet.protocols.mpc.scoring import ScorecardScore
+from placet.protocols.mpc.scoring import LinearScore, ScorecardScore, TreesScore
 from placet.protocols.spu import arithmetic, banding, finishing, growing, regression, scorecard, scoring
 
 Array = Any
@@ -33,8 +33,8 @@ Array = Any
 @dataclass(frozen=True)
 class Program:
     """`name` stands in plans and trails; `parameters` is public and parsed before anything runs. With a `refusal` the
-    last output is a flag, which is opened to all parties: 1 ends the run with this code, and nobody gets a share of
-    anything."""
+    last output is a whole number: whether it is 0 is opened to all parties. Any other one ends the run with this code,
+    and nobody gets a share of anything."""
 
     name: str
     parameters: type[Value]
@@ -91,7 +91,9 @@ PROGRAMS: dict[str, Program] = {
         Program("pair-statistics", declared.PairStatistics, arithmetic.pair_statistics),
         Program("scorecard-train", ScorecardTrain, scorecard.scorecard_train),
         Program("linear-train", LinearTrain, regression.linear_train),
-        Program("scorecard-score", ScorecardScore, scoring.scorecard_score, refusal=scoring.SKEW),
+        Program("scorecard-score", ScorecardScore, scoring.weighted_score, refusal=scoring.SKEW),
+        Program("linear-score", LinearScore, scoring.weighted_score, refusal=scoring.SKEW),
+        Program("trees-score", TreesScore, scoring.trees_score, refusal=scoring.SKEW),
         Program("tree-grow", TreeGrow, growing.tree_grow),
         Program("trees-finish", TreesFinish, finishing.trees_finish),
     )

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from placet.models.preparing import UNIT
-from placet.models.regression import BEND, CURVATURE, FLOOR, MOMENTUM
+from placet.models.probes import probe_cells
+from placet.models.regression import BEND, CURVATURE, FIRST, FLOOR, MOMENTUM
 from placet.protocols.mpc.regression import (
     LABEL_UNIT,
     MAX_VIF,
@@ -25,6 +26,7 @@ from placet.protocols.mpc.regression import (
     VIF_UNIT,
     LinearTrain,
 )
+from placet.protocols.mpc.scoring import COEFFICIENT_BITS
 from placet.protocols.spu.scorecard import band_table, inverse, quintic, sigmoid
 
 Array = Any
@@ -58,15 +60,28 @@ def linear_train(program: LinearTrain, arrays: Mapping[str, Array]) -> tuple[Arr
     if brought.present is not None:
         people = brought.present[: program.train].sum()
     mask, enough, positives = _kept(program, brought, people)
-    numbers = [jnp.stack([people, positives]), brought.counts * mask]
+    numbers, results = [jnp.stack([people, positives]), brought.counts * mask], list[Array]()
     gram = _scaled(products, spare + 2 * _UNIT_BITS)
     share = program.train / 2**spare if brought.present is None else gram[-1, -1]
     if program.statistics != "only":
         fit = _Fit(program, brought, gram, jnp.concatenate([mask, jnp.ones((1,), jnp.int64)]), share, spare)
-        numbers += _model(fit, people, positives, exact=len(arrays) == 3)
+        coefficients, *judged = _model(fit, people, positives, exact=len(arrays) == 3)
+        if program.keeps:
+            results.append(_kept_of(program, coefficients) * enough)
+            numbers, coefficients = [numbers[0], 0 * numbers[1]], 0 * coefficients
+        numbers += [coefficients, *judged]
     if program.statistics != "none":
         numbers += _statistics(program, products, mask, share, spare)
-    return (jnp.concatenate(numbers) * enough,)
+    return (jnp.concatenate(numbers) * enough, *results)
+
+
+def _kept_of(program: LinearTrain, coefficients: Array) -> Array:
+    """`LinearTrain.kept`."""
+    import jax.numpy as jnp
+
+    fine = coefficients * (1 << (COEFFICIENT_BITS - program.step_bits))
+    base, weights = UNIT * fine[-1], fine[:-1]
+    return jnp.concatenate([base[None], weights, base + (UNIT * probe_cells(program.widths)) @ weights])
 
 
 def _brought(program: LinearTrain, arrays: Sequence[Array]) -> _Brought:
@@ -204,7 +219,7 @@ def _regress(fit: _Fit, people: Array, positives: Array, *, exact: bool) -> Arra
         odds = jnp.log(_real(jnp.stack([positives, people - positives])) + 0.5)
         start = jnp.concatenate([start[:-1], (odds[0] - odds[1])[None]])
 
-    def step(_: int, state: tuple[Array, Array]) -> tuple[Array, Array]:
+    def later(_: int, state: tuple[Array, Array]) -> tuple[Array, Array]:
         now, before = state
         ahead = now + MOMENTUM[family] * (now - before)
         expected = _expected(program, design @ (ahead * (1 / UNIT)), exact=exact)
@@ -213,8 +228,23 @@ def _regress(fit: _Fit, people: Array, positives: Array, *, exact: bool) -> Arra
         gradient = (design.T @ (label - expected)) * 2.0**-fit.spare - UNIT * penalty * ahead
         return ahead + inverted @ gradient, now
 
-    fitted, _ = jax.lax.fori_loop(0, program.steps, step, (start, start))
+    if family == "logistic":
+        fitted = start + inverted @ _first_step(fit, design.T @ label, positives)
+        fitted, _ = jax.lax.fori_loop(1, program.steps, later, (fitted, start))
+    else:
+        fitted, _ = jax.lax.fori_loop(0, program.steps, later, (start, start))
     return fitted * mask
+
+
+def _first_step(fit: _Fit, hit: Array, positives: Array) -> Array:
+    """The gradient times the step's length. All rows have the same odds at first, so what is expected of each is the
+    share of positives: no row needs a sigmoid. `hit`: the sum over rows of design where the label is 1."""
+    import jax.numpy as jnp
+
+    share = _scaled(2 * positives + 1, fit.spare + 1) * jnp.reciprocal(fit.share + 2.0**-fit.spare)
+    curvature, least = share * (1.0 - share), CURVATURE["logistic"] / FIRST
+    length = CURVATURE["logistic"] * jnp.reciprocal(jnp.where(curvature > least, curvature, least))
+    return (hit * 2.0**-fit.spare - UNIT * fit.gram[-1] * share) * length
 
 
 def _expected(program: LinearTrain, predictors: Array, *, exact: bool) -> Array:

@@ -22,6 +22,7 @@ from placet.protocols.spu.card_coalitions import card_areas, card_points
 from placet.protocols.spu.cells import Cells, spread_of
 from placet.protocols.spu.merging import Array, enough, flags, kept, running_at, together
 from placet.protocols.spu.permuting import permuted_areas
+from placet.protocols.spu.searching import in_bands, running_totals
 
 _INVERSE_STEPS = 16
 _SHRINK = 1 / 32
@@ -281,13 +282,12 @@ def band_table(score: Array, lines: Array, edges: Array, smallest: int) -> list[
     negatives are too few."""
     import jax.numpy as jnp
 
-    total = lines.sum(axis=1)[:, None]
-    running = jnp.concatenate([lines @ flags(score[:, None] < edges[None, :]), total], axis=1)
+    running = running_totals(lines, in_bands(score, edges))
     judged = jnp.stack([_pairs(running), _distance(running)])
     bands = edges.shape[0] + 1
     ends = np.zeros(bands + 1, np.int64)
     ends[[0, -1]] = 1
-    large = _flags_all(total[:, 0] >= smallest)
+    large = _flags_all(running[:, -1] >= smallest)
     stays = kept(jnp.array(ends), enough(running_at(running, range(bands + 1)), smallest))[1:] * large
     return [*(running * stays[None, :]), judged * large]
 

@@ -2,8 +2,8 @@
 
 To start a process, import SPU and meet the other parties takes seconds; a small program over a link that is there takes
 milliseconds. What a turn leaves in the process is what was compiled, and random streams that go on. Its arrays and
-shares are removed from the folder before the next one begins. Each turn has a context of its own, which the parties
-compare over the link first: who computes for another job, attempt or step ends the link.
+shares go through pipes and are in no file. Each turn has a context of its own, which the parties compare before
+anything is computed: who computes for another job, attempt or step ends the link.
 
 A session ends with its time, its number of turns, the process that started it, the first turn that fails, and each
 party: who finds one gone begins another.
@@ -22,7 +22,7 @@ from placet.core.values import Value
 from placet.protocols.spu import extra, leftovers
 from placet.protocols.spu.engine import Engine
 from placet.protocols.spu.kept import KeptShare
-from placet.protocols.spu.mpc import Array, Secret, announce, bring, collect
+from placet.protocols.spu.mpc import Array, Secret, announce, bytes_of
 from placet.protocols.spu.network import Network
 from placet.protocols.spu.process import EngineProcess, in_thread, link_of, new_folder, order_of, write_key
 from placet.protocols.spu.task import ServeTask, Turn, line
@@ -91,21 +91,18 @@ class EngineSession:
         if not self.usable:
             raise StateError("the session with the other parties' engines is over", code="spu.session")
         announced = announce(self._network, self._engine, program, parameters, secrets, own, parts or {})
+        brought = [bytes_of(given, self._network.me, own, parts or {}) for given in announced]
         turn = Turn(
             context=sha256(b"placet.spu.turn/1" + self.turn.to_bytes(4, "big") + context),
             program=program,
             parameters=parameters.to_json(),
             inputs=tuple(announced),
+            sizes=tuple(map(len, brought)),
         )
         try:
             async with asyncio.timeout(min(seconds, self.seconds_left)):
-                await in_thread(lambda: bring(self._folder, self._network.me, announced, own, parts or {}))
-                await self._process.hand_over(line(turn))
-                done = await self._process.outcome()
-                if done is None:
-                    raise ProtocolError("the engine has no outcome", code="spu.crashed")
-                shares = await in_thread(lambda: collect(self._folder, done))
-                await in_thread(lambda: leftovers.remove_turn(self._folder, len(announced), len(shares)))
+                await self._process.hand_over(line(turn), *brought)
+                shares = await self._process.shares()
         except TimeoutError:
             await self.close()
             raise _late(seconds) from None

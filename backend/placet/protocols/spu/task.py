@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 from placet.core.errors import InputError, LimitError
 from placet.core.values import Bytes32, Name, Value, invalid
 from placet.protocols.spu.engine import Engine
+from placet.protocols.spu.shares import MAX_BYTES
 
 FOLDER = "spu-"
 """How the name of a task's own folder begins: it goes with all that is in it."""
@@ -33,6 +34,9 @@ Shape = Annotated[
     tuple[Annotated[int, Field(ge=1, le=MAX_ITEMS)], ...],
     Field(max_length=4),
 ]
+
+Sizes = Annotated[tuple[Annotated[int, Field(ge=0, le=MAX_BYTES)], ...], Field(max_length=256)]
+"""Of bytes that follow a line."""
 
 
 def array_file(place: int) -> PurePosixPath:
@@ -115,12 +119,14 @@ class ServeTask(Value):
 
 class Turn(Value):
     """One program over a link that is kept. `context` names job, attempt and step: parties at different ones do not
-    compute together."""
+    compute together. Behind its line follow so many bytes for each input (`sizes`): our own arrays, in C's order, and
+    our kept shares; none of what others bring."""
 
     context: Bytes32
     program: Name
     parameters: dict[str, JsonValue]
     inputs: Annotated[tuple[EngineInput, ...], Field(min_length=1, max_length=256)]
+    sizes: Sizes
 
 
 class ReconstructTask(Value):
@@ -161,10 +167,12 @@ class Failed(Value):
 
 
 class Done(Value):
-    """`items`: size of the intersection (None for who gets no result), or the number of outputs."""
+    """`items`: size of the intersection (None for who gets no result), or the number of outputs. Of a turn our share of
+    each follows the line, in so many bytes."""
 
     kind: Literal["done"] = "done"
     items: Annotated[int, Field(ge=0)] | None
+    sizes: Sizes = ()
 
 
 Event = Progressed | Doubted | Failed | Done

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from placet.catalogue.joint_linear import JointLinearParameters, LinearFeature
-from placet.catalogue.modelling import MAX_ROWS
+from placet.catalogue.joint_linear import JointLinearParameters
+from placet.catalogue.modelling import MAX_ROWS, LinearFeature
 from placet.core.errors import DataError, LimitError
 from placet.core.values import Value
 from placet.models.binning import category_of, numbers_of

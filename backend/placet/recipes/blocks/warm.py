@@ -22,7 +22,7 @@ from placet.jobs.party_run import PartyRun, StepRecorder, name_of
 from placet.jobs.sessions import Warm
 from placet.protocols import spu
 from placet.protocols.mpc.numbers import Integers
-from placet.protocols.mpc.scoring import ScorecardScore
+from placet.protocols.mpc.scoring import ScoreProgram
 from placet.protocols.spu import Engine, EngineSession, KeptShare, Network, Secret
 from placet.protocols.spu.task import MAX_TURNS
 from placet.recipes.blocks import distributed
@@ -38,7 +38,7 @@ class SessionProgram:
     name: str
     parties: Sequence[int]
     engine: Engine
-    program: ScorecardScore
+    program: ScoreProgram
     secrets: Sequence[Secret]
     own: Mapping[str, Integers]
     kept: Mapping[str, KeptShare]

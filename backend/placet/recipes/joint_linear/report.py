@@ -60,13 +60,15 @@ def opened_report(
         return {}
     demand_reached(program, line, sizes)
     report: dict[str, Any] = {"too_few": False, "fitted": fitted_of(program, line)}
+    judge = _logistic if program.family == "logistic" else _numbers
+    if program.keeps:
+        return report | judge(program, line, sizes, own, float(label[1]))
     report["columns"] = list(columns_of(program, columns, line))
     if program.statistics != "none":
         report["correlations"] = correlations_of(program, columns, line)
     if program.statistics == "only":
         return report
     model = model_of(parameters, columns, program, line, label)
-    judge = _logistic if program.family == "logistic" else _numbers
     return (
         report
         | {"linear": model.to_json(), "commitment": to_hex(model.commitment), "importance": importance_of(model)}

@@ -18,21 +18,24 @@ from pydantic import Field, TypeAdapter
 
 from placet.catalogue import joint_linear
 from placet.catalogue.declared import DeclaredTerms
-from placet.catalogue.joint_linear import JointLinearParameters, LinearFeature, linear_features
-from placet.catalogue.modelling import MAX_FEATURES, computing
+from placet.catalogue.joint_linear import JointLinearParameters, linear_features
+from placet.catalogue.modelling import MAX_FEATURES, LinearFeature, computing
 from placet.catalogue.spec import CONSUMER
 from placet.core.errors import DataError, InputError
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
-from placet.core.values import Octets, Value, parse
+from placet.core.values import Octets, Value, parse, to_hex
+from placet.jobs import model_parts
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
 from placet.models.preparing import Prepared, PreparedCategory
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.regression import DesignColumn, LinearTrain
-from placet.protocols.spu import evaluate
+from placet.protocols.mpc.scoring import kept_numbers
+from placet.protocols.spu import KeptShare, evaluate
 from placet.recipes.blocks import distributed, psi_join, sharing_out, split
+from placet.recipes.blocks.kept_line import LINEAR, KeptLabel, KeptLine, KeptPrepared
 from placet.recipes.blocks.placed import placed_rows
 from placet.recipes.blocks.prepared import ToldColumn, listed, prepare
 from placet.recipes.blocks.split import RowParts
@@ -45,7 +48,7 @@ SECONDS = 600
 """For putting the shares together."""
 MAX_PART = 64 << 20
 """Bytes of what a provider releases."""
-_FINAL = {DataError.code, "joint.list", "joint.label", "warrant.change", "warrant.changes"}
+_FINAL = model_parts.FINAL | {DataError.code, "joint.list", "joint.label", "warrant.change", "warrant.changes"}
 _COLUMNS: TypeAdapter[tuple[ToldColumn, ...]] = TypeAdapter(tuple[ToldColumn, ...])
 
 
@@ -75,6 +78,7 @@ def program_of(parameters: JointLinearParameters, roles: Sequence[str], parts: R
         steps=parameters.steps,
         l2=parameters.l2,
         statistics=parameters.statistics,
+        keeps=parameters.model != CONSUMER,
     )
 
 
@@ -110,8 +114,10 @@ async def _provide(job: PartyRun) -> None:
     if worth(program, parts):
         await sharing_out.demand_room(job, program, joint_linear.cost(parameters, parts.total), parts.total)
         placed, present = own.laid_out(numbers)
-        share, artefact = await _computed(job, program, program.whole(job.party, placed, present), parts, artefact)
-        part = PreparedPart(columns=tuple(columns), share=share)
+        shares, artefact = await _computed(job, program, program.whole(job.party, placed, present), parts, artefact)
+        part = PreparedPart(columns=() if program.keeps else tuple(columns), share=shares[0])
+        if program.keeps:
+            artefact = await _keep(job, program, columns, None, shares, parts, artefact)
     await job.release(canonical(part.to_json()), artefact)
 
 
@@ -140,8 +146,12 @@ async def _consume(job: PartyRun) -> None:
         await sharing_out.demand_room(job, program, joint_linear.cost(parameters, parts.total), parts.total)
         placed, label = numbers[order], labels.values[order]
         own = program.whole(job.party, placed, np.ones(len(order), np.bool_), label)
-        share, artefact = await _computed(job, program, own, parts, artefact)
-        state["share"] = share.hex()
+        shares, artefact = await _computed(job, program, own, parts, artefact)
+        state["share"] = shares[0].hex()
+        if program.keeps:
+            scale = KeptLabel(family=program.family, centre=labels.centre, spread=labels.spread)
+            artefact = await _keep(job, program, columns, scale, shares, parts, artefact)
+            state["model"] = to_hex(artefact.commitment)
         state["alone"] = await asyncio.to_thread(alone, program, placed, label)
     await job.collect(canonical(state), artefact)
 
@@ -158,14 +168,44 @@ async def _prepared(job: PartyRun, rows: Rows, opened: Artefact) -> tuple[list[T
 
 async def _computed(
     job: PartyRun, program: LinearTrain, own: Integers, parts: RowParts, artefact: Artefact
-) -> tuple[bytes, Artefact]:
-    """This party's share of what the program gives; empty of who does not compute."""
+) -> tuple[tuple[bytes, ...], Artefact]:
+    """This party's share of each array that the program gives; empty of who does not compute."""
     members = computing(job.terms.roles)
     own, artefact = await sharing_out.joined(job, own, program, artefact)
     if job.party not in members:
-        return b"", artefact
+        return (b"",), artefact
     size = Size(parts.total)
-    return await distributed.evaluated(job, "linear", members, program, own, size=size, made=artefact)
+    return await distributed.evaluated_all(job, "linear", members, program, own, size=size, made=artefact)
+
+
+async def _keep(
+    job: PartyRun,
+    program: LinearTrain,
+    columns: Sequence[ToldColumn],
+    label: KeptLabel | None,
+    shares: Sequence[bytes],
+    parts: RowParts,
+    artefact: Artefact,
+) -> Artefact:
+    """This party's part of the model goes to its vault: how its own columns are prepared, the label's scale at the
+    consumer, and, if it computes, its share of the model's numbers. Returns the model's commitment."""
+    features = linear_features(job.parameters(JointLinearParameters), job.role)
+    decimals = (await job.scope(job.declared.seats[job.party].alias or "")).decimals
+    own = tuple(
+        KeptPrepared.of(feature.column, one.prepared, decimals) for feature, one in zip(features, columns, strict=True)
+    )
+    part = KeptLine(columns=own, label=label, numbers=_numbers(job, program, shares, parts))
+    return await model_parts.keep(job, LINEAR, part.to_json(), artefact)
+
+
+def _numbers(job: PartyRun, program: LinearTrain, shares: Sequence[bytes], parts: RowParts) -> KeptShare | None:
+    """None at who does not compute."""
+    members = computing(job.terms.roles)
+    if job.party not in members:
+        return None
+    engine = evaluate.engine_of(program, len(members), len(members), Size(parts.total))
+    shape = (kept_numbers(program.widths),)
+    return KeptShare(engine=engine, rank=members.index(job.party), dtype="int64", shape=shape, share=shares[1])
 
 
 def part_of(raw: bytes) -> PreparedPart:
@@ -186,7 +226,8 @@ def demand_planned(role: str, features: Sequence[LinearFeature], columns: Sequen
 
 def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:
     """No rows; `report`: {too_few, smallest_group, family, rows: {train, validation, test}, provider_rows} and, unless
-    too few have either label, {columns, fitted, ...}: see `report.opened_report`."""
+    too few have either label, {columns, fitted, ...}: see `report.opened_report`. Of a model that stays shared nothing
+    says what it is made of, and `commitment` is the one to all of its parts."""
     state = json.loads(private)
     parameters = joint_linear.SPEC.parse(state["parameters"])
     sizes = RowParts(**state["parts"])
@@ -208,13 +249,15 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
         by_party = {party: part.columns for party, part in providers.items()}
         by_party[len(providers)] = _COLUMNS.validate_python(state["columns"])
         columns = []
-        for party, role in enumerate(state["roles"]):
+        for party, role in enumerate(() if program.keeps else state["roles"]):
             features = linear_features(parameters, role)
             demand_planned(role, features, by_party[party])
             columns += [(role, feature.column, one) for feature, one in zip(features, by_party[party], strict=True)]
         report |= opened_report(
             parameters, columns, program, asyncio.run(opening), sizes, state["alone"], tuple(state["label"])
         )
+        if program.keeps and not report["too_few"]:
+            report["commitment"] = state["model"]
     return {"rows": [], "report": report}
 
 

@@ -39,7 +39,7 @@ from placet.protocols.mpc.scoring import kept_numbers
 from placet.protocols.spu import KeptShare, evaluate
 from placet.recipes.blocks import contribution, distributed, psi_join, sharing_out, split
 from placet.recipes.blocks.features import ColumnCells, cells_of, features_of, labelled
-from placet.recipes.blocks.kept_scorecard import KIND, KeptColumn, KeptScorecard
+from placet.recipes.blocks.kept_cells import SCORECARD, KeptCells, KeptColumn
 from placet.recipes.blocks.placed import placed_rows
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_scorecard.alone import alone
@@ -210,12 +210,9 @@ async def _keep(
         )
     features = features_of(job.parameters(JointScorecardParameters), job.role)
     decimals = (await job.scope(job.declared.seats[job.party].alias or "")).decimals
-    columns = tuple(
-        KeptColumn(column=one.column, bins=own, decimals=decimals.get(one.column, 0) if own.kind == "number" else 0)
-        for one, own in zip(features, bins, strict=True)
-    )
-    part = KeptScorecard(columns=columns, points=points)
-    return await model_parts.keep(job, KIND, part.to_json(), artefact)
+    columns = tuple(KeptColumn.of(one.column, own, decimals) for one, own in zip(features, bins, strict=True))
+    part = KeptCells(columns=columns, numbers=points)
+    return await model_parts.keep(job, SCORECARD, part.to_json(), artefact)
 
 
 async def _contributed(

@@ -22,6 +22,8 @@ from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.joint_trees import JointTreesParameters
 from placet.catalogue.modelling import MAX_ROWS, computing
 from placet.catalogue.spec import CONSUMER
+from placet.core import model_part
+from placet.core.errors import PlanError
 from placet.core.hashing import canonical, document_bytes
 from placet.core.trail import Artefact
 from placet.core.values import Octets, Value, parse, to_hex
@@ -32,7 +34,7 @@ from placet.models.boosting import Own, base_of
 from placet.models.trees import MAX_COLUMNS, TreeColumn, TreePart, Whole
 from placet.protocols import spu
 from placet.protocols.mpc.cells import CardColumn
-from placet.protocols.mpc.finishing import CUTS, LABELS, NUMBERS, TreesFinish
+from placet.protocols.mpc.finishing import BASE, CUTS, LABELS, NUMBERS, TreesFinish
 from placet.protocols.mpc.growing import STATE, TreeGrow, trees_of
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Size
@@ -40,7 +42,7 @@ from placet.protocols.spu import Engine, KeptShare, Network, Repeated, Secret, e
 from placet.recipes.blocks import distributed, psi_join, sharing_out, split
 from placet.recipes.blocks.features import features_of, labelled
 from placet.recipes.blocks.judged import gain_of, judged_of
-from placet.recipes.blocks.kept_trees import KIND, KeptTrees
+from placet.recipes.blocks.kept_cells import TREES, KeptCells, KeptColumn
 from placet.recipes.blocks.placed import placed_rows
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_trees.binned import BinnedColumns, binned, demand_both, judged, opened_model, worth
@@ -50,6 +52,9 @@ PROTOCOL = "boost.shares-aby3/1"
 SECONDS = 600
 """For putting the shares together."""
 MAX_PART = 64 << 20
+MAX_KEPT = (model_part.MAX_PART - (1 << 20)) // 32
+"""Numbers of trees that stay shared: of each a party has 16 bytes, in hex; beside them is room for how its columns are
+cut."""
 PARTS = ("validation", "test")
 
 
@@ -87,9 +92,19 @@ def engine_of(program: TreeGrow, rows: int) -> Engine:
 
 
 def demand(job: DeclaredTerms) -> None:
-    """PlanError for what the engine does not hold."""
+    """PlanError for what the engine does not hold; `model.large` for trees that no vault keeps."""
     parameters = joint_trees.SPEC.parse(job.terms.parameters)
-    engine_of(program_of(parameters, job.terms.roles, split.LARGEST), split.LARGEST.total)
+    program = program_of(parameters, job.terms.roles, split.LARGEST)
+    engine_of(program, split.LARGEST.total)
+    numbers = TreesFinish(grow=program, trees=parameters.trees).kept[0]
+    if program.keeps and numbers > MAX_KEPT:
+        raise PlanError(
+            "the trees that stay shared are more than a vault keeps",
+            expected=f"at most {MAX_KEPT} numbers, of nodes by all columns' cells",
+            found=numbers,
+            remedy="fewer trees, columns or bins, or less depth",
+            code="model.large",
+        )
 
 
 async def run(job: PartyRun) -> None:
@@ -171,17 +186,16 @@ async def _trained(
     if labels is not None:
         own = np.concatenate([own, labels[:, None]], axis=1)
     own, artefact = await sharing_out.joined(job, own, program, artefact)
-    stays = tuple[KeptShare, ...]()
+    stays: KeptShare | None = None
     share = b""
     if job.party in members:
         run = _Run(job, members, program, parts.total, engine_of(program, parts.total))
         share, stays, artefact = await run.train(own, labels, artefact)
     if program.keeps:
-        yes, weights = stays or (None, None)
-        part = KeptTrees(columns=table.columns, base=None, yes=yes, weights=weights)
-        if labels is not None:
-            part = part.model_copy(update={"base": base_of(labels[: parts.train])})
-        artefact = await model_parts.keep(job, KIND, part.to_json(), artefact)
+        decimals = (await job.scope(job.declared.seats[job.party].alias or "")).decimals
+        columns = tuple(KeptColumn.of(one.column, one.bins, decimals) for one in table.columns)
+        part = KeptCells(columns=columns, numbers=stays)
+        artefact = await model_parts.keep(job, TREES, part.to_json(), artefact)
     return share, artefact
 
 
@@ -209,7 +223,7 @@ class _Run:
 
     async def train(
         self, own: Integers, labels: Whole | None, artefact: Artefact
-    ) -> tuple[bytes, tuple[KeptShare, ...], Artefact]:
+    ) -> tuple[bytes, KeptShare | None, Artefact]:
         """Our share of what is opened, and of what is kept."""
         standing, artefact = await self._grow(own, labels, artefact)
         return await self._finish(standing, labels, artefact)
@@ -269,7 +283,7 @@ class _Run:
 
     async def _finish(
         self, standing: Standing, labels: Whole | None, artefact: Artefact
-    ) -> tuple[bytes, tuple[KeptShare, ...], Artefact]:
+    ) -> tuple[bytes, KeptShare | None, Artefact]:
         job, finish = self.job, TreesFinish(grow=self.program, trees=self.trees)
         given = {STATE: standing.last} if standing.last else {}
         shapes = self.program.tree_shapes()
@@ -278,6 +292,11 @@ class _Run:
             given[f"{NUMBERS}-{number}"] = self._kept(tree.numbers, "int64", shapes[1])
         secrets = [Secret(LABELS, 2, "int64", (self.rows,))]
         secrets += [Secret(name, None, one.dtype, one.shape) for name, one in given.items()]
+        own = {} if labels is None else {LABELS: labels.astype(np.int64)}
+        if self.program.keeps:
+            secrets.append(Secret(BASE, 2, "int64", (1,)))
+            if labels is not None:
+                own[BASE] = np.array([base_of(labels[: self.program.train])], dtype=np.int64)
         async with job.engine_port() as port:
             async with job.step("finish-start", PROTOCOL, artefact, parameters=self._told()) as step:
                 network = await distributed.meet(job, step, self.members, b"finish", port)
@@ -289,14 +308,14 @@ class _Run:
                         finish.program,
                         finish,
                         secrets,
-                        {} if labels is None else {LABELS: labels.astype(np.int64)},
+                        own,
                         given,
                         scratch=job.context.engine_ports.scratch,
                         seconds=job.seconds_left,
                     )
                 artefact = step.output("share", shares[0])
-        stays = zip(shares[1:], finish.kept_shapes, strict=False)
-        return shares[0], tuple(self._kept(share, "int64", shape) for share, shape in stays), artefact
+        stays = self._kept(shares[1], "int64", finish.kept) if self.program.keeps else None
+        return shares[0], stays, artefact
 
     def _kept(self, share: bytes, dtype: Any, shape: tuple[int, ...]) -> KeptShare:
         return KeptShare(engine=self.engine, rank=self.rank, dtype=dtype, shape=shape, share=share)

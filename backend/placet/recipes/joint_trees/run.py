@@ -26,6 +26,7 @@ from placet.core.errors import ConfigError, DataError, PlanError
 from placet.core.hashing import canonical, document_bytes
 from placet.core.trail import Artefact
 from placet.core.values import parse
+from placet.jobs import model_parts
 from placet.jobs.party_run import PartyRun, name_of
 from placet.jobs.recipe import RecipeRun
 from placet.models import boosting_twin
@@ -55,7 +56,14 @@ if TYPE_CHECKING:
     from placet.protocols.boost.ciphers import Cipher
 
 OWN = "boost.own-columns/1"
-_FINAL = frozenset({DataError.code, "boost.sums", "joint.list", "joint.label", "warrant.change", "warrant.changes"})
+_FINAL = model_parts.FINAL | {
+    DataError.code,
+    "boost.sums",
+    "joint.list",
+    "joint.label",
+    "warrant.change",
+    "warrant.changes",
+}
 
 
 def demand(job: DeclaredTerms) -> None:

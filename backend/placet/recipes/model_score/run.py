@@ -1,17 +1,17 @@
-"""`model-score`: a consumer's applicants scored by a scorecard that its makers keep as shares.
+"""`model-score`: a consumer's applicants scored by a model that its makers keep as shares.
 
 Each party takes its part of the model out of its vault, and all see that the parts are the plan's model. Providers
-bring their rows to places in the consumer's secret order, as in training, and cut them by the bins that they kept; what
-a provider lacks of an applicant is missing. Cells and points meet on shares, those of providers that do not compute
-too, and what comes out stays shares until the release: scores, or what the cut-offs leave of them, which are compared
-inside, and the columns that cost an applicant most. The model's probes are scored beside the applicants, and unless
-they score as when it was trained nothing comes out.
+bring their rows to places in the consumer's secret order, as in training, and cut or prepare them as they kept it; what
+a provider lacks of an applicant is missing. What columns come to meets the model's numbers on shares, also of providers
+that do not compute, and what comes out stays shares until the release: scores, or what the cut-offs leave of them,
+which are compared inside, and the columns that cost an applicant most. The model's probes are scored beside the
+applicants, and unless they come to what they did when it was trained nothing comes out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -27,14 +27,15 @@ from placet.jobs import model_parts
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
 from placet.models.binning import Codes
-from placet.models.probes import probe_codes
-from placet.protocols.mpc.scoring import ScorecardScore
+from placet.protocols.mpc.scoring import ScoreProgram
 from placet.protocols.spu import KeptShare, Secret
-from placet.protocols.spu.scoring import FIRST_PARTS, POINTS, SECOND_PARTS, SKEW
+from placet.protocols.spu.scoring import FIRST_PARTS, SECOND_PARTS, SKEW
+from placet.protocols.spu.scoring import MODEL as MODEL_NUMBERS
 from placet.recipes.blocks import distributed, psi_join, sharing_out, warm
 from placet.recipes.blocks.columns import subjects
-from placet.recipes.blocks.kept_scorecard import KIND, KeptScorecard
+from placet.recipes.blocks.kept_line import KeptLine
 from placet.recipes.blocks.warm import SessionProgram
+from placet.recipes.model_score.kinds import KINDS, Part
 from placet.recipes.model_score.result import combine, engine_of
 
 MAX_CELLS = 2**25
@@ -43,15 +44,10 @@ UNSEEN = "no value is in a bin that training had: is the column filled, and writ
 _FINAL = frozenset({DataError.code, "score.list", "model.parts", "model.columns", "spu.kept", SKEW})
 
 
-def program_of(job: DeclaredTerms, parameters: ModelScoreParameters) -> ScorecardScore:
+def program_of(job: DeclaredTerms, parameters: ModelScoreParameters) -> ScoreProgram:
     """The program that the plan's parameters declare: providers' columns in their order, then the consumer's."""
     columns = [one for role in job.terms.roles for one in parameters.of(role)]
-    return ScorecardScore(
-        bins=tuple(one.bins for one in columns),
-        output=parameters.output,
-        edges=parameters.edges or (),
-        reasons=parameters.reasons,
-    )
+    return KINDS[parameters.kind].program(parameters, columns)
 
 
 def demand(job: DeclaredTerms) -> None:
@@ -64,9 +60,10 @@ async def run(job: PartyRun) -> None:
     parameters = job.parameters(ModelScoreParameters)
     alias = job.declared.seats[job.party].alias or ""
     rows, opened = await job.open(alias)
-    part, model = await model_parts.bring(job, MODEL, KIND)
-    kept = parse(KeptScorecard, part.content, what="the part of the model")
-    kept.demand_columns(parameters.of(job.role), (await job.scope(alias)).decimals)
+    kind = KINDS[parameters.kind]
+    part, model = await model_parts.bring(job, MODEL, kind.name)
+    kept: Part = parse(kind.part, part.content, what="the part of the model")
+    kept.demand_columns(cast(Any, parameters.of(job.role)), (await job.scope(alias)).decimals)
     if job.role == CONSUMER:
         applicants = [str(value) for value in rows.columns[parameters.identifier]]
         if len(applicants) > MAX_ROWS:
@@ -82,6 +79,7 @@ async def run(job: PartyRun) -> None:
             "applicants": who,
             "roles": list(job.terms.roles),
             "parameters": job.terms.parameters,
+            "label": kept.label.to_json() if isinstance(kept, KeptLine) and kept.label else None,
         }
         return await job.collect(canonical(private), scored)
     people = subjects(rows, parameters.identifier)
@@ -94,7 +92,7 @@ async def run(job: PartyRun) -> None:
 async def _score(
     job: PartyRun,
     parameters: ModelScoreParameters,
-    kept: KeptScorecard,
+    kept: Part,
     columns: Mapping[str, Sequence[Any]],
     at: Sequence[int | None],
     artefact: Artefact,
@@ -105,46 +103,45 @@ async def _score(
     if not at:
         return b"", artefact
     program = program_of(job.declared, parameters)
-    if len(at) * program.cells > MAX_CELLS:
+    if len(at) * program.wide > MAX_CELLS:
         raise LimitError(
             "too many applicants for so many columns",
-            expected=f"at most {MAX_CELLS // program.cells}",
+            expected=f"at most {MAX_CELLS // program.wide}",
             found=len(at),
             code="score.list",
         )
     own = parameters.of(job.role)
     first = sum(len(parameters.of(role)) for role in job.terms.roles[: job.party])
-    probes = probe_codes(program.widths)[:, first : first + len(own)]
     values = {one.column: [None if row is None else columns[one.column][row] for row in at] for one in own}
-    cells = kept.cells(values, probes, len(at))
+    brought = kept.brought(values, program, first, len(at))
     there = [place for place, row in enumerate(at) if row is not None]
     if silent := kept.unseen({name: [column[place] for place in there] for name, column in values.items()}):
         await job.say(job.record, "unseen-values", attempt=job.attempt, columns=silent, rows=len(there), why=UNSEEN)
-    members, arrays = computing(job.terms.roles), {_cells(job.party): cells} if own else {}
+    members, arrays = computing(job.terms.roles), {_brought(job.party): brought} if own else {}
     if sharing := sharing_of(job.terms.roles, parameters):
         async with job.step("share-columns", sharing_out.PROTOCOL, artefact) as step:
-            parts = await sharing_out.columns(job, step, cells, members, sharing)
-            artefact = step.output("columns", np.concatenate([cells, *parts], axis=1).tobytes())
+            parts = await sharing_out.columns(job, step, brought, members, sharing)
+            artefact = step.output("columns", np.concatenate([brought, *parts], axis=1).tobytes())
         if parts:
             arrays[FIRST_PARTS if job.party == members[0] else SECOND_PARTS] = np.concatenate(parts, axis=1)
     if job.party not in members:
         return b"", artefact
-    if kept.points is None:
-        raise InputError("this party keeps no share of the points", found=job.role, code="spu.kept")
+    if kept.numbers is None:
+        raise InputError("this party keeps no share of the model's numbers", found=job.role, code="spu.kept")
     await distributed.demand_cost(job, cost(parameters, len(at)))
     secrets = secrets_of(job.terms.roles, parameters, program, len(at))
-    return await _computed(job, program, secrets, arrays, kept.points, (artefact, model))
+    return await _computed(job, program, secrets, arrays, kept.numbers, (artefact, model))
 
 
 async def _computed(
     job: PartyRun,
-    program: ScorecardScore,
+    program: ScoreProgram,
     secrets: Sequence[Secret],
     arrays: Mapping[str, Codes],
-    points: KeptShare,
+    numbers: KeptShare,
     inputs: tuple[Artefact, Artefact],
 ) -> tuple[bytes, Artefact]:
-    """The engine's part. ProtocolError `model.skew` where the probes' scores are not what they were."""
+    """The engine's part. ProtocolError `model.skew` where the probes come to other numbers than they did."""
     parameters = job.parameters(ModelScoreParameters)
     work = SessionProgram(
         name="score",
@@ -153,8 +150,8 @@ async def _computed(
         program=program,
         secrets=secrets,
         own=arrays,
-        kept={POINTS: points},
-        scores=secrets[0].shape[0] - program.probes,
+        kept={MODEL_NUMBERS: numbers},
+        scores=secrets[0].shape[0] - program.probes - program.examples,
     )
     try:
         (share,), scored = await warm.computed(job, work, parameters.session, parameters.model.commitment, *inputs)
@@ -164,35 +161,33 @@ async def _computed(
 
 
 def sharing_of(roles: Sequence[str], parameters: ModelScoreParameters) -> dict[int, int]:
-    """Parties that share their columns out, and how many cells these have."""
+    """Parties that share their columns out, and how many numbers a row these come to."""
     members = computing(roles)
     return {
-        party: sum(one.bins + 2 for one in parameters.of(role))
-        for party, role in enumerate(roles)
-        if party not in members
+        party: sum(one.width for one in parameters.of(role)) for party, role in enumerate(roles) if party not in members
     }
 
 
 def secrets_of(
-    roles: Sequence[str], parameters: ModelScoreParameters, program: ScorecardScore, applicants: int
+    roles: Sequence[str], parameters: ModelScoreParameters, program: ScoreProgram, applicants: int
 ) -> list[Secret]:
-    """What the program takes, in the order of the points: providers' cells, those of others in two parts, the
-    consumer's, and the kept shares."""
-    members, rows = computing(roles), applicants + program.probes
-    widths = {party: sum(one.bins + 2 for one in parameters.of(roles[party])) for party in members}
+    """What the program takes, in the model's order: what providers bring, what others do in two parts, what the
+    consumer does, and the kept shares."""
+    members, rows = computing(roles), applicants + program.probes + program.examples
+    widths = {party: sum(one.width for one in parameters.of(roles[party])) for party in members}
     own = [
-        Secret(_cells(party), rank, "int64", (rows, widths[party]))
+        Secret(_brought(party), rank, "int64", (rows, widths[party]))
         for rank, party in enumerate(members)
         if widths[party]
     ]
     wide = sum(sharing_of(roles, parameters).values())
     parts = [Secret(name, rank, "int64", (rows, wide)) for rank, name in enumerate((FIRST_PARTS, SECOND_PARTS)) if wide]
     providers = [secret for secret in own if secret.owner != len(members) - 1]
-    return [*providers, *parts, *own[len(providers) :], Secret(POINTS, None, "int64", program.kept)]
+    return [*providers, *parts, *own[len(providers) :], Secret(MODEL_NUMBERS, None, "int64", program.kept)]
 
 
 def skewed() -> ProtocolError:
-    """The probes' scores are others than in training."""
+    """The probes come to others than in training."""
     return ProtocolError(
         "the model does not score as when it was trained",
         expected="the scores that its probes had then",
@@ -202,8 +197,8 @@ def skewed() -> ProtocolError:
     )
 
 
-def _cells(party: int) -> str:
-    return f"cells-{party}"
+def _brought(party: int) -> str:
+    return f"columns-{party}"
 
 
 MODEL_SCORE = RecipeRun(spec=SPEC, run=run, combine=combine, final=_FINAL.__contains__, demand=demand)

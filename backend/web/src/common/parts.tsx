@@ -5,10 +5,18 @@ import { here, language, LANGUAGES, NAMES, path, withMessages } from "./i18n.ts"
 
 const { t } = withMessages({});
 
-/** The frame of a page: who serves it, the languages, the content, a last line. */
-export function Frame({ brand, children, bottom, wide }: { brand: string; children: ComponentChildren; bottom: ComponentChildren; wide?: boolean }) {
+interface FrameProps {
+  brand: string;
+  children: ComponentChildren;
+  bottom: ComponentChildren;
+  menu?: ComponentChildren;
+  wide?: boolean;
+}
+
+/** The frame of a page: who serves it, the languages, the ways within the page, the content, a last line. */
+export function Frame({ brand, children, bottom, menu, wide }: FrameProps) {
   return (
-    <div class={wide ? "wide" : ""}>
+    <div class={wide ? "broad" : ""}>
       <a class="skip" href="#content">
         {t("skip")}
       </a>
@@ -22,6 +30,7 @@ export function Frame({ brand, children, bottom, wide }: { brand: string; childr
           ))}
         </nav>
       </header>
+      {menu}
       <main class="page" id="content">
         {children}
       </main>
@@ -33,14 +42,14 @@ export function Frame({ brand, children, bottom, wide }: { brand: string; childr
 }
 
 /** A link within the page: no reload, so that what is unlocked stays so. */
-export function Link({ to, children, class: style }: { to: string; children: ComponentChildren; class?: string }) {
+export function Link({ to, children, class: style, current }: { to: string; children: ComponentChildren; class?: string; current?: boolean }) {
   const go = (event: MouseEvent) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
     event.preventDefault();
     visit(to);
   };
   return (
-    <a href={path(to)} class={style} onClick={go}>
+    <a href={path(to)} class={style} onClick={go} {...(current ? { "aria-current": "page" as const } : {})}>
       {children}
     </a>
   );

@@ -1,4 +1,5 @@
-"""What a party keeps of a scorecard that stays shared: how it cuts its own columns, and its share of all points.
+"""What a party keeps of a scorecard or of trees that stay shared: how it cuts its own columns, and its share of the
+model's numbers.
 
 Rows of nobody (`models.probes`) are cut and scored with the applicants' own, and come out as in training, or nothing
 does (`model.skew`): a party's columns by a look at its own bins, the sum over all parties' on shares.
@@ -6,7 +7,7 @@ does (`model.skew`): a party's columns by a look at its own bins, the sum over a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -16,11 +17,14 @@ from placet.catalogue.modelling import MAX_FEATURES, Feature
 from placet.core.errors import InputError
 from placet.core.offers import MAX_DECIMALS
 from placet.core.values import Text, Value
-from placet.models.binning import Codes, ColumnBins, one_hot
+from placet.models.binning import CategoryBins, Codes, ColumnBins, NumberBins, one_hot
+from placet.models.probes import probe_codes
+from placet.protocols.mpc.scoring import ScoreProgram
 from placet.protocols.spu import KeptShare
 from placet.protocols.spu.scoring import SKEW
 
-KIND = "scorecard"
+SCORECARD, TREES = "scorecard", "trees"
+"""Kinds of models."""
 ENOUGH = 10
 """Rows from which on it is worth a word that a column tells nothing of any."""
 
@@ -32,37 +36,32 @@ class KeptColumn(Value):
     bins: ColumnBins
     decimals: Annotated[int, Field(strict=True, ge=0, le=MAX_DECIMALS)] = 0
 
+    @classmethod
+    def of(cls, column: str, bins: NumberBins | CategoryBins, decimals: Mapping[str, int]) -> KeptColumn:
+        """`decimals` of the table's amounts."""
+        return cls(column=column, bins=bins, decimals=decimals.get(column, 0) if bins.kind == "number" else 0)
 
-class KeptScorecard(Value):
-    """`columns` are the party's own, in the order of the plan that trained. `points`, of who computes: the base, each
-    cell's points of all parties' columns, in that plan's order of parties and each one's of columns, and the probes'
-    scores (`scoring.kept_of`)."""
+
+class KeptCells(Value):
+    """`columns` are the party's own, in the order of the plan that trained. `numbers`, of who computes: the model's, of
+    all parties' columns in that plan's order of parties and each one's of columns, and what its probes come to
+    (`scoring`)."""
 
     columns: Annotated[tuple[KeptColumn, ...], Field(max_length=MAX_FEATURES)]
-    points: KeptShare | None
+    numbers: KeptShare | None
 
     def demand_columns(self, features: Sequence[Feature], decimals: Mapping[str, int]) -> None:
         """InputError `model.columns` where the model reads other columns than the plan says, in another order, or cuts
-        them otherwise: points are without names; `model.skew` where a column's amounts have other `decimals` now."""
+        them otherwise: its numbers are without names; `model.skew` where a column's amounts have other `decimals` now.
+        """
         expected = [(feature.column, feature.kind, feature.bins) for feature in features]
-        own = [(one.column, one.bins.kind, one.bins.bins) for one in self.columns]
-        if expected != own:
-            raise InputError(
-                "the model reads other columns than the plan says", expected=expected, found=own, code="model.columns"
-            )
-        for one in self.columns:
-            if one.bins.kind == "number" and decimals.get(one.column, 0) != one.decimals:
-                raise InputError(
-                    f"the column {one.column} counts in another unit than in training",
-                    expected=f"{one.decimals} decimals",
-                    found=f"{decimals.get(one.column, 0)}",
-                    remedy="import the table with the decimals that it had, or train anew",
-                    code=SKEW,
-                )
+        demand_planned(expected, [(one.column, one.bins.kind, one.bins.bins) for one in self.columns])
+        demand_decimals(((one.column, one.decimals) for one in self.columns if one.bins.kind == "number"), decimals)
 
-    def cells(self, values: Mapping[str, Sequence[Any]], probes: Codes, rows: int) -> Codes:
-        """(rows and probes, own cells): 1 where a row's value is in the cell; None is missing. `probes` (probes, own
-        columns): the cell of each. InputError `model.skew` where a value is no longer in the cell that it was in."""
+    def brought(self, values: Mapping[str, Sequence[Any]], program: ScoreProgram, first: int, rows: int) -> Codes:
+        """(rows and probes, own cells): 1 where a row's value is in the cell; None is missing. The own columns are the
+        program's from `first` on. InputError `model.skew` where a value is no longer in the cell that it was in."""
+        probes = probe_codes(program.widths)[:, first : first + len(self.columns)]
         each = [
             one_hot(np.concatenate([one.bins.codes(values[one.column]), _tried(one, probes[:, place])]), one.bins.cells)
             for place, one in enumerate(self.columns)
@@ -77,6 +76,27 @@ class KeptScorecard(Value):
             for one in self.columns
             if len(values[one.column]) >= ENOUGH and (one.bins.codes(values[one.column]) >= one.bins.other).all()
         ]
+
+
+def demand_planned(expected: Sequence[Any], own: Sequence[Any]) -> None:
+    """InputError `model.columns` for others than expected."""
+    if list(expected) != list(own):
+        raise InputError(
+            "the model reads other columns than the plan says", expected=expected, found=own, code="model.columns"
+        )
+
+
+def demand_decimals(columns: Iterable[tuple[str, int]], decimals: Mapping[str, int]) -> None:
+    """InputError `model.skew` for a column of numbers that has other decimals now."""
+    for column, before in columns:
+        if decimals.get(column, 0) != before:
+            raise InputError(
+                f"the column {column} counts in another unit than in training",
+                expected=f"{before} decimals",
+                found=f"{decimals.get(column, 0)}",
+                remedy="import the table with the decimals that it had, or train anew",
+                code=SKEW,
+            )
 
 
 def _tried(column: KeptColumn, codes: Codes) -> Codes:

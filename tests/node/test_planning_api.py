@@ -1,0 +1,108 @@
+"""What an institution asks before it starts a job: who offers it what, and what a request would mean."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.responses import JSONResponse
+
+from placet.core.offers import Offer
+from placet.core.purposes import Operation, purpose_id
+from placet.core.values import to_hex
+
+from .browser import bound, served
+from .conftest import NAMESPACE, PURPOSE, NodeEnvironment, Running, node_at
+
+PARAMETERS = {"identifier": "customer", "namespace": NAMESPACE, "value": "balance"}
+
+
+def shown(environment: NodeEnvironment, consumer: bytes, title: str, **scope: Any) -> dict[str, Any]:
+    """An offer of the second bank as its node shows it."""
+    opened = environment.scope(title=title, provider=environment.second.address, **scope)
+    offer = Offer(
+        dataset=secrets.token_bytes(32),
+        consumer=consumer,
+        purpose=purpose_id(PURPOSE),
+        operations=Operation.PSI | Operation.MPC,
+        scope=opened.hash,
+    )
+    return {"id": to_hex(offer.id), "offer": offer.to_json(), "scope": opened.to_json(), "openings": 2, "more": "words"}
+
+
+@pytest.fixture
+def second_bank(environment: NodeEnvironment) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The URL of a node that shows these offers and no more."""
+    offers: list[dict[str, Any]] = []
+    app = FastAPI()
+
+    @app.get("/v1/offers")
+    async def listed() -> JSONResponse:
+        return JSONResponse({"offers": offers})
+
+    door = bound()
+    with served(app, door):
+        yield f"http://127.0.0.1:{door.getsockname()[1]}", offers
+
+
+async def test_the_node_asks_the_others_and_believes_what_holds_together(
+    environment: NodeEnvironment, second_bank: tuple[str, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    url, offers = second_bank
+    own = environment.provider.address
+    good = shown(environment, own, "Savings")
+    altered = shown(environment, own, "Altered")
+    altered["scope"]["title"] = "Another one"
+    renamed = shown(environment, own, "Renamed") | {"id": to_hex(bytes(32))}
+    not_its_own = shown(environment, own, "Not its own")
+    not_its_own["scope"]["provider"] = to_hex(own)
+    offers += [good, altered, renamed, not_its_own, shown(environment, environment.consumer.address, "For another")]
+    first, consumer, second = environment.trust.institutions
+    away = bound()
+    gone = f"http://127.0.0.1:{away.getsockname()[1]}"
+    away.close()  # nobody listens there
+    listed = (first, consumer.model_copy(update={"api": gone}), second.model_copy(update={"api": url}))
+    trust = environment.trust.model_copy(update={"institutions": listed})
+    (tmp_path / "trust.json").write_text(trust.model_dump_json())
+    settings = environment.settings(tmp_path / "node", trust=tmp_path / "trust.json")
+    async with node_at(environment, settings) as node:
+        answer = (await node.client.get("/v1/offered", headers=node.credential)).json()["offered"]
+        assert (await node.client.get("/v1/offered")).status_code == 401
+    assert [(one["provider"]["name"], one["error"]) for one in answer] == [
+        ("Credit House", "peer.unreachable"),
+        ("Second Bank", None),
+    ]
+    assert answer[0]["offers"] == []
+    assert answer[1]["offers"] == [{name: good[name] for name in ("id", "offer", "scope", "openings")}]
+
+
+async def test_a_request_is_checked_and_nobody_is_asked(node: Running, environment: NodeEnvironment) -> None:
+    providers = [
+        {"address": to_hex(key.address), "offer": to_hex(bytes(32))}
+        for key in (environment.second, environment.consumer)
+    ]
+    own = {"offer": to_hex(bytes(32)), "consent": to_hex(bytes(32))}
+    request = {"recipe": "asset-view", "purpose": PURPOSE, "parameters": PARAMETERS, "providers": providers, "own": own}
+
+    async def checked(**changes: Any) -> Any:
+        return await node.client.post("/v1/jobs/check", json=request | changes, headers=node.credential)
+
+    answer = (await checked()).json()
+    assert [(one["name"], one["role"]) for one in answer["parties"]] == [
+        ("Second Bank", "provider"),
+        ("Credit House", "provider"),
+        ("First Bank", "consumer"),
+    ]
+    assert "total" in answer["parties"][-1]["learns"] and answer["cost"] is None
+    for changes, code in (
+        ({"recipe": "nothing"}, "plan.recipe"),
+        ({"engine": "steam"}, "plan.engine"),
+        ({"providers": providers[:1]}, "plan.roles"),
+        ({"parameters": PARAMETERS | {"decimals": 99}}, "plan.parameters"),
+    ):
+        refused = await checked(**changes)
+        assert (refused.status_code, refused.json()["code"]) == (422, code)
