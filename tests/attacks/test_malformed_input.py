@@ -105,6 +105,7 @@ def test_no_request_that_openapi_can_express_is_an_error_of_the_server(
     assert found == {
         "GET /v1/jobs/{job}": {200},
         "GET /v1/jobs/{job}/events": {200},
+        "GET /v1/jobs/{job}/moments": {200},
         "GET /v1/jobs/{job}/trail": {200},
         "GET /v1/jobs/{job}/result": {409},
         "GET /v1/jobs/{job}/model": {409},
@@ -115,6 +116,10 @@ def test_no_request_that_openapi_can_express_is_an_error_of_the_server(
         "PUT /v1/enclave/jobs/{job}/documents/{role}": set(),
         "GET /v1/enclave/jobs/{job}/events": set(),
         "GET /v1/enclave/jobs/{job}/results/{party}": set(),
+        # For plans that wait for a person; these two are jobs.
+        "GET /v1/plans/{job}": set(),
+        "POST /v1/plans/{job}/sign": set(),
+        "POST /v1/plans/{job}/refuse": set(),
     }
 
 

@@ -321,7 +321,7 @@ class Stub:
 
 def _app(stub: Stub) -> FastAPI:
     app = FastAPI()
-    app.include_router(pages_router(()))
+    app.include_router(pages_router((), "Family Office"))
 
     @app.get("/v1/events")
     async def events(request: Request) -> Response:

@@ -90,6 +90,7 @@ class JobStore:
         self._engine = engine
         self._agreed: OrderedDict[JobId, tuple[Plan, Terms]] = OrderedDict()
         self._agreed_lock = threading.Lock()
+        self._note_lock = threading.Lock()
         self.told = Signal()
         self.due = Signal()
         self.waits = Waits()
@@ -317,8 +318,9 @@ class JobStore:
 
     def note(self, /, job: JobId, status: str, **details: object) -> None:
         """Something that a person following the job wants to know, with this machine's time in Unix seconds."""
-        values = {"job": job, "at": round(time.time(), 3), "status": status, "details": json.dumps(details)}
-        self._write(sa.insert(moments).values(**values))
+        values = {"job": job, "status": status, "details": json.dumps(details)}
+        with self._note_lock:  # so that times are in the order of numbers
+            self._write(sa.insert(moments).values(at=round(time.time(), 3), **values))
         self.told.send()
 
     def moments(self, job: JobId, after: int = 0) -> list[tuple[int, dict[str, Any]]]:
