@@ -14,6 +14,7 @@ import typer
 from placet.cli import (
     audit,
     batches,
+    catalogue,
     chain,
     compare,
     doctor,
@@ -88,6 +89,7 @@ app.command("erase")(erasure.erase)
 app.add_typer(enclave.commands, name="enclave")
 app.add_typer(compare.commands, name="compare")
 app.command("recipes")(recipes.recipes)
+app.command("catalogue")(catalogue.catalogue)
 app.add_typer(jobs.commands, name="job")
 app.add_typer(standing.commands, name="standing")
 app.add_typer(owner.commands, name="owner")
