@@ -136,10 +136,11 @@ class LiveConsortium:
         tables: Mapping[str, tuple[str, str]] | None = None,
         *,
         own: bool = True,
+        budget: int = 0,
     ) -> LiveConsortium:
         """The same consortium under other offers of these providers, to which its customers, but the silent, consent.
         `tables` has the table and columns of those that offer something else than accounts and their balances, or than
-        the consumer's list. `own`: that is the consumer's own, and it consents to it."""
+        the consumer's list. `own`: that is the consumer's own, and it consents to it. `budget`: each provider's."""
         made = self.made
         parties = ",".join(m.address for m in made.members.values())
         offers = {}
@@ -150,7 +151,7 @@ class LiveConsortium:
                 *("offer", "make", "--config", f"{key}/node.toml", "--dataset", table),
                 *("--consumer", made.members["consumer"].address, "--purpose", "CreditChecking"),
                 *("--operations", operations, "--output", output, "--recipes", recipes, "--parties", parties),
-                *("--smallest-group", smallest_group),
+                *("--smallest-group", smallest_group, "--budget", 0 if key == "consumer" else budget),
                 *("--columns", columns, "--json", *(("--own",) if own and key == "consumer" else ())),
             )
             offers[key] = json.loads(answer)["offer"]

@@ -265,6 +265,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "revoke": ("--config {node} {id} --reason {evil} --timeout 1",),
     "erase": ("--config {node} {id}", "--config {node} {evil}"),
     "recipes": ("",),
+    "catalogue": ("--config {node}", "--config {node} --own --search {evil} --json"),
     "audit": ("--bundle {json}", "{id} --url {url} " + FILES, "{evil} --url {url} " + FILES),
     "chain down": ("--folder {new}",),
     "chain status": ("--folder {new}",),

@@ -86,6 +86,7 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "match by values": ("match", "embedded", 2, _BY_VALUES),
     "salted hash": ("match-salted-hash", "embedded", 2, _MATCH | {"psi": "salted-hash"}),
     "count": ("match-count", "spu", 2, _IDENTIFIER | _GROUP),
+    "noisy count": ("overlap", "spu", 2, _IDENTIFIER | _GROUP | {"budget": 500}),
     "statistics": ("match-statistics", "spu", 2, _VALUE | _GROUP),
     "sums": ("joint-statistics", "spu", 3, _IDENTIFIER | _GROUP | {"values": ["a", "b"], "statistics": ["sums"]}),
     "product": ("joint-statistics", "spu", 3, _IDENTIFIER | _GROUP | {"values": ["a", "b"], "statistics": ["product"]}),

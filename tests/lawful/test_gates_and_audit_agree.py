@@ -93,7 +93,7 @@ def node_allows(job: Job, signer: bytes) -> bool:
         for offer, provider in zip(job.offers, job.providers, strict=True)
     }
     ENVIRONMENT.ledger.datasets = {
-        offer.dataset: DatasetState(provider, subjects, 0, 0, ZERO32, *_model(model))
+        offer.dataset: DatasetState(provider, subjects, 2**48 - 1, 0, ZERO32, *_model(model))
         for offer, provider, subjects, model in zip(job.offers, job.providers, job.subjects, job.models, strict=True)
     }
     LINEAGES.clear()

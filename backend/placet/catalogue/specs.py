@@ -18,6 +18,7 @@ from placet.catalogue import (
     model_evaluation,
     model_score,
     model_stability,
+    overlap,
     private_statistics,
 )
 from placet.catalogue.spec import RecipeSpec
@@ -37,6 +38,7 @@ SPECS: tuple[RecipeSpec[Any], ...] = (
     model_evaluation.SPEC,
     model_score.SPEC,
     model_stability.SPEC,
+    overlap.SPEC,
     private_statistics.SPEC,
 )
 _BY_NAME = {spec.name: spec for spec in SPECS}

@@ -15,6 +15,7 @@ from placet.recipes.match_statistics.run import MATCH_STATISTICS
 from placet.recipes.model_evaluation.run import MODEL_EVALUATION
 from placet.recipes.model_score.run import MODEL_SCORE
 from placet.recipes.model_stability.run import MODEL_STABILITY
+from placet.recipes.overlap.run import OVERLAP
 from placet.recipes.private_statistics.run import PRIVATE_STATISTICS
 
 _ALL: tuple[RecipeRun, ...] = (
@@ -31,6 +32,7 @@ _ALL: tuple[RecipeRun, ...] = (
     MODEL_EVALUATION,
     MODEL_SCORE,
     MODEL_STABILITY,
+    OVERLAP,
     PRIVATE_STATISTICS,
 )
 RUNS: Runs = {one.spec.name: one for one in _ALL}

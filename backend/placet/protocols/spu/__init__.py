@@ -11,7 +11,7 @@ programs  the register: how to add a program is said there
 engine    `choose`: two parties get Cheetah, three ABY3
 """
 
-from placet.protocols.spu.circuit import count_and_sum, demand_range, open_count_and_sum
+from placet.protocols.spu.circuit import count_and_sum, demand_range, open_count_and_sum, open_noisy_count
 from placet.protocols.spu.engine import Engine, choose
 from placet.protocols.spu.kept import KeptShare
 from placet.protocols.spu.mpc import Repeated, Secret, compute, reconstruct
@@ -35,5 +35,6 @@ __all__ = [
     "free_port",
     "intersect",
     "open_count_and_sum",
+    "open_noisy_count",
     "reconstruct",
 ]

@@ -8,6 +8,7 @@ depth comparisons.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,10 +20,12 @@ from placet.protocols.spu.bins import cuckoo, layout, simple, spread
 from placet.protocols.spu.engine import Engine, choose
 from placet.protocols.spu.mpc import Array, Secret, compute, reconstruct
 from placet.protocols.spu.network import Network
-from placet.protocols.spu.programs import INTERSECTION, MatchedShares
+from placet.protocols.spu.programs import INTERSECTION, NOISE, MatchedShares
 from placet.protocols.work import Progress
 
 LIMIT = 1 << 62
+FARTHEST = 12
+"""Standard deviations beyond which no noise is, but once in 10³²."""
 ENGINE: Engine = choose(2)
 
 
@@ -43,13 +46,15 @@ async def count_and_sum(
     scratch: Path,
     seconds: float,
     progress: Progress | None = None,
+    noise: int | None = None,
 ) -> bytes:
     """Our share of the count and, if `amounts_of` names a rank, of the sum of its amounts over the common rows: of
     zeros where fewer than `smallest` are common.
 
     Both call this with the same `rows` (how many each rank has, which is public), `amounts_of` and `smallest`.
-    `amounts` go with our identifiers where they are ours. DataError for duplicates, other numbers of rows, or
-    `demand_range`; LimitError where it is not feasible; and `process.run`'s errors.
+    `amounts` go with our identifiers where they are ours. `noise`, which both bring or neither does, is what we add to
+    the count before it is compared: nobody gets to hold the exact one. DataError for duplicates, other numbers of
+    rows, or `demand_range`; LimitError where it is not feasible; and `process.run`'s errors.
     """
     mine = amounts_of == network.me
     if len(network.members) != 2 or amounts_of not in (None, 0, 1) or mine != (amounts is not None):
@@ -70,6 +75,9 @@ async def count_and_sum(
     own: dict[str, Array] = {"cuckoo" if network.me == 0 else "simple": tags}
     if amounts is not None:
         own["amounts"] = spread(np.asarray(amounts, np.int64), at)
+    if noise is not None:
+        secrets += [Secret(name, rank, "int64", (1,)) for rank, name in enumerate(NOISE)]
+        own[NOISE[network.me]] = np.array([noise], np.int64)
     (share,) = await compute(
         network,
         ENGINE,
@@ -92,17 +100,35 @@ async def open_count_and_sum(
 
     InputError where they are of another result, or of one that no honest parties reach; and `reconstruct`'s errors.
     """
-    result = await reconstruct(shares, ENGINE, scratch=scratch, seconds=seconds)
-    shape = (1 + summed,)
-    if result.shape != shape or result.dtype != np.int64:
-        raise InputError(
-            "the shares are of another result",
-            expected=f"int64 of shape {shape}",
-            found=f"{result.dtype} of shape {result.shape}",
-        )
+    result = await _opened(shares, (1 + summed,), scratch, seconds)
     count, total = int(result[0]), int(result[1]) if summed else 0
     if count == total == 0:
         return None
     if not smallest <= count <= min(rows) or abs(total) > LIMIT:
         raise InputError("the shares are of no count and sum", expected=f"{smallest} to {min(rows)} common rows")
     return count, total
+
+
+async def open_noisy_count(
+    shares: Sequence[bytes], *, rows: tuple[int, int], variance: int, smallest: int, scratch: Path, seconds: float
+) -> int | None:
+    """A count to which both have added noise of that variance; None where it came out below `smallest`. Errors as
+    `open_count_and_sum` has them."""
+    result = await _opened(shares, (1,), scratch, seconds)
+    count, most = int(result[0]), min(rows) + 2 * FARTHEST * (math.isqrt(variance) + 1)
+    if count == 0:
+        return None
+    if not smallest <= count <= most:
+        raise InputError("the shares are of no noisy count", expected=f"{smallest} to {most}")
+    return count
+
+
+async def _opened(shares: Sequence[bytes], shape: tuple[int, ...], scratch: Path, seconds: float) -> Array:
+    result = await reconstruct(shares, ENGINE, scratch=scratch, seconds=seconds)
+    if result.shape != shape or result.dtype != np.int64:
+        raise InputError(
+            "the shares are of another result",
+            expected=f"int64 of shape {shape}",
+            found=f"{result.dtype} of shape {result.shape}",
+        )
+    return result

@@ -51,6 +51,10 @@ def _sum_of_vectors(_: NoParameters, arrays: Mapping[str, Array]) -> tuple[Array
     return (sum(rest, start=first),)
 
 
+NOISE = ("noise-0", "noise-1")
+"""By rank, what each of two parties adds to a count."""
+
+
 class MatchedShares(Value):
     """`smallest`: how many common entries there must be, lest nothing of them comes out."""
 
@@ -59,12 +63,13 @@ class MatchedShares(Value):
 
 def _intersection(asked: MatchedShares, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
     """Entries of the `simple` bins (n, depth) that equal their bin's `cuckoo` entry (n,): how many, and the sum of the
-    `amounts` that go with them, of either shape; as one array, of zeros where there are fewer than `smallest`."""
+    `amounts` that go with them, of either shape; as one array, of zeros where there are fewer than `smallest`. Each
+    rank's `noise-RANK` (1,), where they bring some, is added to the count before anything is compared."""
     import jax.numpy as jnp
 
     common = (arrays["simple"] == arrays["cuckoo"][:, None]).astype(jnp.int64)
     found = jnp.sum(common, axis=1)
-    numbers = [jnp.sum(found)]
+    numbers = [jnp.sum(found) + sum(jnp.sum(arrays[one]) for one in NOISE if one in arrays)]
     if "amounts" in arrays:
         amounts = arrays["amounts"]
         numbers.append(jnp.sum(amounts * (common if amounts.ndim == 2 else found)))

@@ -18,7 +18,8 @@ from pydantic import JsonValue
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun
-from placet.protocols.spu import choose, count_and_sum, demand_range, open_count_and_sum
+from placet.protocols.noise import discrete_gaussian
+from placet.protocols.spu import choose, count_and_sum, demand_range, open_count_and_sum, open_noisy_count
 from placet.recipes.blocks import distributed
 from placet.recipes.blocks.columns import subjects, whole
 
@@ -31,12 +32,14 @@ PROVIDER, PARTIES = 0, (0, 1)
 @dataclass(frozen=True)
 class MatchedRows:
     """What two parties count: whose rows are the same by `identifier`, from `smallest` on; `value` names the provider's
-    column that is added up over them, None for a count alone."""
+    column that is added up over them, None for a count alone. `variance`: of the noise that each of them adds to the
+    count, None for none."""
 
     identifier: str
     value: str | None
     smallest: int
     protocol: str
+    variance: int | None = None
 
     async def run(self, job: PartyRun) -> None:
         """The same function at both parties."""
@@ -52,6 +55,8 @@ class MatchedRows:
         share, counts, artefact = await self._compute(job, customers, None, opened)
         state: dict[str, JsonValue] = {"share": share.hex(), "rows": list(counts), "smallest_group": self.smallest}
         state["summed"] = self.value is not None
+        if self.variance is not None:
+            state["variance"] = self.variance
         await job.collect(canonical(state), artefact)
 
     async def _compute(
@@ -68,6 +73,11 @@ class MatchedRows:
             "field": engine.field,
             "smallest_group": self.smallest,
         }
+        noise = None
+        if self.variance is not None:
+            public["variance"] = self.variance
+            entropy = job.entropy(b"noise", await job.opening_block())
+            noise = await asyncio.to_thread(discrete_gaussian, self.variance, entropy)
         async with job.engine_port() as port:
             async with job.step("statistics-start", protocol, opened, parameters=public) as step:
                 theirs = await distributed.numbers_of_rows(step, peer, len(identifiers))
@@ -87,6 +97,7 @@ class MatchedRows:
                         smallest=self.smallest,
                         scratch=job.context.engine_ports.scratch,
                         seconds=job.seconds_left,
+                        noise=noise,
                     )
                 artefact = step.output("share", share)
         return share, counts, artefact
@@ -104,3 +115,25 @@ def count_and_total(parts: Mapping[int, bytes], private: bytes, scratch: Path) -
         shares, rows=rows, summed=state["summed"], smallest=smallest, scratch=scratch, seconds=SECONDS
     )
     return smallest, asyncio.run(opening)
+
+
+@dataclass(frozen=True)
+class NoisyCount:
+    """`count` with both parties' noise, each of `variance`; None where it looks smaller than `smallest`."""
+
+    count: int | None
+    smallest: int
+    variance: int
+
+
+def noisy_count(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> NoisyCount:
+    """What comes out of a job with noise. InputError as `count_and_total`."""
+    state = json.loads(private)
+    smallest, variance, rows = state["smallest_group"], state["variance"], (state["rows"][0], state["rows"][1])
+    if min(rows) < smallest:
+        return NoisyCount(None, smallest, variance)
+    shares = (parts[PROVIDER], bytes.fromhex(state["share"]))
+    opening = open_noisy_count(
+        shares, rows=rows, variance=variance, smallest=smallest, scratch=scratch, seconds=SECONDS
+    )
+    return NoisyCount(asyncio.run(opening), smallest, variance)

@@ -1,0 +1,58 @@
+"""`overlap`: about how many of the consumer's customers a provider has, with noise, under a privacy budget."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from placet.catalogue.private_statistics import NOISY
+from placet.catalogue.spec import CONSUMER, IdentifiedParameters, RecipeSpec, Role, SmallestGroup, by_identifier
+from placet.core.lawful import Tells
+from placet.core.purposes import Operation
+from placet.core.values import NanoRho
+
+MAX_ROWS = 1_000_000
+PROVIDER = "provider"
+
+
+class OverlapParameters(IdentifiedParameters):
+    smallest_group: Annotated[SmallestGroup, Field(le=MAX_ROWS)]
+    budget: Annotated[
+        NanoRho,
+        Field(ge=1, description="what the count spends of the provider's privacy budget, in nano-rho: more is nearer"),
+    ]
+    protocol: Annotated[Literal["cheetah"], Field(description="the MPC protocol")]
+
+
+SPEC = RecipeSpec(
+    name="overlap",
+    version=1,
+    does="The consumer learns about how many of its customers a provider has among its consented rows, with noise, so "
+    "that the count looks nearly the same whoever's row is left out, and not which; the opening spends the offer's and "
+    "the dataset's privacy budget on chain; on the engine spu.",
+    operations=Operation.PSI | Operation.MPC | Operation.DP,
+    engines=("spu",),
+    on_withdrawal="drop",
+    roles=(
+        Role(
+            PROVIDER,
+            "how long the consumer's list is; not who matched, nor how many: were it to see the result, the consumer's "
+            "own noise is still on it",
+            alias="accounts",
+            persons=True,
+            output=True,
+        ),
+        Role(
+            CONSUMER,
+            "after the release the noisy count, or that it looks too small, and not which; exactly how many consented "
+            "rows the provider has",
+            alias="customers",
+        ),
+    ),
+    parameters=OverlapParameters,
+    reads=lambda _, parameters: (parameters.identifier,),
+    aligns=by_identifier,
+    spends=lambda role, parameters: parameters.budget if role == PROVIDER else 0,
+    tells=lambda parameters: Tells(NOISY, parameters.smallest_group),
+)
