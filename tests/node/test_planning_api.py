@@ -35,24 +35,29 @@ def shown(environment: NodeEnvironment, consumer: bytes, title: str, **scope: An
 
 
 @pytest.fixture
-def second_bank(environment: NodeEnvironment) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The URL of a node that shows these offers and no more."""
+def second_bank(environment: NodeEnvironment) -> Iterator[tuple[str, list[dict[str, Any]], list[dict[str, Any]]]]:
+    """The URL of a node that shows these offers and datasets and no more."""
     offers: list[dict[str, Any]] = []
+    datasets: list[dict[str, Any]] = []
     app = FastAPI()
 
     @app.get("/v1/offers")
     async def listed() -> JSONResponse:
         return JSONResponse({"offers": offers})
 
+    @app.get("/v1/datasets")
+    async def tables() -> JSONResponse:
+        return JSONResponse({"datasets": datasets})
+
     door = bound()
     with served(app, door):
-        yield f"http://127.0.0.1:{door.getsockname()[1]}", offers
+        yield f"http://127.0.0.1:{door.getsockname()[1]}", offers, datasets
 
 
 async def test_the_node_asks_the_others_and_believes_what_holds_together(
-    environment: NodeEnvironment, second_bank: tuple[str, list[dict[str, Any]]], tmp_path: Path
+    environment: NodeEnvironment, second_bank: tuple[str, list[dict[str, Any]], list[dict[str, Any]]], tmp_path: Path
 ) -> None:
-    url, offers = second_bank
+    url, offers, datasets = second_bank
     own = environment.provider.address
     good = shown(environment, own, "Savings")
     altered = shown(environment, own, "Altered")
@@ -62,6 +67,10 @@ async def test_the_node_asks_the_others_and_believes_what_holds_together(
     not_its_own["scope"]["provider"] = to_hex(own)
     offers += [good, altered, renamed, not_its_own, shown(environment, environment.consumer.address, "For another")]
     first, consumer, second = environment.trust.institutions
+    table = {"name": "savings", "id": to_hex(bytes(32)), "columns": ["customer", "balance"], "identifier": "customer"}
+    table |= {"namespace": NAMESPACE, "decimals": {"balance": 2}, "personal": True, "origin": None}
+    stolen = table | {"name": "stolen", "id": to_hex(environment.dataset.dataset)}
+    datasets += [table | {"budget": 5, "spent": 1, "rows": 9}, stolen]
     away = bound()
     gone = f"http://127.0.0.1:{away.getsockname()[1]}"
     away.close()  # nobody listens there
@@ -77,7 +86,10 @@ async def test_the_node_asks_the_others_and_believes_what_holds_together(
         ("Second Bank", None),
     ]
     assert answer[0]["offers"] == []
-    assert answer[1]["offers"] == [{name: good[name] for name in ("id", "offer", "scope", "openings")}]
+    told = {name: good[name] for name in ("id", "offer", "scope", "openings")}
+    assert answer[1]["offers"] == [told | {"spent": None}], "an offer that the chain does not have"
+    nothing = {"budget": None, "spent": None}
+    assert answer[1]["datasets"] == [table | nothing, stolen | nothing], "budgets are the chain's, of its provider"
 
 
 async def test_a_request_is_checked_and_nobody_is_asked(node: Running, environment: NodeEnvironment) -> None:

@@ -31,14 +31,14 @@ def catalogue(
     datasets = [one for answer in answers for one in datasets_of(answer)]
     if own:
         datasets += map(_own, operator.ask("GET", "/v1/catalogue")["datasets"])
-    chosen = [one for one in datasets if matches(one, search)]
+    entries = [one for one in datasets if matches(one, search)]
     for answer in answers:
         if answer["error"] is not None:
             say(f"{answer['provider']['name']} did not say what it has: {answer['error']}")
     if as_json:
-        emit(chosen)
+        emit(entries)
         return
-    table("Catalogue", _HEADINGS, [row for one in chosen for row in _rows(one)])
+    table("Catalogue", _HEADINGS, [row for one in entries for row in _rows(one)])
 
 
 _HEADINGS = ("provider", "dataset", "columns", "offer", "purpose", "recipes", "jobs opened", "budget left")
@@ -49,17 +49,17 @@ def datasets_of(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
     below one without a name."""
     provider, offers = answer["provider"], answer["offers"]
     shown = {one["id"]: one for one in answer["datasets"]}
-    hidden = {one["offer"]["dataset"]: {"name": None, "columns": None} for one in offers}
-    for dataset, one in (hidden | shown).items():
+    for dataset in dict.fromkeys((*shown, *(one["offer"]["dataset"] for one in offers))):
+        one = shown.get(dataset, {"name": None, "columns": None})
         of_it = [_foreign(offer) for offer in offers if offer["offer"]["dataset"] == dataset]
         yield one | {"id": dataset, "provider": provider, "left": _left(one), "offers": of_it}
 
 
 def _foreign(one: dict[str, Any]) -> dict[str, Any]:
     scope, terms = one["scope"], one["offer"]
-    kept = ("title", "purpose", "recipes", "columns", "output")
+    words = {name: scope[name] for name in ("title", "purpose", "recipes", "columns", "output")}
     budgets = {"budget": terms["budget"], "spent": one["spent"]}
-    about = {"id": one["id"], **{name: scope[name] for name in kept}, "bounds": scope.get("bounds", {})}
+    about = {"id": one["id"], **words, "bounds": scope.get("bounds", {})}
     about |= {"smallest_group": scope["smallest_group"], "openings": one["openings"]}
     return about | budgets | {"left": _left(budgets)}
 

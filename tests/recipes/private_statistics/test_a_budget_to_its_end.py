@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from exploring import BUDGET, COUNT, MEAN, asked, exploring
@@ -29,6 +31,15 @@ def test_a_budget_is_spent_to_its_end_and_no_further(explored: LiveConsortium) -
     assert abs(int(mean["sum"]) - exact) < 8 * float(mean["sum_deviation"])
     assert chain.offer(offer).spent == chain.dataset(dataset).spent - before == 30_000_000
     assert explored.audited(job)["verdict"] == "intact"
+    words = ("catalogue", "--config", "consumer/node.toml", "--search", "ACCOUNTS", "--json")
+    [accounts] = [
+        one
+        for one in json.loads(explored.made.run(*words))
+        if any(entry["id"] == explored.made.offers["north"] for entry in one["offers"])
+    ]
+    [entry] = [entry for entry in accounts["offers"] if entry["id"] == explored.made.offers["north"]]
+    assert (accounts["name"], entry["left"], entry["bounds"]) == ("accounts", 20_000_000, {"balance": [0, 10_000_000]})
+    assert accounts["left"] == chain.dataset(dataset).budget - chain.dataset(dataset).spent
 
     for greedy, code in (
         (asked(explored, "north", COUNT, MEAN), "consent.budget"),

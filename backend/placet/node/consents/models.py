@@ -16,7 +16,7 @@ from placet.core.offers import Offer, Scope
 from placet.core.signature_forms import WalletSignature
 from placet.core.times import UnixTime
 from placet.core.trust import Deployment, TrustList
-from placet.core.values import U32, U48, Address, Bytes32, Name, Signer, Value
+from placet.core.values import U32, Address, Bytes32, Name, NanoRho, Signer, Value
 
 
 class ConsentStatus(StrEnum):
@@ -232,8 +232,8 @@ class DatasetResponse(_Answer):
     lineage: LineageResponse | None = None
     commitment: Bytes32
     provider: Named
-    budget: U48 | None = Field(default=None, description="on chain, in nano-rho; absent if unregistered")
-    spent: U48 | None = None
+    budget: NanoRho | None = Field(default=None, description="on chain, in nano-rho; absent if unregistered")
+    spent: NanoRho | None = None
     rows: U32 | None = None
 
 

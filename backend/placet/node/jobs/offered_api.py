@@ -16,7 +16,7 @@ from placet.core.ids import DatasetId, JobId, OfferId
 from placet.core.namespace import Namespace
 from placet.core.offers import Decimals, Offer, Scope
 from placet.core.trust import Institution as ListedInstitution
-from placet.core.values import U32, U48, Name, parse
+from placet.core.values import U32, Name, parse
 from placet.node.consents.models import Named
 from placet.node.http.auth import Institution
 from placet.node.http.dependencies import TheNode
@@ -26,6 +26,8 @@ from placet.node.service import Node
 router = APIRouter(tags=["jobs"])
 MAX_DATASETS = 1000
 MAX_COLUMNS = 4096
+OnChain = Annotated[int, Field(ge=0, lt=2**64)]
+"""Nano-rho as the contracts count it."""
 _MAX_ANSWER = 4 << 20
 _ASK_SECONDS = 10.0
 _AT_A_TIME = 8
@@ -41,7 +43,7 @@ class ForeignOffer(BaseModel):
     offer: Offer
     scope: Scope
     openings: U32
-    spent: U48 | None = None
+    spent: OnChain | None = None
 
 
 class ForeignDataset(BaseModel):
@@ -56,8 +58,8 @@ class ForeignDataset(BaseModel):
     decimals: Annotated[dict[Name, Decimals], Field(max_length=MAX_COLUMNS)]
     personal: bool
     origin: JobId | None = None
-    budget: U48 | None = None
-    spent: U48 | None = None
+    budget: OnChain | None = None
+    spent: OnChain | None = None
 
 
 class _ForeignOffers(BaseModel):
