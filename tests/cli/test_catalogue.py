@@ -11,6 +11,12 @@ from placet.cli import catalogue as command
 
 NORTH, OWN = {"address": "0x" + "11" * 20, "name": "North Bank"}, {"address": "0x" + "22" * 20, "name": "Lender"}
 
+ABOUT = {
+    "about": "Giro",
+    "refreshed": "2026-11-28",
+    "meanings": {"balance": {"meaning": "at the day's end", "unit": "cents"}},
+}
+
 
 def dataset(number: int, name: str, **more: Any) -> dict[str, Any]:
     about = {"name": name, "id": f"0x{number:064x}", "columns": ["customer", "balance"], "budget": 50_000_000}
@@ -27,7 +33,7 @@ def foreign(number: int, of: int, **more: Any) -> dict[str, Any]:
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     north = {"provider": NORTH, "offers": [foreign(9, 1), foreign(8, 7, spent=None)], "error": None}
-    north["datasets"] = [dataset(1, "accounts"), dataset(2, "cards", budget=None, spent=None)]
+    north["datasets"] = [dataset(1, "accounts", **ABOUT), dataset(2, "cards", budget=None, spent=None)]
     silent = {"provider": OWN | {"name": "South Bank"}, "offers": [], "datasets": [], "error": "peer.unreachable"}
     mine = dataset(3, "loans", provider=OWN, offers=[], spent=50_000_000)
     shown: dict[str, Any] = {"/v1/offered": {"offered": [north, silent]}, "/v1/catalogue": {"datasets": [mine]}}
@@ -70,6 +76,7 @@ def test_offers_stand_at_their_dataset_with_what_is_left(
         1,
         1,
     ]
+    assert " Giro; balance: at the day's end (cents); as of 2026-11-28 " in accounts
     [loans] = [line for line in told.out.splitlines() if " loans " in line]
     assert loans.rstrip(" │|").endswith("none")
 
@@ -85,6 +92,8 @@ def test_offers_stand_at_their_dataset_with_what_is_left(
         ("creditchecking", ["accounts", None]),
         ("overlap", ["accounts", None]),
         ("north", ["accounts", "cards", None]),
+        ("giro", ["accounts"]),
+        ("day's end", ["accounts"]),
         ("nothing of that", []),
     ],
 )

@@ -150,6 +150,7 @@ class NodeEnvironment:
             "batch_seconds": 0.3,
             "sync_seconds": 0.1,
             "peer_port": 0,
+            "datasets": {"accounts": {"visible": "public"}},
         }
         return NodeSettings.build(**(values | changes))
 

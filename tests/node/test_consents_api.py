@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from placet.node.consents.uses import follow, note_uses
 from placet.node.state import batches, consents
 
 from ..passkeys import Passkey
-from .conftest import CUSTOMERS, NAMESPACE, Owner, Running
+from .conftest import CUSTOMERS, NAMESPACE, NodeEnvironment, Owner, Running, node_at
 
 
 async def test_an_owner_gives_a_consent_and_checks_it_himself(node: Running, owner: Owner) -> None:
@@ -276,11 +277,53 @@ async def test_uses_follow_their_job(node: Running, owner: Owner, monkeypatch: p
 
 
 async def test_datasets_tell_rows_to_the_institution_only(node: Running) -> None:
-    [public, _] = (await node.client.get("/v1/datasets")).json()["datasets"]
+    [public] = (await node.client.get("/v1/datasets")).json()["datasets"]
     assert (public["name"], public["columns"], public["rows"]) == ("accounts", ["customer", "balance"], None)
     assert public["id"] == to_hex(node.environment.dataset.dataset)
     [own, _] = (await node.client.get("/v1/datasets", headers=node.credential)).json()["datasets"]
     assert own["rows"] == CUSTOMERS
+
+
+@pytest.mark.parametrize(
+    ("settings", "anybody", "trusted"),
+    [
+        ({}, [], ["accounts", "branches"]),
+        ({"accounts": {"visible": "public"}}, ["accounts"], ["accounts", "branches"]),
+        ({"accounts": {"visible": "trusted"}, "branches": {"visible": "nobody"}}, [], ["accounts"]),
+    ],
+)
+async def test_a_dataset_is_told_to_those_who_may_know_of_it(
+    settings: dict[str, Any],
+    anybody: list[str],
+    trusted: list[str],
+    environment: NodeEnvironment,
+    owner: Owner,
+    tmp_path: Path,
+) -> None:
+    path = "/v1/datasets"
+    balance = {"meaning": "at the end of the day", "unit": "EUR cents"}
+    words = {"about": "Current accounts", "refreshed": "2026-11-28", "columns": {"balance": balance, "gone": balance}}
+    accounts = {"accounts": words | settings.get("accounts", {})}
+    async with node_at(environment, environment.settings(tmp_path / "node", datasets=settings | accounts)) as node:
+
+        async def names(headers: dict[str, str]) -> list[str]:
+            answer = await node.client.get(path, headers=headers)
+            return [one["name"] for one in answer.json()["datasets"]]
+
+        partner = Owner(environment, "", environment.consumer)
+        header = partner.headers("GET", path)
+        assert await names(header) == trusted, "an institution of the trust list"
+        assert (await node.client.get(path, headers=header)).json()["code"] == "access.replayed"
+        other = partner.headers("GET", "/v1/consents")
+        assert (await node.client.get(path, headers=other)).json()["code"] == "access.signature"
+        assert await names({}) == await names(owner.headers("GET", path)) == anybody
+        assert await names(node.credential) == ["accounts", "branches"]
+        shown = (await node.client.get(path, headers=node.credential)).json()["datasets"][0]
+        assert (shown["about"], shown["refreshed"], shown["meanings"]) == (
+            "Current accounts",
+            "2026-11-28",
+            {"balance": balance},
+        )
 
 
 async def test_a_contract_can_consent_for_no_person_yet(node: Running, owner: Owner) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse
 
 from placet.core.offers import Offer
@@ -46,7 +46,8 @@ def second_bank(environment: NodeEnvironment) -> Iterator[tuple[str, list[dict[s
         return JSONResponse({"offers": offers})
 
     @app.get("/v1/datasets")
-    async def tables() -> JSONResponse:
+    async def tables(request: Request) -> JSONResponse:
+        assert request.headers["authorization"].startswith("Placet ")
         return JSONResponse({"datasets": datasets})
 
     door = bound()
@@ -88,7 +89,7 @@ async def test_the_node_asks_the_others_and_believes_what_holds_together(
     assert answer[0]["offers"] == []
     told = {name: good[name] for name in ("id", "offer", "scope", "openings")}
     assert answer[1]["offers"] == [told | {"spent": None}], "an offer that the chain does not have"
-    nothing = {"budget": None, "spent": None}
+    nothing = {"budget": None, "spent": None, "about": None, "refreshed": None, "meanings": {}}
     assert answer[1]["datasets"] == [table | nothing, stolen | nothing], "budgets are the chain's, of its provider"
 
 

@@ -41,7 +41,7 @@ def catalogue(
     table("Catalogue", _HEADINGS, [row for one in entries for row in _rows(one)])
 
 
-_HEADINGS = ("provider", "dataset", "columns", "offer", "purpose", "recipes", "jobs opened", "budget left")
+_HEADINGS = ("provider", "dataset", "columns", "about", "offer", "purpose", "recipes", "jobs opened", "budget left")
 
 
 def datasets_of(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -78,19 +78,31 @@ def _left(one: dict[str, Any]) -> int | None:
 def matches(dataset: dict[str, Any], word: str) -> bool:
     """Whether a word, whatever its case, is in what people read of a dataset and its offers."""
     offers = dataset["offers"]
-    texts = [dataset["name"], dataset["provider"]["name"], *(dataset["columns"] or ())]
+    texts = [dataset["name"], dataset.get("about"), dataset["provider"]["name"], *(dataset["columns"] or ())]
+    texts += [one["meaning"] for one in dataset.get("meanings", {}).values()]
     texts += [text for one in offers for text in (one["title"], one["purpose"], *one["recipes"])]
     texts += [column for one in offers for column in one.get("columns", ())]
     return any(word.casefold() in text.casefold() for text in texts if text is not None)
 
 
 def _rows(dataset: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    start = (dataset["provider"]["name"], dataset["name"] or "not shown", ", ".join(dataset["columns"] or ()) or "-")
+    columns = ", ".join(dataset["columns"] or ()) or "-"
+    start = (dataset["provider"]["name"], dataset["name"] or "not shown", columns, _about(dataset))
     if not dataset["offers"]:
         yield (*start, "none to this institution", "-", "-", "-", _words([dataset["left"]]))
     for one in dataset["offers"]:
         recipes, left = ", ".join(one["recipes"]), _words([one["left"], dataset["left"]])
         yield (*start, one["id"], one["purpose"], recipes, str(one["openings"]), left)
+
+
+def _about(dataset: dict[str, Any]) -> str:
+    """What its institution says of it: columns' meanings and units, and the day it was refreshed."""
+    parts = [dataset["about"]] if dataset.get("about") else []
+    for column, one in dataset.get("meanings", {}).items():
+        parts.append(f"{column}: {one['meaning']}" + (f" ({one['unit']})" if one["unit"] else ""))
+    if dataset.get("refreshed"):
+        parts.append(f"as of {dataset['refreshed']}")
+    return "; ".join(parts) or "-"
 
 
 def _words(left: list[int | None]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -49,6 +50,23 @@ class ParticipationPolicy(_Section):
     purposes: tuple[str, ...] = tuple(PURPOSES)
     standing: tuple[Name, ...] = ()
     hold: Hold = "none"
+
+
+class ColumnWords(_Section):
+    """What a column means, and in which unit it is."""
+
+    meaning: Text
+    unit: Text | None = None
+
+
+class DatasetWords(_Section):
+    """What others are told of a table: all who ask (`public`), the other institutions of the trust list (`trusted`) or
+    none but the institution itself; and what people should know of it. Offers are public, whatever stands here."""
+
+    visible: Literal["public", "trusted", "nobody"] = "trusted"
+    about: Text | None = None
+    refreshed: date | None = None
+    columns: Annotated[dict[str, ColumnWords], Field(max_length=1000)] = Field(default_factory=dict)
 
 
 class PasskeySettings(_Section):
@@ -113,6 +131,7 @@ class NodeSettings(EnvironmentFirst):
     sync_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
     limits: NodeLimits = NodeLimits()
     policy: ParticipationPolicy = ParticipationPolicy()
+    datasets: Annotated[dict[Name, DatasetWords], Field(max_length=1000)] = Field(default_factory=dict)
     passkeys: PasskeySettings = PasskeySettings()
     enclaves: EnclaveSettings | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from placet.core.offers import Offer, Scope
 from placet.core.signature_forms import WalletSignature
 from placet.core.times import UnixTime
 from placet.core.trust import Deployment, TrustList
-from placet.core.values import U32, Address, Bytes32, Name, NanoRho, Signer, Value
+from placet.core.values import U32, Address, Bytes32, Name, NanoRho, Signer, Text, Value
 
 
 class ConsentStatus(StrEnum):
@@ -214,11 +215,18 @@ class LineageResponse(_Answer):
     withdrawn: U32
 
 
+class ColumnMeaning(_Answer):
+    """What a column means, and in which unit it is."""
+
+    meaning: Text
+    unit: Text | None = None
+
+
 class DatasetResponse(_Answer):
     """A dataset of this institution; `personal`: its rows are persons', whom `identifier` names by an identifier of the
     kind `namespace`. `origin`: it is this institution's part of the model that this job made, whose `lineage` is
-    known once it is registered. `rows` is for the
-    institution itself."""
+    known once it is registered. `about`, `refreshed` (a day) and `meanings` are what the institution says of it and of
+    its columns. `rows` is for the institution itself."""
 
     name: Name
     id: DatasetId
@@ -235,6 +243,9 @@ class DatasetResponse(_Answer):
     budget: NanoRho | None = Field(default=None, description="on chain, in nano-rho; absent if unregistered")
     spent: NanoRho | None = None
     rows: U32 | None = None
+    about: Text | None = None
+    refreshed: date | None = None
+    meanings: dict[str, ColumnMeaning] = Field(default_factory=dict)
 
 
 class Datasets(_Answer):

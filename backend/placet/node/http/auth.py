@@ -7,6 +7,7 @@ import asyncio
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -109,6 +110,29 @@ def is_logged_in(request: Request) -> bool:
         if "authorization" in request.headers:
             raise
         return False
+
+
+class Audience(Enum):
+    """Who asks a route that answers anybody: how much a dataset's `visible` lets them know."""
+
+    ANYBODY = ("public",)
+    TRUSTED = ("public", "trusted")
+    ITSELF = ("public", "trusted", "nobody")
+
+    def knows(self, visible: str) -> bool:
+        """Whether these may know of what is so visible."""
+        return visible in self.value
+
+
+async def audience_of(node: Node, request: Request, response: Response) -> Audience:
+    """The institution itself, or one of the trust list's by its signature, or anybody. AccessError for a credential
+    that is wrong."""
+    header = request.headers.get("authorization")
+    if header is not None and header.startswith("Placet "):
+        caller = await caller_of(request, response, header)
+        listed = any(one.address == caller.signer for one in node.trust.institutions)
+        return Audience.TRUSTED if listed else Audience.ANYBODY
+    return Audience.ITSELF if is_logged_in(request) else Audience.ANYBODY
 
 
 def _token(node: Node, request: Request) -> str | None:

@@ -14,7 +14,7 @@ from placet.chain.threaded import ask_chain
 from placet.core.errors import NotFoundError
 from placet.core.ids import ConsentId, OfferId
 from placet.node.consents import models, numbers
-from placet.node.http.auth import Institution
+from placet.node.http.auth import Audience, Institution
 from placet.node.http.dependencies import TheNode, TheRunner
 from placet.node.http.problems import problems
 from placet.node.http.public_api import described
@@ -128,7 +128,7 @@ def _recipe(node: Node, spec: RecipeSpec[Any]) -> RecipeResponse:
 async def catalogue(node: TheNode, _: Institution) -> Catalogue:
     """This institution's datasets with numbers of rows, their offers, and how many consents each has."""
     node.demand_chain()
-    datasets = await described(node, own=True)
+    datasets = await described(node, Audience.ITSELF)
     offers = await ask_chain(_offers, node)
     return Catalogue(
         datasets=[CatalogueEntry(**dict(one), offers=offers.get(one.id, [])) for one in datasets],

@@ -10,9 +10,10 @@ from fastapi import APIRouter, Request, Response
 from placet.chain.threaded import ask_chain
 from placet.core.ids import ConsentId, JobId
 from placet.core.values import Bytes32
+from placet.node.config import DatasetWords
 from placet.node.consents import models
 from placet.node.http import metrics
-from placet.node.http.auth import Institution, is_logged_in
+from placet.node.http.auth import Audience, Institution, audience_of
 from placet.node.http.dependencies import ClientAddress, TheNode
 from placet.node.http.health_words import words_of
 from placet.node.http.problems import problems
@@ -23,17 +24,21 @@ router = APIRouter(tags=["node"])
 
 
 @router.get("/v1/datasets", response_model=models.Datasets, responses=problems())
-async def datasets(node: TheNode, client: ClientAddress, request: Request) -> models.Datasets:
-    """This institution's datasets and what the chain says of them. Numbers of rows are for the institution itself."""
+async def datasets(node: TheNode, client: ClientAddress, request: Request, response: Response) -> models.Datasets:
+    """Those of this institution's datasets that the asker may know of, and what the chain says of them. Numbers of rows
+    are for the institution itself; a signed request shows that another institution of the trust list asks."""
     node.clients.take("drafts", client, node.settings.limits.drafts_per_client_minute)
     node.demand_chain()
-    return models.Datasets(datasets=await described(node, own=is_logged_in(request)))
+    return models.Datasets(datasets=await described(node, await audience_of(node, request, response)))
 
 
-async def described(node: Node, *, own: bool) -> list[models.DatasetResponse]:
-    """All datasets; `own`: for the institution itself."""
+async def described(node: Node, audience: Audience) -> list[models.DatasetResponse]:
+    """The datasets that these may know of."""
     entries = []
     for info in await node.tables():
+        words = node.settings.datasets.get(info.name, DatasetWords())
+        if not audience.knows(words.visible):
+            continue
         state = await ask_chain(node.dataset, info.dataset)
         lineage = None if info.origin is None else await ask_chain(node.lineage, info.dataset)
         entries.append(
@@ -54,7 +59,14 @@ async def described(node: Node, *, own: bool) -> list[models.DatasetResponse]:
                 provider=models.Named(address=node.address, name=node.settings.institution.name),
                 budget=None if state is None else state.budget,
                 spent=None if state is None else state.spent,
-                rows=info.rows if own else None,
+                rows=info.rows if audience is Audience.ITSELF else None,
+                about=words.about,
+                refreshed=words.refreshed,
+                meanings={
+                    column: models.ColumnMeaning(**dict(one))
+                    for column, one in words.columns.items()
+                    if column in info.columns
+                },
             )
         )
     return entries

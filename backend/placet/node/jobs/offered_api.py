@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Sequence
+from datetime import date
 from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 from fastapi import APIRouter
@@ -15,13 +18,15 @@ from placet.core.errors import InputError, PeerError, PlacetError
 from placet.core.ids import DatasetId, JobId, OfferId
 from placet.core.namespace import Namespace
 from placet.core.offers import Decimals, Offer, Scope
+from placet.core.requests import MAX_LIFETIME, Credential, request_hash
 from placet.core.trust import Institution as ListedInstitution
-from placet.core.values import U32, Name, parse
-from placet.node.consents.models import Named
+from placet.core.values import U32, Name, Text, parse
+from placet.node.consents.models import ColumnMeaning, Named
 from placet.node.http.auth import Institution
 from placet.node.http.dependencies import TheNode
 from placet.node.http.problems import problems
 from placet.node.service import Node
+from placet.node.state import now
 
 router = APIRouter(tags=["jobs"])
 MAX_DATASETS = 1000
@@ -60,6 +65,9 @@ class ForeignDataset(BaseModel):
     origin: JobId | None = None
     budget: OnChain | None = None
     spent: OnChain | None = None
+    about: Text | None = None
+    refreshed: date | None = None
+    meanings: Annotated[dict[Name, ColumnMeaning], Field(max_length=MAX_COLUMNS)] = Field(default_factory=dict)
 
 
 class _ForeignOffers(BaseModel):
@@ -105,11 +113,12 @@ async def _offered_by(
     )
     try:
         async with places, asyncio.timeout(_ASK_SECONDS):
-            offers = (await _asked(http, institution, "/v1/offers", _ForeignOffers)).offers
+            offers = (await _asked(http, institution, "/v1/offers", {}, _ForeignOffers)).offers
             answer.offers = [
                 one for one in offers if _holds_together(one, institution) and one.offer.consumer == node.address
             ]
-            answer.datasets = (await _asked(http, institution, "/v1/datasets", _ForeignDatasets)).datasets
+            signed = _signed(node, institution, "/v1/datasets")
+            answer.datasets = (await _asked(http, institution, "/v1/datasets", signed, _ForeignDatasets)).datasets
     except TimeoutError:
         answer.error = "peer.slow"
     except PlacetError as error:
@@ -117,11 +126,23 @@ async def _offered_by(
     return answer
 
 
-async def _asked(http: httpx.AsyncClient, institution: ListedInstitution, path: str, kind: type[A]) -> A:
+def _signed(node: Node, institution: ListedInstitution, path: str) -> dict[str, str]:
+    """The header by which an institution knows this one, good once and there alone."""
+    nonce, expiry = secrets.token_bytes(32), now() + MAX_LIFETIME // 2
+    path = urlsplit(institution.api).path.rstrip("/") + path
+    digest = node.deployment.consents.digest(request_hash(institution.address, "GET", path, b"", nonce, expiry))
+    signer = node.keys.signer
+    credential = Credential(signer=signer.address, nonce=nonce, expiry=expiry, signature=signer.sign(digest))
+    return {"Authorization": credential.header()}
+
+
+async def _asked(
+    http: httpx.AsyncClient, institution: ListedInstitution, path: str, headers: dict[str, str], kind: type[A]
+) -> A:
     content = bytearray()
     try:
         async with http.stream(
-            "GET", institution.api.rstrip("/") + path, headers={"Accept-Encoding": "identity"}
+            "GET", institution.api.rstrip("/") + path, headers=headers | {"Accept-Encoding": "identity"}
         ) as answer:
             if not answer.is_success:
                 raise PeerError("a node does not show what it offers", found=answer.status_code)
