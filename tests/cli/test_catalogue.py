@@ -76,7 +76,8 @@ def test_offers_stand_at_their_dataset_with_what_is_left(
         1,
         1,
     ]
-    assert " Giro; balance: at the day's end (cents); as of 2026-11-28 " in accounts
+    assert command.about(shown["accounts"]) == "Giro; balance: at the day's end (cents); as of 2026-11-28"
+    assert " Giro; " in accounts
     [loans] = [line for line in told.out.splitlines() if " loans " in line]
     assert loans.rstrip(" │|").endswith("none")
 

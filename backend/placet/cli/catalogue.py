@@ -87,7 +87,7 @@ def matches(dataset: dict[str, Any], word: str) -> bool:
 
 def _rows(dataset: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     columns = ", ".join(dataset["columns"] or ()) or "-"
-    start = (dataset["provider"]["name"], dataset["name"] or "not shown", columns, _about(dataset))
+    start = (dataset["provider"]["name"], dataset["name"] or "not shown", columns, about(dataset))
     if not dataset["offers"]:
         yield (*start, "none to this institution", "-", "-", "-", _words([dataset["left"]]))
     for one in dataset["offers"]:
@@ -95,7 +95,7 @@ def _rows(dataset: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         yield (*start, one["id"], one["purpose"], recipes, str(one["openings"]), left)
 
 
-def _about(dataset: dict[str, Any]) -> str:
+def about(dataset: dict[str, Any]) -> str:
     """What its institution says of it: columns' meanings and units, and the day it was refreshed."""
     parts = [dataset["about"]] if dataset.get("about") else []
     for column, one in dataset.get("meanings", {}).items():
