@@ -320,7 +320,7 @@ def remove(
     from placet.vault.config import VaultSettings
     from placet.vault.setup import remove_table
 
-    info = remove_table(VaultSettings.load(config), name, anyway=anyway)
+    info = remove_table(VaultSettings.load(config), read_name(name), anyway=anyway)
     if as_json:
         emit(_described(info))
     else:
