@@ -33,6 +33,7 @@ BLOCKS = [block for page in PAGES for block in FENCE.findall(page.read_text())]
 LISTED = {
     "scripts/setup": "every test stands on it; the tutorials start a sandbox",
     "scripts/bench job --json": "takes minutes: tests/scripts/test_bench_job.py measures a job",
+    ".venv/bin/pip wheel": "builds from the checkout: tests/sandbox/test_installed.py builds and installs a wheel",
     "python3 -m venv .venv": "installs a package from an index; scripts/setup does the same in a checkout",
     "scripts/contract-compare old.md": "run by tests/scripts/test_contract_compare.py, from this very block",
     "placet compare join": "run by tests/scripts/test_contract_compare.py, from this very block",

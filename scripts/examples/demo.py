@@ -27,6 +27,7 @@ from placet.sandbox.founding import Stock, consortium
 
 NAMES = {"north": "Bank North", "south": "Bank South", "fund": "Fund House", "consumer": "Family Office"}
 SEED = 20260101
+BUNDLE = "job.bundle"
 
 
 def tables() -> tuple[dict[str, dict[str, int]], list[str]]:
@@ -83,6 +84,7 @@ def links(made: Consortium, job: str, person: str) -> dict[str, dict[str, str]]:
         "institution": {"url": f"{consumer.api}/console", "credential_file": str(consumer.folder / "credential")},
         "auditor": {
             "url": f"{consumer.api}/audit/{job}",
+            "bundle": str(made.folder / BUNDLE),
             "deployment": str(made.folder / "deployment.json"),
             "trust": str(made.folder / "trust.json"),
         },
@@ -100,7 +102,8 @@ Open in a browser on this machine:
   institution  {institution["url"]}
                log in with what stands in {institution["credential_file"]}
   auditor      {auditor["url"]}
-               your files: {auditor["deployment"]} and {auditor["trust"]}
+               drop the bundle {auditor["bundle"]}
+               and your own files {auditor["deployment"]} and {auditor["trust"]}
 Ctrl-C ends it, and nothing is left."""
     )
     if as_json:
@@ -183,7 +186,7 @@ def audit(made: Consortium, job: str, report: Path) -> str:
     """The verdict of an auditor with nothing but the chain, the two files and his key."""
     answer = made.run(
         *("audit", job, "--url", made.chain.url, "--deployment", "deployment.json", "--trust", "trust.json"),
-        *("--key", "auditor.json", "--html", report, "--json"),
+        *("--key", "auditor.json", "--html", report, "--save", BUNDLE, "--json"),
     )
     return str(json.loads(answer)["verdict"])
 

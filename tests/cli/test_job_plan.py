@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self
 
@@ -12,8 +14,9 @@ import pytest
 from declaring import vectors
 from placet.catalogue.specs import spec_of
 from placet.cli import job_plan
+from placet.cli.offers import demand_reach
 from placet.cli.operator import Operator
-from placet.core.errors import InputError, NotFoundError, PeerError
+from placet.core.errors import ConfigError, ConsentError, InputError, NotFoundError, PeerError
 from placet.core.lawful import Aligns
 from placet.core.offers import Offer, Scope
 from placet.core.purposes import PURPOSES, purpose_id
@@ -248,3 +251,24 @@ def test_of_several_offers_the_one_for_what_the_job_tells_is_taken() -> None:
     parameters = vectors("model-score")[2]["parameters"]
     assert job_plan._output(spec, parameters) == "decision"
     assert job_plan._output(spec, {"output": "decision"}) is None
+
+
+def test_a_parameter_may_stand_in_a_file_as_json(tmp_path: Path) -> None:
+    file, text = tmp_path / "questions.json", tmp_path / "words"
+    file.write_text('[{"ask": "count"}]')
+    text.write_text("no JSON")
+    assert job_plan._parameters([f"questions=@{file}", "smallest_group=5"]) == {
+        "questions": [{"ask": "count"}],
+        "smallest_group": 5,
+    }
+    with pytest.raises(InputError, match="the file of questions is not JSON"):
+        job_plan._parameters([f"questions=@{text}"])
+    with pytest.raises(ConfigError, match="parameter questions can't be read"):
+        job_plan._parameters([f"questions=@{tmp_path / 'none'}"])
+
+
+@pytest.mark.parametrize(("budget", "left", "reaches"), [(0, 0, True), (5, 5, True), (1, 0, False), (6, 5, False)])
+def test_an_offers_budget_is_no_larger_than_what_its_dataset_has_left(budget: int, left: int, reaches: bool) -> None:
+    with contextlib.nullcontext() if reaches else pytest.raises(ConsentError, match="does not reach") as refused:
+        demand_reach(budget, left)
+    assert reaches or refused.value.code == "consent.budget"

@@ -76,3 +76,18 @@ def test_a_pipe_gets_whole_rows() -> None:
     assert all(sum(identity in line for line in lines) == 1 for identity in IDS)
     [row] = [line for line in lines if IDS[0] in line]
     assert all(words in row for words in ("Current accounts at a bank with a long name", "2026-11-29 13:00"))
+
+
+def test_a_question_leaves_nothing_on_stdout() -> None:
+    """`consent=$(placet owner grant …)` is the id alone."""
+    script = "from placet.cli.output import ask_line, write_line; write_line(ask_line('Do you consent? [y/N]'))"
+    asked = subprocess.run([sys.executable, "-c", script], input=" y \n", capture_output=True, text=True, check=True)
+    assert (asked.stdout, asked.stderr) == ("y\n", "Do you consent? [y/N] ")
+
+
+def test_a_reader_that_leaves_is_no_fault() -> None:
+    """As before `| head`: more is written than a pipe holds, after its reader closed it."""
+    script = "placet recipes --json | true; exit ${PIPESTATUS[0]}"
+    gone = ["bash", "-c", script.replace("placet", f"{sys.executable} -m placet.cli")]
+    ended = subprocess.run(gone, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (1, "")

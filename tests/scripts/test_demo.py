@@ -141,6 +141,7 @@ def test_what_is_served_works_in_a_browser_and_ends_by_ctrl_c_with_nothing_left(
     try:
         ways = json.loads(demo.stdout.readline())
         made = Path(ways["auditor"]["trust"]).parent
+        assert all(Path(ways["auditor"][name]).is_file() for name in ("bundle", "deployment", "trust"))
         with chromium() as browser:
             page = browser.new_page(locale="en-GB")
             page.set_default_timeout(60_000)

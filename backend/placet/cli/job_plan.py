@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 import typer
 
 from placet.cli import model_inputs
-from placet.cli.inputs import NodeConfig, read_address, read_offer
+from placet.cli.inputs import NodeConfig, read_address, read_offer, read_text
 from placet.cli.operator import Operator
 from placet.cli.output import emit, say
 from placet.core.errors import InputError, NotFoundError, PlacetError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from placet.owner.client import Offered
 
 MAX_REWARD = 2**96
+MAX_PARAMETER = 1 << 20
 
 
 class Payment(NamedTuple):
@@ -53,7 +55,12 @@ def plan(
         typer.Option("--model", help="The model to use, by its name in the vault; `placet model list` shows them."),
     ] = None,
     parameter: Annotated[
-        list[str] | None, typer.Option("--parameter", help="NAME=VALUE, as `placet recipes` names them; repeat it.")
+        list[str] | None,
+        typer.Option(
+            "--parameter",
+            help="NAME=VALUE, as `placet recipes` names them, or NAME=@FILE for a value that is JSON in a file; "
+            "repeat it.",
+        ),
     ] = None,
     engine: Annotated[str | None, typer.Option("--engine", help="The recipe's first one unless given.")] = None,
     reward: Annotated[int, typer.Option("--reward", min=0, max=MAX_REWARD - 1, help="For each provider.")] = 0,
@@ -107,15 +114,18 @@ def planned(
 
 
 def _parameters(given: Sequence[str]) -> dict[str, Any]:
-    """A value is JSON where it reads as JSON, else text."""
+    """A value is JSON where it reads as JSON, else text; after an @ it is the JSON of a file."""
     values: dict[str, Any] = {}
     for one in given:
         name, equals, value = one.partition("=")
         if not equals or not name or name in values:
             raise InputError("not a parameter", expected="NAME=VALUE, each name once", found=one[:80])
+        text = read_text(Path(value[1:]), f"parameter {name}", limit=MAX_PARAMETER) if value.startswith("@") else value
         try:
-            values[name] = json.loads(value)
+            values[name] = json.loads(text)
         except ValueError:
+            if text is not value:
+                raise InputError(f"the file of {name} is not JSON", expected="JSON", found=value[1:]) from None
             values[name] = value
     return values
 

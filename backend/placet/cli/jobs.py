@@ -123,6 +123,20 @@ def held_plans(config: NodeConfig, as_json: AsJson = False) -> None:
         for plan in plans
     ]
     table("Plans", ("job", "recipe", "asked by", "rows", "reward", "until", "state"), rows)
+    for plan in plans:
+        if plan["state"] == "waiting":
+            _tell_plan(plan)
+
+
+def _tell_plan(plan: dict[str, Any]) -> None:
+    """What a person decides about who signs a plan, on standard error."""
+    say(f"\n{plan['job']}")
+    say(f"{plan['does']} Purpose: {plan['purpose']}")
+    if plan["budget"]:
+        say(f"It spends {plan['budget']} nano-rho of privacy budgets.")
+    for role, learns in plan["learns"].items():
+        say(f"the {role} learns: {learns}")
+    say("placet job approve and its id signs it; placet job refuse with --reason ends it")
 
 
 @commands.command()
@@ -276,10 +290,15 @@ def words_of(moment: dict[str, Any]) -> str:
     if moment["status"] == PROGRESS:
         return f"{_clock(moment)}since {moment.get('after')}: waits for {_waits(moment.get('waits') or [])}"
     rest = {name: value for name, value in moment.items() if name not in ("status", "at") and value is not None}
-    words = ", ".join(
-        f"{name} {value if isinstance(value, str) else json.dumps(value)}" for name, value in rest.items()
-    )
+    words = ", ".join(f"{name} {_plain(value)}" for name, value in rest.items())
     return f"{_clock(moment)}{moment['status']}{': ' if words else ''}{words}"
+
+
+def _plain(value: Any) -> str:
+    """Text as it is, several texts after one another, all else as JSON."""
+    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _clock(moment: dict[str, Any]) -> str:

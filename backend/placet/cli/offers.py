@@ -17,7 +17,7 @@ from placet.core.errors import ChainError, ConsentError, InputError, NotFoundErr
 
 if TYPE_CHECKING:
     from placet.core.consent import Consent
-    from placet.core.ids import OfferId
+    from placet.core.ids import DatasetId, OfferId
     from placet.core.model_card import ModelCard
     from placet.core.offers import Offer, Scope, Subjects
 
@@ -36,7 +36,8 @@ def make(
     output: Annotated[
         str,
         typer.Option(
-            help="As in total, level, aggregate, association, score, band, decision, explained-score, evaluation, rows."
+            help="What the consumer gets, as its recipe says it: total, level, matches, count, aggregate, association, "
+            "noisy-statistics, evaluation, model, shared-model, tree-model, score, band, decision, explained-score …"
         ),
     ],
     recipes: Annotated[str, typer.Option(help="Recipes that may run, separated by commas.")],
@@ -153,11 +154,36 @@ def make(
         },
     )
     _demand_known(office, offer, scope)
-    _publish(office, table, offer, scope, budget if dataset_budget is None else dataset_budget, timeout)
+    whole = budget if dataset_budget is None else dataset_budget
+    demand_reach(budget, _left_of(office, offer.dataset, whole))
+    _publish(office, table, offer, scope, whole, timeout)
     if as_json:
         emit({"offer": to_hex(offer.id), "dataset": to_hex(offer.dataset), "scope": scope.to_json()})
     else:
         write_line(to_hex(offer.id))
+
+
+def demand_reach(budget: int, left: int) -> None:
+    """ConsentError where an offer says a larger privacy budget than its dataset has left: people would consent to jobs
+    that the chain can never open for want of it. Both in nano-rho."""
+    if budget > left:
+        raise ConsentError(
+            "the dataset's privacy budget does not reach as far as this offer's",
+            expected=f"--budget of at most {left} nano-rho, which the dataset has left",
+            found=str(budget),
+            remedy="a dataset's budget is said once, at its first offer: import the table under another name, which "
+            "makes it another dataset, and make its first offer with --budget or --dataset-budget",
+            code="consent.budget",
+        )
+
+
+def _left_of(office: Operator, dataset: DatasetId, whole: int) -> int:
+    """What a dataset has left of its privacy budget; all of `whole` before it is registered."""
+    try:
+        state = office.chain.dataset(dataset)
+    except NotFoundError:
+        return whole
+    return state.budget - state.spent
 
 
 def _demand_table(table: Mapping[str, Any], columns: list[str], own: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import select
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -48,8 +49,15 @@ def say(text: str) -> None:
 
 
 def write_line(text: str = "") -> None:
-    """A line of the result, on stdout."""
-    print(visible(text, lines=True))
+    """A line of the result, on stdout; at once, also into a file or a pipe, since what serves prints where it does."""
+    print(visible(text, lines=True), flush=True)
+
+
+def ask_line(question: str) -> str:
+    """A line of stdin after a question on stderr, empty at its end. The parser's own prompts put a blank on stdout,
+    where it would stand before an id."""
+    print(visible(question), end=" ", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
 
 
 def emit(value: Any) -> None:
@@ -146,6 +154,8 @@ class Commands(TyperGroup):
         except PlacetError as error:
             show_error(error)
         except OSError as error:
+            if isinstance(error, BrokenPipeError) and _reader_left():
+                raise  # the parser ends quietly, as programs do before `| head`
             from placet.chain.storage import storage_error
 
             where = f"{error.filename}: " if error.filename else ""
@@ -158,6 +168,16 @@ class Commands(TyperGroup):
                 raise
             show_error(PlacetError("a fault of the program itself", found=unforeseen(error), remedy="report it"))
         raise typer.Exit(1)
+
+
+def _reader_left() -> bool:
+    """Whether stdout is a pipe that nobody reads any more."""
+    pipe = select.poll()
+    try:
+        pipe.register(sys.stdout.fileno(), 0)
+    except (OSError, ValueError):  # what stands for stdout has no number, or is closed
+        return False
+    return any(event & select.POLLERR for _, event in pipe.poll(0))
 
 
 def stop(message: str) -> typer.Exit:

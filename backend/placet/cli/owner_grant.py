@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from placet.cli.inputs import AsJson, PassphraseFile, demand_url, read_offer, read_span, read_text
-from placet.cli.output import emit, say, stop, table, write_line
+from placet.cli.output import ask_line, emit, say, stop, table, write_line
 from placet.cli.wallets import WalletFolder, client_of, open_wallet
 from placet.core.errors import ConfigError
 
@@ -146,8 +146,8 @@ async def _grant(
         commitment, tongue = opening.commitment, options.language
         draft = await client.draft(offered, key.signer, not_after=end, uses=uses, enrolment=commitment, language=tongue)
         _show(draft)
-        if not options.yes and not typer.confirm("Do you consent?", err=True):
-            raise stop("nothing was signed, nothing was sent")
+        if not options.yes and ask_line("Do you consent? [y/N]").lower() not in ("y", "yes"):
+            raise stop("nothing was signed, nothing was sent; y is yes, and --yes signs without asking")
         who_enrols = client.enroller(offered, options.enroller)
         enrolment = await client.enrol(who_enrols, key, offered.namespace, opening, _code(options.code_file))
         signed = client.sign(api, key, draft, enrolment, opening)
@@ -202,7 +202,7 @@ def _demand_on_chain(wallet: Wallet, url: str, offered: Offered) -> None:
 def _asked(what: str, variable: str, *, hide: bool = False) -> str:
     if not sys.stdin.isatty():
         raise ConfigError(f"{what.lower()}: nothing was given", expected=f"a terminal or {variable}")
-    answer: str = typer.prompt(what, hide_input=hide, err=True)
+    answer: str = typer.prompt(what, hide_input=True, err=True) if hide else ask_line(f"{what}:")
     return answer
 
 

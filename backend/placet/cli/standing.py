@@ -34,7 +34,10 @@ def propose(
     body = {"job": job, "openings": openings, "seconds": days * 86_400}
     answer = Operator(config).ask("POST", "/v1/standing", body)
     if answer["missing"]:
-        say(f"not signed yet by {', '.join(answer['missing'])}: their operators agree by placet standing agree")
+        say(
+            f"not signed yet by all of {', '.join(answer['missing'])}: where a person decides, he agrees by placet "
+            "standing agree, and the next opening asks again"
+        )
     if as_json:
         emit(answer)
     else:

@@ -52,7 +52,7 @@ def _plan(context: JobContext, request: StandingRequest, now: int) -> StandingPl
         raise PlanError(
             "no standing plan of a recipe to which the consumer brings nothing",
             expected="an own offer",
-            remedy="propose each job: placet job propose",
+            remedy="propose each job: placet job start",
             code="plan.standing",
         )
     own = _party(seats[-1], consumer, 0, job.own.offer, job.own.consent, job.model)
