@@ -155,7 +155,8 @@ def make(
     )
     _demand_known(office, offer, scope)
     whole = budget if dataset_budget is None else dataset_budget
-    demand_reach(budget, _left_of(office, offer.dataset, whole))
+    if not _offered(office, offer.id):
+        demand_reach(budget, _left_of(office, offer.dataset, whole))
     _publish(office, table, offer, scope, whole, timeout)
     if as_json:
         emit({"offer": to_hex(offer.id), "dataset": to_hex(offer.dataset), "scope": scope.to_json()})
@@ -164,8 +165,8 @@ def make(
 
 
 def demand_reach(budget: int, left: int) -> None:
-    """ConsentError where an offer says a larger privacy budget than its dataset has left: people would consent to jobs
-    that the chain can never open for want of it. Both in nano-rho."""
+    """ConsentError where a new offer says a larger privacy budget than its dataset has left: people would consent to
+    jobs that the chain can't open for want of it. Both in nano-rho."""
     if budget > left:
         raise ConsentError(
             "the dataset's privacy budget does not reach as far as this offer's",
@@ -184,6 +185,14 @@ def _left_of(office: Operator, dataset: DatasetId, whole: int) -> int:
     except NotFoundError:
         return whole
     return state.budget - state.spent
+
+
+def _offered(office: Operator, offer: OfferId) -> bool:
+    """Whether the institution's offer stands on chain."""
+    try:
+        return office.chain.offer(offer).provider == office.address
+    except NotFoundError:
+        return False
 
 
 def _demand_table(table: Mapping[str, Any], columns: list[str], own: bool) -> None:
@@ -330,17 +339,11 @@ def _publish(
 ) -> None:
     chain, calls = office.chain, office.calls
 
-    def offered() -> bool:
-        try:
-            return chain.offer(offer.id).provider == office.address
-        except NotFoundError:
-            return False
-
     def appointed() -> bool:
         return chain.is_relay(office.address, office.recorder)
 
     wishes = registration(office, dataset_info, budget)
-    wishes.append(EnsureTransaction(f"offer:{offer.id.hex()}", calls.offer(offer), offered))
+    wishes.append(EnsureTransaction(f"offer:{offer.id.hex()}", calls.offer(offer), lambda: _offered(office, offer.id)))
     wishes.append(
         EnsureTransaction(f"appoint:{office.recorder.hex()}", calls.appoint(office.recorder, True), appointed)
     )
