@@ -1,0 +1,36 @@
+"""What the consumer's own rows do alone: whether pooling helps it, on its own customers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from placet.catalogue.pooled_model import PooledModelParameters
+from placet.models.bands import BandTable, by_score
+from placet.models.pooled import both
+from placet.models.preparing import UNIT
+from placet.models.regression import regress
+from placet.recipes.pooled_model.training import Pooled, MemberTable, prepared_of, scores_of
+
+
+def alone(parameters: PooledModelParameters, table: MemberTable, pooled: Pooled) -> dict[str, Any] | None:
+    """Band tables of the own rows that test, {alone, pooled: {edges, positives, negatives}}, every score a band of its
+    own: by a model of the own rows that train, prepared alike, and by the pooled one. None where too few own rows have
+    either label."""
+    smallest = parameters.smallest_group
+    labels, test = table.labels[table.train], table.labels[table.test]
+    if not (both(labels, smallest) and both(test, smallest)):
+        return None
+    used = np.array(pooled.open, np.bool_)
+    prepared, judged = (prepared_of(pooled.columns, table, rows) for rows in (table.train, table.test))
+    design = np.concatenate([prepared[:, used] / UNIT, np.ones((len(prepared), 1))], axis=1)
+    fitted = regress(design, labels.astype(np.float64), "logistic", steps=30, l2=parameters.l2 / 1000)
+    coefficients = np.zeros(len(used) + 1)
+    coefficients[:-1][used], coefficients[-1] = fitted[:-1], fitted[-1]
+    scores = {"alone": scores_of(judged, coefficients.tolist()), "pooled": scores_of(judged, pooled.coefficients)}
+    return {name: _table(by_score(one.tolist(), test.tolist())) for name, one in scores.items()}
+
+
+def _table(table: BandTable) -> dict[str, Any]:
+    return {"edges": list(table.edges), "positives": list(table.positives), "negatives": list(table.negatives)}

@@ -1,0 +1,110 @@
+"""What all parties come to, as they release it, and what the consumer is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from placet.catalogue.pooled_model import PooledModelParameters
+from placet.catalogue.spec import CONSUMER
+from placet.core.values import to_hex
+from placet.models import quality
+from placet.models.bands import BandTable
+from placet.models.linear import LinearModel
+from placet.models.pooled import SNAP
+from placet.recipes.blocks.judged import bands_of, gain_of, gains_row, importance_of, metrics_of, own_metrics
+from placet.recipes.pooled_model.training import Pooled
+
+
+def outcome_of(parameters: PooledModelParameters, pooled: Pooled | None) -> dict[str, Any]:
+    """{too_few} and, unless they are, {fitted: {people, positives}, steps, columns: [{column, value, people}], linear,
+    bands: {edges, positives, negatives}}: plain JSON, the same at every party."""
+    if pooled is None:
+        return {"too_few": True}
+    return {
+        "too_few": False,
+        "fitted": {"people": pooled.people, "positives": pooled.positives},
+        "steps": pooled.steps,
+        "columns": list(_columns(parameters, pooled)),
+        "linear": model_of(parameters, pooled).to_json(),
+        "bands": None
+        if pooled.bands is None
+        else dict(zip(("edges", "positives", "negatives"), map(list, pooled.bands), strict=True)),
+    }
+
+
+def model_of(parameters: PooledModelParameters, pooled: Pooled) -> LinearModel:
+    """Its columns are the consumer's, as they are every party's."""
+    numbers = iter(pooled.coefficients)
+    entries = [
+        {
+            "party": CONSUMER,
+            "column": feature.column,
+            "prepared": column,
+            "coefficients": [_text(next(numbers)) for _ in range(column.width)],
+        }
+        for feature, column in zip(parameters.features, pooled.columns, strict=True)
+    ]
+    return LinearModel.model_validate(
+        {
+            "label": parameters.label,
+            "family": "logistic",
+            "centre": "0",
+            "spread": "1",
+            "intercept": _text(next(numbers)),
+            "columns": entries,
+        }
+    )
+
+
+def _text(coefficient: float) -> str:
+    """So many 2^-24, exactly."""
+    return f"{Decimal(round(coefficient * SNAP)) / Decimal(SNAP):f}"
+
+
+def _columns(parameters: PooledModelParameters, pooled: Pooled) -> Iterator[dict[str, Any]]:
+    """An entry for each number that a column becomes; `people` of an indicator that may be told."""
+    counts, opened = iter(pooled.counts), iter(pooled.open)
+    for feature, column in zip(parameters.features, pooled.columns, strict=True):
+        for word in column.words():
+            yield {"column": feature.column, "value": word or None, "people": next(counts), "in_model": next(opened)}
+
+
+def told_of(
+    parameters: PooledModelParameters, outcome: Mapping[str, Any], own: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """{too_few, smallest_group} and {fitted, steps, columns, linear, commitment, importance, metrics, bands, gains: of
+    {test}, alone, own, gain}. `metrics` are of all parties' rows that test, None where too few; of the consumer's own
+    ones `own` are the pooled model's and `alone` those of a model of its rows, `gain` {auc, low, high} the one less the
+    other. Scores are log odds in ten-thousandths."""
+    report: dict[str, Any] = {"too_few": outcome["too_few"], "smallest_group": parameters.smallest_group}
+    if report["too_few"]:
+        return report
+    model = LinearModel.model_validate(outcome["linear"])
+    told = outcome["bands"]
+    table = None if told is None else BandTable(*(tuple(told[name]) for name in ("edges", "positives", "negatives")))
+    metrics = None
+    if table is not None:
+        metrics = metrics_of(table, quality.auc(table), quality.ks(table)[0])
+        metrics["auc_by"] = f"{len(table.positives)} bands"
+    by = {name: own_metrics(own and own[name]) for name in ("alone", "pooled")}
+    return report | {
+        **{name: outcome[name] for name in ("fitted", "steps", "columns", "linear")},
+        "commitment": to_hex(model.commitment),
+        "importance": importance_of(model),
+        "metrics": {"test": metrics},
+        "bands": {"test": table and bands_of(table, 1)},
+        "gains": {"test": table and [gains_row(row, 1) for row in quality.gains(table)]},
+        "alone": {"test": by["alone"]},
+        "own": {"test": by["pooled"]},
+        "gain": _gain(own, by),
+    }
+
+
+def _gain(own: Mapping[str, Any] | None, by: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Of the consumer's own rows that test."""
+    if own is None:
+        return None
+    table = BandTable(*(tuple(own["pooled"][name]) for name in ("edges", "positives", "negatives")))
+    return gain_of({"area": quality.auc(table), "error": quality.auc_error(table)}, by["alone"])

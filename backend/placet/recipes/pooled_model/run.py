@@ -1,0 +1,86 @@
+"""`pooled-model`: institutions with the same columns train one model by secure sums over all of their rows.
+
+Each party's rows stay where they are; what it adds to each sum is masked (`blocks.secure_sums`). All of them come to
+the same model inside the protocol. What each party starts from is on chain before the first sum, and the consumer shows
+the model once the job is sealed and all others have released the same one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
+from pydantic_core import from_json
+
+from placet.catalogue import pooled_model
+from placet.catalogue.modelling import Split
+from placet.catalogue.pooled_model import MAX_POOLED_ROWS, PooledModelParameters
+from placet.catalogue.spec import CONSUMER
+from placet.core.errors import DataError, InputError, LimitError
+from placet.core.hashing import canonical
+from placet.core.trail import Artefact
+from placet.core.values import to_hex
+from placet.jobs.party_run import PartyRun
+from placet.jobs.recipe import UNFIT, RecipeRun
+from placet.recipes.blocks import split
+from placet.recipes.blocks.secure_sums import SecureSums
+from placet.recipes.pooled_model.alone import alone
+from placet.recipes.pooled_model.report import outcome_of, told_of
+from placet.recipes.pooled_model.training import MemberTable, table_of, trained
+
+MAX_PART = 4 << 20
+_FINAL = UNFIT | {"joint.label", "joint.list"}
+
+
+async def run(job: PartyRun) -> None:
+    """The same function at every party."""
+    parameters = job.parameters(PooledModelParameters)
+    table, made = await _table(job, parameters)
+    await job.anchored(*(party for party in range(len(job.plan.parties)) if party != job.party))
+    sums = SecureSums(job, made)
+    pooled = await trained(parameters, table, sums.add)
+    outcome = canonical(outcome_of(parameters, pooled))
+    if job.role != CONSUMER:
+        return await job.release(outcome, sums.made)
+    own = None if pooled is None else await asyncio.to_thread(alone, parameters, table, pooled)
+    state = {"parameters": job.terms.parameters, "outcome": json.loads(outcome), "alone": own}
+    await job.collect(canonical(state), sums.made)
+
+
+async def _table(job: PartyRun, parameters: PooledModelParameters) -> tuple[MemberTable, Artefact]:
+    """The own rows, of which some train: by a keyed hash of their consents, under a key that nobody chose."""
+    rows, opened = await job.open("rows")
+    if rows.count > MAX_POOLED_ROWS:
+        raise LimitError("too many rows", expected=f"at most {MAX_POOLED_ROWS}", found=rows.count, code="joint.list")
+    block = await job.opening_block()
+    about: dict[str, JsonValue] = {"block": to_hex(block)}
+    async with job.step("split", split.PROTOCOL, opened, parameters=about) as step:
+        key = job.job_entropy(b"split", block)(32)
+        consents = [to_hex(consent) for consent in rows.consents]
+        order, parts = split.order(consents, key, Split(train=parameters.train, validation=0), None)
+        table = await asyncio.to_thread(table_of, rows, parameters, order, parts.train)
+        made = step.output("order", canonical(order))
+    return table, made
+
+
+def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, Any]:
+    """No rows; `report`: {too_few, smallest_group} and, unless too few have either label, what `report.told_of` says.
+    InputError where a party released another model than this one came to."""
+    state = json.loads(private)
+    own = canonical(state["outcome"])
+    for party, part in parts.items():
+        if len(part) > MAX_PART or part != own:
+            raise InputError(
+                "a party came to another model", expected="the same one at all", found=f"another at party {party}"
+            )
+    parameters = pooled_model.SPEC.parse(state["parameters"])
+    return {"rows": [], "report": told_of(parameters, from_json(own), state["alone"])}
+
+
+POOLED_MODEL = RecipeRun(
+    spec=pooled_model.SPEC, run=run, combine=combine, final=(_FINAL | {DataError.code}).__contains__
+)

@@ -1,0 +1,76 @@
+"""The recipe `pooled-model` between real processes: one model of three institutions' rows, which all of them know."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from live import LASTING, LiveConsortium
+from placet.core.csv_file import written
+from placet.core.evidence import SignedEvidence
+from placet.core.values import parse, to_hex
+from placet.models.linear import LinearModel
+from placet.sandbox.consortium import NAMESPACE
+
+MEMBERS = ("north", "south")
+COLUMNS = ("customer", "defaulted", "income", "branch")
+PARAMETERS: dict[str, Any] = {
+    "label": "defaulted",
+    "features": [
+        {"kind": "number", "column": "income", "bounds": [0, 10_000]},
+        {"kind": "category", "column": "branch", "values": ["city", "sea"]},
+    ],
+    "train": 60,
+    "smallest_group": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def banks(consortium: LiveConsortium) -> LiveConsortium:
+    """The consortium under offers of three banks' rows of the same columns, to which everybody consents."""
+    made, chance = consortium.made, random.Random(13)
+    people = sorted(made.codes)
+    for key in (*MEMBERS, "consumer"):
+        lines = [(who, number % 2, chance.randrange(1000, 9000), chance.choice(("city", "sea")))
+                 for number, who in enumerate(people)]  # fmt: skip
+        (made.folder / f"{key}-borrowers.csv").write_bytes(written([COLUMNS, *lines]))
+        made.run(
+            *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", "borrowers"),
+            *("--file", f"{key}-borrowers.csv", "--identifier", "customer", "--namespace", NAMESPACE),
+            *("--column", "defaulted", "--column", "income", "--column", "branch:text"),
+        )
+    tables = dict.fromkeys((*MEMBERS, "consumer"), ("borrowers", ",".join(COLUMNS)))
+    other = consortium.offering("pooled-model", "model", "FL", MEMBERS, 2, tables, own=False)
+    other.give_many([("consumer", who, 1000, LASTING) for who in people])
+    return other
+
+
+@pytest.mark.slow  # `test_pooled_model` has its parts by default, and `blocks/test_secure_sums` its sums
+def test_three_banks_come_to_one_model(banks: LiveConsortium) -> None:
+    made = banks.made
+    providers = [{"address": made.members[key].address, "offer": made.offers[key], "reward": "7"} for key in MEMBERS]
+    job, result = banks.result(
+        recipe="pooled-model",
+        engine="embedded",
+        parameters=PARAMETERS,
+        providers=providers,
+        own={"offer": made.offers["consumer"]},
+    )
+    report = result["report"]
+    assert result["disclosed_in_protocol"] == ["member", "consumer"]
+    assert not report["too_few"] and report["steps"] >= 3
+    model = LinearModel.model_validate(report["linear"])
+    assert report["commitment"] == to_hex(model.commitment)
+    assert banks.audited(job)["verdict"] == "intact"
+    trails = [
+        parse(SignedEvidence, banks.ask(key, f"/v1/jobs/{job}/trail").content, limit=1 << 24).evidence.steps
+        for key in (*MEMBERS, "consumer")
+    ]
+    sums = [[step.parameters for step in trail if step.name.startswith("sum-")] for trail in trails]
+    assert sums[0] == sums[1] == sums[2]
+    assert [one["round"] for one in sums[0]] == list(
+        range(report["steps"] + 2 + (2 if report["metrics"]["test"] else 1))
+    )
+    assert "Bank North" not in str(report)
