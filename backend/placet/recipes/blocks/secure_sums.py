@@ -42,7 +42,7 @@ class SecureSums:
         await job.demand_consented()
         count = len(job.plan.parties)
         context = b"".join((job.record.job, job.attempt.to_bytes(4, "big"), number.to_bytes(4, "big")))
-        size = (most.bit_length() + 8) // 8
+        size = bytes_of(most)
         about: dict[str, JsonValue] = {"round": number, "sums": what, "words": len(numbers), "members": count}
         about |= {"bytes": size}
         async with job.step(f"sum-{number}", PROTOCOL, self.made, parameters=about) as step:
@@ -54,6 +54,11 @@ class SecureSums:
                 sums = await _Round(step, member, size).run(context, words)
             self.made = step.output("total", sums.astype("<u8").tobytes())
         return [int(one) for one in sums.view(np.int64)]
+
+
+def bytes_of(most: int) -> int:
+    """Of a word that holds totals no further from 0 than that."""
+    return (most.bit_length() + 8) // 8
 
 
 @dataclass

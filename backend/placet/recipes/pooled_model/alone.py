@@ -11,7 +11,7 @@ from placet.models.bands import BandTable, by_score
 from placet.models.pooled import both
 from placet.models.preparing import UNIT
 from placet.models.regression import regress
-from placet.recipes.pooled_model.training import Pooled, MemberTable, prepared_of, scores_of
+from placet.recipes.pooled_model.training import MemberTable, Pooled, prepared_of, scores_of
 
 
 def alone(parameters: PooledModelParameters, table: MemberTable, pooled: Pooled) -> dict[str, Any] | None:
