@@ -82,15 +82,15 @@ class _Round:
         view = sha256(b"".join((*(publics[i] for i in sorted(publics)), *(masked[i] for i in sorted(masked)))))
         own = member.reveal(masked)
         seeds = view + b"".join(own.seeds[i] for i in sorted(own.seeds))
-        told = await self._exchange(REVEALED, lambda _: seeds, len(seeds))
-        if liars := [i for i, one in told.items() if one[:VIEW] != view]:
+        reveals = await self._exchange(REVEALED, lambda _: seeds, len(seeds))
+        if liars := [i for i, one in reveals.items() if one[:VIEW] != view]:
             raise ProtocolError(
                 "a party was shown other keys or uploads than this one",
                 expected="the same ones at every party",
                 found=", ".join(map(name_of, liars)),
                 code="peer.told",
             )
-        revealed = {i: Revealed(_seeds(one[VIEW:]), {}) for i, one in told.items()}
+        revealed = {i: Revealed(_seeds(one[VIEW:]), {}) for i, one in reveals.items()}
         revealed[me] = own
         uploads = {i: _words(one, self.size) for i, one in masked.items()}
         return _signed(total(context, member.threshold, publics, uploads, revealed), self.size)

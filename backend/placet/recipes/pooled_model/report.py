@@ -82,8 +82,8 @@ def told_of(
     if report["too_few"]:
         return report
     model = LinearModel.model_validate(outcome["linear"])
-    told = outcome["bands"]
-    table = None if told is None else BandTable(*(tuple(told[name]) for name in ("edges", "positives", "negatives")))
+    lines = outcome["bands"]
+    table = None if lines is None else BandTable(*(tuple(lines[name]) for name in ("edges", "positives", "negatives")))
     metrics = None
     if table is not None:
         metrics = metrics_of(table, quality.auc(table), quality.ks(table)[0])

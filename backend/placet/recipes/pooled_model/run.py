@@ -39,9 +39,9 @@ _FINAL = UNFIT | {"joint.label", "joint.list"}
 async def run(job: PartyRun) -> None:
     """The same function at every party."""
     parameters = job.parameters(PooledModelParameters)
-    table, made = await _table(job, parameters)
+    table, artefact = await _table(job, parameters)
     await job.anchored(*(party for party in range(len(job.plan.parties)) if party != job.party))
-    sums = SecureSums(job, made)
+    sums = SecureSums(job, artefact)
     pooled = await trained(parameters, table, sums.add)
     outcome = canonical(outcome_of(parameters, pooled))
     if job.role != CONSUMER:
@@ -63,8 +63,8 @@ async def _table(job: PartyRun, parameters: PooledModelParameters) -> tuple[Memb
         consents = [to_hex(consent) for consent in rows.consents]
         order, parts = split.order(consents, key, Split(train=parameters.train, validation=0), None)
         table = await asyncio.to_thread(table_of, rows, parameters, order, parts.train)
-        made = step.output("order", canonical(order))
-    return table, made
+        artefact = step.output("order", canonical(order))
+    return table, artefact
 
 
 def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, Any]:

@@ -123,10 +123,10 @@ async def trained(parameters: PooledModelParameters, table: MemberTable, add: Ad
     gates = [both(labels, smallest), *(differing(lacking(values), smallest) for values in train)]
     gates += [differing(column, smallest) for column in numbers.T]
     enough = await add("parties with enough people", [int(gate) for gate in gates], MAX_MEMBERS)
-    told = [parties >= ENOUGH for parties in enough]
-    if not told[0]:
+    may = [parties >= ENOUGH for parties in enough]
+    if not may[0]:
         return None
-    apart, opened = told[1 : 1 + len(features)], told[1 + len(features) :]
+    apart, opened = may[1 : 1 + len(features)], may[1 + len(features) :]
     people, positives, columns, counts = await _described(features, train, labels, numbers, apart, opened, add)
     prepared = prepared_of(columns, table, table.train)
     spreads = [one.kind != "number" or one.low != one.high for one in columns for _ in range(one.width)]
@@ -204,9 +204,9 @@ async def _judged(
     groups = halves(len(edges) + 1)
     gates = [int(all(sum(line[low:high]) >= smallest for line in lines)) for low, high in groups]
     enough = dict(zip(groups, await add("parties with enough people in bands", gates, MAX_MEMBERS), strict=True))
-    told = told_groups(len(edges) + 1, lambda group: enough[group] >= ENOUGH)
-    if not told:
+    parts = told_groups(len(edges) + 1, lambda group: enough[group] >= ENOUGH)
+    if not parts:
         return None
-    places = [low for low, _ in told] + [len(edges) + 1]
+    places = [low for low, _ in parts] + [len(edges) + 1]
     sums = await add("people by bands", [*merged(lines[0], places), *merged(lines[1], places)], MOST_PEOPLE)
-    return tuple(edges[low - 1] for low, _ in told[1:]), tuple(sums[: len(told)]), tuple(sums[len(told) :])
+    return tuple(edges[low - 1] for low, _ in parts[1:]), tuple(sums[: len(parts)]), tuple(sums[len(parts) :])
