@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from placet.catalogue.pooled_model import PooledModelParameters
+from placet.jobs.randomness import stream
 from placet.protocols.mpc import shamir
 from placet.recipes.blocks.secure_sums import VIEW, bytes_of
+from placet.recipes.pooled_model import private_training
 from placet.recipes.pooled_model.training import MemberTable, Pooled, trained
 
 
@@ -44,12 +46,21 @@ class Adding:
         return add
 
 
-def together(asked: PooledModelParameters, tables: Sequence[MemberTable]) -> tuple[Pooled | None, Adding]:
-    """All parties' outcome, which must be one."""
+def together(
+    asked: PooledModelParameters, tables: Sequence[MemberTable], seed: bytes = b""
+) -> tuple[Pooled | None, Adding]:
+    """All parties' outcome, which must be one; where there is a budget, with noise by the seed."""
     adding = Adding(len(tables))
 
+    async def member(number: int, table: MemberTable) -> Pooled | None:
+        add = adding.of(number)
+        if asked.budget is None:
+            return await trained(asked, table, add)
+        entropy = stream(bytes([number]) * 32, seed)
+        return await private_training.trained(asked, table, add, entropy, asked.budget, len(tables))
+
     async def run() -> list[Pooled | None]:
-        return await asyncio.gather(*(trained(asked, table, adding.of(n)) for n, table in enumerate(tables)))
+        return await asyncio.gather(*(member(n, table) for n, table in enumerate(tables)))
 
     outcomes = asyncio.run(run())
     assert all(one == outcomes[0] for one in outcomes)

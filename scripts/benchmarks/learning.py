@@ -22,17 +22,22 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _credit import Case, uci
 
-from placet.catalogue.pooled_model import SPEC
+from placet.catalogue.pooled_model import SPEC, PooledModelParameters
+from placet.jobs.randomness import stream
+from placet.models import quality
+from placet.models.bands import by_score
 from placet.models.preparing import UNIT
 from placet.protocols.mpc import shamir
 from placet.protocols.mpc.secure_sum import SumMember, Words, total
 from placet.recipes.blocks.secure_sums import VIEW, bytes_of
+from placet.recipes.pooled_model import private_training
 from placet.recipes.pooled_model.training import MemberTable, Pooled, prepared_of, trained
 
 PARTIES, WORDS = 5, 1_000_000
 SHARES = (0.6, 0.3, 0.1)
 LIMITS = (50_000, 200_000)
 SMALLEST = 20
+EPSILON_1, NOISY_STEPS, ENDS = 17_465_000, 8, (0.01, 0.99)
 JUDGING = 2
 """Sums that only judge the model."""
 
@@ -147,22 +152,10 @@ def banks(case: Case, how: str) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
 def pooled(case: Case, how: str) -> dict[str, Any]:
     """The pooled model beside scikit-learn's of the same rows, and beside each bank's own."""
     columns = [(one.feature.column, [int(value) for value in one.values]) for one in case.columns]
-    features = [
-        {"kind": "number", "column": name, "bounds": [min(own), max(own)], "missing": "usual"} for name, own in columns
-    ]
-    asked = SPEC.parse({"label": "label", "features": features, "train": 70, "smallest_group": SMALLEST})
-    trains, tables = set(case.train.tolist()), []
-    for rows in banks(case, how):
-        values = tuple([own[row] for row in rows] for _, own in columns)
-        own = np.array([row in trains for row in rows])
-        tables.append(MemberTable(values, case.label[rows], np.flatnonzero(own), np.flatnonzero(~own)))
-    sums = Sums(len(tables))
-
-    async def run() -> list[Pooled | None]:
-        return await asyncio.gather(*(trained(asked, table, sums.of(n)) for n, table in enumerate(tables)))
-
+    asked = asked_of([(name, min(own), max(own)) for name, own in columns])
+    tables = tables_of(case, columns, how)
     began = time.perf_counter()
-    model = asyncio.run(run())[0]
+    model, sums = fitted_by(asked, tables, 0)
     if model is None:
         raise ArithmeticError("too few people")
     figures: dict[str, Any] = {
@@ -174,6 +167,66 @@ def pooled(case: Case, how: str) -> dict[str, Any]:
         "people": model.people,
     }
     return figures | beside(model, tables, asked.l2 / 1000)
+
+
+def with_noise(case: Case) -> dict[str, Any]:
+    """At epsilon 1, as the mean of five runs, beside the same columns and bounds without noise."""
+    columns = [(one.feature.column, np.array(one.values, dtype=np.int64)) for one in case.columns]
+    bounds = [[int(np.quantile(own, share)) for share in ENDS] for _, own in columns]
+    plain = asked_of([(name, *ends) for (name, _), ends in zip(columns, bounds, strict=True)])
+    tables = tables_of(case, [(name, own.tolist()) for name, own in columns], "like")
+    noisy = SPEC.parse(plain.to_json() | {"budget": EPSILON_1, "steps": NOISY_STEPS})
+    label = np.concatenate([one.labels[one.test] for one in tables])
+
+    def area(model: Pooled | None) -> float:
+        if model is None:
+            raise ArithmeticError("too few people")
+        prepared = np.concatenate([prepared_of(model.columns, one, one.test) for one in tables]) / UNIT
+        scores = np.rint(1e4 * prepared @ np.array(model.coefficients[:-1])).astype(np.int64)
+        return float(quality.auc(by_score(scores.tolist(), label.tolist())))
+
+    runs = [area(fitted_by(noisy, tables, seed)[0]) for seed in range(5)]
+    without = area(fitted_by(plain, tables, 0)[0])
+    return {
+        "budget_nano_rho": EPSILON_1,
+        "auc": round(float(np.mean(runs)), 4),
+        "worst": round(min(runs), 4),
+        "auc_without": round(without, 4),
+        "loss": round(without - float(np.mean(runs)), 4),
+    }
+
+
+def asked_of(columns: Sequence[tuple[str, int, int]]) -> PooledModelParameters:
+    features = [
+        {"kind": "number", "column": name, "bounds": [low, high], "missing": "usual"} for name, low, high in columns
+    ]
+    return SPEC.parse({"label": "label", "features": features, "train": 70, "smallest_group": SMALLEST})
+
+
+def tables_of(case: Case, columns: Sequence[tuple[str, list[int]]], how: str) -> list[MemberTable]:
+    trains, tables = set(case.train.tolist()), []
+    for rows in banks(case, how):
+        values = tuple([own[row] for row in rows] for _, own in columns)
+        own = np.array([row in trains for row in rows])
+        tables.append(MemberTable(values, case.label[rows], np.flatnonzero(own), np.flatnonzero(~own)))
+    return tables
+
+
+def fitted_by(asked: PooledModelParameters, tables: Sequence[MemberTable], seed: int) -> tuple[Pooled | None, Sums]:
+    """The model that all parties come to; `seed`: of their noise, where there is a budget."""
+    sums = Sums(len(tables))
+
+    async def member(number: int, table: MemberTable) -> Pooled | None:
+        add = sums.of(number)
+        if asked.budget is None:
+            return await trained(asked, table, add)
+        entropy = stream(bytes([number]) * 32, seed.to_bytes(4, "big"))
+        return await private_training.trained(asked, table, add, entropy, asked.budget, len(tables))
+
+    async def run() -> list[Pooled | None]:
+        return await asyncio.gather(*(member(n, table) for n, table in enumerate(tables)))
+
+    return asyncio.run(run())[0], sums
 
 
 def beside(model: Pooled, tables: Sequence[MemberTable], l2: float) -> dict[str, Any]:
@@ -216,6 +269,7 @@ def main(*, json: bool) -> dict[str, object]:
     case = uci()
     for how in ("like", "different"):
         figures[f"pooled_{how}"] = {"skipped": "no shared/data"} if case is None else pooled(case, how)
+    figures["pooled_with_noise"] = {"skipped": "no shared/data"} if case is None else with_noise(case)
     for name, row in figures.items():
         print(name, row, file=out)
     return figures

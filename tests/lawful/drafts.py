@@ -138,6 +138,7 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     ),
     "trees": ("joint-trees", "embedded", 3, _TREES),
     "pooled model": ("pooled-model", "embedded", 3, _POOLED),
+    "pooled model with noise": ("pooled-model", "embedded", 4, _POOLED | {"budget": 20_000_000}),
     "scores": ("model-score", "spu", 2, _SCORE | {"protocol": "cheetah", "output": "score"}),
     "explained decisions of four": (
         "model-score",

@@ -10,7 +10,7 @@ from placet.catalogue.spec import CONSUMER, Column, RecipeParameters, RecipeSpec
 from placet.core.lawful import Aligns, Tells
 from placet.core.offers import CLEAR_MODEL, Bounds
 from placet.core.purposes import Operation
-from placet.core.values import Value
+from placet.core.values import NanoRho, Value
 from placet.models.binning import MAX_BINS, MAX_CATEGORY
 from placet.models.preparing import Missing
 
@@ -20,6 +20,7 @@ MAX_POOLED_WIDTH = 128
 """Numbers of a row that all columns become: a secure sum has half their square."""
 MAX_POOLED_ROWS = 1_000_000
 """Of one party."""
+MIN_BUDGET = 100_000
 _Category = Annotated[str, Field(min_length=1, max_length=MAX_CATEGORY)]
 
 
@@ -93,6 +94,15 @@ class PooledModelParameters(RecipeParameters):
         ),
     ] = 1
 
+    budget: Annotated[
+        NanoRho | None,
+        Field(
+            ge=MIN_BUDGET,
+            description="where given, each party adds noise to each of its numbers before they are masked, and the job "
+            "spends so much of the privacy budget of each party's rows, in nano-rho; bounds are the offers' own",
+        ),
+    ] = None
+
     @model_validator(mode="after")
     def _fits(self) -> PooledModelParameters:
         columns = [self.label, *(feature.column for feature in self.features)]
@@ -108,12 +118,19 @@ def reads(role: str, parameters: PooledModelParameters) -> tuple[str, ...]:
     return (parameters.label, *(feature.column for feature in parameters.features))
 
 
+def bounds(role: str, parameters: PooledModelParameters) -> tuple[tuple[str, Bounds], ...]:
+    """What noise hides is one row within the offers' bounds; without noise they are the plan's alone."""
+    if parameters.budget is None:
+        return ()
+    return tuple((one.column, one.bounds) for one in parameters.features if isinstance(one, PooledNumber))
+
+
 _LEARNS = (
     "inside the protocol, before the seal, the sums over all parties' rows of each round and so the model itself and "
     "how good it is: each column's mean and spread, how many people have each indicator, train, test and have label 1, "
     "gradients and curvatures, people and positives by bands of the score; each only where at least two parties have "
-    "the smallest group in it, and how many have. Nobody's rows or labels, and no other party's own sums, unless all "
-    "the others pool what they know"
+    "the smallest group in it, and how many have; with a budget sums with noise instead. Nobody's rows or labels, and "
+    "no other party's own sums, unless all the others pool what they know"
 )
 
 SPEC = RecipeSpec(
@@ -132,5 +149,7 @@ SPEC = RecipeSpec(
     parameters=PooledModelParameters,
     reads=reads,
     aligns=lambda parameters: Aligns(),
+    bounds=bounds,
+    spends=lambda role, parameters: parameters.budget or 0,
     tells=lambda parameters: Tells(CLEAR_MODEL, parameters.smallest_group, within=(MEMBER, CONSUMER)),
 )

@@ -217,10 +217,10 @@ def solved(matrix: Sequence[Sequence[float]], right: Sequence[float]) -> list[fl
 # Bands.
 
 
-def band_edges(mean: float, deviation: float) -> tuple[int, ...]:
+def band_edges(mean: float, deviation: float, bands: int = BANDS) -> tuple[int, ...]:
     """The scores between bands of about as many people each, were log odds normally distributed."""
     normal = NormalDist()
-    edges = (mean + deviation * normal.inv_cdf(band / BANDS) for band in range(1, BANDS))
+    edges = (mean + deviation * normal.inv_cdf(band / bands) for band in range(1, bands))
     return tuple(sorted({round(SCORE_UNIT * edge) for edge in edges}))
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from live import LASTING, LiveConsortium
+from placet.chain.client import Chain
 from placet.core.csv_file import written
 from placet.core.evidence import SignedEvidence
-from placet.core.values import parse, to_hex
+from placet.core.values import from_hex, parse, to_hex
 from placet.models.linear import LinearModel
 from placet.sandbox.consortium import NAMESPACE
 
 MEMBERS = ("north", "south")
 COLUMNS = ("customer", "defaulted", "income", "branch")
+BUDGET = 50 * 10**9
 PARAMETERS: dict[str, Any] = {
     "label": "defaulted",
     "features": [
@@ -41,23 +45,33 @@ def banks(consortium: LiveConsortium) -> LiveConsortium:
             *("--file", f"{key}-borrowers.csv", "--identifier", "customer", "--namespace", NAMESPACE),
             *("--column", "defaulted", "--column", "income", "--column", "branch:text"),
         )
-    tables = dict.fromkeys((*MEMBERS, "consumer"), ("borrowers", ",".join(COLUMNS)))
-    other = consortium.offering("pooled-model", "model", "FL", MEMBERS, 2, tables, own=False)
-    other.give_many([("consumer", who, 1000, LASTING) for who in people])
+    parties = ",".join(one.address for one in made.members.values())
+    offers = {}
+    for key in (*MEMBERS, "consumer"):
+        answer = made.run(
+            *("offer", "make", "--config", f"{key}/node.toml", "--dataset", "borrowers", "--purpose", "CreditChecking"),
+            *("--consumer", made.members["consumer"].address, "--operations", "FL", "--output", "model"),
+            *("--recipes", "pooled-model", "--parties", parties, "--columns", ",".join(COLUMNS), "--json"),
+            *("--smallest-group", 2, "--budget", BUDGET, "--bounds", "income=0..10000"),
+        )
+        offers[key] = json.loads(answer)["offer"]
+    other = replace(consortium, made=replace(made, offers=made.offers | offers), given=[])
+    other.give_many([(key, who, 1000, LASTING) for key in (*MEMBERS, "consumer") for who in people])
     return other
+
+
+def joined(banks: LiveConsortium, parameters: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    made = banks.made
+    providers = [{"address": made.members[key].address, "offer": made.offers[key], "reward": "7"} for key in MEMBERS]
+    own = {"offer": made.offers["consumer"]}
+    return banks.result(
+        recipe="pooled-model", engine="embedded", parameters=parameters, providers=providers, own=own
+    )  # fmt: skip
 
 
 @pytest.mark.slow  # `test_pooled_model` has its parts by default, and `blocks/test_secure_sums` its sums
 def test_three_banks_come_to_one_model(banks: LiveConsortium) -> None:
-    made = banks.made
-    providers = [{"address": made.members[key].address, "offer": made.offers[key], "reward": "7"} for key in MEMBERS]
-    job, result = banks.result(
-        recipe="pooled-model",
-        engine="embedded",
-        parameters=PARAMETERS,
-        providers=providers,
-        own={"offer": made.offers["consumer"]},
-    )
+    job, result = joined(banks, PARAMETERS)
     report = result["report"]
     assert result["disclosed_in_protocol"] == ["member", "consumer"]
     assert not report["too_few"] and report["steps"] >= 3
@@ -73,4 +87,16 @@ def test_three_banks_come_to_one_model(banks: LiveConsortium) -> None:
     assert [one["round"] for one in sums[0]] == list(
         range(report["steps"] + 2 + (2 if report["metrics"]["test"] else 1))
     )
-    assert "Bank North" not in str(report)
+    listed = json.loads(banks.made.run("model", "list", "--config", "consumer/node.toml", "--json"))
+    assert [one["commitment"] for one in listed if one["job"] == job] == [report["commitment"]]
+
+
+@pytest.mark.slow  # `test_private` has its parts by default
+def test_noise_spends_the_budget_of_every_banks_rows(banks: LiveConsortium) -> None:
+    job, result = joined(banks, PARAMETERS | {"budget": BUDGET})
+    report = result["report"]
+    assert not report["too_few"] and report["fitted"]["positives"] is None
+    chain = Chain(banks.made.chain.url, banks.deployment)
+    for key in (*MEMBERS, "consumer"):
+        assert chain.offer(from_hex(banks.made.offers[key])).spent == BUDGET
+    assert banks.audited(job)["verdict"] == "intact"

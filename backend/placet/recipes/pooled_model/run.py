@@ -20,7 +20,7 @@ from placet.catalogue import pooled_model
 from placet.catalogue.modelling import Split
 from placet.catalogue.pooled_model import MAX_POOLED_ROWS, PooledModelParameters
 from placet.catalogue.spec import CONSUMER
-from placet.core.errors import DataError, InputError, LimitError
+from placet.core.errors import InputError, LimitError, StateError
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
 from placet.core.values import to_hex
@@ -28,27 +28,50 @@ from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import UNFIT, RecipeRun
 from placet.recipes.blocks import split
 from placet.recipes.blocks.secure_sums import SecureSums
+from placet.recipes.pooled_model import private_training
 from placet.recipes.pooled_model.alone import alone
 from placet.recipes.pooled_model.report import outcome_of, told_of
 from placet.recipes.pooled_model.training import MemberTable, table_of, trained
 
 MAX_PART = 4 << 20
-_FINAL = UNFIT | {"joint.label", "joint.list"}
+SPLIT = "split"
+"""The last step before anything is opened."""
+_FINAL = UNFIT | {"joint.label", "joint.list", "sums.opened"}
 
 
 async def run(job: PartyRun) -> None:
     """The same function at every party."""
     parameters = job.parameters(PooledModelParameters)
+    await _demand_unopened(job, noisy=parameters.budget is not None)
     table, artefact = await _table(job, parameters)
     await job.anchored(*(party for party in range(len(job.plan.parties)) if party != job.party))
     sums = SecureSums(job, artefact)
-    pooled = await trained(parameters, table, sums.add)
+    if parameters.budget is None:
+        pooled = await trained(parameters, table, sums.add)
+    else:
+        entropy, parties = job.entropy(b"noise", await job.opening_block()), len(job.plan.parties)
+        pooled = await private_training.trained(parameters, table, sums.add, entropy, parameters.budget, parties)
     outcome = canonical(outcome_of(parameters, pooled))
     if job.role != CONSUMER:
         return await job.release(outcome, sums.made)
     own = None if pooled is None else await asyncio.to_thread(alone, parameters, table, pooled)
     state = {"parameters": job.terms.parameters, "outcome": json.loads(outcome), "alone": own}
     await job.collect(canonical(state), sums.made)
+
+
+async def _demand_unopened(job: PartyRun, *, noisy: bool) -> None:
+    """StateError `sums.opened` where an earlier attempt may have opened sums over other rows than now: the difference
+    would tell those of whoever withdrew. And in any case where they had noise: the opening spent the budget once."""
+    for earlier in await job.store.threaded.attempts(job.record.job):
+        if earlier.attempt >= job.attempt or (earlier.roots == job.roots and not noisy):
+            continue
+        steps = await job.store.threaded.steps(job.record.job, earlier.attempt)
+        if any(step.name == SPLIT for step in steps):
+            raise StateError(
+                "an earlier attempt may have opened sums, and another one would tell more",
+                remedy="a new job",
+                code="sums.opened",
+            )
 
 
 async def _table(job: PartyRun, parameters: PooledModelParameters) -> tuple[MemberTable, Artefact]:
@@ -58,7 +81,7 @@ async def _table(job: PartyRun, parameters: PooledModelParameters) -> tuple[Memb
         raise LimitError("too many rows", expected=f"at most {MAX_POOLED_ROWS}", found=rows.count, code="joint.list")
     block = await job.opening_block()
     about: dict[str, JsonValue] = {"block": to_hex(block)}
-    async with job.step("split", split.PROTOCOL, opened, parameters=about) as step:
+    async with job.step(SPLIT, split.PROTOCOL, opened, parameters=about) as step:
         key = job.job_entropy(b"split", block)(32)
         consents = [to_hex(consent) for consent in rows.consents]
         order, parts = split.order(consents, key, Split(train=parameters.train, validation=0), None)
@@ -81,6 +104,4 @@ def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, An
     return {"rows": [], "report": told_of(parameters, from_json(own), state["alone"])}
 
 
-POOLED_MODEL = RecipeRun(
-    spec=pooled_model.SPEC, run=run, combine=combine, final=(_FINAL | {DataError.code}).__contains__
-)
+POOLED_MODEL = RecipeRun(spec=pooled_model.SPEC, run=run, combine=combine, final=_FINAL.__contains__)

@@ -68,11 +68,12 @@ class MemberTable:
 
 @dataclass(frozen=True)
 class Pooled:
-    """What all parties come to. `counts`: of each prepared number how many of the rows that train have it, None of a
-    column of numbers or where it is not open. `bands`: edges of scores, and people by label in each."""
+    """What all parties come to. `positives` are not told where there is noise. `counts`: of each prepared number how
+    many of the rows that train have it, None of a column of numbers or where it is not open. `bands`: edges of scores,
+    and people by label in each."""
 
     people: int
-    positives: int
+    positives: int | None
     columns: Columns
     counts: tuple[int | None, ...]
     open: tuple[bool, ...]
