@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -13,6 +14,7 @@ from placet.core.purposes import Operation
 from placet.core.values import NanoRho, Value
 from placet.models.binning import MAX_BINS, MAX_CATEGORY
 from placet.models.preparing import Missing
+from placet.models.scorecard import Scale
 
 MEMBER = "member"
 MAX_MEMBERS = 8
@@ -57,7 +59,25 @@ class PooledCategory(Value):
         return len(self.values) + int(self.missing == "own")
 
 
-PooledFeature = Annotated[PooledNumber | PooledCategory, Field(discriminator="kind")]
+class PooledBins(Value):
+    """A column of numbers in a scorecard: bins above an edge and up to the next one."""
+
+    kind: Literal["bins"]
+    column: Column
+    edges: Annotated[tuple[int, ...], Field(min_length=1, max_length=MAX_BINS - 1)]
+
+    @model_validator(mode="after")
+    def _ascending(self) -> PooledBins:
+        if any(left >= right for left, right in itertools.pairwise(self.edges)):
+            raise ValueError("strictly ascending edges")
+        return self
+
+    @property
+    def width(self) -> int:
+        return 1
+
+
+PooledFeature = Annotated[PooledNumber | PooledCategory | PooledBins, Field(discriminator="kind")]
 
 
 class PooledModelParameters(RecipeParameters):
@@ -71,7 +91,8 @@ class PooledModelParameters(RecipeParameters):
             max_length=MAX_POOLED_WIDTH,
             description="the columns that the model reads, at every party: {kind: number, column, bounds, missing: own "
             "or usual} or {kind: category, column, values, missing}; bounds are two integers, values the categories "
-            "that have a coefficient of their own, the usual one first",
+            "that have a coefficient of their own, the usual one first; a scorecard's are {kind: bins, column, edges} "
+            "of integers, or categories",
         ),
     ]
     train: Annotated[
@@ -102,6 +123,23 @@ class PooledModelParameters(RecipeParameters):
             "spends so much of the privacy budget of each party's rows, in nano-rho; bounds are the offers' own",
         ),
     ] = None
+
+    scale: Annotated[
+        Scale | None,
+        Field(
+            description="where given, the model is a scorecard: {base_score, pdo, base_odds, higher}, as of "
+            "joint-scorecard"
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> PooledModelParameters:
+        kinds = {feature.kind for feature in self.features}
+        if (self.scale is None and "bins" in kinds) or (self.scale is not None and "number" in kinds):
+            raise ValueError("bins go with a scale, and numbers do without one")
+        if self.scale is not None and self.budget is not None:
+            raise ValueError("a scorecard has no budget")
+        return self
 
     @model_validator(mode="after")
     def _fits(self) -> PooledModelParameters:
@@ -136,8 +174,8 @@ _LEARNS = (
 SPEC = RecipeSpec(
     name="pooled-model",
     version=1,
-    does="Three to eight institutions that have the same columns of different people train one logistic regression, "
-    "equal to that of all their rows in one place: only sums over all of them are ever opened. The consumer, which is "
+    does="Three to eight institutions that have the same columns of different people train one logistic regression "
+    "or scorecard, equal to that of all their rows in one place: only sums over all of them are ever opened. The consumer, which is "
     "one of them, gets the model and how good it is on rows that it was not trained on.",
     operations=Operation.FL,
     engines=("embedded",),

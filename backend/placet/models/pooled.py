@@ -14,13 +14,14 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 
 from placet.core.errors import InputError
-from placet.models.preparing import UNIT, Missing, Prepared, PreparedNumber, standardised
+from placet.models.preparing import Missing, PreparedNumber, standardised
 from placet.models.regression import MAX_LOGIT
 
 ENOUGH = 2
@@ -89,18 +90,15 @@ def standardised_by(totals: Totals, low: int, high: int, missing: Missing) -> Pr
 
 @dataclass(frozen=True)
 class Design:
-    """A place's own training rows: prepared numbers (rows, columns) and labels."""
+    """A place's own training rows: numbers (rows, columns), none further from 0 than 4, and labels."""
 
-    prepared: Prepared
+    numbers: Reals
     labels: Whole
-
-    def _with_intercept(self) -> Reals:
-        return np.concatenate([self.prepared / UNIT, np.ones((len(self.prepared), 1))], axis=1)
 
     def sums(self, coefficients: Sequence[float], *, curvature: bool) -> list[int]:
         """The loss, the sum of the log odds and a sixteenth of that of their squares, the gradient, and the curvature's
         upper triangle."""
-        design = self._with_intercept()
+        design = np.concatenate([self.numbers, np.ones((len(self.numbers), 1))], axis=1)
         predictors = np.clip(design @ np.array(coefficients), -MAX_LOGIT, MAX_LOGIT)
         expected = 1 / (1 + np.exp(-predictors))
         loss = float((np.logaddexp(0.0, predictors) - self.labels * predictors).sum())
@@ -128,8 +126,8 @@ class Fit:
     l2: float
 
     def __post_init__(self) -> None:
-        start = math.log((self.positives + 0.5) / (self.people - self.positives + 0.5))
-        self.coefficients = [0.0] * self.width + [_snapped(start)]
+        start = log_odds(self.positives, self.people - self.positives)
+        self.coefficients = [0.0] * self.width + [start]
         self.mean, self.deviation = self.coefficients[-1], 1.0
         self.converged = False
         self._before: tuple[list[float], list[float]] | None = None
@@ -184,6 +182,11 @@ def _update(curvature: list[list[float]], move: Sequence[float], change: Sequenc
             row[j] += change[i] * change[j] / bent - before[i] * before[j] / expected
 
 
+def log_odds(positives: int, negatives: int) -> float:
+    """Of a half more of each, to 2^-24: the logarithm is decimal, which every machine rounds alike."""
+    return _snapped(float((Decimal(2 * positives + 1) / Decimal(2 * negatives + 1)).ln()))
+
+
 def _snapped(number: float) -> float:
     return round(number * SNAP) / SNAP
 
@@ -218,10 +221,9 @@ def solved(matrix: Sequence[Sequence[float]], right: Sequence[float]) -> list[fl
 
 
 def band_edges(mean: float, deviation: float, bands: int = BANDS) -> tuple[int, ...]:
-    """The scores between bands of about as many people each, were log odds normally distributed."""
+    """The whole scores between bands of about as many people each, were scores normally distributed."""
     normal = NormalDist()
-    edges = (mean + deviation * normal.inv_cdf(band / bands) for band in range(1, bands))
-    return tuple(sorted({round(SCORE_UNIT * edge) for edge in edges}))
+    return tuple(sorted({round(mean + deviation * normal.inv_cdf(band / bands)) for band in range(1, bands)}))
 
 
 def halves(bands: int) -> list[tuple[int, int]]:

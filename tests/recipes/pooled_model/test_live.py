@@ -15,6 +15,7 @@ from placet.core.csv_file import written
 from placet.core.evidence import SignedEvidence
 from placet.core.values import from_hex, parse, to_hex
 from placet.models.linear import LinearModel
+from placet.models.scorecard import Scorecard
 from placet.sandbox.consortium import NAMESPACE
 
 MEMBERS = ("north", "south")
@@ -89,6 +90,16 @@ def test_three_banks_come_to_one_model(banks: LiveConsortium) -> None:
     )
     listed = json.loads(banks.made.run("model", "list", "--config", "consumer/node.toml", "--json"))
     assert [one["commitment"] for one in listed if one["job"] == job] == [report["commitment"]]
+
+
+@pytest.mark.slow  # `test_card` has its parts by default
+def test_three_banks_come_to_one_scorecard(banks: LiveConsortium) -> None:
+    features = [{"kind": "bins", "column": "income", "edges": [3_000, 6_000]}, PARAMETERS["features"][1]]
+    scale = {"base_score": 600, "pdo": 20, "base_odds": 1, "higher": 0}
+    job, result = joined(banks, PARAMETERS | {"features": features, "scale": scale})
+    card = Scorecard.model_validate(result["report"]["scorecard"])
+    assert result["report"]["commitment"] == to_hex(card.commitment) and len(card.columns) == 2
+    assert banks.audited(job)["verdict"] == "intact"
 
 
 @pytest.mark.slow  # `test_private` has its parts by default

@@ -207,7 +207,7 @@ def test_systems_are_solved_as_numpy_does() -> None:
 
 def test_a_fit_stays_bounded_where_labels_are_told_apart_by_a_column() -> None:
     numbers = np.array([[UNIT]] * 50 + [[-UNIT]] * 50)
-    design, fit = Design(numbers, (numbers[:, 0] > 0).astype(np.int64)), Fit(1, 100, 50, 0.001)
+    design, fit = Design(numbers / UNIT, (numbers[:, 0] > 0).astype(np.int64)), Fit(1, 100, 50, 0.001)
     losses = []
     for _ in range(20):
         totals = design.sums(fit.coefficients, curvature=fit.wants_curvature)

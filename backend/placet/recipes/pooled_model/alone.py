@@ -11,6 +11,10 @@ from placet.models.bands import BandTable, by_score
 from placet.models.pooled import both
 from placet.models.preparing import UNIT
 from placet.models.regression import regress
+from placet.models.scorecard import Scale
+from placet.models.scorecard_fit import FitColumn, fit
+from placet.recipes.pooled_model.card_training import PooledCard, bins_of, codes_of, risk
+from placet.recipes.pooled_model.card_training import scores_of as scores_of_card
 from placet.recipes.pooled_model.training import MemberTable, Pooled, prepared_of, scores_of
 
 
@@ -30,6 +34,22 @@ def alone(parameters: PooledModelParameters, table: MemberTable, pooled: Pooled)
     coefficients[:-1][used], coefficients[-1] = fitted[:-1], fitted[-1]
     scores = {"alone": scores_of(judged, coefficients.tolist()), "pooled": scores_of(judged, pooled.coefficients)}
     return {name: _table(by_score(one.tolist(), test.tolist())) for name, one in scores.items()}
+
+
+def alone_card(
+    parameters: PooledModelParameters, scale: Scale, table: MemberTable, pooled: PooledCard
+) -> dict[str, Any] | None:
+    """The same of scorecards, by how much scores speak for label 1."""
+    smallest, test = parameters.smallest_group, table.labels[table.test]
+    train, judged = (codes_of(parameters, table, rows) for rows in (table.train, table.test))
+    own = fit(
+        train, table.labels[table.train], [FitColumn(bins_of(one).cells) for one in parameters.features],
+        scale=scale, smallest=smallest, steps=30, l2=parameters.l2 / 1000,
+    )  # fmt: skip
+    if own is None or not both(test, smallest):
+        return None
+    scores = {"alone": own.scores(judged), "pooled": scores_of_card(pooled.base, pooled.points, judged)}
+    return {name: _table(by_score((risk(scale) * one).tolist(), test.tolist())) for name, one in scores.items()}
 
 
 def _table(table: BandTable) -> dict[str, Any]:

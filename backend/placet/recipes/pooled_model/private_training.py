@@ -9,7 +9,7 @@ import numpy as np
 from placet.catalogue.pooled_model import MAX_MEMBERS, PooledModelParameters, PooledNumber
 from placet.models import pooled_private
 from placet.models.bands import kept_places, merged
-from placet.models.pooled import band_edges
+from placet.models.pooled import SCORE_UNIT, band_edges
 from placet.models.pooled_private import BANDS, NoisyFit, Release
 from placet.protocols.noise import discrete_gaussian
 from placet.protocols.order import Entropy
@@ -68,7 +68,8 @@ async def trained(
         fit.step(await sums.total("gradients", slope, parts["gradients"]))
     width = len(fit.coefficients) - 1
     scores = scores_of(prepared_of(columns, table, table.test), fit.coefficients)
-    edges = band_edges(*fit.predictors(), BANDS)
+    mean, deviation = fit.predictors()
+    edges = band_edges(SCORE_UNIT * mean, SCORE_UNIT * deviation, BANDS)
     bands = await _judged(scores, table.labels[table.test], edges, parameters.smallest_group, sums, budget)
     return Pooled(
         people, None, columns, (None,) * width, (True,) * width, tuple(fit.coefficients), parameters.steps, bands

@@ -13,7 +13,9 @@ from placet.models import quality
 from placet.models.bands import BandTable
 from placet.models.linear import LinearModel
 from placet.models.pooled import SNAP
+from placet.models.scorecard import Scale, Scorecard
 from placet.recipes.blocks.judged import bands_of, gain_of, gains_row, importance_of, metrics_of, own_metrics
+from placet.recipes.pooled_model.card_training import PooledCard, bins_of
 from placet.recipes.pooled_model.training import Pooled
 
 
@@ -28,9 +30,31 @@ def outcome_of(parameters: PooledModelParameters, pooled: Pooled | None) -> dict
         "steps": pooled.steps,
         "columns": list(_columns(parameters, pooled)),
         "linear": model_of(parameters, pooled).to_json(),
-        "bands": None
-        if pooled.bands is None
-        else dict(zip(("edges", "positives", "negatives"), map(list, pooled.bands), strict=True)),
+        "bands": _lines(pooled.bands),
+    }
+
+
+def _lines(bands: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None) -> dict[str, list[int]] | None:
+    return None if bands is None else dict(zip(("edges", "positives", "negatives"), map(list, bands), strict=True))
+
+
+def card_outcome(parameters: PooledModelParameters, scale: Scale, card: PooledCard | None) -> dict[str, Any]:
+    """The same of a scorecard, with `scorecard` instead of `columns` and `linear`."""
+    if card is None:
+        return {"too_few": True}
+    columns = [
+        {"party": CONSUMER, "column": one.column, "bins": bins_of(one), "points": points, "iv": f"{iv:.4f}"}
+        for one, points, iv in zip(parameters.features, card.points, card.iv, strict=True)
+    ]
+    scorecard = Scorecard.model_validate(
+        {"label": parameters.label, "scale": scale, "base": card.base, "columns": columns}
+    )
+    return {
+        "too_few": False,
+        "fitted": {"people": card.people, "positives": card.positives},
+        "steps": card.steps,
+        "scorecard": scorecard.to_json(),
+        "bands": _lines(card.bands),
     }
 
 
@@ -74,14 +98,14 @@ def _columns(parameters: PooledModelParameters, pooled: Pooled) -> Iterator[dict
 def told_of(
     parameters: PooledModelParameters, outcome: Mapping[str, Any], own: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """{too_few, smallest_group} and {fitted, steps, columns, linear, commitment, importance, metrics, bands, gains: of
-    {test}, alone, own, gain}. `metrics` are of all parties' rows that test, None where too few; of the consumer's own
-    ones `own` are the pooled model's and `alone` those of a model of its rows, `gain` {auc, low, high} the one less the
-    other. Scores are log odds in ten-thousandths."""
+    """{too_few, smallest_group} and {fitted, steps, columns, linear (or scorecard), commitment, importance, metrics,
+    bands, gains: of {test}, alone, own, gain}. `metrics` are of all parties' rows that test, None where too few; of the
+    consumer's own ones `own` are the pooled model's and `alone` those of a model of its rows, `gain` {auc, low, high}
+    the one less the other. Scores are log odds in ten-thousandths, or a scorecard's."""
     report: dict[str, Any] = {"too_few": outcome["too_few"], "smallest_group": parameters.smallest_group}
     if report["too_few"]:
         return report
-    model = LinearModel.model_validate(outcome["linear"])
+    higher = 1 if parameters.scale is None else parameters.scale.higher
     lines = outcome["bands"]
     table = None if lines is None else BandTable(*(tuple(lines[name]) for name in ("edges", "positives", "negatives")))
     metrics = None
@@ -90,16 +114,28 @@ def told_of(
         metrics["auc_by"] = f"{len(table.positives)} bands"
     by = {name: own_metrics(own and own[name]) for name in ("alone", "pooled")}
     return report | {
-        **{name: outcome[name] for name in ("fitted", "steps", "columns", "linear")},
-        "commitment": to_hex(model.commitment),
-        "importance": importance_of(model),
+        **{name: outcome[name] for name in ("fitted", "steps")},
+        **_model(outcome),
         "metrics": {"test": metrics},
-        "bands": {"test": table and bands_of(table, 1)},
-        "gains": {"test": table and [gains_row(row, 1) for row in quality.gains(table)]},
+        "bands": {"test": table and bands_of(table, higher)},
+        "gains": {"test": table and [gains_row(row, higher) for row in quality.gains(table)]},
         "alone": {"test": by["alone"]},
         "own": {"test": by["pooled"]},
         "gain": _gain(own, by),
     }
+
+
+def _model(outcome: Mapping[str, Any]) -> dict[str, Any]:
+    if "scorecard" not in outcome:
+        model = LinearModel.model_validate(outcome["linear"])
+        parts = {name: outcome[name] for name in ("columns", "linear")}
+        return parts | {"commitment": to_hex(model.commitment), "importance": importance_of(model)}
+    card = Scorecard.model_validate(outcome["scorecard"])
+    rows = [
+        {"party": one.party, "column": one.column, "iv": one.iv, "points": max(one.points) - min(one.points)}
+        for one in sorted(card.columns, key=lambda one: -float(one.iv or 0))
+    ]
+    return {"scorecard": outcome["scorecard"], "commitment": to_hex(card.commitment), "importance": rows}
 
 
 def _gain(own: Mapping[str, Any] | None, by: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -28,10 +28,10 @@ from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import UNFIT, RecipeRun
 from placet.recipes.blocks import split
 from placet.recipes.blocks.secure_sums import SecureSums
-from placet.recipes.pooled_model import private_training
-from placet.recipes.pooled_model.alone import alone
-from placet.recipes.pooled_model.report import outcome_of, told_of
-from placet.recipes.pooled_model.training import MemberTable, table_of, trained
+from placet.recipes.pooled_model import card_training, private_training
+from placet.recipes.pooled_model.alone import alone, alone_card
+from placet.recipes.pooled_model.report import card_outcome, outcome_of, told_of
+from placet.recipes.pooled_model.training import Add, MemberTable, table_of, trained
 
 MAX_PART = 4 << 20
 SPLIT = "split"
@@ -46,17 +46,29 @@ async def run(job: PartyRun) -> None:
     table, artefact = await _table(job, parameters)
     await job.anchored(*(party for party in range(len(job.plan.parties)) if party != job.party))
     sums = SecureSums(job, artefact)
-    if parameters.budget is None:
-        pooled = await trained(parameters, table, sums.add)
-    else:
-        entropy, parties = job.entropy(b"noise", await job.opening_block()), len(job.plan.parties)
-        pooled = await private_training.trained(parameters, table, sums.add, entropy, parameters.budget, parties)
-    outcome = canonical(outcome_of(parameters, pooled))
+    outcome, own = await _trained(job, parameters, table, sums.add)
     if job.role != CONSUMER:
         return await job.release(outcome, sums.made)
-    own = None if pooled is None else await asyncio.to_thread(alone, parameters, table, pooled)
     state = {"parameters": job.terms.parameters, "outcome": json.loads(outcome), "alone": own}
     await job.collect(canonical(state), sums.made)
+
+
+async def _trained(
+    job: PartyRun, parameters: PooledModelParameters, table: MemberTable, add: Add
+) -> tuple[bytes, dict[str, Any] | None]:
+    """What all parties come to, and at the consumer what its own rows do alone."""
+    consumes = job.role == CONSUMER
+    if (scale := parameters.scale) is not None:
+        card = await card_training.trained(parameters, scale, table, add)
+        own = alone_card(parameters, scale, table, card) if card and consumes else None
+        return canonical(card_outcome(parameters, scale, card)), own
+    if (budget := parameters.budget) is None:
+        pooled = await trained(parameters, table, add)
+    else:
+        entropy, parties = job.entropy(b"noise", await job.opening_block()), len(job.plan.parties)
+        pooled = await private_training.trained(parameters, table, add, entropy, budget, parties)
+    own = await asyncio.to_thread(alone, parameters, table, pooled) if pooled and consumes else None
+    return canonical(outcome_of(parameters, pooled)), own
 
 
 async def _demand_unopened(job: PartyRun, *, noisy: bool) -> None:

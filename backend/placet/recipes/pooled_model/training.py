@@ -22,6 +22,7 @@ from placet.catalogue.pooled_model import (
     PooledModelParameters,
     PooledNumber,
 )
+from placet.core.errors import InputError
 from placet.models.bands import merged
 from placet.models.binning import category_of, numbers_of
 from placet.models.pooled import (
@@ -96,14 +97,16 @@ def as_numbers(feature: PooledNumber, values: Sequence[Any]) -> npt.NDArray[np.f
         return numbers_of(values)
 
 
-def category(feature: PooledCategory) -> PreparedCategory:
-    """It is prepared as the plan says, whatever the rows hold."""
+def category(feature: PooledFeature) -> PreparedCategory:
+    """It is prepared as the plan says, whatever the rows hold. InputError for what is no category."""
+    if not isinstance(feature, PooledCategory):
+        raise InputError("a column is no category", found=feature.column)
     return PreparedCategory(levels=len(feature.values), categories=feature.values, missing=feature.missing)
 
 
 def raw(feature: PooledFeature, values: Sequence[Any]) -> Whole:
     """(rows, width): positions of numbers, and indicators."""
-    if isinstance(feature, PooledCategory):
+    if not isinstance(feature, PooledNumber):
         return category(feature).prepare(values) // UNIT
     numbers = as_numbers(feature, values)
     columns = [positions(numbers, *feature.bounds), np.isnan(numbers).astype(np.int64)]
@@ -132,7 +135,7 @@ async def trained(parameters: PooledModelParameters, table: MemberTable, add: Ad
     prepared = prepared_of(columns, table, table.train)
     spreads = [one.kind != "number" or one.low != one.high for one in columns for _ in range(one.width)]
     used = [place for place, (is_open, spread) in enumerate(zip(opened, spreads, strict=True)) if is_open and spread]
-    design = Design(prepared[:, used], labels)
+    design = Design(prepared[:, used] / UNIT, labels)
     fit, steps, most = Fit(len(used), people, positives, parameters.l2 / 1000), 0, people * LARGEST_SUMMAND * FRACTION
     while steps < parameters.steps and not fit.converged:
         what = "gradients and curvatures" if fit.wants_curvature else "gradients"
@@ -142,8 +145,8 @@ async def trained(parameters: PooledModelParameters, table: MemberTable, add: Ad
     for place, coefficient in zip(used, fit.coefficients, strict=False):
         coefficients[place] = coefficient
     scores = scores_of(prepared_of(columns, table, table.test), coefficients)
-    edges = band_edges(fit.mean, fit.deviation)
-    bands = await _judged(scores, table.labels[table.test], edges, smallest, add)
+    edges = band_edges(SCORE_UNIT * fit.mean, SCORE_UNIT * fit.deviation)
+    bands = await judged(scores, table.labels[table.test], edges, smallest, add)
     return Pooled(
         people, positives, columns, tuple(counts), tuple(place in used for place in range(len(opened))),
         tuple(coefficients), steps, bands,
@@ -196,7 +199,7 @@ def scores_of(prepared: Prepared, coefficients: Sequence[float]) -> Whole:
     return np.asarray(np.rint(SCORE_UNIT * predictors), np.int64)
 
 
-async def _judged(
+async def judged(
     scores: Whole, labels: Whole, edges: tuple[int, ...], smallest: int, add: Add
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None:
     """People by label in bands of the score, none too small; None where all together are too few."""
