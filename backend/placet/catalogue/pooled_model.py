@@ -175,8 +175,8 @@ SPEC = RecipeSpec(
     name="pooled-model",
     version=1,
     does="Three to eight institutions that have the same columns of different people train one logistic regression "
-    "or scorecard, equal to that of all their rows in one place: only sums over all of them are ever opened. The consumer, which is "
-    "one of them, gets the model and how good it is on rows that it was not trained on.",
+    "or scorecard, equal to that of all their rows in one place: only sums over all of them are ever opened. The "
+    "consumer, which is one of them, gets the model and how good it is on rows that it was not trained on.",
     operations=Operation.FL,
     engines=("embedded",),
     on_withdrawal="drop",
