@@ -184,6 +184,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
     // -------------------------------------------------------------------- ledger
 
     /// @inheritdoc IConsentRegistry
+    // slither-disable-next-line reentrancy-no-eth
     function useOpening(
         JobId job,
         address provider,
@@ -210,21 +211,13 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
             Reason reason = _judgeUse(o, consumer, purpose, operations);
             if (reason != Reason.Ok) revert OfferRefused(id, reason);
 
-            OfferSlot state = o.state;
-            uint32 opening = state.openings();
-            if (state.epoch() != input.epoch) revert EpochChanged(id, input.epoch, state.epoch());
-            if (opening >= input.opensBefore) revert OpeningsExhausted(id, opening, input.opensBefore);
-            if (!input.consent.isNone()) {
-                reason = _judgeConsent(o, input.consent, uint48(block.timestamp), until, opening);
-                if (reason != Reason.Ok) revert ConsentRefused(input.consent, reason);
-            }
-            openings[i] = opening;
-            o.state = Slots.pack(state.epoch(), opening + 1);
-            if (input.budget != 0) _spend(o, id, job, input.budget);
+            openings[i] = _takeOpening(o, input, until);
+            if (input.budget != 0) _spend(job, o, input);
         }
     }
 
     /// @inheritdoc IConsentRegistry
+    // slither-disable-next-line reentrancy-no-eth
     function refund(JobId job, Input[] calldata inputs) external {
         if (msg.sender != ledger) revert NotLedger(ledger, msg.sender);
         for (uint256 i = 0; i < inputs.length; ++i) {
@@ -371,12 +364,24 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         }
     }
 
+    function _takeOpening(OfferRecord storage o, Input calldata input, uint48 until) private returns (uint32 opening) {
+        OfferSlot state = o.state;
+        opening = state.openings();
+        if (state.epoch() != input.epoch) revert EpochChanged(input.offer, input.epoch, state.epoch());
+        if (opening >= input.opensBefore) revert OpeningsExhausted(input.offer, opening, input.opensBefore);
+        if (!input.consent.isNone()) {
+            Reason reason = _judgeConsent(o, input.consent, uint48(block.timestamp), until, opening);
+            if (reason != Reason.Ok) revert ConsentRefused(input.consent, reason);
+        }
+        o.state = Slots.pack(state.epoch(), opening + 1);
+    }
+
     /// @dev The offer's budget and the dataset's, which all its offers share.
-    function _spend(OfferRecord storage o, OfferId id, JobId job, uint64 amount) private {
+    function _spend(JobId job, OfferRecord storage o, Input calldata input) private {
         uint64 left = o.budget - o.spent;
-        if (amount > left) revert OfferBudgetExceeded(id, left, amount);
-        o.spent += amount;
-        datasets.spend(o.dataset, id, job, amount);
+        if (input.budget > left) revert OfferBudgetExceeded(input.offer, left, input.budget);
+        o.spent += input.budget;
+        datasets.spend(o.dataset, input.offer, job, input.budget);
     }
 
     function _raiseEpoch(OfferRecord storage o, ConsentId consent) private returns (bytes24 epoch) {

@@ -197,6 +197,9 @@ def test_the_stand_ins_of_curves_and_hash_answer_as_the_libraries(tmp_path: Path
             sound[:32] + order + sound[64:],
             b"\xff" * 64 + b"\0",
             sound[:40] + b"\1" + sound[41:],
+            _of_infinity(digest),
+            sound[:32] + (SECP256K1_N - int.from_bytes(sound[32:64], "big")).to_bytes(32, "big") + sound[64:],
+            *(sound[:64] + bytes([turned]) for turned in (2, 3)),
         ]
         for one in forms:
             cases.append(("recover", one.hex(), digest.hex()))
@@ -217,6 +220,13 @@ def test_the_stand_ins_of_curves_and_hash_answer_as_the_libraries(tmp_path: Path
     done = subprocess.run(command, input=json.dumps(cases), capture_output=True, text=True, timeout=120, check=True)
     assert json.loads(done.stdout) == answers
     assert True in answers and False in answers and None in answers
+
+
+def _of_infinity(digest: bytes) -> bytes:
+    """A signature out of which the point at infinity would be recovered: s R = e G."""
+    point = coincurve.PrivateKey(bytes(31) + b"\5").public_key.format(compressed=False)
+    s = int.from_bytes(digest, "big") * pow(5, -1, SECP256K1_N) % SECP256K1_N
+    return point[1:33] + s.to_bytes(32, "big") + bytes([point[64] & 1])
 
 
 WORLDS: dict[str, Any] = {

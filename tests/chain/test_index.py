@@ -13,9 +13,9 @@ from placet.chain import logs as logs_module
 from placet.chain.index import DeadConsent, Index
 from placet.chain.logs import Moved
 from placet.chain.sizes import AdaptiveSize
-from placet.core.errors import ChainError
+from placet.core.errors import ChainError, NotFoundError
 from placet.core.merkle import batch_levels, batch_proof
-from placet.core.offers import Subjects
+from placet.core.offers import Offer, Subjects
 from placet.core.signatures import Key
 from placet.core.withdrawal import FIRST_EPOCH
 
@@ -104,6 +104,18 @@ def test_the_dead_in_all_situations(environment) -> None:
     assert index.heads(offer.id) == (state.epoch, state.unproven)
     assert FIRST_EPOCH not in index.heads(offer.id)
     same_as_the_chain(environment, index)
+
+
+def test_an_offer_of_more_than_any_document_counts_is_none_and_stops_nobody(environment) -> None:
+    """Anybody can register a dataset and make such an offer."""
+    index, usual = Index(environment.engine, environment.chain), environment.offer()
+    odd = Offer.model_construct(**(dict(usual) | {"dataset": environment.dataset(), "budget": 2**53}))
+    environment.send(environment.calls.offer(odd), environment.calls.anchor(usual.id, b"1" * 32))
+    index.sync()
+    assert [event.root for event in environment.chain.events([events.BatchAnchored], 0, offer=usual.id)] == [b"1" * 32]
+    assert odd.id not in [event.offer for event in environment.chain.events([events.OfferMade], 0)]
+    with pytest.raises(NotFoundError, match="document can name"):
+        environment.chain.offer(odd.id)
 
 
 def test_a_reorganisation_takes_back_and_puts_elsewhere(environment) -> None:

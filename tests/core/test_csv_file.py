@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import json
 import random
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from examples import examples
+from in_a_browser import built
 from placet.core import csv_file
 from placet.core.csv_file import plain_cell, read_rows, shown_cell, written
 from placet.core.errors import DataError
@@ -301,6 +304,14 @@ def test_what_is_written_is_read_again_and_stays_text_for_unix_tools(rows: list[
     assert [*csv.reader(io.StringIO(raw.decode(), newline=""), strict=True)] == [
         [shown_cell(cell) for cell in row] for row in rows
     ]
+
+
+def test_the_console_writes_the_same_bytes(tmp_path: Path) -> None:
+    draw = random.Random(7)
+    rows = [["".join(draw.choices(CELLS + "5\r\uff20", k=draw.randrange(6))) for _ in range(3)] for _ in range(2000)]
+    rows += [[""], ["-5"], ["-5\n"], ["x;=1"], ["'=1"]]
+    done = subprocess.run(built(tmp_path, "csv"), input=json.dumps(rows).encode(), capture_output=True, check=True)
+    assert done.stdout == written(rows)
 
 
 def test_every_csv_is_written_by_one_function() -> None:

@@ -112,6 +112,56 @@ def test_each_row_has_a_mark_of_its_own() -> None:
     assert (vault.marks, wire.sent) == ([(1, bytes((0b10010000, 0b01000000)))], ["output.masked"])
 
 
+def spending(attempt: int, *, masked: bool) -> tuple[PartyRun, Wire, list[str]]:
+    """A provider whose rows spend a privacy budget, in an attempt; what happened on chain and on the wire, in order."""
+    run, wire = provider(Vault(asks=False))
+    place = run.record.party
+    party = run.plan.parties[place]
+    (chosen,) = party.inputs
+    party = party.model_copy(update={"inputs": (chosen.model_copy(update={"budget": 5}),)})
+    parties = (*run.plan.parties[:place], party, *run.plan.parties[place + 1 :])
+    run.record = replace(run.record, plan=run.plan.model_copy(update={"parties": parties}))
+    run.declared = replace(run.declared, spec=replace(run.declared.spec, masked=masked))
+    happened: list[str] = []
+
+    async def record_now() -> int:
+        happened.append(f"{len(run.store.steps(run.record.job, run.attempt))} on chain")
+        return 1
+
+    async def open_still() -> None:
+        happened.append("open still")
+
+    run.attempt, run.record_now, run.demand_open = attempt, record_now, open_still  # type: ignore[method-assign]
+    return run, wire, happened
+
+
+def test_rows_that_spend_a_budget_are_on_chain_before_anything_follows() -> None:
+    """Or whoever ends the job in time takes the budget back, and keeps what was sent."""
+    run, _, happened = spending(1, masked=False)
+    rows, _ = at_once(run.open("accounts"))
+    assert rows.count == 10
+    assert happened == ["1 on chain", "open still"]
+    free, _ = provider(Vault(asks=False))
+    at_once(free.open("accounts"))  # `nothing` on chain, and nobody asks
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_a_budget_pays_for_one_attempt_that_tells_before_the_release(masked: bool) -> None:
+    """Noise is new in each attempt, so what each tells adds up; masked outputs of unsealed attempts tell nothing."""
+    run, _, _ = spending(1, masked=masked)
+    at_once(run.open("accounts"))
+    run.store.fail(run.record.job, 1, "peer")
+    run.store.begin(run.record.job, 2, [])
+    run.attempt, run._steps = 2, 0
+    if masked:
+        assert at_once(run.open("accounts"))[0].count == 10
+    else:
+        with pytest.raises(StateError) as caught:
+            at_once(run.open("accounts"))
+        assert caught.value.code == "job.spent"
+        assert run.store.steps(run.record.job, 2) == []
+
+
 def test_a_vault_that_does_not_ask_is_not_told() -> None:
     vault = Vault(asks=False)
     run, wire = provider(vault)

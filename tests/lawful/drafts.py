@@ -335,6 +335,7 @@ def _stays(base: Draft, role: str, before: Brought, after: Brought) -> bool:
         and _scales(before, before) == _scales(before, after)
         and before.scope.get("bounds", {}).items() <= after.scope.get("bounds", {}).items()
         and before.budget == after.budget <= after.offer["budget"]
+        and (after.budget > 0 or after.offer["budget"] == 0)
         and after.scope["smallest_group"] <= before.scope["smallest_group"]
         and all(int(edge) % (after.scope.get("smallest_gap") or 1) == 0 for edge in edges)
         and (after.scope.get("smallest_change") is None or provider_sees)

@@ -225,6 +225,10 @@ def test_many_tabs_read_one_stream(browser: Any, page: Any, stub: Stub) -> None:
 def test_a_plan_is_refused_with_a_reason_and_signed(page: Any, stub: Stub) -> None:
     go(page, stub, "/console/plans")
     page.get_by_role("link", name="Read and decide").click()
+    expect(page.get_by_text("0x" + "9" * 40)).to_be_visible()  # what is paid in, before a reward says anything
+    page.get_by_role("button", name="Sign").click()
+    expect(page.get_by_text("is computed with Bank South and Bank North")).to_be_visible()  # of one role or another
+    page.get_by_role("dialog").get_by_role("button", name="Back").click()
     page.get_by_role("button", name="Refuse").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Refuse").click()

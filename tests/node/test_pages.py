@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import io
 import json
 import re
+import secrets
 import shutil
 import subprocess
 import zipfile
+from collections.abc import MutableMapping
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -216,6 +219,36 @@ async def test_the_verifiers_files_are_served_under_what_they_are(
     assert manifest["files"]["pyodide.asm.wasm"] < 1000
     for strange in (f"{'0' * 16}/placet.zip", f"{served.folder}/other.zip", f"{served.folder}/..%2fserving.py"):
         assert (await client.get(f"/verifier/{strange}")).status_code in (404, 422), strange
+
+
+async def test_megabytes_go_in_pieces_so_that_slow_readers_get_them_and_idle_ones_keep_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server ends a connection whose answer is not read for ten seconds: what is one piece would have to be read
+    wholly by then."""
+    content = {"pyodide.asm.wasm": bytes(1_000_000), "placet.zip": secrets.token_bytes(1_000_000)}
+    served: Verifier = packed(content)
+    monkeypatch.setattr(serving, "verifier", lambda: served)
+    app = FastAPI()
+    app.include_router(explorer_router())
+    for name, whole in content.items():
+        pieces: list[bytes] = []
+
+        async def take(message: MutableMapping[str, Any], into: list[bytes] = pieces) -> None:
+            into.append(message.get("body", b""))
+
+        async def nothing() -> MutableMapping[str, Any]:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        path = f"/verifier/{served.folder}/{name}"
+        scope = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1"}
+        scope |= {"method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": []}
+        await app(scope, nothing, take)
+        assert b"".join(pieces) == whole
+        assert max(map(len, pieces)) <= 1 << 16
+    wasm = served.files["pyodide.asm.wasm"]
+    assert wasm.packed and wasm.plain is wasm.plain  # unpacked once, however many ask
 
 
 def test_the_verifiers_python_is_packed_the_same_each_time_and_has_what_it_needs() -> None:

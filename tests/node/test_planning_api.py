@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse
@@ -14,6 +18,7 @@ from starlette.responses import JSONResponse
 from placet.core.offers import Offer
 from placet.core.purposes import Operation, purpose_id
 from placet.core.values import to_hex
+from placet.node.jobs import offered_api
 
 from .browser import bound, served
 from .conftest import NAMESPACE, PURPOSE, NodeEnvironment, Running, node_at
@@ -119,3 +124,28 @@ async def test_a_request_is_checked_and_nobody_is_asked(node: Running, environme
     ):
         refused = await checked(**changes)
         assert (refused.status_code, refused.json()["code"]) == (422, code)
+
+
+async def test_what_another_node_answers_is_bounded_and_keeps_nobody_waiting(
+    environment: NodeEnvironment, second_bank: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer is read and hashed beside the thread that serves all others; one of too many offers is none."""
+    url, offers, *_ = second_bank
+    own = environment.provider.address
+    second = environment.trust.institutions[2].model_copy(update={"api": url})
+    offers += [shown(environment, own, "Savings")]
+    threads: list[int] = []
+    whole = offered_api._believed
+    monkeypatch.setattr(offered_api, "_believed", lambda *a: (threads.append(threading.get_ident()), whole(*a))[1])
+    monkeypatch.setattr(offered_api, "_signed", lambda *_: {})
+    node: Any = SimpleNamespace(address=own)
+
+    async def asked() -> offered_api.OfferedBy:
+        async with httpx.AsyncClient(trust_env=False) as http:
+            return await offered_api._offered_by(node, http, asyncio.Semaphore(1), second)
+
+    assert [one.scope.title for one in (await asked()).offers] == ["Savings"]
+    assert threads and threading.get_ident() not in threads
+    offers *= 1001
+    refused = await asked()
+    assert (refused.offers, refused.error) == ([], "input")

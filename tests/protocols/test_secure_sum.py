@@ -92,6 +92,24 @@ def test_nobody_reveals_twice_or_both_of_one() -> None:
         total(CONTEXT, 2, run.publics, run.uploads, both)
 
 
+def test_a_member_that_uploaded_is_not_told_otherwise() -> None:
+    """Or it would reveal a share of its own key, where others reveal shares of its seed."""
+    members = [SumMember(i, 3, 2, CONTEXT) for i in range(3)]
+    publics = {i: one.public for i, one in enumerate(members)}
+    dealt = [one.deal(publics) for one in members]
+    for i, one in enumerate(members):
+        one.masked({j: dealt[j][i] for j in range(3)}, vectors(3)[i])
+    with pytest.raises(ProtocolError, match="said not to have"):
+        members[1].reveal({0, 2})
+    assert members[1].reveal({0, 1}).keys.keys() == {2}
+
+
+def test_nobody_uploads_twice() -> None:
+    run = Round(vectors(3), 2)
+    with pytest.raises(ProtocolError, match="uploads once a round"):
+        run.members[0].masked({i: Dealt(b"", b"") for i in range(3)}, vectors(3)[1])
+
+
 def test_fewer_than_the_threshold_learn_nothing_of_an_upload() -> None:
     """What one member holds of another does not open it: any seed fits to a single share."""
     one = shamir.split(b"\x01" * 32, 3, 2, stream(bytes(32), b"a"))

@@ -13,6 +13,7 @@ from placet.core.signatures import Key, P256Key, Verifiers
 from placet.core.trust import Deployment
 from placet.core.wording import Wording
 from placet.vault.admission import Submission
+from placet.vault.records import Records
 
 
 def only(environment, submission, offer=None, scope=None) -> PlacetError | bytes:
@@ -329,3 +330,20 @@ def test_facts_are_read_anew_each_time(environment) -> None:
     assert isinstance(only(environment, submission), ConsentError)
     environment.chain.offers[environment.offer.id] = facts
     assert isinstance(only(environment, submission), bytes)
+
+
+def test_what_is_anothers_is_not_opened_to_say_no(environment, monkeypatch) -> None:
+    """Else the time of a no would tell a stranger, who may ask with any key, that the vault has a consent."""
+    consent, submission = environment.consent("customer-00003")
+    submit(environment, consent, submission)
+    opened: list[bytes] = []
+    whole = Records._open_record
+    spied = lambda self, offer, one, sealed: (opened.append(one), whole(self, offer, one, sealed))[1]  # noqa: E731
+    monkeypatch.setattr(Records, "_open_record", spied)
+    for identity in (consent.id, bytes(32)):
+        with pytest.raises(NotFoundError) as error:
+            environment.vault.consent(identity, Key().address)
+        assert error.value.code == "consent.unknown"
+    assert opened == []
+    assert [environment.vault.consent(consent.id, who).id for who in (consent.owner, None)] == [consent.id] * 2
+    assert opened == [consent.id] * 2

@@ -54,5 +54,6 @@ SPEC = RecipeSpec(
     reads=lambda _, parameters: (parameters.identifier,),
     aligns=by_identifier,
     spends=lambda role, parameters: parameters.budget if role == PROVIDER else 0,
+    masked=True,
     tells=lambda parameters: Tells(NOISY, parameters.smallest_group),
 )

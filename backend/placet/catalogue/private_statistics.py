@@ -203,5 +203,6 @@ SPEC = RecipeSpec(
         () if role == CONSUMER else tuple(dict.fromkeys((one.column, one.bounds) for one in _measured(parameters)))
     ),
     spends=lambda role, parameters: 0 if role == CONSUMER else sum(one.budget for one in parameters.questions),
+    masked=True,
     tells=lambda parameters: Tells(NOISY, parameters.smallest_group),
 )

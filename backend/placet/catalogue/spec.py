@@ -140,7 +140,9 @@ class RecipeSpec(Generic[P]):
     parameters, terms, parties (signers, in the plan's order) and consumer don't make together; `pays` says by the
     parties' roles how a pot is divided by what each contributed, None where the recipe measures no contribution;
     `bounds` the columns of a role's rows that are added up within bounds;
-    `spends` what a role's rows cost of their privacy budget, in nano-rho, nothing where no noise is added.
+    `spends` what a role's rows cost of their privacy budget, in nano-rho, nothing where no noise is added; `masked`:
+    nothing that rows under a budget come to is known to anybody else before the release, so that attempts whose keys
+    stay secret cost nothing.
     `cost`: of so many rows of the consumer's, where it can be said. `instead`: engines on which other `operations` are
     needed. `does` is for people."""
 
@@ -161,6 +163,7 @@ class RecipeSpec(Generic[P]):
     cost: Callable[[P, int], Cost | None] | None = None
     bounds: Callable[[str, P], tuple[tuple[str, Bounds], ...]] = lambda role, parameters: ()
     spends: Callable[[str, P], int] = lambda role, parameters: 0
+    masked: bool = False
     pays: Callable[[P, Sequence[str]], Division | None] = lambda parameters, roles: None
     instead: tuple[tuple[str, Operation], ...] = ()
 

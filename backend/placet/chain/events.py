@@ -15,10 +15,11 @@ from typing import Any, TypeVar
 
 from placet.chain import abi
 from placet.chain.rpc import members, octets, quantity
-from placet.core.errors import ChainError
+from placet.core.errors import ChainError, NotFoundError
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
 from placet.core.offers import Offer, Subjects
 from placet.core.trust import Deployment
+from placet.core.values import MAX_BUDGET
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -336,7 +337,11 @@ def field_name(parameter: str) -> str:
 
 
 def offer_of(terms: tuple[Any, ...]) -> Offer:
-    """The contract's `Offer` as ours."""
+    """The contract's `Offer` as ours. NotFoundError for one that no document can name, as `decode` skips it."""
+    if terms[-1] >= MAX_BUDGET:
+        raise NotFoundError(
+            "no offer that a document can name", expected=f"a budget below {MAX_BUDGET}", found=terms[-1]
+        )
     return Offer(**dict(zip(("dataset", "consumer", "purpose", "operations", "scope", "budget"), terms, strict=True)))
 
 
@@ -367,7 +372,8 @@ def topics_of(log: Mapping[str, object]) -> list[bytes]:
 
 
 def decode(log: object, contracts: Mapping[bytes, str]) -> Event | None:
-    """A JSON-RPC log as an event; None if it is none of the known events; ChainError if it is malformed."""
+    """A JSON-RPC log as an event; ChainError if it is malformed. None if it is none of the known events, or an offer of
+    more privacy budget than documents count exactly: anybody can make one, no consent or plan can be of it."""
     log = members(log, "log")
     contract, topics = contracts.get(octets(log.get("address"), 20)), topics_of(log)
     if contract is None or not topics or topics[0] not in kinds_by_topic(contract):
@@ -383,6 +389,8 @@ def decode(log: object, contracts: Mapping[bytes, str]) -> Event | None:
     for (name, _, _), value in zip(plain, abi.decode([of for _, of, _ in plain], octets(log.get("data"))), strict=True):
         values[field_name(name)] = _value(value)
     if kind is OfferMade:
+        if values["terms"][-1] >= MAX_BUDGET:
+            return None
         values["terms"] = offer_of(values["terms"])
     if kind is DatasetRegistered:
         values["subjects"] = subjects_of(values["subjects"])

@@ -292,7 +292,7 @@ def show(
     from placet.vault.config import VaultSettings
     from placet.vault.setup import named_table
 
-    info = named_table(VaultSettings.load(config), name)
+    info = named_table(VaultSettings.load(config), read_name(name))
     if as_json:
         emit(_described(info))
         return

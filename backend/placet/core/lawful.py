@@ -155,6 +155,13 @@ def offer_breaches(
     if spends > offer.budget:
         allowed = f"at most {offer.budget} nano-rho of all jobs together"
         yield Breach("budget", "the job spends more than the offer's privacy budget", allowed, spends)
+    if offer.budget and not spends:
+        yield Breach(
+            "noise",
+            "the offer promises that all results carry noise, and the job adds none",
+            "a job that spends of the privacy budget",
+            "one that spends nothing",
+        )
 
 
 def scope_breaches(

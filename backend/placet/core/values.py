@@ -108,7 +108,8 @@ Octets = Annotated[bytes, *_hex_type(lambda _: True, "bytes", "^0x([0-9a-fA-F]{2
 """Any number of bytes; bounded by what they stand in."""
 U32 = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 U48 = Annotated[int, Field(ge=0, lt=2**48, strict=True)]
-NanoRho = Annotated[int, Field(ge=0, lt=2**53, strict=True)]
+MAX_BUDGET = 2**53
+NanoRho = Annotated[int, Field(ge=0, lt=MAX_BUDGET, strict=True)]
 """Of a privacy budget: 10^-9 of the rho of zero-concentrated differential privacy (Bun, Steinke 2016). On chain a
 uint64; no more here than what every JSON reader counts exactly."""
 BigUint = Annotated[

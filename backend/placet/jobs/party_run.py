@@ -285,9 +285,15 @@ class PartyRun:
         return self.context.resource(kind)
 
     async def open(self, alias: str) -> tuple[Rows, Artefact]:
-        """This party's lawful rows of an input, out of the vault, and their commitment. WarrantError if it says no."""
+        """This party's lawful rows of an input, out of the vault, and their commitment. WarrantError if it says no.
+
+        Of rows that spend a privacy budget the step is on chain before anything may follow, so that nobody takes the
+        budget back. StateError `job.spent` where an earlier attempt had them and the recipe tells of them before the
+        release: what that attempt told is paid for, what another would tell is not."""
         number = self.number(alias)
         chosen = self.plan.inputs[number]
+        if chosen.budget and not self.declared.spec.masked:
+            await self._demand_unspent()
         lawful = (
             Artefact(name="consent", commitment=chosen.consent)
             if chosen.named
@@ -304,8 +310,21 @@ class PartyRun:
             if rows.asks_matches:
                 self._untold.add(number)
             made = await step.output_of("rows", lambda: {name: list(map(str, c)) for name, c in rows.columns.items()})
+        if chosen.budget:
+            await self.anchored()
         await self.say(self.record, "rows", attempt=self.attempt, input=alias, rows=rows.count)
         return rows, made
+
+    async def _demand_unspent(self) -> None:
+        earlier = range(1, self.attempt)
+        if begun := [one for one in earlier if await self.store.threaded.steps(self.record.job, one)]:
+            raise StateError(
+                "an attempt has used the rows that this job's privacy budget is for",
+                expected="one attempt",
+                found=f"{len(begun)} before this one",
+                remedy="end the job; a new one spends anew",
+                code="job.spent",
+            )
 
     async def scope(self, alias: str) -> Scope:
         """What this party's own offer says of an input."""

@@ -6,14 +6,14 @@ import functools
 import gzip
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from importlib import resources
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Header, Path
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from placet.pages.verifier import verifier
 
@@ -37,6 +37,7 @@ _HEADERS = {
     "Permissions-Policy": "publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), "
     "microphone=(), geolocation=(), usb=(), hid=(), serial=()",
 }
+_PIECE = 1 << 16
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ANYBODY = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 """Of files that are the same for everybody: the auditor's page is another origin than the node that serves it."""
@@ -117,6 +118,18 @@ def _answer(plain: bytes, packed: bytes | None, encodings: str, kind: str, heade
     return Response(packed, media_type=kind, headers=headers | {"Content-Encoding": "gzip"})
 
 
+def _in_pieces(content: bytes, kind: str, headers: dict[str, str]) -> Response:
+    """An answer of megabytes, a piece after the other as the client reads them: a connection waits for its client piece
+    by piece (`placet.serving.connections`), so that who reads slowly is not cut off, and who does not read at all keeps
+    one piece in memory and no more."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(content), _PIECE):
+            yield content[start : start + _PIECE]
+
+    return StreamingResponse(pieces(), media_type=kind, headers=headers | {"Content-Length": str(len(content))})
+
+
 def pages_router(servers: Iterable[str], name: str) -> APIRouter:
     """The routes of all pages. `servers`: URLs that an owner's page may ask beside this node; `name`: whose node it
     is."""
@@ -180,8 +193,8 @@ def _router(policies: dict[Page, str], name: str | None) -> APIRouter:
         one = served.files[file]
         headers = _HEADERS | _ANYBODY | {"Cache-Control": _FOR_EVER, "Vary": "Accept-Encoding"}
         if one.packed and "gzip" in accept_encoding:
-            return _answer(b"", one.content, accept_encoding, one.kind, headers)
-        return _answer(one.plain, None, accept_encoding, one.kind, headers)
+            return _in_pieces(one.content, one.kind, headers | {"Content-Encoding": "gzip"})
+        return _in_pieces(one.plain, one.kind, headers)
 
     def add(page: Page) -> None:
         async def negotiating(

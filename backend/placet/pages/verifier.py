@@ -45,8 +45,9 @@ class VerifierFile:
     content: bytes
     packed: bool
 
-    @property
+    @functools.cached_property
     def plain(self) -> bytes:
+        """Unpacked once, however many ask so: strangers may, without a limit."""
         return gzip.decompress(self.content) if self.packed else self.content
 
 

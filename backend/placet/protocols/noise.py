@@ -14,7 +14,8 @@ from placet.core.errors import InputError
 from placet.core.privacy import LEAST_VARIANCE
 from placet.protocols.order import Entropy
 
-MAX_VARIANCE = 2**80
+MAX_VARIANCE = 2**110
+"""Enough for a sum within the widest bounds at a budget of 1 nano-rho."""
 
 
 def discrete_gaussian(variance: int, entropy: Entropy = secrets.token_bytes) -> int:

@@ -334,10 +334,7 @@ class Vault:
     def consent(self, consent: ConsentId, owner: bytes | None) -> KeptConsent:
         """A consent for its owner, or for the institution (None). NotFoundError, the same for another's."""
         with self._lock:
-            one = self._records.one(consent)
-        if owner is not None and one.record.consent.owner != owner:
-            raise NotFoundError("no such consent in the vault", found=to_hex(consent), code="consent.unknown")
-        return _kept(one)
+            return _kept(self._records.one(consent, owner))
 
     def consents_of(self, owner: bytes, after: ConsentId) -> KeptConsents:
         with self._lock:

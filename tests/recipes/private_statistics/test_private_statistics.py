@@ -17,7 +17,7 @@ from placet.core.errors import DataError, InputError, PlanError
 from placet.core.hashing import canonical
 from placet.core.privacy import cost
 from placet.jobs.randomness import stream
-from placet.recipes.private_statistics.run import answers, combine, exact, read
+from placet.recipes.private_statistics.run import answers, combine, exact, noisy, read, shown, written
 from placet.vault.rows import Rows
 
 COUNT: dict[str, Any] = {"ask": "count", "column": "balance", "budget": 10_000_000}
@@ -136,19 +136,41 @@ def test_one_row_moves_a_release_by_no_more_than_its_noise_hides(place: int, num
 
 
 def test_noise_is_there_and_follows_from_the_seed_alone() -> None:
-    asked, people = parameters().questions, rows(90)
+    asked, people = parameters(HISTOGRAM, HISTOGRAM, TABLE, smallest_group=2), rows(90_000)
 
-    def drawn(label: bytes) -> list[list[int]]:
+    def drawn(label: bytes) -> list[list[int | None]]:
         return answers(asked, people, stream(bytes(32), label))
 
     assert drawn(b"1") == drawn(b"1") != drawn(b"2")
-    plain = [exact(question, people) for question in asked]
-    assert all(noisy != exact_ for noisy, exact_ in zip(drawn(b"1")[2:], plain[2:], strict=True))
+    plain = [exact(question, people) for question in asked.questions]
+    assert all(with_noise != without for with_noise, without in zip(drawn(b"1"), plain, strict=True))
+    assert drawn(b"1")[0] != drawn(b"1")[1], "the same question twice has noise of its own each time"
+
+
+def test_within_the_widest_bounds_and_for_the_least_budget_there_is_noise() -> None:
+    (mean,) = parameters(MEAN | {"bounds": [-(2**40), 2**40], "budget": 2}).questions
+    numbers = noisy(mean, [2**30, 2**70], stream(bytes(32), b"noise"))
+    assert numbers[0] != 2**30 and numbers[1] != 2**70
+    assert read(written([[10, numbers[1]]]), [mean]) == [[10, numbers[1]]]
+
+
+def test_what_looks_too_small_does_not_leave_the_provider() -> None:
+    def left(question: dict[str, Any], numbers: list[int]) -> list[int | None]:
+        return shown(parameters(question).questions[0], numbers, 10)
+
+    assert left(COUNT, [9]) == [None]
+    assert left(MEAN, [9, 4_000]) == [None, None]
+    assert left(HISTOGRAM, [9, 10, -3]) == [None, 10, None]
+    assert left(TABLE, [9, 10, 11, 12, 13, 14, 0, 1, 20]) == [None, 10, 11, 12, 13, 14, None, None, 20]
+    assert left(QUANTILES, [0] * 256) == left(QUANTILES, [9] + [0] * 255) == [None] * 3
+    assert left(QUANTILES, [1] * 128 + [0] * 128) == [16, 32, 48], "and not the bands that they are read from"
 
 
 def told(*questions: dict[str, Any], numbers: list[list[int]], smallest: int = 10) -> list[dict[str, Any]]:
     private = canonical({"parameters": parameters(*questions, smallest_group=smallest).to_json()})
-    report = combine({0: canonical(numbers)}, private, Path())["report"]
+    asked = parameters(*questions, smallest_group=smallest).questions
+    left = [shown(question, one, smallest) for question, one in zip(asked, numbers, strict=True)]
+    report = combine({0: canonical(left)}, private, Path())["report"]
     assert report["smallest_group"] == smallest
     return list(report["answers"])
 
@@ -191,3 +213,12 @@ def test_answers_of_no_honest_provider_are_refused(part: bytes) -> None:
         read(part, parameters(COUNT).questions)
     with pytest.raises(InputError):
         read(b"[[" + b"1" * (1 << 21) + b"]]", parameters(COUNT).questions)
+
+
+@pytest.mark.parametrize(
+    ("question", "part"),
+    [(MEAN, b"[[0,5]]"), (MEAN, b"[[null,5]]"), (MEAN, b"[[5,null]]"), (QUANTILES, b"[[null,1,2]]")],
+)
+def test_half_an_answer_is_none(question: dict[str, Any], part: bytes) -> None:
+    with pytest.raises(InputError):
+        read(part, parameters(question).questions)

@@ -30,6 +30,7 @@ from placet.node.state import now
 
 router = APIRouter(tags=["jobs"])
 MAX_DATASETS = 1000
+MAX_OFFERS = 1000
 MAX_COLUMNS = 4096
 OnChain = Annotated[int, Field(ge=0, lt=2**64)]
 """Nano-rho as the contracts count it."""
@@ -71,7 +72,7 @@ class ForeignDataset(BaseModel):
 
 
 class _ForeignOffers(BaseModel):
-    offers: list[ForeignOffer]
+    offers: Annotated[list[ForeignOffer], Field(max_length=MAX_OFFERS)]
 
 
 class _ForeignDatasets(BaseModel):
@@ -114,9 +115,7 @@ async def _offered_by(
     try:
         async with places, asyncio.timeout(_ASK_SECONDS):
             offers = (await _asked(http, institution, "/v1/offers", {}, _ForeignOffers)).offers
-            answer.offers = [
-                one for one in offers if _holds_together(one, institution) and one.offer.consumer == node.address
-            ]
+            answer.offers = await asyncio.to_thread(_believed, offers, institution, node.address)
             signed = _signed(node, institution, "/v1/datasets")
             answer.datasets = (await _asked(http, institution, "/v1/datasets", signed, _ForeignDatasets)).datasets
     except TimeoutError:
@@ -152,7 +151,13 @@ async def _asked(
                     raise InputError("a node's answer is too large", expected=f"at most {_MAX_ANSWER} bytes")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise PeerError("a node can't be reached", found=type(error).__name__, code="peer.unreachable") from None
-    return parse(kind, bytes(content), limit=_MAX_ANSWER, what="a node's answer")
+    return await asyncio.to_thread(parse, kind, bytes(content), limit=_MAX_ANSWER, what="a node's answer")
+
+
+def _believed(offers: Sequence[ForeignOffer], provider: ListedInstitution, consumer: bytes) -> list[ForeignOffer]:
+    """What is offered to this consumer and holds together. Tenths of a second for the longest answer, of hashes: not
+    for a thread that serves others."""
+    return [one for one in offers if one.offer.consumer == consumer and _holds_together(one, provider)]
 
 
 def _holds_together(one: ForeignOffer, provider: ListedInstitution) -> bool:

@@ -6,7 +6,10 @@ Shamir share of both. What it uploads is its vector modulo 2^64, plus a mask of 
 mask of their common key, of which the other subtracts the same. Then the members that are left reveal, of each member
 that uploaded, their share of its *seed*, and of each that did not, their share of its *key*; never both of one.
 
-*Semi-honest* members and aggregator; fewer than `threshold` of them together learn only the sum. Everything is fresh in
+*Semi-honest* members and aggregator; fewer than `threshold` of them together learn only the sum. Who tells members
+different stories of who uploaded gets both the seed and the key of one where it has colluders, itself included, of at
+least twice the threshold less all members: so callers either raise the threshold, or hold what members were told
+against each other before any reveals. Everything is fresh in
 each round, so a key that is revealed in one round opens no other. All randomness comes from one stream, so that a run
 can be done again from its seed. Sums wrap modulo 2^64: callers keep them within 63 bits.
 """
@@ -58,7 +61,7 @@ class Revealed:
 
 class SumMember:
     """One member in one round. `context` binds job, attempt and round; `threshold` members are needed at the end, more
-    than half of all, so that no two disjoint groups can be told different stories."""
+    than half of all, so that no two groups without a common member can be told different stories."""
 
     def __init__(
         self, index: int, members: int, threshold: int, context: bytes, entropy: Entropy = secrets.token_bytes
@@ -77,7 +80,7 @@ class SumMember:
         self._key = X25519PrivateKey.from_private_bytes(self._secret)
         self._publics: dict[int, bytes] = {}
         self._held: dict[int, Dealt] = {}
-        self._said = False
+        self._uploaded = self._said = False
 
     @property
     def public(self) -> bytes:
@@ -99,12 +102,15 @@ class SumMember:
         return {member: Dealt(keys[member], seeds[member]) for member in publics}
 
     def masked(self, dealt: Mapping[int, Dealt], values: Words) -> Words:
-        """The upload, once the shares of all that go on have come. ProtocolError where those are too few."""
+        """The upload, once the shares of all that go on have come. ProtocolError where those are too few, or the second
+        time: two vectors under one mask would tell their difference."""
+        if self._uploaded:
+            raise ProtocolError("a member uploads once a round", code="peer.twice")
         if self.index not in dealt or not dealt.keys() <= self._publics.keys():
             raise ProtocolError("shares came from others than announced a key", code="peer.members")
         if len(dealt) < self.threshold:
             raise _too_few(self.threshold, len(dealt))
-        self._held = dict(dealt)
+        self._held, self._uploaded = dict(dealt), True
         total = values + _mask(self._seed, self._context, len(values))
         for other in sorted(dealt.keys() - {self.index}):
             mask = _mask(self._common(other), self._context, len(values))
@@ -115,12 +121,15 @@ class SumMember:
         return _common(self._key, self._publics[other])
 
     def reveal(self, uploaded: Iterable[int]) -> Revealed:
-        """Once a round: of whom the seed, of whom the key. ProtocolError the second time, or where too few uploaded."""
+        """Once a round: of whom the seed, of whom the key. ProtocolError the second time, where too few uploaded, or
+        where this member, who did, is said not to have: it never reveals a share of its own key."""
         arrived = set(uploaded)
         if self._said:
             raise ProtocolError("a member reveals once a round", code="peer.twice")
         if not arrived <= self._held.keys():
             raise ProtocolError("somebody uploaded that gave no shares", code="peer.members")
+        if self.index not in arrived:
+            raise ProtocolError("this member uploaded, and is said not to have", code="peer.members")
         if len(arrived) < self.threshold:
             raise _too_few(self.threshold, len(arrived))
         self._said = True

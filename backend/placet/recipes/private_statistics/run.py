@@ -2,7 +2,8 @@
 
 The noise is the discrete Gaussian, drawn from the provider's committed seed and the hash of the block that opened the
 job, apart for each attempt: nobody could choose it, whoever gets to see the seed draws it again, and the noise of an
-attempt that was not sealed says nothing about that of the next. The exact numbers stay in the provider's memory.
+attempt that was not sealed says nothing about that of the next. The exact numbers stay in the provider's memory, and so
+do noisy ones of groups that look too small, and of the bands that quantiles are read from.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from placet.vault.rows import Rows
 PROTOCOL = "noise.discrete-gaussian/1"
 MAX_PART = 1 << 20
 MAX_NUMBER = 2**80
+Shown = list[int | None]
 
 
 async def run(job: PartyRun) -> None:
@@ -55,14 +57,37 @@ async def run(job: PartyRun) -> None:
     rows, opened = await job.open("accounts")
     entropy = job.entropy(b"noise", await job.opening_block())
     async with job.step("answer", PROTOCOL, opened) as step:
-        part = canonical(await asyncio.to_thread(answers, parameters.questions, rows, entropy))
+        part = written(await asyncio.to_thread(answers, parameters, rows, entropy))
         artefact = step.output("noisy", part)
     await job.release(part, artefact)
 
 
-def answers(questions: Sequence[Question], rows: Rows, entropy: Entropy) -> list[list[int]]:
-    """The noisy numbers of each question."""
-    return [noisy(question, exact(question, rows), entropy) for question in questions]
+def answers(parameters: PrivateStatisticsParameters, rows: Rows, entropy: Entropy) -> list[Shown]:
+    """What leaves the provider, of each question."""
+    return [
+        shown(question, noisy(question, exact(question, rows), entropy), parameters.smallest_group)
+        for question in parameters.questions
+    ]
+
+
+def written(lists: Sequence[Shown]) -> bytes:
+    """As `read` takes it: JSON, and not the canonical form, which has no sums of 2^53 and more."""
+    return json.dumps(lists, separators=(",", ":")).encode()
+
+
+def shown(question: Question, numbers: Sequence[int], smallest: int) -> Shown:
+    """A question's noisy numbers, or the values that they give, None where a group looks too small. It is of the noisy
+    numbers alone, so it costs nothing."""
+    match question:
+        case MeanQuestion() if numbers[0] < max(smallest, 1):
+            return [None, None]
+        case MeanQuestion():
+            return list(numbers)
+        case QuantilesQuestion(bounds=(low, high), parts=parts):
+            values = quantiles(numbers, low, high, parts) if sum(numbers) >= smallest else None
+            return [None] * (parts - 1) if values is None else list(values)
+        case _:
+            return [number if number >= smallest else None for number in numbers]
 
 
 def noisy(question: Question, numbers: Sequence[int], entropy: Entropy) -> list[int]:
@@ -131,64 +156,61 @@ def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, An
     parameters = private_statistics.SPEC.parse(json.loads(private)["parameters"])
     (part,) = parts.values()
     lists = read(part, parameters.questions)
-    told = [
-        told_of(question, numbers, parameters.smallest_group)
-        for question, numbers in zip(parameters.questions, lists, strict=True)
-    ]
+    told = [told_of(question, numbers) for question, numbers in zip(parameters.questions, lists, strict=True)]
     return {"rows": [], "report": {"smallest_group": parameters.smallest_group, "answers": told}}
 
 
-def read(part: bytes, questions: Sequence[Question]) -> list[list[int]]:
-    """As many numbers for each question as it asks for."""
-    refusal = InputError("the provider's answers are none", expected=f"{len(questions)} lists of whole numbers")
+def read(part: bytes, questions: Sequence[Question]) -> list[Shown]:
+    """As many numbers for each question as it asks for; of a mean both or none, and of quantiles all or none."""
+    refusal = InputError("the provider's answers are none", expected=f"{len(questions)} lists of whole numbers or null")
     if len(part) > MAX_PART:
         raise refusal
     try:
         lists = from_json(part)
     except ValueError:
         raise refusal from None
-    sizes = [size_of(question) for question in questions]
+    sizes = [one.parts - 1 if isinstance(one, QuantilesQuestion) else size_of(one) for one in questions]
     if not isinstance(lists, list) or [len(one) if isinstance(one, list) else -1 for one in lists] != sizes:
         raise refusal
-    if any(type(number) is not int or abs(number) > MAX_NUMBER for one in lists for number in one):
-        raise refusal
+    for question, numbers in zip(questions, lists, strict=True):
+        whole = [number for number in numbers if number is not None]
+        if any(type(number) is not int or abs(number) > MAX_NUMBER for number in whole):
+            raise refusal
+        together = isinstance(question, MeanQuestion | QuantilesQuestion)
+        if (together and 0 < len(whole) < len(numbers)) or (question.ask == "mean" and whole and whole[0] < 1):
+            raise refusal
     return lists
 
 
-def told_of(question: Question, numbers: Sequence[int], smallest: int) -> dict[str, Any]:
-    """What a report says of one question: of the noisy numbers alone, so it costs nothing."""
+def told_of(question: Question, numbers: Sequence[int | None]) -> dict[str, Any]:
+    """What a report says of one question."""
     deviations = [Decimal(variance).sqrt().quantize(Decimal("0.01")) for _, _, variance in released(question)]
     about: dict[str, Any] = {"ask": question.ask, "deviation": str(deviations[0])}
     match question:
         case CountQuestion(column=column):
             about |= {"column": column}
-            return about | (_few() if numbers[0] < smallest else {"people": numbers[0]})
+            return about | (_few() if numbers[0] is None else {"people": numbers[0]})
         case MeanQuestion(column=column, decimals=decimals):
             about |= {"column": column, "sum_deviation": str(deviations[1])}
             people, total = numbers
-            if people < max(smallest, 1):
+            if people is None or total is None:
                 return about | _few()
             mean = quotient(total, people, scale(decimals))
             return about | {"people": people, "sum": _unit(total, scale(decimals)), "mean": mean}
         case HistogramQuestion(axis=axis):
-            return about | {"column": axis.column, "counts": _hidden(numbers, smallest)}
+            return about | {"column": axis.column, "counts": list(numbers)}
         case TableQuestion(axes=(rows, columns)):
-            cells, width = _hidden(numbers, smallest), columns.size
-            lines = [cells[start : start + width] for start in range(0, len(cells), width)]
+            lines = [list(numbers[start : start + columns.size]) for start in range(0, len(numbers), columns.size)]
             return about | {"columns": [rows.column, columns.column], "counts": lines}
-        case QuantilesQuestion(column=column, bounds=(low, high), parts=number, decimals=decimals):
-            values = quantiles(numbers, low, high, number) if sum(numbers) >= smallest else None
+        case QuantilesQuestion(column=column, bounds=(low, high), decimals=decimals):
             resolution = _unit((high - low) // QUANTILE_BANDS, scale(decimals))
             about |= {"column": column, "resolution": resolution}
-            return about | (_few() if values is None else {"values": [_unit(v, scale(decimals)) for v in values]})
+            values = [_unit(value, scale(decimals)) for value in numbers if value is not None]
+            return about | ({"values": values} if values else _few())
 
 
 def _few() -> dict[str, bool]:
     return {"too_few": True}
-
-
-def _hidden(counts: Sequence[int], smallest: int) -> list[int | None]:
-    return [count if count >= smallest else None for count in counts]
 
 
 def _unit(value: int, decimals: int) -> str:

@@ -87,9 +87,9 @@ export class Verifying {
     this.#folder = new URL(`/verifier/${folder}`, location.href).href;
   }
 
-  /** Loads, so that it is there once it is needed. */
+  /** Loads, so that it is there once it is needed. What runs already goes on, and its answer goes to who asked. */
   warm(): void {
-    void this.#ask(null, () => undefined).catch(() => undefined);
+    if (this.#worker === null) void this.#ask(null, () => undefined).catch(() => undefined);
   }
 
   judge(files: Files, onReady: () => void): Promise<Judged> {

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { download, Link, Loading, Title, Trouble } from "../common/parts.tsx";
 import { get, post, type Job, type Moment, type Named, type Result } from "./api.ts";
+import { written } from "./csv.ts";
 import { clockOf, listOf, numberOf, path, purposeName, recipeName, roleName, statusName, t, timeOf, tOr, wordsOf } from "./i18n.ts";
 import { withWhom } from "./jobs.tsx";
 import { Countdown, Facts, Loaded, Question, Table, useLoad, useWork } from "./parts.tsx";
@@ -210,14 +211,9 @@ function save(job: Job, kind: keyof typeof TYPES, content: string): void {
   download(`placet-${job.recipe}-${job.id.slice(2, 10)}.${kind}`, TYPES[kind], content);
 }
 
-/** RFC 4180. A cell that a spreadsheet would take for a formula begins with an apostrophe. */
 function csv(rows: Result["rows"]): string {
   const names = Object.keys(rows[0] ?? {});
-  const cell = (text: string) => {
-    const safe = /^[=+@\t\r]|^-(?![0-9.]+$)/.test(text) ? `'${text}` : text;
-    return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-  };
-  return [names, ...rows.map((row) => names.map((name) => row[name] ?? ""))].map((line) => `${line.map(cell).join(",")}\r\n`).join("");
+  return written([names, ...rows.map((row) => names.map((name) => row[name] ?? ""))]);
 }
 
 function Evidence({ job }: { job: Job }) {

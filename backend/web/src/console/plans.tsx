@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { Link, Loading, Title, Trouble } from "../common/parts.tsx";
 import { get, post, type Named, type Plan } from "./api.ts";
 import { listOf, numberOf, purposeName, recipeName, roleName, t, timeOf } from "./i18n.ts";
-import { Countdown, Facts, Hash, Loaded, Question, Table, Tag, useLoad } from "./parts.tsx";
+import { Countdown, Facts, Loaded, Question, Table, Tag, useLoad } from "./parts.tsx";
 
 export function Plans({ news }: { news: number }) {
   const plans = useLoad(() => get<{ plans: readonly Plan[]; holds: "none" | "all" | "rules" }>("/v1/plans"), "", news);
@@ -112,6 +112,7 @@ export function PlanPage({ id, own, news }: { id: string; own: Named; news: numb
           ...(one.budget > 0 ? [[t("plan.budget"), t("plan.nano-rho", { number: numberOf(one.budget) })] as const] : []),
           [t("plan.reward"), rewardOf(one)],
           ...(one.pot === "0" ? [] : [[t("plan.pot"), t("plan.units", { amount: numberOf(one.pot) })] as const]),
+          ...(one.reward === "0" && one.pot === "0" ? [] : [[t("plan.token"), <code>{one.token}</code>] as const]), // whole: anybody makes one
           [t("plan.open-by"), <Countdown to={one.open_by} />],
         ]}
       />
@@ -147,12 +148,11 @@ export function PlanPage({ id, own, news }: { id: string; own: Named; news: numb
             ...Object.entries(one.parameters).map(([name, value]) => [name, <code>{typeof value === "string" ? value : JSON.stringify(value)}</code>] as const),
             [t("jobs.deadline"), timeOf(one.deadline)],
             [t("plan.settle-by"), timeOf(one.settle_by)],
-            ...(one.reward === "0" && one.pot === "0" ? [] : [[t("plan.token"), <Hash value={one.token} />] as const]),
             [t("job.number"), <code>{one.job}</code>],
           ]}
         />
       </details>
-      {asking === "sign" && <Sign plan={one} done={decided} close={() => setAsking(null)} />}
+      {asking === "sign" && <Sign plan={one} own={own} done={decided} close={() => setAsking(null)} />}
       {asking === "refuse" && <Refuse plan={one} done={decided} close={() => setAsking(null)} />}
     </>
   );
@@ -179,8 +179,8 @@ interface AnswerProps {
   close: () => void;
 }
 
-function Sign({ plan, done, close }: AnswerProps) {
-  const others = listOf(plan.parties.filter((one) => one.role !== plan.role).map((one) => one.name));
+function Sign({ plan, own, done, close }: AnswerProps & { own: Named }) {
+  const others = listOf(plan.parties.filter((one) => one.address !== own.address).map((one) => one.name));
   const sign = async () => {
     await post(`/v1/plans/${plan.job}/sign`, {});
     done();
