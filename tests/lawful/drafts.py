@@ -74,6 +74,15 @@ _TREES = (
     | {"smallest_group": 5, "label": "label", "split": {"train": 60, "validation": 0}}
     | {"features": dict.fromkeys((*modelling.PROVIDERS[:2], "consumer"), _FEATURES)}
 )
+_POOLED = {
+    "label": "label",
+    "features": [
+        {"kind": "number", "column": "a", "bounds": [0, 900]},
+        {"kind": "category", "column": "b", "values": ["x", "y"], "missing": "usual"},
+    ],
+    "train": 70,
+    "smallest_group": 5,
+}
 LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "totals": ("asset-view", "embedded", 3, _VALUE),
     "totals of three": ("asset-view", "embedded", 4, _VALUE),
@@ -128,6 +137,8 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
         | {"features": dict.fromkeys((*modelling.PROVIDERS[:3], "consumer"), _NUMBERS)},
     ),
     "trees": ("joint-trees", "embedded", 3, _TREES),
+    "pooled model": ("pooled-model", "embedded", 3, _POOLED),
+    "pooled model with noise": ("pooled-model", "embedded", 4, _POOLED | {"budget": 20_000_000}),
     "scores": ("model-score", "spu", 2, _SCORE | {"protocol": "cheetah", "output": "score"}),
     "explained decisions of four": (
         "model-score",

@@ -19,6 +19,7 @@ from placet.catalogue import (
     model_score,
     model_stability,
     overlap,
+    pooled_model,
     private_statistics,
 )
 from placet.catalogue.spec import RecipeSpec
@@ -39,6 +40,7 @@ SPECS: tuple[RecipeSpec[Any], ...] = (
     model_score.SPEC,
     model_stability.SPEC,
     overlap.SPEC,
+    pooled_model.SPEC,
     private_statistics.SPEC,
 )
 _BY_NAME = {spec.name: spec for spec in SPECS}

@@ -13,7 +13,7 @@ from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
 from placet.chain.threaded import ask_chain
 from placet.core.at_rest import JOBS, AtRest
-from placet.core.errors import ConsentError, PeerError, PlanError, StateError
+from placet.core.errors import PeerError, PlanError, StateError
 from placet.core.hashing import sha256
 from placet.core.ids import JobId
 from placet.core.plan import Seal, key_hash
@@ -21,7 +21,7 @@ from placet.core.trail import trail_head, trail_start
 from placet.core.values import ZERO32, to_hex
 from placet.jobs.certificates import institution_of
 from placet.jobs.context import JobContext
-from placet.jobs.entries import named_dead
+from placet.jobs.entries import consent_ended, ended_inputs
 from placet.jobs.messages import AmendRequest, AttemptRef, AttemptRoots, AttemptStatus, SealRequest, SignatureResponse
 from placet.jobs.party_run import masked_outputs
 from placet.jobs.recipe import Runs, run_of
@@ -187,11 +187,7 @@ class Attempts:
         ended = await self.ended_inputs(record, attempt)
         self._demand_looked_through(seal.epochs, ended)
         if any(one.consents for one in ended.values()):
-            raise ConsentError(
-                "a consent in this attempt was withdrawn or revoked",
-                remedy="a new attempt without it",
-                code="consent.withdrawn",
-            )
+            raise consent_ended()
         return SignatureResponse(
             signature=self.context.signer.sign(self.context.deployment.jobs.digest(seal.struct_hash()))
         )
@@ -216,16 +212,7 @@ class Attempts:
     async def ended_inputs(self, record: JobRecord, attempt: Attempt) -> dict[int, DeadLeaves]:
         """By number of this party's inputs: which of its consents have ended by the latest block, and the epoch of the
         list that was looked through."""
-        leaves = {}
-        first = record.plan.input_offset(record.party)
-        for number, plan_input in enumerate(record.plan.parties[record.party].inputs, first):
-            if plan_input.named:
-                epoch = (await ask_chain(self.context.chain.offer, plan_input.offer)).epoch
-                dead = (plan_input.consent,) if await named_dead(self.context, plan_input.consent) else ()
-                leaves[number] = DeadLeaves(epoch=epoch, consents=dead)
-            else:
-                leaves[number] = await self.context.demand_rows().dead(plan_input.offer, attempt.roots[number])
-        return leaves
+        return await ended_inputs(self.context, record.plan, record.party, attempt.roots)
 
     async def _demand_epochs(self, record: JobRecord, epochs: tuple[bytes, ...]) -> None:
         if epochs != await self.epochs(record):

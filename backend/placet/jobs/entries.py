@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
 from placet.chain.threaded import ask_chain
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.consent import Status
+from placet.core.errors import ConsentError
 from placet.core.ids import ConsentId, OfferId
 from placet.core.masking import public_key
-from placet.core.plan import Input
+from placet.core.plan import Input, Plan
 from placet.jobs.context import JobContext, Prepared
 from placet.jobs.messages import PartyEntry
 from placet.jobs.randomness import seed_commitment
 from placet.jobs.store import JobStore
+from placet.vault.responses import DeadLeaves
 
 
 class Entries:
@@ -62,3 +65,26 @@ def own_party(context: JobContext, seed: bytes) -> dict[str, object]:
 def consumer_key(context: JobContext) -> bytes:
     """The X25519 key that outputs are encrypted to."""
     return public_key(context.hpke)
+
+
+async def ended_inputs(context: JobContext, plan: Plan, party: int, roots: Sequence[bytes]) -> dict[int, DeadLeaves]:
+    """By number of a party's own inputs: which of its consents have ended by the latest block, and the epoch of the
+    list that was looked through. `roots`: of the attempt's inputs."""
+    leaves = {}
+    for number, plan_input in enumerate(plan.parties[party].inputs, plan.input_offset(party)):
+        if plan_input.named:
+            epoch = (await ask_chain(context.chain.offer, plan_input.offer)).epoch
+            dead = (plan_input.consent,) if await named_dead(context, plan_input.consent) else ()
+            leaves[number] = DeadLeaves(epoch=epoch, consents=dead)
+        else:
+            leaves[number] = await context.demand_rows().dead(plan_input.offer, roots[number])
+    return leaves
+
+
+def consent_ended() -> ConsentError:
+    """For an attempt that uses a consent which has ended since it began."""
+    return ConsentError(
+        "a consent in this attempt was withdrawn or revoked",
+        remedy="a new attempt without it",
+        code="consent.withdrawn",
+    )

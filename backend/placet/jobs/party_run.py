@@ -30,6 +30,7 @@ from placet.core.offers import Scope
 from placet.core.plan import MAX_PARTIES, Plan, Terms
 from placet.core.trail import Artefact, Exchange, Step
 from placet.jobs.context import JobContext
+from placet.jobs.entries import consent_ended, ended_inputs
 from placet.jobs.link import MAX_PAYLOAD, Link
 from placet.jobs.progress import STEPS, VAULT, Wait
 from placet.jobs.randomness import stream
@@ -270,6 +271,14 @@ class PartyRun:
         state = await ask_chain(self.context.chain.job, self.record.job)
         if state.status is not JobStatus.OPEN or state.attempt != self.attempt:
             raise StateError("the job is not open in this attempt", found=state.status.name, code="peer.late")
+
+    async def demand_consented(self) -> None:
+        """`demand_open`, and ConsentError `consent.withdrawn` where a consent to this party's own inputs has ended: for
+        protocols that disclose something round by round."""
+        await self.demand_open()
+        ended = await ended_inputs(self.context, self.plan, self.party, self.roots)
+        if any(one.consents for one in ended.values()):
+            raise consent_ended()
 
     def resource(self, kind: type[R]) -> R:
         """What this institution brings to a recipe that takes more than rows. ConfigError where it has none."""

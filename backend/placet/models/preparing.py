@@ -138,7 +138,12 @@ def fit_number(values: Sequence[Any], missing: Missing, *, clip: int | None, lea
         return PreparedNumber(low="0", high="0", centre="0", spread="1", missing=missing)
     low, high = (-math.inf, math.inf) if clip is None else _winsorised(known, clip / 100, least)
     within = np.clip(known, low, high)
-    centre, spread = float(within.mean()), float(within.std())
+    return standardised(low, high, float(within.mean()), float(within.std()), missing)
+
+
+def standardised(low: float, high: float, centre: float, spread: float, missing: Missing) -> PreparedNumber:
+    """Of numbers between `low` and `high`, whichever ends are nearer than `LIMIT` spreads; 0 throughout where they are
+    all alike. All of it rounded to about a hundredth of the spread."""
     if spread <= 1e-12 * max(1.0, abs(centre)):
         text = _rounded(centre, abs(centre) or 1.0)
         return PreparedNumber(low=text, high=text, centre=text, spread="1", missing=missing)

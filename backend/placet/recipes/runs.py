@@ -16,6 +16,7 @@ from placet.recipes.model_evaluation.run import MODEL_EVALUATION
 from placet.recipes.model_score.run import MODEL_SCORE
 from placet.recipes.model_stability.run import MODEL_STABILITY
 from placet.recipes.overlap.run import OVERLAP
+from placet.recipes.pooled_model.run import POOLED_MODEL
 from placet.recipes.private_statistics.run import PRIVATE_STATISTICS
 
 _ALL: tuple[RecipeRun, ...] = (
@@ -33,6 +34,7 @@ _ALL: tuple[RecipeRun, ...] = (
     MODEL_SCORE,
     MODEL_STABILITY,
     OVERLAP,
+    POOLED_MODEL,
     PRIVATE_STATISTICS,
 )
 RUNS: Runs = {one.spec.name: one for one in _ALL}

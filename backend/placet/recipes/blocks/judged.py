@@ -14,6 +14,7 @@ from typing import Any
 
 from placet.models import quality
 from placet.models.bands import BandTable
+from placet.models.linear import LinearModel
 from placet.models.quality import Z95, decimal
 
 
@@ -103,6 +104,16 @@ def gain_of(joint: Mapping[str, Any] | None, alone: Mapping[str, Any] | None) ->
     gain = float(joint["area"]) - float(alone["auc"])
     error = Z95 * math.hypot(joint["error"], float(alone["auc_error"]))
     return {"auc": f"{gain:.6f}", "low": f"{gain - error:.6f}", "high": f"{gain + error:.6f}"}
+
+
+def importance_of(model: LinearModel) -> list[dict[str, Any]]:
+    """Columns by their largest coefficient, the largest first: {party, column, value, coefficient}."""
+    rows = []
+    for one in model.columns:
+        place = max(range(len(one.coefficients)), key=lambda at, own=one.coefficients: abs(float(own[at])))  # type: ignore[misc]
+        word = one.prepared.words()[place] or None
+        rows.append({"party": one.party, "column": one.column, "value": word, "coefficient": one.coefficients[place]})
+    return sorted(rows, key=lambda row: -abs(float(str(row["coefficient"]))))
 
 
 def _text(edge: int | None) -> str | None:

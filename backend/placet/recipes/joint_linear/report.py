@@ -24,7 +24,7 @@ from placet.protocols.mpc.regression import (
     LinearTrain,
     TrainedLine,
 )
-from placet.recipes.blocks.judged import gain_of, judged_of, own_metrics
+from placet.recipes.blocks.judged import gain_of, importance_of, judged_of, own_metrics
 from placet.recipes.blocks.prepared import ToldColumn
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_linear.alone import PARTS
@@ -178,16 +178,6 @@ def model_of(
             "columns": entries,
         }
     )
-
-
-def importance_of(model: LinearModel) -> list[dict[str, Any]]:
-    """Columns by their largest coefficient, the largest first: {party, column, value, coefficient}."""
-    rows = []
-    for one in model.columns:
-        place = max(range(len(one.coefficients)), key=lambda at, own=one.coefficients: abs(float(own[at])))  # type: ignore[misc]
-        word = one.prepared.words()[place] or None
-        rows.append({"party": one.party, "column": one.column, "value": word, "coefficient": one.coefficients[place]})
-    return sorted(rows, key=lambda row: -abs(float(str(row["coefficient"]))))
 
 
 def _logistic(

@@ -1,0 +1,193 @@
+"""`pooled-model`: one model of rows that several institutions have of the same kind, none of which leaves them."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from placet.catalogue.spec import CONSUMER, Column, RecipeParameters, RecipeSpec, Role, SmallestGroup
+from placet.core.lawful import Aligns, Tells
+from placet.core.offers import CLEAR_MODEL, Bounds
+from placet.core.purposes import Operation
+from placet.core.values import NanoRho, Value
+from placet.models.binning import MAX_BINS, MAX_CATEGORY
+from placet.models.preparing import Missing
+from placet.models.scorecard import Scale
+
+MEMBER = "member"
+MAX_MEMBERS = 8
+MAX_POOLED_WIDTH = 128
+"""Numbers of a row that all columns become: a secure sum has half their square."""
+MAX_POOLED_ROWS = 1_000_000
+"""Of one party."""
+MIN_BUDGET = 100_000
+_Category = Annotated[str, Field(min_length=1, max_length=MAX_CATEGORY)]
+
+
+class PooledNumber(Value):
+    """A column of numbers: values outside of `bounds` count as the nearer one. What is `missing` has an indicator of
+    its own and else counts as usual, or only that."""
+
+    kind: Literal["number"]
+    column: Column
+    bounds: Bounds
+    missing: Missing = "own"
+
+    @property
+    def width(self) -> int:
+        return 1 + int(self.missing == "own")
+
+
+class PooledCategory(Value):
+    """A column of categories: an indicator for each of `values` but the first, and one for all others."""
+
+    kind: Literal["category"]
+    column: Column
+    values: Annotated[tuple[_Category, ...], Field(min_length=2, max_length=MAX_BINS)]
+    missing: Missing = "own"
+
+    @model_validator(mode="after")
+    def _each_once(self) -> PooledCategory:
+        if len(set(self.values)) < len(self.values):
+            raise ValueError("each value once")
+        return self
+
+    @property
+    def width(self) -> int:
+        return len(self.values) + int(self.missing == "own")
+
+
+class PooledBins(Value):
+    """A column of numbers in a scorecard: bins above an edge and up to the next one."""
+
+    kind: Literal["bins"]
+    column: Column
+    edges: Annotated[tuple[int, ...], Field(min_length=1, max_length=MAX_BINS - 1)]
+
+    @model_validator(mode="after")
+    def _ascending(self) -> PooledBins:
+        if any(left >= right for left, right in itertools.pairwise(self.edges)):
+            raise ValueError("strictly ascending edges")
+        return self
+
+    @property
+    def width(self) -> int:
+        return 1
+
+
+PooledFeature = Annotated[PooledNumber | PooledCategory | PooledBins, Field(discriminator="kind")]
+
+
+class PooledModelParameters(RecipeParameters):
+    """The same columns at every party."""
+
+    label: Annotated[Column, Field(description="the column that is learned, at every party: integers 0 and 1")]
+    features: Annotated[
+        tuple[PooledFeature, ...],
+        Field(
+            min_length=1,
+            max_length=MAX_POOLED_WIDTH,
+            description="the columns that the model reads, at every party: {kind: number, column, bounds, missing: own "
+            "or usual} or {kind: category, column, values, missing}; bounds are two integers, values the categories "
+            "that have a coefficient of their own, the usual one first; a scorecard's are {kind: bins, column, edges} "
+            "of integers, or categories",
+        ),
+    ]
+    train: Annotated[
+        int,
+        Field(strict=True, ge=10, le=95, description="how many percent of each party's rows train: the others test"),
+    ]
+    smallest_group: SmallestGroup
+    steps: Annotated[
+        int,
+        Field(strict=True, ge=1, le=20, description="Newton steps at the most: 1 to 20; 6 are enough"),
+    ] = 6
+    l2: Annotated[
+        int,
+        Field(
+            strict=True,
+            ge=1,
+            le=1_000,
+            description="the penalty on half a squared coefficient of a standardised column, in thousandths of a row's "
+            "mean loss: 1 to 1000",
+        ),
+    ] = 1
+
+    budget: Annotated[
+        NanoRho | None,
+        Field(
+            ge=MIN_BUDGET,
+            description="where given, each party adds noise to each of its numbers before they are masked, and the job "
+            "spends so much of the privacy budget of each party's rows, in nano-rho; bounds are the offers' own",
+        ),
+    ] = None
+
+    scale: Annotated[
+        Scale | None,
+        Field(
+            description="where given, the model is a scorecard: {base_score, pdo, base_odds, higher}, as of "
+            "joint-scorecard"
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> PooledModelParameters:
+        kinds = {feature.kind for feature in self.features}
+        if (self.scale is None and "bins" in kinds) or (self.scale is not None and "number" in kinds):
+            raise ValueError("bins go with a scale, and numbers do without one")
+        if self.scale is not None and self.budget is not None:
+            raise ValueError("a scorecard has no budget")
+        return self
+
+    @model_validator(mode="after")
+    def _fits(self) -> PooledModelParameters:
+        columns = [self.label, *(feature.column for feature in self.features)]
+        if len(set(columns)) < len(columns):
+            raise ValueError("each column once, and the model does not read the label")
+        if sum(feature.width for feature in self.features) > MAX_POOLED_WIDTH:
+            raise ValueError(f"at most {MAX_POOLED_WIDTH} numbers of a row, an indicator each for values and missing")
+        return self
+
+
+def reads(role: str, parameters: PooledModelParameters) -> tuple[str, ...]:
+    """The same at every party."""
+    return (parameters.label, *(feature.column for feature in parameters.features))
+
+
+def bounds(role: str, parameters: PooledModelParameters) -> tuple[tuple[str, Bounds], ...]:
+    """What noise hides is one row within the offers' bounds; without noise they are the plan's alone."""
+    if parameters.budget is None:
+        return ()
+    return tuple((one.column, one.bounds) for one in parameters.features if isinstance(one, PooledNumber))
+
+
+_LEARNS = (
+    "inside the protocol, before the seal, the sums over all parties' rows of each round and so the model itself and "
+    "how good it is: each column's mean and spread, how many people have each indicator, train, test and have label 1, "
+    "gradients and curvatures, people and positives by bands of the score; each only where at least two parties have "
+    "the smallest group in it, and how many have; with a budget sums with noise instead. Nobody's rows or labels, and "
+    "no other party's own sums, unless all the others pool what they know"
+)
+
+SPEC = RecipeSpec(
+    name="pooled-model",
+    version=1,
+    does="Three to eight institutions that have the same columns of different people train one logistic regression "
+    "or scorecard, equal to that of all their rows in one place: only sums over all of them are ever opened. The "
+    "consumer, which is one of them, gets the model and how good it is on rows that it was not trained on.",
+    operations=Operation.FL,
+    engines=("embedded",),
+    on_withdrawal="drop",
+    roles=(
+        Role(MEMBER, _LEARNS, alias="rows", persons=True, output=True, least=2, most=MAX_MEMBERS - 1),
+        Role(CONSUMER, _LEARNS, alias="rows", persons=True),
+    ),
+    parameters=PooledModelParameters,
+    reads=reads,
+    aligns=lambda parameters: Aligns(),
+    bounds=bounds,
+    spends=lambda role, parameters: parameters.budget or 0,
+    tells=lambda parameters: Tells(CLEAR_MODEL, parameters.smallest_group, within=(MEMBER, CONSUMER)),
+)

@@ -1,0 +1,130 @@
+"""Sums over all parties of a job that none of them sees the parts of: secure aggregation, over the signed link.
+
+Each party is a member and works the total out itself. Shares of keys and seeds go from their dealer to whom they are
+for, over the link of these two (TLS): there is no aggregator that would carry them. A job needs all of its parties to
+be sealed, so all are needed to open a sum, too (the threshold), and none is ever opened over fewer. Before a round each
+party looks whether the consents to its own rows still hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import JsonValue
+
+from placet.core.errors import ProtocolError
+from placet.core.hashing import sha256
+from placet.core.trail import Artefact
+from placet.jobs.party_run import PartyRun, StepRecorder, name_of, together
+from placet.protocols.mpc import shamir
+from placet.protocols.mpc.secure_sum import PUBLIC, Dealt, Revealed, SumMember, Words, total
+
+PROTOCOL = "secure-sum.bonawitz/1"
+ANNOUNCED, SHARES, UPLOAD, REVEALED = "sum.public", "sum.shares", "sum.upload", "sum.revealed"
+VIEW = 32
+
+
+@dataclass
+class SecureSums:
+    """A party's part in the sums of one attempt, in their order. `made` is the artefact of what is added up."""
+
+    job: PartyRun
+    made: Artefact
+    rounds: int = 0
+
+    async def add(self, what: str, numbers: list[int], most: int) -> list[int]:
+        """The totals of all parties' numbers, none further from 0 than `most`: recorded as a step. ProtocolError for
+        messages that no honest party sends; ConsentError where a consent to the own rows has ended."""
+        job, number = self.job, self.rounds
+        self.rounds += 1
+        await job.demand_consented()
+        count = len(job.plan.parties)
+        context = b"".join((job.record.job, job.attempt.to_bytes(4, "big"), number.to_bytes(4, "big")))
+        size = bytes_of(most)
+        about: dict[str, JsonValue] = {"round": number, "sums": what, "words": len(numbers), "members": count}
+        about |= {"bytes": size}
+        async with job.step(f"sum-{number}", PROTOCOL, self.made, parameters=about) as step:
+            words = np.array(numbers, np.int64).view(np.uint64)
+            step.output("summand", words.astype("<u8").tobytes())
+            entropy = job.entropy(b"secure-sum", number.to_bytes(4, "big"))
+            member = SumMember(job.party, count, count, context, entropy)
+            with job.working(f"the others' part in the sum of {what}"):
+                sums = await _Round(step, member, size).run(context, words)
+            self.made = step.output("total", sums.astype("<u8").tobytes())
+        return [int(one) for one in sums.view(np.int64)]
+
+
+def bytes_of(most: int) -> int:
+    """Of a word that holds totals no further from 0 than that."""
+    return (most.bit_length() + 8) // 8
+
+
+@dataclass
+class _Round:
+    """Of words of so many bytes (`size`): sums modulo a smaller power of two are the low bytes of those modulo 2^64."""
+
+    step: StepRecorder
+    member: SumMember
+    size: int
+
+    async def run(self, context: bytes, words: Words) -> Words:
+        member, me = self.member, self.member.index
+        publics = await self._exchange(ANNOUNCED, lambda _: member.public, PUBLIC)
+        dealt = member.deal(publics)
+        pieces = await self._exchange(SHARES, lambda to: dealt[to].key + dealt[to].seed, 2 * shamir.SHARE)
+        upload = member.masked(
+            {i: Dealt(piece[: shamir.SHARE], piece[shamir.SHARE :]) for i, piece in pieces.items()}, words
+        )
+        low = _low(upload, self.size)
+        masked = await self._exchange(UPLOAD, lambda _: low, len(low))
+        view = sha256(b"".join((*(publics[i] for i in sorted(publics)), *(masked[i] for i in sorted(masked)))))
+        own = member.reveal(masked)
+        seeds = view + b"".join(own.seeds[i] for i in sorted(own.seeds))
+        reveals = await self._exchange(REVEALED, lambda _: seeds, len(seeds))
+        if liars := [i for i, one in reveals.items() if one[:VIEW] != view]:
+            raise ProtocolError(
+                "a party was shown other keys or uploads than this one",
+                expected="the same ones at every party",
+                found=", ".join(map(name_of, liars)),
+                code="peer.told",
+            )
+        revealed = {i: Revealed(_seeds(one[VIEW:]), {}) for i, one in reveals.items()}
+        revealed[me] = own
+        uploads = {i: _words(one, self.size) for i, one in masked.items()}
+        return _signed(total(context, member.threshold, publics, uploads, revealed), self.size)
+
+    async def _exchange(self, tag: str, of: Callable[[int], bytes], size: int) -> dict[int, bytes]:
+        """What each party sends to each, by its sender; the own part too. ProtocolError for one of another size."""
+        others = [i for i in range(self.member.members) if i != self.member.index]
+        await together(*(self.step.send(name_of(i), tag, of(i)) for i in others))
+        parts = {self.member.index: of(self.member.index)}
+        for i in others:
+            parts[i] = await self.step.receive(name_of(i), tag, limit=size)
+            if len(parts[i]) != size:
+                raise ProtocolError(
+                    f"{name_of(i)} sent another part of a sum", expected=f"{size} bytes", found=len(parts[i])
+                )
+        return parts
+
+
+def _seeds(shares: bytes) -> dict[int, bytes]:
+    return {i: shares[start : start + shamir.SHARE] for i, start in enumerate(range(0, len(shares), shamir.SHARE))}
+
+
+def _low(words: Words, size: int) -> bytes:
+    """Each word's `size` low bytes."""
+    return words.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :size].tobytes()
+
+
+def _words(low: bytes, size: int) -> Words:
+    whole = np.zeros((len(low) // size, 8), np.uint8)
+    whole[:, :size] = np.frombuffer(low, np.uint8).reshape(-1, size)
+    return whole.view("<u8").reshape(-1).astype(np.uint64)
+
+
+def _signed(words: Words, size: int) -> Words:
+    """The number that the low bytes are, where their first bit is a sign."""
+    shift = np.uint64(64 - 8 * size)
+    return np.asarray(((words << shift).view(np.int64) >> shift.astype(np.int64)).view(np.uint64))

@@ -1,0 +1,146 @@
+"""What all parties come to, as they release it, and what the consumer is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from placet.catalogue.pooled_model import PooledModelParameters
+from placet.catalogue.spec import CONSUMER
+from placet.core.values import to_hex
+from placet.models import quality
+from placet.models.bands import BandTable
+from placet.models.linear import LinearModel
+from placet.models.pooled import SNAP
+from placet.models.scorecard import Scale, Scorecard
+from placet.recipes.blocks.judged import bands_of, gain_of, gains_row, importance_of, metrics_of, own_metrics
+from placet.recipes.pooled_model.card_training import PooledCard, bins_of
+from placet.recipes.pooled_model.training import Pooled
+
+
+def outcome_of(parameters: PooledModelParameters, pooled: Pooled | None) -> dict[str, Any]:
+    """{too_few} and, unless they are, {fitted: {people, positives}, steps, columns: [{column, value, people}], linear,
+    bands: {edges, positives, negatives}}: plain JSON, the same at every party."""
+    if pooled is None:
+        return {"too_few": True}
+    return {
+        "too_few": False,
+        "fitted": {"people": pooled.people, "positives": pooled.positives},
+        "steps": pooled.steps,
+        "columns": list(_columns(parameters, pooled)),
+        "linear": model_of(parameters, pooled).to_json(),
+        "bands": _lines(pooled.bands),
+    }
+
+
+def _lines(bands: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None) -> dict[str, list[int]] | None:
+    return None if bands is None else dict(zip(("edges", "positives", "negatives"), map(list, bands), strict=True))
+
+
+def card_outcome(parameters: PooledModelParameters, scale: Scale, card: PooledCard | None) -> dict[str, Any]:
+    """The same of a scorecard, with `scorecard` instead of `columns` and `linear`."""
+    if card is None:
+        return {"too_few": True}
+    columns = [
+        {"party": CONSUMER, "column": one.column, "bins": bins_of(one), "points": points, "iv": f"{iv:.4f}"}
+        for one, points, iv in zip(parameters.features, card.points, card.iv, strict=True)
+    ]
+    scorecard = Scorecard.model_validate(
+        {"label": parameters.label, "scale": scale, "base": card.base, "columns": columns}
+    )
+    return {
+        "too_few": False,
+        "fitted": {"people": card.people, "positives": card.positives},
+        "steps": card.steps,
+        "scorecard": scorecard.to_json(),
+        "bands": _lines(card.bands),
+    }
+
+
+def model_of(parameters: PooledModelParameters, pooled: Pooled) -> LinearModel:
+    """Its columns are the consumer's, as they are every party's."""
+    numbers = iter(pooled.coefficients)
+    entries = [
+        {
+            "party": CONSUMER,
+            "column": feature.column,
+            "prepared": column,
+            "coefficients": [_text(next(numbers)) for _ in range(column.width)],
+        }
+        for feature, column in zip(parameters.features, pooled.columns, strict=True)
+    ]
+    return LinearModel.model_validate(
+        {
+            "label": parameters.label,
+            "family": "logistic",
+            "centre": "0",
+            "spread": "1",
+            "intercept": _text(next(numbers)),
+            "columns": entries,
+        }
+    )
+
+
+def _text(coefficient: float) -> str:
+    """So many 2^-24, exactly."""
+    return f"{Decimal(round(coefficient * SNAP)) / Decimal(SNAP):f}"
+
+
+def _columns(parameters: PooledModelParameters, pooled: Pooled) -> Iterator[dict[str, Any]]:
+    """An entry for each number that a column becomes; `people` of an indicator that may be told."""
+    counts, opened = iter(pooled.counts), iter(pooled.open)
+    for feature, column in zip(parameters.features, pooled.columns, strict=True):
+        for word in column.words():
+            yield {"column": feature.column, "value": word or None, "people": next(counts), "in_model": next(opened)}
+
+
+def told_of(
+    parameters: PooledModelParameters, outcome: Mapping[str, Any], own: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """{too_few, smallest_group} and {fitted, steps, columns, linear (or scorecard), commitment, importance, metrics,
+    bands, gains: of {test}, alone, own, gain}. `metrics` are of all parties' rows that test, None where too few; of the
+    consumer's own ones `own` are the pooled model's and `alone` those of a model of its rows, `gain` {auc, low, high}
+    the one less the other. Scores are log odds in ten-thousandths, or a scorecard's."""
+    report: dict[str, Any] = {"too_few": outcome["too_few"], "smallest_group": parameters.smallest_group}
+    if report["too_few"]:
+        return report
+    higher = 1 if parameters.scale is None else parameters.scale.higher
+    lines = outcome["bands"]
+    table = None if lines is None else BandTable(*(tuple(lines[name]) for name in ("edges", "positives", "negatives")))
+    metrics = None
+    if table is not None:
+        metrics = metrics_of(table, quality.auc(table), quality.ks(table)[0])
+        metrics["auc_by"] = f"{len(table.positives)} bands"
+    by = {name: own_metrics(own and own[name]) for name in ("alone", "pooled")}
+    return report | {
+        **{name: outcome[name] for name in ("fitted", "steps")},
+        **_model(outcome),
+        "metrics": {"test": metrics},
+        "bands": {"test": table and bands_of(table, higher)},
+        "gains": {"test": table and [gains_row(row, higher) for row in quality.gains(table)]},
+        "alone": {"test": by["alone"]},
+        "own": {"test": by["pooled"]},
+        "gain": _gain(own, by),
+    }
+
+
+def _model(outcome: Mapping[str, Any]) -> dict[str, Any]:
+    if "scorecard" not in outcome:
+        model = LinearModel.model_validate(outcome["linear"])
+        parts = {name: outcome[name] for name in ("columns", "linear")}
+        return parts | {"commitment": to_hex(model.commitment), "importance": importance_of(model)}
+    card = Scorecard.model_validate(outcome["scorecard"])
+    rows = [
+        {"party": one.party, "column": one.column, "iv": one.iv, "points": max(one.points) - min(one.points)}
+        for one in sorted(card.columns, key=lambda one: -float(one.iv or 0))
+    ]
+    return {"scorecard": outcome["scorecard"], "commitment": to_hex(card.commitment), "importance": rows}
+
+
+def _gain(own: Mapping[str, Any] | None, by: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Of the consumer's own rows that test."""
+    if own is None:
+        return None
+    table = BandTable(*(tuple(own["pooled"][name]) for name in ("edges", "positives", "negatives")))
+    return gain_of({"area": quality.auc(table), "error": quality.auc_error(table)}, by["alone"])

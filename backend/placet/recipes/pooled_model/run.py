@@ -1,0 +1,119 @@
+"""`pooled-model`: institutions with the same columns train one model by secure sums over all of their rows.
+
+Each party's rows stay where they are; what it adds to each sum is masked (`blocks.secure_sums`). All of them come to
+the same model inside the protocol. What each party starts from is on chain before the first sum, and the consumer shows
+the model once the job is sealed and all others have released the same one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
+from pydantic_core import from_json
+
+from placet.catalogue import pooled_model
+from placet.catalogue.modelling import Split
+from placet.catalogue.pooled_model import MAX_POOLED_ROWS, PooledModelParameters
+from placet.catalogue.spec import CONSUMER
+from placet.core.errors import InputError, LimitError, StateError
+from placet.core.hashing import canonical
+from placet.core.trail import Artefact
+from placet.core.values import to_hex
+from placet.jobs.party_run import PartyRun
+from placet.jobs.recipe import UNFIT, RecipeRun
+from placet.recipes.blocks import split
+from placet.recipes.blocks.secure_sums import SecureSums
+from placet.recipes.pooled_model import card_training, private_training
+from placet.recipes.pooled_model.alone import alone, alone_card
+from placet.recipes.pooled_model.report import card_outcome, outcome_of, told_of
+from placet.recipes.pooled_model.training import Add, MemberTable, table_of, trained
+
+MAX_PART = 4 << 20
+SPLIT = "split"
+"""The last step before anything is opened."""
+_FINAL = UNFIT | {"joint.label", "joint.list", "sums.opened"}
+
+
+async def run(job: PartyRun) -> None:
+    """The same function at every party."""
+    parameters = job.parameters(PooledModelParameters)
+    await _demand_unopened(job, noisy=parameters.budget is not None)
+    table, artefact = await _table(job, parameters)
+    await job.anchored(*(party for party in range(len(job.plan.parties)) if party != job.party))
+    sums = SecureSums(job, artefact)
+    outcome, own = await _trained(job, parameters, table, sums.add)
+    if job.role != CONSUMER:
+        return await job.release(outcome, sums.made)
+    state = {"parameters": job.terms.parameters, "outcome": json.loads(outcome), "alone": own}
+    await job.collect(canonical(state), sums.made)
+
+
+async def _trained(
+    job: PartyRun, parameters: PooledModelParameters, table: MemberTable, add: Add
+) -> tuple[bytes, dict[str, Any] | None]:
+    """What all parties come to, and at the consumer what its own rows do alone."""
+    consumes = job.role == CONSUMER
+    if (scale := parameters.scale) is not None:
+        card = await card_training.trained(parameters, scale, table, add)
+        own = alone_card(parameters, scale, table, card) if card and consumes else None
+        return canonical(card_outcome(parameters, scale, card)), own
+    if (budget := parameters.budget) is None:
+        pooled = await trained(parameters, table, add)
+    else:
+        entropy, parties = job.entropy(b"noise", await job.opening_block()), len(job.plan.parties)
+        pooled = await private_training.trained(parameters, table, add, entropy, budget, parties)
+    own = await asyncio.to_thread(alone, parameters, table, pooled) if pooled and consumes else None
+    return canonical(outcome_of(parameters, pooled)), own
+
+
+async def _demand_unopened(job: PartyRun, *, noisy: bool) -> None:
+    """StateError `sums.opened` where an earlier attempt may have opened sums over other rows than now: the difference
+    would tell those of whoever withdrew. And in any case where they had noise: the opening spent the budget once."""
+    for earlier in await job.store.threaded.attempts(job.record.job):
+        if earlier.attempt >= job.attempt or (earlier.roots == job.roots and not noisy):
+            continue
+        steps = await job.store.threaded.steps(job.record.job, earlier.attempt)
+        if any(step.name == SPLIT for step in steps):
+            raise StateError(
+                "an earlier attempt may have opened sums, and another one would tell more",
+                remedy="a new job",
+                code="sums.opened",
+            )
+
+
+async def _table(job: PartyRun, parameters: PooledModelParameters) -> tuple[MemberTable, Artefact]:
+    """The own rows, of which some train: by a keyed hash of their consents, under a key that nobody chose."""
+    rows, opened = await job.open("rows")
+    if rows.count > MAX_POOLED_ROWS:
+        raise LimitError("too many rows", expected=f"at most {MAX_POOLED_ROWS}", found=rows.count, code="joint.list")
+    block = await job.opening_block()
+    about: dict[str, JsonValue] = {"block": to_hex(block)}
+    async with job.step(SPLIT, split.PROTOCOL, opened, parameters=about) as step:
+        key = job.job_entropy(b"split", block)(32)
+        consents = [to_hex(consent) for consent in rows.consents]
+        order, parts = split.order(consents, key, Split(train=parameters.train, validation=0), None)
+        table = await asyncio.to_thread(table_of, rows, parameters, order, parts.train)
+        artefact = step.output("order", canonical(order))
+    return table, artefact
+
+
+def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, Any]:
+    """No rows; `report`: {too_few, smallest_group} and, unless too few have either label, what `report.told_of` says.
+    InputError where a party released another model than this one came to."""
+    state = json.loads(private)
+    own = canonical(state["outcome"])
+    for party, part in parts.items():
+        if len(part) > MAX_PART or part != own:
+            raise InputError(
+                "a party came to another model", expected="the same one at all", found=f"another at party {party}"
+            )
+    parameters = pooled_model.SPEC.parse(state["parameters"])
+    return {"rows": [], "report": told_of(parameters, from_json(own), state["alone"])}
+
+
+POOLED_MODEL = RecipeRun(spec=pooled_model.SPEC, run=run, combine=combine, final=_FINAL.__contains__)

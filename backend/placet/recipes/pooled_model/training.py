@@ -1,0 +1,216 @@
+"""One party's part in training a pooled model: what it adds to each sum, and what follows from the totals.
+
+Nothing here sends anything: `add` gives the totals of all parties' numbers. All go through the same sums in one order,
+and come to the same outcome, since each decision follows from totals alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from placet.catalogue.pooled_model import (
+    MAX_MEMBERS,
+    MAX_POOLED_ROWS,
+    PooledCategory,
+    PooledFeature,
+    PooledModelParameters,
+    PooledNumber,
+)
+from placet.core.errors import InputError
+from placet.models.bands import merged
+from placet.models.binning import category_of, numbers_of
+from placet.models.pooled import (
+    ENOUGH,
+    FRACTION,
+    LARGEST_SUMMAND,
+    SCORE_UNIT,
+    STEPS,
+    Design,
+    Fit,
+    band_edges,
+    both,
+    differing,
+    halves,
+    moments,
+    positions,
+    standardised_by,
+    told_groups,
+)
+from placet.models.preparing import UNIT, Prepared, PreparedCategory, PreparedNumber
+from placet.recipes.blocks.features import labels_of, naming
+from placet.vault.rows import Rows
+
+Add = Callable[[str, list[int], int], Awaitable[list[int]]]
+"""(what is summed, this party's whole numbers, the largest that a total may be) to the totals of all parties'."""
+MOST_PEOPLE = MAX_MEMBERS * MAX_POOLED_ROWS
+Columns = tuple[PreparedNumber | PreparedCategory, ...]
+Whole = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class MemberTable:
+    """A party's own rows: values by feature, labels, and which rows train (the others test)."""
+
+    values: tuple[Sequence[Any], ...]
+    labels: Whole
+    train: Whole
+    test: Whole
+
+    def columns(self, rows: Whole) -> list[list[Any]]:
+        """Of some of the rows."""
+        return [[values[row] for row in rows.tolist()] for values in self.values]
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """What all parties come to. `positives` are not told where there is noise. `counts`: of each prepared number how
+    many of the rows that train have it, None of a column of numbers or where it is not open. `bands`: edges of scores,
+    and people by label in each."""
+
+    people: int
+    positives: int | None
+    columns: Columns
+    counts: tuple[int | None, ...]
+    open: tuple[bool, ...]
+    coefficients: tuple[float, ...]
+    steps: int
+    bands: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None
+
+
+def table_of(rows: Rows, parameters: PooledModelParameters, order: Sequence[int], train: int) -> MemberTable:
+    """`order`: of the rows, of which the first `train` ones train. DataError for what is no label."""
+    labels = labels_of(rows, parameters.label)
+    places = np.array(order, np.int64)
+    columns = tuple(rows.columns[feature.column] for feature in parameters.features)
+    return MemberTable(columns, labels, np.sort(places[:train]), np.sort(places[train:]))
+
+
+def as_numbers(feature: PooledNumber, values: Sequence[Any]) -> npt.NDArray[np.float64]:
+    """DataError that names the column."""
+    with naming(feature.column):
+        return numbers_of(values)
+
+
+def category(feature: PooledFeature) -> PreparedCategory:
+    """It is prepared as the plan says, whatever the rows hold. InputError for what is no category."""
+    if not isinstance(feature, PooledCategory):
+        raise InputError("a column is no category", found=feature.column)
+    return PreparedCategory(levels=len(feature.values), categories=feature.values, missing=feature.missing)
+
+
+def raw(feature: PooledFeature, values: Sequence[Any]) -> Whole:
+    """(rows, width): positions of numbers, and indicators."""
+    if not isinstance(feature, PooledNumber):
+        return category(feature).prepare(values) // UNIT
+    numbers = as_numbers(feature, values)
+    columns = [positions(numbers, *feature.bounds), np.isnan(numbers).astype(np.int64)]
+    return np.stack(columns[: feature.width], axis=1)
+
+
+def lacking(values: Sequence[Any]) -> Whole:
+    return np.array([category_of(value) is None for value in values], np.int64)
+
+
+async def trained(parameters: PooledModelParameters, table: MemberTable, add: Add) -> Pooled | None:
+    """The model, and how good it is; None where too few have either label. Two sums of what may be opened and of what
+    columns are like, one a Newton step, two for the bands."""
+    smallest, features = parameters.smallest_group, parameters.features
+    train = table.columns(table.train)
+    labels = table.labels[table.train]
+    numbers = np.concatenate([raw(one, values) for one, values in zip(features, train, strict=True)], axis=1)
+    gates = [both(labels, smallest), *(differing(lacking(values), smallest) for values in train)]
+    gates += [differing(column, smallest) for column in numbers.T]
+    enough = await add("parties with enough people", [int(gate) for gate in gates], MAX_MEMBERS)
+    may = [parties >= ENOUGH for parties in enough]
+    if not may[0]:
+        return None
+    apart, opened = may[1 : 1 + len(features)], may[1 + len(features) :]
+    people, positives, columns, counts = await _described(features, train, labels, numbers, apart, opened, add)
+    prepared = prepared_of(columns, table, table.train)
+    spreads = [one.kind != "number" or one.low != one.high for one in columns for _ in range(one.width)]
+    used = [place for place, (is_open, spread) in enumerate(zip(opened, spreads, strict=True)) if is_open and spread]
+    design = Design(prepared[:, used] / UNIT, labels)
+    fit, steps, most = Fit(len(used), people, positives, parameters.l2 / 1000), 0, people * LARGEST_SUMMAND * FRACTION
+    while steps < parameters.steps and not fit.converged:
+        what = "gradients and curvatures" if fit.wants_curvature else "gradients"
+        fit.step(await add(what, design.sums(fit.coefficients, curvature=fit.wants_curvature), most))
+        steps += 1
+    coefficients = [0.0] * len(opened) + [fit.coefficients[-1]]
+    for place, coefficient in zip(used, fit.coefficients, strict=False):
+        coefficients[place] = coefficient
+    scores = scores_of(prepared_of(columns, table, table.test), coefficients)
+    edges = band_edges(SCORE_UNIT * fit.mean, SCORE_UNIT * fit.deviation)
+    bands = await judged(scores, table.labels[table.test], edges, smallest, add)
+    return Pooled(
+        people, positives, columns, tuple(counts), tuple(place in used for place in range(len(opened))),
+        tuple(coefficients), steps, bands,
+    )  # fmt: skip
+
+
+async def _described(
+    features: Sequence[PooledFeature],
+    train: Sequence[Sequence[Any]],
+    labels: Whole,
+    numbers: Whole,
+    apart: Sequence[bool],
+    opened: Sequence[bool],
+    add: Add,
+) -> tuple[int, int, Columns, list[int | None]]:
+    """People and positives, each column as all prepare it, and how many have each indicator."""
+    words, place = [len(labels), int(labels.sum())], 0
+    for feature, values, is_apart in zip(features, train, apart, strict=True):
+        for number in range(feature.width):
+            if isinstance(feature, PooledNumber) and number == 0:
+                one = moments(as_numbers(feature, values), *feature.bounds, apart=is_apart)
+                words += one if opened[place] else [0, 0, 0]
+            else:
+                words.append(int(numbers[:, place].sum()) if opened[place] else 0)
+            place += 1
+    people, positives, *sums = await add("people and columns", words, MOST_PEOPLE * STEPS**2)
+    left, columns, counts, place = iter(sums), list[PreparedNumber | PreparedCategory](), list[int | None](), 0
+    for feature in features:
+        if isinstance(feature, PooledNumber):
+            of_column = list(itertools.islice(left, 3))
+            columns.append(standardised_by(of_column, *feature.bounds, feature.missing))
+            counts.append(None)
+        else:
+            columns.append(category(feature))
+        for _ in range(feature.width - int(feature.kind == "number")):
+            count = next(left)
+            counts.append(count if opened[len(counts)] else None)
+    return people, positives, tuple(columns), counts
+
+
+def prepared_of(columns: Columns, table: MemberTable, rows: Whole) -> Prepared:
+    """(rows, prepared numbers) of some of a party's rows."""
+    values = table.columns(rows)
+    return np.concatenate([one.prepare(own) for one, own in zip(columns, values, strict=True)], axis=1)
+
+
+def scores_of(prepared: Prepared, coefficients: Sequence[float]) -> Whole:
+    """Log odds in ten-thousandths."""
+    predictors = prepared / UNIT @ np.array(coefficients[:-1]) + coefficients[-1]
+    return np.asarray(np.rint(SCORE_UNIT * predictors), np.int64)
+
+
+async def judged(
+    scores: Whole, labels: Whole, edges: tuple[int, ...], smallest: int, add: Add
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None:
+    """People by label in bands of the score, none too small; None where all together are too few."""
+    bands = np.searchsorted(np.array(edges, np.int64), scores, side="right")
+    lines = [np.bincount(bands[labels == label], minlength=len(edges) + 1).tolist() for label in (1, 0)]
+    groups = halves(len(edges) + 1)
+    gates = [int(all(sum(line[low:high]) >= smallest for line in lines)) for low, high in groups]
+    enough = dict(zip(groups, await add("parties with enough people in bands", gates, MAX_MEMBERS), strict=True))
+    parts = told_groups(len(edges) + 1, lambda group: enough[group] >= ENOUGH)
+    if not parts:
+        return None
+    places = [low for low, _ in parts] + [len(edges) + 1]
+    sums = await add("people by bands", [*merged(lines[0], places), *merged(lines[1], places)], MOST_PEOPLE)
+    return tuple(edges[low - 1] for low, _ in parts[1:]), tuple(sums[: len(parts)]), tuple(sums[len(parts) :])

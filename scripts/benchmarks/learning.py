@@ -1,0 +1,275 @@
+"""Models of several banks' rows by secure sums, beside scikit-learn on all rows in one place; and what a sum costs.
+
+Banks are made of public borrowers (`shared/data` beside the checkout): three like ones by chance, 60, 30 and 10 percent
+of them, and three that differ, by credit limit. Everything runs in one process: bytes are counted, not sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from _credit import Case, uci
+
+from placet.catalogue.pooled_model import SPEC, PooledModelParameters
+from placet.jobs.randomness import stream
+from placet.models import quality
+from placet.models.bands import by_score
+from placet.models.preparing import UNIT
+from placet.protocols.mpc import shamir
+from placet.protocols.mpc.secure_sum import SumMember, Words, total
+from placet.recipes.blocks.secure_sums import VIEW, bytes_of
+from placet.recipes.pooled_model import private_training
+from placet.recipes.pooled_model.training import MemberTable, Pooled, prepared_of, trained
+
+PARTIES, WORDS = 5, 1_000_000
+SHARES = (0.6, 0.3, 0.1)
+LIMITS = (50_000, 200_000)
+SMALLEST = 20
+EPSILON_1, NOISY_STEPS, ENDS = 17_465_000, 8, (0.01, 0.99)
+JUDGING = 2
+"""Sums that only judge the model."""
+
+
+@dataclass
+class Sums:
+    """Secure sums of parties in one process, who wait for each other. `bytes`: that each party sends; `processor`:
+    seconds of masking and unmasking, of all parties together."""
+
+    parties: int
+    bytes: list[int] = field(default_factory=list)
+    processor: float = 0.0
+    _rounds: list[tuple[asyncio.Event, dict[int, list[int]], list[int]]] = field(default_factory=list)
+
+    def of(self, party: int) -> Any:
+        number = 0
+
+        async def add(what: str, numbers: list[int], most: int) -> list[int]:
+            nonlocal number
+            if number == len(self._rounds):
+                self._rounds.append((asyncio.Event(), {}, []))
+            (everybody, brought, totals), number = self._rounds[number], number + 1
+            brought[party] = numbers
+            if len(brought) == self.parties:
+                totals += self._secure(brought)
+                fixed = 32 + 2 * shamir.SHARE + VIEW + self.parties * shamir.SHARE
+                self.bytes.append((self.parties - 1) * (fixed + len(numbers) * bytes_of(most)))
+                everybody.set()
+            await everybody.wait()
+            return totals
+
+        return add
+
+    def _secure(self, brought: dict[int, list[int]]) -> list[int]:
+        began = time.process_time()
+        vectors = [np.array(brought[n], np.int64).view(np.uint64) for n in range(self.parties)]
+        sums = secure(vectors)
+        self.processor += time.process_time() - began
+        return [int(one) for one in sums.view(np.int64)]
+
+
+def secure(vectors: Sequence[Words]) -> Words:
+    count = len(vectors)
+    members = [SumMember(n, count, count, b"a round") for n in range(count)]
+    publics = {n: one.public for n, one in enumerate(members)}
+    dealt = [one.deal(publics) for one in members]
+    uploads = {n: one.masked({k: dealt[k][n] for k in range(count)}, vectors[n]) for n, one in enumerate(members)}
+    return total(b"a round", count, publics, uploads, {n: one.reveal(uploads) for n, one in enumerate(members)})
+
+
+def cost_of_a_sum() -> dict[str, Any]:
+    """One party's seconds for a sum of a million words among five, as the link carries them (hashed by sender and
+    receiver, encrypted for each), plain and masked; the least of five runs."""
+    vectors = [np.frombuffer(secrets.token_bytes(8 * WORDS), np.uint64) for _ in range(PARTIES)]
+    wire = AESGCM(secrets.token_bytes(16))
+    plain, masked, bare = [], [], []
+    for _ in range(5):
+        began = time.perf_counter()
+        expected = np.zeros(WORDS, np.uint64)
+        for one in vectors:
+            expected = expected + one
+        bare.append(time.perf_counter() - began)
+        link = _carried(wire, vectors[0])
+        plain.append(link + bare[-1])
+        members = [SumMember(n, PARTIES, PARTIES, b"a round") for n in range(PARTIES)]
+        publics = {n: one.public for n, one in enumerate(members)}
+        dealt = [one.deal(publics) for one in members]
+        began = time.perf_counter()
+        first = members[0].masked({k: dealt[k][0] for k in range(PARTIES)}, vectors[0])
+        own = time.perf_counter() - began
+        uploads = {0: first} | {
+            n: members[n].masked({k: dealt[k][n] for k in range(PARTIES)}, vectors[n]) for n in range(1, PARTIES)
+        }
+        revealed = {n: one.reveal(uploads) for n, one in enumerate(members)}
+        began = time.perf_counter()
+        sums = total(b"a round", PARTIES, publics, uploads, revealed)
+        masked.append(own + link + time.perf_counter() - began)
+        if not (sums == expected).all():
+            raise ArithmeticError("a secure sum is not the plain one")
+    return {
+        "words": WORDS,
+        "parties": PARTIES,
+        "plain_ms": round(1e3 * min(plain), 1),
+        "secure_ms": round(1e3 * min(masked), 1),
+        "ratio": round(min(masked) / min(plain), 2),
+        "adding_alone_ms": round(1e3 * min(bare), 1),
+    }
+
+
+def _carried(wire: AESGCM, vector: Words) -> float:
+    """Seconds in which a party sends a vector to all others and takes one from each."""
+    began = time.perf_counter()
+    payload = vector.astype("<u8").tobytes()
+    hashlib.sha256(payload).digest()
+    for place in range(PARTIES - 1):
+        closed = wire.encrypt(place.to_bytes(12, "big"), payload, None)
+        opened = wire.decrypt(place.to_bytes(12, "big"), closed, None)
+        hashlib.sha256(opened).digest()
+    return time.perf_counter() - began
+
+
+def banks(case: Case, how: str) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
+    """Which rows are whose."""
+    if how == "like":
+        places = np.random.default_rng(0).choice(len(SHARES), len(case.label), p=SHARES)
+    else:
+        limit = next(one for one in case.columns if one.feature.column == "limit_bal")
+        places = np.searchsorted(LIMITS, np.array([float(v) for v in limit.values]), side="left")
+    return [np.flatnonzero(places == number) for number in range(len(SHARES))]
+
+
+def pooled(case: Case, how: str) -> dict[str, Any]:
+    """The pooled model beside scikit-learn's of the same rows, and beside each bank's own."""
+    columns = [(one.feature.column, [int(value) for value in one.values]) for one in case.columns]
+    asked = asked_of([(name, min(own), max(own)) for name, own in columns])
+    tables = tables_of(case, columns, how)
+    began = time.perf_counter()
+    model, sums = fitted_by(asked, tables, 0)
+    if model is None:
+        raise ArithmeticError("too few people")
+    figures: dict[str, Any] = {
+        "wall_s": round(time.perf_counter() - began, 1),
+        "crypto_cpu_s": round(sums.processor, 3),
+        "rounds": len(sums.bytes) - JUDGING,
+        "kb_a_party": round(sum(sums.bytes[:-JUDGING]) / 1e3, 1),
+        "kb_with_judging": round(sum(sums.bytes) / 1e3, 1),
+        "people": model.people,
+    }
+    return figures | beside(model, tables, asked.l2 / 1000)
+
+
+def with_noise(case: Case) -> dict[str, Any]:
+    """At epsilon 1, as the mean of five runs, beside the same columns and bounds without noise."""
+    columns = [(one.feature.column, np.array(one.values, dtype=np.int64)) for one in case.columns]
+    bounds = [[int(np.quantile(own, share)) for share in ENDS] for _, own in columns]
+    plain = asked_of([(name, *ends) for (name, _), ends in zip(columns, bounds, strict=True)])
+    tables = tables_of(case, [(name, own.tolist()) for name, own in columns], "like")
+    noisy = SPEC.parse(plain.to_json() | {"budget": EPSILON_1, "steps": NOISY_STEPS})
+    label = np.concatenate([one.labels[one.test] for one in tables])
+
+    def area(model: Pooled | None) -> float:
+        if model is None:
+            raise ArithmeticError("too few people")
+        prepared = np.concatenate([prepared_of(model.columns, one, one.test) for one in tables]) / UNIT
+        scores = np.rint(1e4 * prepared @ np.array(model.coefficients[:-1])).astype(np.int64)
+        return float(quality.auc(by_score(scores.tolist(), label.tolist())))
+
+    runs = [area(fitted_by(noisy, tables, seed)[0]) for seed in range(5)]
+    without = area(fitted_by(plain, tables, 0)[0])
+    return {
+        "budget_nano_rho": EPSILON_1,
+        "auc": round(float(np.mean(runs)), 4),
+        "worst": round(min(runs), 4),
+        "auc_without": round(without, 4),
+        "loss": round(without - float(np.mean(runs)), 4),
+    }
+
+
+def asked_of(columns: Sequence[tuple[str, int, int]]) -> PooledModelParameters:
+    features = [
+        {"kind": "number", "column": name, "bounds": [low, high], "missing": "usual"} for name, low, high in columns
+    ]
+    return SPEC.parse({"label": "label", "features": features, "train": 70, "smallest_group": SMALLEST})
+
+
+def tables_of(case: Case, columns: Sequence[tuple[str, list[int]]], how: str) -> list[MemberTable]:
+    trains, tables = set(case.train.tolist()), []
+    for rows in banks(case, how):
+        values = tuple([own[row] for row in rows] for _, own in columns)
+        own = np.array([row in trains for row in rows])
+        tables.append(MemberTable(values, case.label[rows], np.flatnonzero(own), np.flatnonzero(~own)))
+    return tables
+
+
+def fitted_by(asked: PooledModelParameters, tables: Sequence[MemberTable], seed: int) -> tuple[Pooled | None, Sums]:
+    """The model that all parties come to; `seed`: of their noise, where there is a budget."""
+    sums = Sums(len(tables))
+
+    async def member(number: int, table: MemberTable) -> Pooled | None:
+        add = sums.of(number)
+        if asked.budget is None:
+            return await trained(asked, table, add)
+        entropy = stream(bytes([number]) * 32, seed.to_bytes(4, "big"))
+        return await private_training.trained(asked, table, add, entropy, asked.budget, len(tables))
+
+    async def run() -> list[Pooled | None]:
+        return await asyncio.gather(*(member(n, table) for n, table in enumerate(tables)))
+
+    return asyncio.run(run())[0], sums
+
+
+def beside(model: Pooled, tables: Sequence[MemberTable], l2: float) -> dict[str, Any]:
+    try:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.metrics import roc_auc_score
+    except ImportError:
+        return {"skipped": "scikit-learn is not installed: pip install placet[bench]"}
+    parts = {
+        part: [prepared_of(model.columns, one, getattr(one, part)) / UNIT for one in tables]
+        for part in ("train", "test")
+    }
+    labels = {part: [one.labels[getattr(one, part)] for one in tables] for part in ("train", "test")}
+    test, tested = np.concatenate(parts["test"]), np.concatenate(labels["test"])
+
+    def fitted(design: Any, known: Any) -> Any:
+        return LogisticRegression(C=1 / (len(known) * l2), tol=1e-9, max_iter=10_000).fit(design, known)
+
+    def area(scores: Any, known: Any = tested) -> float:
+        return round(float(roc_auc_score(known, scores)), 4)
+
+    weights = np.array(model.coefficients)
+    whole = fitted(np.concatenate(parts["train"]), np.concatenate(labels["train"]))
+    alone = [fitted(*pair) for pair in zip(parts["train"], labels["train"], strict=True)]
+    return {
+        "auc": area(test @ weights[:-1]),
+        "auc_sklearn": area(whole.decision_function(test)),
+        "largest_difference": float(np.abs(np.append(whole.coef_[0], whole.intercept_) - weights).max()),
+        "alone_auc": [area(one.decision_function(test)) for one in alone],
+        "own_customers": [
+            {"pooled": area(part @ weights[:-1], known), "alone": area(one.decision_function(part), known)}
+            for one, part, known in zip(alone, parts["test"], labels["test"], strict=True)
+        ],
+    }
+
+
+def main(*, json: bool) -> dict[str, object]:
+    out = sys.stderr if json else sys.stdout
+    figures: dict[str, object] = {"secure_sum": cost_of_a_sum()}
+    case = uci()
+    for how in ("like", "different"):
+        figures[f"pooled_{how}"] = {"skipped": "no shared/data"} if case is None else pooled(case, how)
+    figures["pooled_with_noise"] = {"skipped": "no shared/data"} if case is None else with_noise(case)
+    for name, row in figures.items():
+        print(name, row, file=out)
+    return figures

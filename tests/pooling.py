@@ -1,0 +1,73 @@
+"""Parties of a pooled model in one process, whose sums are added up in the clear."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from placet.catalogue.pooled_model import PooledModelParameters
+from placet.jobs.randomness import stream
+from placet.protocols.mpc import shamir
+from placet.recipes.blocks.secure_sums import VIEW, bytes_of
+from placet.recipes.pooled_model import private_training
+from placet.recipes.pooled_model.training import MemberTable, Pooled, trained
+
+
+class Adding:
+    """Adds up what parties bring, who wait for each other. `heard`: (what, number of words, the largest total) of each
+    sum, in order; `brought` by party."""
+
+    def __init__(self, parties: int) -> None:
+        self.parties = parties
+        self.heard: list[tuple[str, int, int]] = []
+        self.brought: list[dict[int, list[int]]] = []
+        self._events: list[asyncio.Event] = []
+
+    def of(self, party: int) -> Any:
+        number = 0
+
+        async def add(what: str, numbers: list[int], most: int) -> list[int]:
+            nonlocal number
+            if number == len(self.heard):
+                self.heard.append((what, len(numbers), most))
+                self.brought.append({})
+                self._events.append(asyncio.Event())
+            here, number = number, number + 1
+            assert self.heard[here] == (what, len(numbers), most)
+            self.brought[here][party] = numbers
+            if len(self.brought[here]) == self.parties:
+                self._events[here].set()
+            await self._events[here].wait()
+            totals = [sum(column) for column in zip(*self.brought[here].values(), strict=True)]
+            assert all(abs(total) <= most for total in totals)
+            return totals
+
+        return add
+
+
+def together(
+    asked: PooledModelParameters, tables: Sequence[MemberTable], seed: bytes = b""
+) -> tuple[Pooled | None, Adding]:
+    """All parties' outcome, which must be one; where there is a budget, with noise by the seed."""
+    adding = Adding(len(tables))
+
+    async def member(number: int, table: MemberTable) -> Pooled | None:
+        add = adding.of(number)
+        if asked.budget is None:
+            return await trained(asked, table, add)
+        entropy = stream(bytes([number]) * 32, seed)
+        return await private_training.trained(asked, table, add, entropy, asked.budget, len(tables))
+
+    async def run() -> list[Pooled | None]:
+        return await asyncio.gather(*(member(n, table) for n, table in enumerate(tables)))
+
+    outcomes = asyncio.run(run())
+    assert all(one == outcomes[0] for one in outcomes)
+    return outcomes[0], adding
+
+
+def sent(sums: Sequence[tuple[str, int, int]], members: int) -> int:
+    """Bytes of payload that a party sends in secure sums: keys, shares, uploads and what it reveals."""
+    fixed = 32 + 2 * shamir.SHARE + VIEW + members * shamir.SHARE
+    return (members - 1) * sum(fixed + words * bytes_of(most) for _, words, most in sums)

@@ -1,0 +1,113 @@
+"""The recipe `pooled-model` between real processes: one model of three institutions' rows, which all of them know."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from live import LASTING, LiveConsortium
+from placet.chain.client import Chain
+from placet.core.csv_file import written
+from placet.core.evidence import SignedEvidence
+from placet.core.values import from_hex, parse, to_hex
+from placet.models.linear import LinearModel
+from placet.models.scorecard import Scorecard
+from placet.sandbox.consortium import NAMESPACE
+
+MEMBERS = ("north", "south")
+COLUMNS = ("customer", "defaulted", "income", "branch")
+BUDGET = 50 * 10**9
+PARAMETERS: dict[str, Any] = {
+    "label": "defaulted",
+    "features": [
+        {"kind": "number", "column": "income", "bounds": [0, 10_000]},
+        {"kind": "category", "column": "branch", "values": ["city", "sea"]},
+    ],
+    "train": 60,
+    "smallest_group": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def banks(consortium: LiveConsortium) -> LiveConsortium:
+    """The consortium under offers of three banks' rows of the same columns, to which everybody consents."""
+    made, chance = consortium.made, random.Random(13)
+    people = sorted(made.codes)
+    for key in (*MEMBERS, "consumer"):
+        lines = [(who, number % 2, chance.randrange(1000, 9000), chance.choice(("city", "sea")))
+                 for number, who in enumerate(people)]  # fmt: skip
+        (made.folder / f"{key}-borrowers.csv").write_bytes(written([COLUMNS, *lines]))
+        made.run(
+            *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", "borrowers"),
+            *("--file", f"{key}-borrowers.csv", "--identifier", "customer", "--namespace", NAMESPACE),
+            *("--column", "defaulted", "--column", "income", "--column", "branch:text"),
+        )
+    parties = ",".join(one.address for one in made.members.values())
+    offers = {}
+    for key in (*MEMBERS, "consumer"):
+        answer = made.run(
+            *("offer", "make", "--config", f"{key}/node.toml", "--dataset", "borrowers", "--purpose", "CreditChecking"),
+            *("--consumer", made.members["consumer"].address, "--operations", "FL", "--output", "model"),
+            *("--recipes", "pooled-model", "--parties", parties, "--columns", ",".join(COLUMNS), "--json"),
+            *("--smallest-group", 2, "--budget", BUDGET, "--bounds", "income=0..10000"),
+        )
+        offers[key] = json.loads(answer)["offer"]
+    other = replace(consortium, made=replace(made, offers=made.offers | offers), given=[])
+    other.give_many([(key, who, 1000, LASTING) for key in (*MEMBERS, "consumer") for who in people])
+    return other
+
+
+def joined(banks: LiveConsortium, parameters: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    made = banks.made
+    providers = [{"address": made.members[key].address, "offer": made.offers[key], "reward": "7"} for key in MEMBERS]
+    own = {"offer": made.offers["consumer"]}
+    return banks.result(
+        recipe="pooled-model", engine="embedded", parameters=parameters, providers=providers, own=own
+    )  # fmt: skip
+
+
+@pytest.mark.slow  # `test_pooled_model` has its parts by default, and `blocks/test_secure_sums` its sums
+def test_three_banks_come_to_one_model(banks: LiveConsortium) -> None:
+    job, result = joined(banks, PARAMETERS)
+    report = result["report"]
+    assert result["disclosed_in_protocol"] == ["member", "consumer"]
+    assert not report["too_few"] and report["steps"] >= 3
+    model = LinearModel.model_validate(report["linear"])
+    assert report["commitment"] == to_hex(model.commitment)
+    assert banks.audited(job)["verdict"] == "intact"
+    trails = [
+        parse(SignedEvidence, banks.ask(key, f"/v1/jobs/{job}/trail").content, limit=1 << 24).evidence.steps
+        for key in (*MEMBERS, "consumer")
+    ]
+    sums = [[step.parameters for step in trail if step.name.startswith("sum-")] for trail in trails]
+    assert sums[0] == sums[1] == sums[2]
+    assert [one["round"] for one in sums[0]] == list(
+        range(report["steps"] + 2 + (2 if report["metrics"]["test"] else 1))
+    )
+    listed = json.loads(banks.made.run("model", "list", "--config", "consumer/node.toml", "--json"))
+    assert [one["commitment"] for one in listed if one["job"] == job] == [report["commitment"]]
+
+
+@pytest.mark.slow  # `test_card` has its parts by default
+def test_three_banks_come_to_one_scorecard(banks: LiveConsortium) -> None:
+    features = [{"kind": "bins", "column": "income", "edges": [3_000, 6_000]}, PARAMETERS["features"][1]]
+    scale = {"base_score": 600, "pdo": 20, "base_odds": 1, "higher": 0}
+    job, result = joined(banks, PARAMETERS | {"features": features, "scale": scale})
+    card = Scorecard.model_validate(result["report"]["scorecard"])
+    assert result["report"]["commitment"] == to_hex(card.commitment) and len(card.columns) == 2
+    assert banks.audited(job)["verdict"] == "intact"
+
+
+@pytest.mark.slow  # `test_private` has its parts by default
+def test_noise_spends_the_budget_of_every_banks_rows(banks: LiveConsortium) -> None:
+    job, result = joined(banks, PARAMETERS | {"budget": BUDGET})
+    report = result["report"]
+    assert not report["too_few"] and report["fitted"]["positives"] is None
+    chain = Chain(banks.made.chain.url, banks.deployment)
+    for key in (*MEMBERS, "consumer"):
+        assert chain.offer(from_hex(banks.made.offers[key])).spent == BUDGET
+    assert banks.audited(job)["verdict"] == "intact"
