@@ -13,7 +13,7 @@ from placet.core.pages import template
 
 PACKAGE = Path(placet.__file__).parent
 TEMPLATES = sorted(PACKAGE.rglob("templates/*"))
-OURS = {"css=Markup(CSS)", "script=Markup(SCRIPT)", "policy=Markup("}
+OURS = {"css=Markup(CSS)", "css=Markup(_css())", "script=Markup(SCRIPT)", "policy=Markup("}
 
 
 def test_no_template_lets_a_value_through_as_it_is() -> None:

@@ -280,7 +280,7 @@ def test_a_vault_opens_what_it_sealed(tmp_path: Path) -> None:
     assert {*records.candidates(offer)} == set(ids)
     bound = records.bound(offer)  # its id was of an earlier format of offers
     assert bound.offer.scope == bound.scope.hash
-    for one in map(records.one, ids):  # owners find what they gave before their keys had tags
+    for one in (records.one(consent, None) for consent in ids):  # owners find what they gave before their keys had tags
         assert one.id in {other.id for other in records.of_owner(one.record.consent.owner, bytes(32))}
         assert one.batch is not None and one.leaves > 0
     tables = Tables(engine, tmp_path / "tables", sealer, bytes.fromhex(FACTS["institution"][2:]))
