@@ -14,6 +14,7 @@ from placet.catalogue.modelling import (
     DataRole,
     JoinedParameters,
     LinearFeature,
+    Penalty,
     fits,
     roles,
     tells,
@@ -54,16 +55,7 @@ class JointLinearParameters(JoinedParameters):
             description="Newton steps: 1 to 30; 8 are enough, 20 for counts or where few have label 1",
         ),
     ] = 8
-    l2: Annotated[
-        int,
-        Field(
-            strict=True,
-            ge=1,
-            le=1_000,
-            description="the penalty on half a squared coefficient of a standardised column, in thousandths of a row's "
-            "mean loss: 1 to 1000",
-        ),
-    ] = 1
+    l2: Penalty = 1
     statistics: Annotated[
         Statistics,
         Field(

@@ -33,6 +33,16 @@ MAX_FEATURES = 64
 """Of one party."""
 MAX_ROWS = 100_000
 """Of the consumer's list."""
+Penalty = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=1,
+        le=1_000,
+        description="the penalty on half a squared coefficient of a standardised column, in thousandths of a row's "
+        "mean loss: 1 to 1000",
+    ),
+]
 DataRole = Literal[
     "first-provider",
     "second-provider",

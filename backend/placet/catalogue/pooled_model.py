@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from placet.catalogue.modelling import Penalty
 from placet.catalogue.spec import CONSUMER, Column, RecipeParameters, RecipeSpec, Role, SmallestGroup
 from placet.core.lawful import Aligns, Tells
 from placet.core.offers import CLEAR_MODEL, Bounds
@@ -104,16 +105,7 @@ class PooledModelParameters(RecipeParameters):
         int,
         Field(strict=True, ge=1, le=20, description="Newton steps at the most: 1 to 20; 6 are enough"),
     ] = 6
-    l2: Annotated[
-        int,
-        Field(
-            strict=True,
-            ge=1,
-            le=1_000,
-            description="the penalty on half a squared coefficient of a standardised column, in thousandths of a row's "
-            "mean loss: 1 to 1000",
-        ),
-    ] = 1
+    l2: Penalty = 1
 
     budget: Annotated[
         NanoRho | None,

@@ -149,17 +149,17 @@ class Fit:
         penalty = [self.l2 * self.people] * self.width + [0.0]
         loss += sum(weight * one * one / 2 for weight, one in zip(penalty, now, strict=True))
         if self._before is not None and loss > self._loss + 1e-6 * max(1.0, abs(self._loss)):
-            self.coefficients = [_snapped((a + b) / 2) for a, b in zip(now, self._before[0], strict=True)]
+            self.coefficients = [snapped((a + b) / 2) for a, b in zip(now, self._before[0], strict=True)]
             return
         slope = [weight * one - g for g, weight, one in zip(rest[:size], penalty, now, strict=True)]
         if self._curvature is None:
-            self._curvature = _symmetric(rest[size:], size)
+            self._curvature = symmetric(rest[size:], size)
             for place, weight in enumerate(penalty):
                 self._curvature[place][place] += weight
         elif self._before is not None:
             _update(self._curvature, *(_less(a, b) for a, b in zip((now, slope), self._before, strict=True)))
         move = solved(self._curvature, slope)
-        ahead = [_snapped(min(max(a - b, -MAX_COEFFICIENT), MAX_COEFFICIENT)) for a, b in zip(now, move, strict=True)]
+        ahead = [snapped(min(max(a - b, -MAX_COEFFICIENT), MAX_COEFFICIENT)) for a, b in zip(now, move, strict=True)]
         largest = max(map(abs, _less(ahead, now)))
         if largest > FRESH:
             self._curvature = None
@@ -184,14 +184,16 @@ def _update(curvature: list[list[float]], move: Sequence[float], change: Sequenc
 
 def log_odds(positives: int, negatives: int) -> float:
     """Of a half more of each, to 2^-24: the logarithm is decimal, which every machine rounds alike."""
-    return _snapped(float((Decimal(2 * positives + 1) / Decimal(2 * negatives + 1)).ln()))
+    return snapped(float((Decimal(2 * positives + 1) / Decimal(2 * negatives + 1)).ln()))
 
 
-def _snapped(number: float) -> float:
+def snapped(number: float) -> float:
+    """To a multiple of 1 / `SNAP`, so that what differs in the last bits is the same number at every place."""
     return round(number * SNAP) / SNAP
 
 
-def _symmetric(triangle: Sequence[float], size: int) -> list[list[float]]:
+def symmetric(triangle: Sequence[float], size: int) -> list[list[float]]:
+    """The matrix (size, size) of an upper triangle, row by row."""
     matrix = [[0.0] * size for _ in range(size)]
     for (i, j), value in zip(itertools.combinations_with_replacement(range(size), 2), triangle, strict=True):
         matrix[i][j] = matrix[j][i] = value

@@ -12,7 +12,6 @@ once more: one row costs no more than the budget (parallel composition).
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from placet.core.privacy import variance_for
-from placet.models.pooled import FRACTION, MAX_COEFFICIENT, SNAP, Totals, solved
+from placet.models.pooled import FRACTION, MAX_COEFFICIENT, Totals, snapped, solved, symmetric
 from placet.models.preparing import UNIT, Missing, Prepared, PreparedNumber, standardised
 from placet.models.regression import MAX_LOGIT
 
@@ -116,10 +115,7 @@ class NoisyFit:
     def __init__(self, people: int, l2: float, triangle: Totals, variance: int, places: int) -> None:
         self.people, self.l2 = people, l2
         size = (math.isqrt(8 * len(triangle) + 1) - 1) // 2
-        self.products = [[0.0] * size for _ in range(size)]
-        pairs = itertools.combinations_with_replacement(range(size), 2)
-        for (i, j), total in zip(pairs, triangle, strict=True):
-            self.products[i][j] = self.products[j][i] = total / FRACTION
+        self.products = symmetric([total / FRACTION for total in triangle], size)
         ridge = 2 * math.sqrt(places * variance * size) / FRACTION
         self._curvature = [[value / 4 for value in row] for row in self.products]
         for place in range(size):
@@ -136,7 +132,7 @@ class NoisyFit:
         slope = [total / FRACTION - self.l2 * self.people * one for total, one in zip(totals, here, strict=True)]
         move = solved(self._curvature, slope)
         bounded = (min(max(a + b, -MAX_COEFFICIENT), MAX_COEFFICIENT) for a, b in zip(here, move, strict=True))
-        self._before, self._now = self._now, [round(one * SNAP) / SNAP for one in bounded]
+        self._before, self._now = self._now, [snapped(one) for one in bounded]
 
     @property
     def coefficients(self) -> list[float]:

@@ -1,6 +1,6 @@
 /** Small pieces that every page is made of. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { here, language, LANGUAGES, NAMES, path, withMessages } from "./i18n.ts";
 
 const { t } = withMessages({});
@@ -112,4 +112,24 @@ export function download(name: string, kind: string, content: string): void {
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/** Runs something that may fail, once at a time. `wordsOf`: what is said of a failure, null where something else shows
+ * it; it is told what `run` was told. */
+export function useTask<About extends readonly unknown[]>(wordsOf: (error: unknown, ...about: About) => string | null) {
+  const [busy, setBusy] = useState(false);
+  const [trouble, setTrouble] = useState<string | null>(null);
+  const run = async (work: () => Promise<void>, ...about: About) => {
+    if (busy) return;
+    setBusy(true);
+    setTrouble(null);
+    try {
+      await work();
+    } catch (error) {
+      setTrouble(wordsOf(error, ...about));
+    } finally {
+      setBusy(false);
+    }
+  };
+  return { busy, trouble, run };
 }

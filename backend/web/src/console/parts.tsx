@@ -1,7 +1,7 @@
 /** Small pieces of the console's views. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { Dialog, Loading, Trouble } from "../common/parts.tsx";
+import { Dialog, Loading, Trouble, useTask } from "../common/parts.tsx";
 import { left, statusName, t, timeOf, wordsOf } from "./i18n.ts";
 
 /** What a view needs of the node: loaded, again after news, and still shown while it is. */
@@ -104,24 +104,7 @@ export function Tag({ status }: { status: string }) {
   return <strong class={`tag ${style}`}>{statusName(status)}</strong>;
 }
 
-/** Runs something that may fail, once at a time. */
-export function useWork() {
-  const [busy, setBusy] = useState(false);
-  const [trouble, setTrouble] = useState<string | null>(null);
-  const run = async (work: () => Promise<void>) => {
-    if (busy) return;
-    setBusy(true);
-    setTrouble(null);
-    try {
-      await work();
-    } catch (error) {
-      setTrouble(wordsOf(error));
-    } finally {
-      setBusy(false);
-    }
-  };
-  return { busy, trouble, run };
-}
+export const useWork = () => useTask(wordsOf);
 
 /** Asks before something that can't be taken back: what follows first, then yes and no of one size. */
 export function Question({ title, yes, children, danger, work, onClose }: {

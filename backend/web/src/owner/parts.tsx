@@ -1,7 +1,7 @@
 /** Small pieces that several views share. */
 import { useState } from "preact/hooks";
 import { PlacetError } from "../../client/src/errors.ts";
-import { Title } from "../common/parts.tsx";
+import { Title, useTask } from "../common/parts.tsx";
 import { t, tOr } from "./i18n.ts";
 import type { Place } from "./session.ts";
 
@@ -75,23 +75,13 @@ function Purpose({ text }: { text: string }) {
   );
 }
 
-/** Runs something that may fail, once at a time. */
+/** `useTask`, and what a node lied about where it did. */
 export function useWork(place: Place | null) {
-  const [busy, setBusy] = useState(false);
-  const [trouble, setTrouble] = useState<string | null>(null);
   const [altered, setAltered] = useState<PlacetError | null>(null);
-  const run = async (work: () => Promise<void>, enroller = "") => {
-    if (busy) return;
-    setBusy(true);
-    setTrouble(null);
-    try {
-      await work();
-    } catch (error) {
-      if (error instanceof PlacetError && error.code === "altered") setAltered(error);
-      else setTrouble(wordsOf(error, place, enroller));
-    } finally {
-      setBusy(false);
-    }
-  };
-  return { busy, trouble, altered, run };
+  const task = useTask((error: unknown, enroller?: string) => {
+    if (!(error instanceof PlacetError && error.code === "altered")) return wordsOf(error, place, enroller);
+    setAltered(error);
+    return null;
+  });
+  return { ...task, altered };
 }
