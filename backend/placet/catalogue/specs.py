@@ -21,6 +21,7 @@ from placet.catalogue import (
     overlap,
     pooled_model,
     private_statistics,
+    shared_representation,
 )
 from placet.catalogue.spec import RecipeSpec
 from placet.core.errors import PlanError
@@ -42,6 +43,7 @@ SPECS: tuple[RecipeSpec[Any], ...] = (
     overlap.SPEC,
     pooled_model.SPEC,
     private_statistics.SPEC,
+    shared_representation.SPEC,
 )
 _BY_NAME = {spec.name: spec for spec in SPECS}
 NAMES = tuple(_BY_NAME)

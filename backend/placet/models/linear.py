@@ -8,6 +8,7 @@ the very same ones as who trained.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -18,7 +19,8 @@ from pydantic import Field, model_validator
 from placet.core.errors import InputError
 from placet.core.hashing import canonical, sha256
 from placet.core.values import Value
-from placet.models.preparing import MAX_WIDTH, UNIT, Number, PreparedColumn
+from placet.models.pooled import SNAP
+from placet.models.preparing import MAX_WIDTH, UNIT, Number, PreparedCategory, PreparedColumn, PreparedNumber
 from placet.models.regression import Family, mean_of
 from placet.models.scorecard import Key, Text
 
@@ -79,3 +81,33 @@ class LinearModel(Value):
     def expected(self, values: Mapping[Key, Sequence[Any]]) -> Reals:
         """What is expected of each row's label: a probability, a number, or a count."""
         return np.asarray(float(self.centre) + float(self.spread) * mean_of(self.family, self.predictors(values)))
+
+
+def logistic_of(
+    label: str,
+    party: str,
+    columns: Sequence[tuple[str, PreparedNumber | PreparedCategory]],
+    coefficients: Sequence[float],
+) -> LinearModel:
+    """Of one party's columns, each by its name; a coefficient for each number that they become, rounded to 2^-24, the
+    intercept last."""
+    numbers = iter([f"{Decimal(round(one * SNAP)) / Decimal(SNAP):f}" for one in coefficients])
+    entries = [
+        {
+            "party": party,
+            "column": name,
+            "prepared": prepared,
+            "coefficients": [next(numbers) for _ in range(prepared.width)],
+        }
+        for name, prepared in columns
+    ]
+    return LinearModel.model_validate(
+        {
+            "label": label,
+            "family": "logistic",
+            "centre": "0",
+            "spread": "1",
+            "intercept": next(numbers),
+            "columns": entries,
+        }
+    )

@@ -18,6 +18,7 @@ from placet.recipes.model_stability.run import MODEL_STABILITY
 from placet.recipes.overlap.run import OVERLAP
 from placet.recipes.pooled_model.run import POOLED_MODEL
 from placet.recipes.private_statistics.run import PRIVATE_STATISTICS
+from placet.recipes.shared_representation.run import SHARED_REPRESENTATION
 
 _ALL: tuple[RecipeRun, ...] = (
     ASSET_VIEW,
@@ -36,5 +37,6 @@ _ALL: tuple[RecipeRun, ...] = (
     OVERLAP,
     POOLED_MODEL,
     PRIVATE_STATISTICS,
+    SHARED_REPRESENTATION,
 )
 RUNS: Runs = {one.spec.name: one for one in _ALL}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from typing import Any
 
 from placet.catalogue.pooled_model import PooledModelParameters
@@ -11,8 +10,7 @@ from placet.catalogue.spec import CONSUMER
 from placet.core.values import to_hex
 from placet.models import quality
 from placet.models.bands import BandTable
-from placet.models.linear import LinearModel
-from placet.models.pooled import SNAP
+from placet.models.linear import LinearModel, logistic_of
 from placet.models.scorecard import Scale, Scorecard
 from placet.recipes.blocks.judged import bands_of, gain_of, gains_row, importance_of, metrics_of, own_metrics
 from placet.recipes.pooled_model.card_training import PooledCard, bins_of
@@ -60,31 +58,8 @@ def card_outcome(parameters: PooledModelParameters, scale: Scale, card: PooledCa
 
 def model_of(parameters: PooledModelParameters, pooled: Pooled) -> LinearModel:
     """Its columns are the consumer's, as they are every party's."""
-    numbers = iter(pooled.coefficients)
-    entries = [
-        {
-            "party": CONSUMER,
-            "column": feature.column,
-            "prepared": column,
-            "coefficients": [_text(next(numbers)) for _ in range(column.width)],
-        }
-        for feature, column in zip(parameters.features, pooled.columns, strict=True)
-    ]
-    return LinearModel.model_validate(
-        {
-            "label": parameters.label,
-            "family": "logistic",
-            "centre": "0",
-            "spread": "1",
-            "intercept": _text(next(numbers)),
-            "columns": entries,
-        }
-    )
-
-
-def _text(coefficient: float) -> str:
-    """So many 2^-24, exactly."""
-    return f"{Decimal(round(coefficient * SNAP)) / Decimal(SNAP):f}"
+    names = (feature.column for feature in parameters.features)
+    return logistic_of(parameters.label, CONSUMER, list(zip(names, pooled.columns, strict=True)), pooled.coefficients)
 
 
 def _columns(parameters: PooledModelParameters, pooled: Pooled) -> Iterator[dict[str, Any]]:

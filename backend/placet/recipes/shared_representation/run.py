@@ -1,0 +1,107 @@
+"""`shared-representation`: a source with many labels hands a target with few what it learned of their common columns.
+
+One message goes from the provider to the consumer, masked until the seal: noisy coefficients. The noise is drawn from
+the provider's committed seed and the hash of the block that opened the job, apart for each attempt. Nothing of the
+consumer's rows leaves it: it keeps them to itself until the representation opens, and trains on them alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import JsonValue
+
+from placet.catalogue import shared_representation
+from placet.catalogue.modelling import MAX_ROWS, Split
+from placet.catalogue.shared_representation import SharedRepresentationParameters
+from placet.catalogue.spec import CONSUMER
+from placet.core.errors import LimitError
+from placet.core.values import to_hex
+from placet.jobs.party_run import PartyRun
+from placet.jobs.recipe import UNFIT, RecipeRun
+from placet.protocols.noise import discrete_gaussian
+from placet.protocols.order import Entropy
+from placet.recipes.blocks import split
+from placet.recipes.blocks.features import labels_of
+from placet.recipes.shared_representation.report import read, told_of, written
+from placet.recipes.shared_representation.source import MOST_ROWS, learned
+from placet.recipes.shared_representation.target import TargetTable, compared
+from placet.vault.rows import Rows
+
+PROTOCOL = "noise.representation/1"
+_FINAL = UNFIT | {"joint.label", "joint.list"}
+
+
+async def run(job: PartyRun) -> None:
+    """The same function at both parties."""
+    parameters = job.parameters(SharedRepresentationParameters)
+    await (_target(job, parameters) if job.role == CONSUMER else _source(job, parameters))
+
+
+async def _source(job: PartyRun, parameters: SharedRepresentationParameters) -> None:
+    rows, opened = await job.open("source")
+    _demand_at_most(rows, MOST_ROWS)
+    entropy = job.entropy(b"noise", await job.opening_block())
+    async with job.step("represent", PROTOCOL, opened) as step:
+        part = await asyncio.to_thread(represented, parameters, rows, entropy)
+        artefact = step.output("representation", part)
+    await job.release(part, artefact)
+
+
+async def _target(job: PartyRun, parameters: SharedRepresentationParameters) -> None:
+    """Who tests follows from a key that nobody chose, before anything of the source is there."""
+    rows, opened = await job.open("target")
+    _demand_at_most(rows, MAX_ROWS)
+    block = await job.opening_block()
+    about: dict[str, JsonValue] = {"block": to_hex(block)}
+    async with job.step("split", split.PROTOCOL, opened, parameters=about) as step:
+        key = job.job_entropy(b"split", block)(32)
+        consents = [to_hex(consent) for consent in rows.consents]
+        order, parts = split.order(consents, key, Split(train=parameters.train, validation=0), None)
+        labels_of(rows, parameters.label)
+        names = shared_representation.reads(CONSUMER, parameters)
+        state = {
+            "parameters": job.terms.parameters,
+            "columns": {name: rows.columns[name] for name in names},
+            "order": order,
+            "train": parts.train,
+        }
+        private = await asyncio.to_thread(lambda: json.dumps(state).encode())
+        artefact = step.output("target", private)
+    await job.collect(private, artefact)
+
+
+def represented(parameters: SharedRepresentationParameters, rows: Rows, entropy: Entropy) -> bytes:
+    """What leaves the provider. DataError for what is no label or no number."""
+    values = [rows.columns[one.column] for one in parameters.shared]
+    labels = [labels_of(rows, name) for name in parameters.source_labels]
+    return written(learned(parameters, values, labels, lambda variance: discrete_gaussian(variance, entropy)))
+
+
+def _demand_at_most(rows: Rows, most: int) -> None:
+    if rows.count > most:
+        raise LimitError("too many rows", expected=f"at most {most}", found=rows.count, code="joint.list")
+
+
+def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, Any]:
+    """No rows; `report` as `report.told_of` says. InputError for a representation that no honest provider releases."""
+    state = json.loads(private)
+    parameters = shared_representation.SPEC.parse(state["parameters"])
+    (part,) = parts.values()
+    released = read(part, parameters)
+    columns, order, train = state["columns"], np.array(state["order"], np.int64), state["train"]
+    labels = np.array(columns.pop(parameters.label), np.int64)
+    table = TargetTable(columns, labels, np.sort(order[:train]), np.sort(order[train:]))
+    enough = bool(released.heads) and table.enough(parameters.smallest_group)
+    rows = compared(parameters, table, released.heads) if enough else None
+    return {"rows": [], "report": told_of(parameters, released, table, rows)}
+
+
+SHARED_REPRESENTATION = RecipeRun(
+    spec=shared_representation.SPEC, run=run, combine=combine, final=_FINAL.__contains__
+)  # fmt: skip

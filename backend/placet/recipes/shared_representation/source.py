@@ -1,0 +1,98 @@
+"""The source's part: a score of each of its labels on the shared columns, nearly the same whoever's row is left out.
+
+All of its rows train. The steps and what one row changes of each sum are `pooled_private`'s, with one place; the
+curvature is of the columns alone, so all labels share it. The scores are the representation: a few numbers of a row in
+which what the source learned of its labels stands (Ando and Zhang, "A framework for learning predictive structures from
+multiple tasks and unlabeled data", JMLR 6, 2005).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from placet.catalogue.pooled_model import PooledNumber
+from placet.catalogue.shared_representation import PROVIDER, SharedFeature, SharedRepresentationParameters
+from placet.models import pooled_private
+from placet.models.linear import LinearModel, logistic_of
+from placet.models.pooled_private import NoisyFit, Release, Whole
+from placet.models.preparing import PreparedCategory, PreparedNumber
+from placet.recipes.pooled_model.training import Columns, as_numbers, category
+
+STEPS = 8
+L2 = 0.001
+MOST_ROWS = 1_000_000
+Noise = Callable[[int], int]
+"""A variance to one sample of a discrete Gaussian."""
+
+
+@dataclass(frozen=True)
+class Representation:
+    """About how many rows it was trained on, and a logistic score of each of the source's labels, all of the same
+    prepared columns, in the order of the plan."""
+
+    people: int
+    heads: tuple[LinearModel, ...]
+
+
+@dataclass(frozen=True)
+class NoisyRelease:
+    """Sums of one place's rows with its noise, each of which costs so many nano-rho."""
+
+    noise: Noise
+
+    def __call__(self, release: Release, amount: int) -> list[int]:
+        variance = release.variance(amount)
+        return [number + self.noise(variance) for number in release.numbers]
+
+
+def learned(
+    parameters: SharedRepresentationParameters, values: Sequence[Sequence[Any]], labels: Sequence[Whole], noise: Noise
+) -> Representation | None:
+    """`values` by shared column, `labels` by the plan's; None where the rows look fewer than the smallest group.
+    DataError for what is no number. All that it is of are noisy sums: together they cost no more than the budget."""
+    noisy, count = NoisyRelease(noise), len(parameters.source_labels)
+    parts = pooled_private.amounts(parameters.budget, STEPS * count)
+    (people,) = noisy(pooled_private.people_of(len(labels[0]), MOST_ROWS), parts["people"])
+    if people < parameters.smallest_group:
+        return None
+    columns = _columns(parameters.shared, values, people, noisy, parts)
+    prepared = np.concatenate([one.prepare(own) for one, own in zip(columns, values, strict=True)], axis=1)
+    design = pooled_private.shrunken(prepared)
+    release = pooled_private.products(design, MOST_ROWS)
+    triangle = noisy(release, parts["products"])
+    names = [one.column for one in parameters.shared]
+    heads = []
+    for name, known in zip(parameters.source_labels, labels, strict=True):
+        fit = NoisyFit(people, L2, triangle, release.variance(parts["products"]), 1)
+        for _ in range(STEPS):
+            fit.step(noisy(pooled_private.gradient(design, known, fit.ahead, MOST_ROWS), parts["gradients"]))
+        heads.append(logistic_of(name, PROVIDER, list(zip(names, columns, strict=True)), fit.coefficients))
+    return Representation(people, tuple(heads))
+
+
+def _columns(
+    features: Sequence[SharedFeature],
+    values: Sequence[Sequence[Any]],
+    people: int,
+    noisy: NoisyRelease,
+    parts: dict[str, int],
+) -> Columns:
+    numbers = [(one, own) for one, own in zip(features, values, strict=True) if isinstance(one, PooledNumber)]
+    places = [pooled_private.positions(as_numbers(one, own), *one.bounds) for one, own in numbers]
+    sums: list[list[int]] = [[], []]
+    if places:
+        releases = zip(pooled_private.moments(places, MOST_ROWS), ("positions", "squares"), strict=True)
+        sums = [noisy(release, parts[name]) for release, name in releases]
+    moments = iter(zip(*sums, strict=True))
+
+    def prepared(one: SharedFeature) -> PreparedNumber | PreparedCategory:
+        if not isinstance(one, PooledNumber):
+            return category(one)
+        total, squares = next(moments)
+        return pooled_private.standardised_by(people, total, squares, *one.bounds, one.missing)
+
+    return tuple(prepared(one) for one in features)
