@@ -10,27 +10,31 @@ import numpy.typing as npt
 
 from placet.catalogue.shared_representation import SharedRepresentationParameters
 from placet.jobs.randomness import stream
-from placet.protocols.noise import discrete_gaussian
+from placet.models.pooled_private import Release
 from placet.recipes.shared_representation.report import read, written
-from placet.recipes.shared_representation.source import Noise, Representation, learned
+from placet.recipes.shared_representation.source import Noisy, Representation, learned, with_noise
 from placet.recipes.shared_representation.target import Compared, TargetTable, compared
 
 Whole = npt.NDArray[np.int64]
 Columns = Mapping[str, Sequence[Any]]
 
 
-def drawn(seed: int) -> Noise:
+def drawn(seed: int) -> Noisy:
     """Noise as a source draws it."""
-    entropy = stream(seed.to_bytes(32, "big"), b"noise")
-    return lambda variance: discrete_gaussian(variance, entropy)
+    return with_noise(stream(seed.to_bytes(32, "big"), b"noise"))
+
+
+def exact(release: Release, amount: int) -> list[int]:
+    """Without noise."""
+    return list(release.numbers)
 
 
 def source(
-    parameters: SharedRepresentationParameters, columns: Columns, labels: Sequence[Whole], rows: Whole, noise: Noise
+    parameters: SharedRepresentationParameters, columns: Columns, labels: Sequence[Whole], rows: Whole, noisy: Noisy
 ) -> Representation | None:
     """What is learned of some of the rows."""
     values = [[columns[one.column][row] for row in rows.tolist()] for one in parameters.shared]
-    return learned(parameters, values, [own[rows] for own in labels], noise)
+    return learned(parameters, values, [own[rows] for own in labels], noisy)
 
 
 def target(

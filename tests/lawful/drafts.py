@@ -83,6 +83,15 @@ _POOLED = {
     "train": 70,
     "smallest_group": 5,
 }
+_REPRESENTATION = {
+    "source_labels": ["label", "late"],
+    "label": "label",
+    "shared": _POOLED["features"],
+    "own": [{"column": "c", "kind": "number", "missing": "usual"}],
+    "train": 70,
+    "smallest_group": 5,
+    "budget": 20_000_000,
+}
 LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "totals": ("asset-view", "embedded", 3, _VALUE),
     "totals of three": ("asset-view", "embedded", 4, _VALUE),
@@ -139,6 +148,7 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "trees": ("joint-trees", "embedded", 3, _TREES),
     "pooled model": ("pooled-model", "embedded", 3, _POOLED),
     "pooled model with noise": ("pooled-model", "embedded", 4, _POOLED | {"budget": 20_000_000}),
+    "representation": ("shared-representation", "embedded", 2, _REPRESENTATION),
     "scores": ("model-score", "spu", 2, _SCORE | {"protocol": "cheetah", "output": "score"}),
     "explained decisions of four": (
         "model-score",

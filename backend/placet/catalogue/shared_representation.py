@@ -46,11 +46,12 @@ class SharedRepresentationParameters(RecipeParameters):
     own: Annotated[
         tuple[LinearFeature, ...],
         Field(
+            min_length=1,
             max_length=MAX_FEATURES,
             description="further columns that the consumer alone has: {column, kind: number or category, levels, "
             "missing, clip}, as of joint-linear",
         ),
-    ] = ()
+    ]
     train: Annotated[
         int,
         Field(strict=True, ge=10, le=95, description="how many percent of the consumer's rows train: the others test"),

@@ -24,12 +24,11 @@ from placet.core.errors import LimitError
 from placet.core.values import to_hex
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import UNFIT, RecipeRun
-from placet.protocols.noise import discrete_gaussian
 from placet.protocols.order import Entropy
 from placet.recipes.blocks import split
 from placet.recipes.blocks.features import labels_of
 from placet.recipes.shared_representation.report import read, told_of, written
-from placet.recipes.shared_representation.source import MOST_ROWS, learned
+from placet.recipes.shared_representation.source import MOST_ROWS, learned, with_noise
 from placet.recipes.shared_representation.target import TargetTable, compared
 from placet.vault.rows import Rows
 
@@ -80,7 +79,7 @@ def represented(parameters: SharedRepresentationParameters, rows: Rows, entropy:
     """What leaves the provider. DataError for what is no label or no number."""
     values = [rows.columns[one.column] for one in parameters.shared]
     labels = [labels_of(rows, name) for name in parameters.source_labels]
-    return written(learned(parameters, values, labels, lambda variance: discrete_gaussian(variance, entropy)))
+    return written(learned(parameters, values, labels, with_noise(entropy)))
 
 
 def _demand_at_most(rows: Rows, most: int) -> None:

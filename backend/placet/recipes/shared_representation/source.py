@@ -20,13 +20,15 @@ from placet.models import pooled_private
 from placet.models.linear import LinearModel, logistic_of
 from placet.models.pooled_private import NoisyFit, Release, Whole
 from placet.models.preparing import PreparedCategory, PreparedNumber
+from placet.protocols.noise import discrete_gaussian
+from placet.protocols.order import Entropy
 from placet.recipes.pooled_model.training import Columns, as_numbers, category
 
 STEPS = 8
 L2 = 0.001
 MOST_ROWS = 1_000_000
-Noise = Callable[[int], int]
-"""A variance to one sample of a discrete Gaussian."""
+Noisy = Callable[[Release, int], list[int]]
+"""A release, and the nano-rho that it may cost, to its numbers with noise."""
 
 
 @dataclass(frozen=True)
@@ -38,24 +40,23 @@ class Representation:
     heads: tuple[LinearModel, ...]
 
 
-@dataclass(frozen=True)
-class NoisyRelease:
-    """Sums of one place's rows with its noise, each of which costs so many nano-rho."""
+def with_noise(entropy: Entropy) -> Noisy:
+    """Each number with a discrete Gaussian of its own."""
 
-    noise: Noise
-
-    def __call__(self, release: Release, amount: int) -> list[int]:
+    def noisy(release: Release, amount: int) -> list[int]:
         variance = release.variance(amount)
-        return [number + self.noise(variance) for number in release.numbers]
+        return [number + discrete_gaussian(variance, entropy) for number in release.numbers]
+
+    return noisy
 
 
 def learned(
-    parameters: SharedRepresentationParameters, values: Sequence[Sequence[Any]], labels: Sequence[Whole], noise: Noise
+    parameters: SharedRepresentationParameters, values: Sequence[Sequence[Any]], labels: Sequence[Whole], noisy: Noisy
 ) -> Representation | None:
     """`values` by shared column, `labels` by the plan's; None where the rows look fewer than the smallest group.
-    DataError for what is no number. All that it is of are noisy sums: together they cost no more than the budget."""
-    noisy, count = NoisyRelease(noise), len(parameters.source_labels)
-    parts = pooled_private.amounts(parameters.budget, STEPS * count)
+    DataError for what is no number. It is of noisy sums alone, which together cost no more
+    than the budget."""
+    parts = pooled_private.amounts(parameters.budget, STEPS * len(parameters.source_labels))
     (people,) = noisy(pooled_private.people_of(len(labels[0]), MOST_ROWS), parts["people"])
     if people < parameters.smallest_group:
         return None
@@ -78,7 +79,7 @@ def _columns(
     features: Sequence[SharedFeature],
     values: Sequence[Sequence[Any]],
     people: int,
-    noisy: NoisyRelease,
+    noisy: Noisy,
     parts: dict[str, int],
 ) -> Columns:
     numbers = [(one, own) for one, own in zip(features, values, strict=True) if isinstance(one, PooledNumber)]
