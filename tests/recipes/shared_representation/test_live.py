@@ -47,8 +47,8 @@ def pair(consortium: LiveConsortium) -> LiveConsortium:
         lines = []
         for who in people:
             income = chance.randrange(1000, 9000)
-            lines.append((who, int(income + chance.randrange(-3000, 3000) < 5000), income, chance.choice(("city", "sea")),
-                          *(chance.randrange(9) for _ in own)))  # fmt: skip
+            late = int(income + chance.randrange(-3000, 3000) < 5000)
+            lines.append((who, late, income, chance.choice(("city", "sea")), *(chance.randrange(9) for _ in own)))
         offers[key] = offered(consortium, key, columns, lines)
     other = replace(consortium, made=replace(made, offers=made.offers | offers), given=[])
     other.give_many([(key, who, 1000, LASTING) for key in offers for who in people])
