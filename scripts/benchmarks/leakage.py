@@ -1,18 +1,17 @@
-"""Whether somebody was among those that a model was trained on, guessed from the released model.
+"""What a released model tells of the people that it was trained on, and whether noise hides what it promises.
 
-The loss threshold attack (Yeom, Giacomelli, Fredrikson, Jha, "Privacy risk in machine learning: analyzing the
-connection to overfitting", IEEE CSF 2018): who knows a person's columns and label takes the person for a member if the
-model fits them well. Attacks are judged as Carlini et al., "Membership inference attacks from first principles", IEEE
-S&P 2022, ask: also by how many members are found where one stranger in a hundred is accused.
-
-Models as the recipes release them in clear (`model: consumer`): scorecard and trees over all parties' columns, fitted
-by the same code in one process. The last row is a model that no default makes: it shows what the attack can find.
+First, of scorecards and trees over all parties' columns (`model: consumer`), fitted by the recipes' code in one
+process, whether somebody was among their people, by loss alone; the last of these rows is a model that no default
+makes, to show what the attack can find. Then, of what `pooled-model` and `shared-representation` hand out, membership
+by loss and by shadow models, a hidden attribute, the one row that an adversary lacks who knows all others
+(`_inference`); and a lower bound on what a canary shows of each mechanism's noise (`_audits`). The attacks are those of
+`_attacks`.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,10 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from _attacks import Reals, attack
 from _clear import SCALE, ClearModel, fitted
 from _credit import Case, marketing, uci
+from _inference import EPSILON_1, RECIPES, audits, borrowers, inferred, read_back
 
 from placet.models import binning, quality
 from placet.models.bands import by_score
@@ -30,12 +31,10 @@ from placet.models.boosting_twin import PlainHost, train
 from placet.models.cuts import CodedColumn
 from placet.models.trees import probability
 
-Reals = np.ndarray[Any, np.dtype[np.float64]]
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 Model = Callable[[Case, Rows, Rows], Reals]
 """Trained on the first rows, the probability of label 1 of these and then of the second ones."""
 UNIT = 10_000
-ACCUSED = 0.01
 SMALLEST = 5
 TREE_BINS = 32
 DEFAULT = Boosting(trees=20, depth=4, smallest=SMALLEST)
@@ -88,31 +87,18 @@ def attacked(case: Case, model: Model, rows: int | None) -> dict[str, object]:
     chances = model(case, members, case.test)
     labels = case.label[np.concatenate([members, case.test])]
     inside = np.arange(len(labels)) < len(members)
-    fit = np.rint(UNIT * np.where(labels == 1, chances, 1 - chances)).astype(np.int64)
-    table = by_score(fit.tolist(), inside.astype(np.int64).tolist())
-    area, error = quality.auc(table), quality.auc_error(table)
-    assert error is not None
+    outcome = attack(np.where(labels == 1, chances, 1 - chances), inside)
     taught, asked = (
         quality.auc(by_score(np.rint(UNIT * chances[part]).astype(np.int64).tolist(), labels[part].tolist()))
         for part in (inside, ~inside)
     )
-    low, high = quality.interval(area, error)
     return {
         "members": len(members),
         "strangers": len(case.test),
-        "attack_auc": round(float(area), 4),
-        "interval": [round(low, 4), round(high, 4)],
-        "advantage": round(float(quality.ks(table)[0]), 4),
-        "members_found": round(_found(fit, inside), 4),
+        **outcome.figures(),
         "train_auc": round(float(taught), 4),
         "test_auc": round(float(asked), 4),
     }
-
-
-def _found(fit: Rows, inside: np.ndarray[Any, np.dtype[np.bool_]]) -> float:
-    """The share of members above what at most `ACCUSED` of strangers are above."""
-    threshold = np.sort(fit[~inside])[::-1][int(ACCUSED * (~inside).sum())]
-    return float((fit[inside] > threshold).mean())
 
 
 UCI, BANK = (uci, "credit/uci_credit_card.csv"), (marketing, "marketing/bank-full.csv")
@@ -129,14 +115,41 @@ ROWS = (
 )
 
 
+CROWDS = {"160 of uci": (160, 32), "8,000 of uci": (8_000, 6)}
+"""How many people, of whom halves train, and how many models."""
+KNOWN = ((150, 20), (1_000, 10), (10_000, 3))
+"""How many train, and of how many of them a row is sought."""
+
+
+def handed_out() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Of the recipes whose models all parties, or the consumer, have in clear."""
+    people = borrowers()
+    if people is None:
+        yield "models handed out", {"skipped": f"shared/data/{UCI[1]} is not on this machine"}
+        return
+    for name, (recipe, binned) in RECIPES.items():
+        for which, (count, models) in CROWDS.items():
+            yield f"{name}, {which}", inferred(people.any(count), recipe, models, binned=binned)
+    for rows, targets in KNOWN:
+        for name, budget in (("", None), (", epsilon 1", EPSILON_1)):
+            yield f"the last of {rows:,} rows{name}", read_back(people, rows, targets, budget=budget)
+
+
 def main(*, json: bool) -> dict[str, object]:
     """Measure and print; see `scripts/bench`."""
     out = sys.stderr if json else sys.stdout
     table: dict[str, object] = {}
+
+    def note(name: str, figures: dict[str, Any]) -> None:
+        table[name] = figures
+        print(f"{name}: {', '.join(f'{key} {value}' for key, value in figures.items())}", file=out, flush=True)
+
     for row in ROWS:
         case = row.case()
-        absent: dict[str, object] = {"skipped": f"shared/data/{row.file} is not on this machine"}
-        figures = absent if case is None else attacked(case, row.model, row.rows)
-        table[row.name] = figures
-        print(f"{row.name}: {', '.join(f'{name} {value}' for name, value in figures.items())}", file=out, flush=True)
+        absent = {"skipped": f"shared/data/{row.file} is not on this machine"}
+        note(row.name, absent if case is None else attacked(case, row.model, row.rows))
+    for name, figures in handed_out():
+        note(name, figures)
+    for name, figures in audits().items():
+        note(f"canary, {name}", figures)
     return table

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _credit import Case, uci
+from _representation import shared_representation
 
 from placet.catalogue.pooled_model import SPEC, PooledModelParameters
 from placet.jobs.randomness import stream
@@ -270,6 +271,7 @@ def main(*, json: bool) -> dict[str, object]:
     for how in ("like", "different"):
         figures[f"pooled_{how}"] = {"skipped": "no shared/data"} if case is None else pooled(case, how)
     figures["pooled_with_noise"] = {"skipped": "no shared/data"} if case is None else with_noise(case)
+    figures["shared_representation"] = shared_representation()
     for name, row in figures.items():
         print(name, row, file=out)
     return figures
