@@ -1,10 +1,15 @@
 """A logistic regression of rows in several places by noisy sums: nearly the same whoever's row is left out.
 
 What one row changes of each sum is bounded: positions by the plan's bounds; rows of prepared numbers are shrunk to a
-norm of `NORM` before gradients and products are taken of them (the model is fitted to the shrunken rows and scores
-whole ones). Each place adds noise that is enough alone, so that nobody need trust the others' noise. Steps are
-Newton's with a fixed curvature, a noisy sum of products over four, which bounds the true one (Böhning and Lindsay 1988)
-and is kept positive by a ridge as large as its noise.
+norm of `NORM` before products and gradients are taken of them, and a row's residual is cut so that its part in a
+gradient has a norm of `PULL` at the most (the model is fitted to these rows and residuals, which is a convex loss
+still, and scores whole rows). Each place adds noise that is enough alone, so that nobody need trust the others' noise.
+
+Steps are Newton's with a fixed curvature: a noisy sum of products, kept positive by a ridge as large as its noise, by
+`BEND`. A quarter bounds the true curvature from above (Böhning and Lindsay 1988); a fifth is nearer to it where labels
+are uneven, and no step goes beyond 5/4 of a bounded one. The noise of gradients is what costs quality most, so the
+model is the mean of the last half of the steps: each is near the optimum with noise of its own (Polyak and Juditsky
+1992).
 
 Of the budget, in thousandths: `SHARES`. Rows that train are in none of the sums that test, so these may spend all of it
 once more: one row costs no more than the budget (parallel composition).
@@ -24,11 +29,13 @@ from placet.models.pooled import FRACTION, MAX_COEFFICIENT, Totals, snapped, sol
 from placet.models.preparing import UNIT, Missing, Prepared, PreparedNumber, standardised
 from placet.models.regression import MAX_LOGIT
 
-NORM = 3
+NORM, PULL = 4, 3
+"""The largest norm of a row, and of its part in a gradient."""
+BEND = 0.2
 STEPS = 2**10
 """Between the bounds of a column."""
 BANDS = 16
-SHARES = {"people": 10, "positions": 50, "squares": 50, "products": 190, "gradients": 700}
+SHARES = {"people": 10, "positions": 30, "squares": 30, "products": 100, "gradients": 830}
 MOMENTUM = 0.4
 NARROWEST = 0.02
 """The least spread, of the width between the bounds."""
@@ -106,7 +113,9 @@ def products(design: Reals, most: int) -> Release:
 
 def gradient(design: Reals, labels: Whole, coefficients: Sequence[float], most: int) -> Release:
     predictors = np.clip(design @ np.array(coefficients), -MAX_LOGIT, MAX_LOGIT)
-    return _rounded(design.T @ (labels - 1 / (1 + np.exp(-predictors))), NORM, most)
+    largest = PULL / np.maximum(np.linalg.norm(design, axis=1), PULL)
+    residuals = np.clip(labels - 1 / (1 + np.exp(-predictors)), -largest, largest)
+    return _rounded(design.T @ residuals, PULL, most)
 
 
 class NoisyFit:
@@ -117,10 +126,11 @@ class NoisyFit:
         size = (math.isqrt(8 * len(triangle) + 1) - 1) // 2
         self.products = symmetric([total / FRACTION for total in triangle], size)
         ridge = 2 * math.sqrt(places * variance * size) / FRACTION
-        self._curvature = [[value / 4 for value in row] for row in self.products]
+        self._curvature = [[BEND * value for value in row] for row in self.products]
         for place in range(size):
-            self._curvature[place][place] += ridge / 4 + l2 * people
+            self._curvature[place][place] += BEND * ridge + l2 * people
         self._now = self._before = [0.0] * size
+        self._steps: list[list[float]] = []
 
     @property
     def ahead(self) -> list[float]:
@@ -133,14 +143,17 @@ class NoisyFit:
         move = solved(self._curvature, slope)
         bounded = (min(max(a + b, -MAX_COEFFICIENT), MAX_COEFFICIENT) for a, b in zip(here, move, strict=True))
         self._before, self._now = self._now, [snapped(one) for one in bounded]
+        self._steps.append(self._now)
 
     @property
     def coefficients(self) -> list[float]:
-        return self._now
+        """The mean of the last half of the steps."""
+        last = self._steps[len(self._steps) // 2 :]
+        return [snapped(sum(column) / len(last)) for column in zip(*last, strict=True)]
 
     def predictors(self) -> tuple[float, float]:
         """About the mean and the standard deviation of the log odds, by the same sums."""
-        weights, last = self._now, [row[-1] for row in self.products]
+        weights, last = self.coefficients, [row[-1] for row in self.products]
         people = max(last[-1], 1.0)
         mean = sum(a * b for a, b in zip(weights, last, strict=True)) / people
         square = sum(a * sum(x * b for x, b in zip(row, weights, strict=True)) for a, row in

@@ -1,6 +1,6 @@
 """Shamir's secret sharing (1979) of 32 bytes: any `threshold` shares give the secret, fewer say nothing about it.
 
-Over the integers modulo the prime 2^521 − 1. A share is the polynomial's value at a party's place, counted from 1.
+Over the integers modulo the prime 2^256 + 297, the next one after all secrets. A share is the polynomial's value at a party's place, counted from 1.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from placet.core.errors import InputError, ProtocolError
 from placet.protocols.order import Entropy
 
-PRIME = 2**521 - 1
-SECRET, SHARE = 32, 66
+PRIME = 2**256 + 297
+SECRET, SHARE = 32, 33
 """Bytes of a secret and of a share."""
 MAX_SHARES = 255
 
