@@ -56,9 +56,12 @@ class Release:
         """Of each place's noise, where the release may cost so many nano-rho."""
         return variance_for(self.squared, budget)
 
+    def noise(self, budget: int, places: int) -> int:
+        """What all places' noise together never passes: 13 standard deviations at each."""
+        return 13 * places * (math.isqrt(self.variance(budget)) + 1)
+
     def most_with_noise(self, budget: int, places: int) -> int:
-        """13 standard deviations at each place are never passed."""
-        return self.most + 13 * places * (math.isqrt(self.variance(budget)) + 1)
+        return self.most + self.noise(budget, places)
 
 
 def amounts(budget: int, steps: int) -> dict[str, int]:

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import JsonValue
 
-from placet.core.errors import ProtocolError
+from placet.core.errors import InputError, ProtocolError
 from placet.core.hashing import sha256
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun, StepRecorder, name_of, together
+from placet.models.pooled_checks import demand
 from placet.protocols.mpc import shamir
 from placet.protocols.mpc.secure_sum import PUBLIC, Dealt, Revealed, SumMember, Words, total
 
@@ -35,8 +36,11 @@ class SecureSums:
     rounds: int = 0
 
     async def add(self, what: str, numbers: list[int], most: int) -> list[int]:
-        """The totals of all parties' numbers, none further from 0 than `most`: recorded as a step. ProtocolError for
-        messages that no honest party sends; ConsentError where a consent to the own rows has ended."""
+        """The totals of all parties' numbers, none further from 0 than `most`: recorded as a step. InputError for own
+        numbers beyond that, before anything leaves; ProtocolError for such totals, and for messages that no honest
+        party sends; ConsentError where a consent to the own rows has ended."""
+        if any(abs(one) > most for one in numbers):
+            raise InputError("a party's own numbers are larger than a total can be", expected=most, found=what)
         job, number = self.job, self.rounds
         self.rounds += 1
         await job.demand_consented()
@@ -53,7 +57,9 @@ class SecureSums:
             with job.working(f"the others' part in the sum of {what}"):
                 sums = await _Round(step, member, size).run(context, words)
             self.made = step.output("total", sums.astype("<u8").tobytes())
-        return [int(one) for one in sums.view(np.int64)]
+        totals = [int(one) for one in sums.view(np.int64)]
+        demand(what, all(abs(one) <= most for one in totals))
+        return totals
 
 
 def bytes_of(most: int) -> int:

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from placet.catalogue.pooled_model import MAX_MEMBERS, PooledBins, PooledFeature, PooledModelParameters, PooledNumber
+from placet.catalogue.pooled_model import (
+    MAX_MEMBERS,
+    MAX_POOLED_ROWS,
+    PooledBins,
+    PooledFeature,
+    PooledModelParameters,
+    PooledNumber,
+)
 from placet.core.errors import InputError
 from placet.models.binning import CategoryBins, NumberBins
 from placet.models.pooled import (
     ENOUGH,
-    FRACTION,
-    LARGEST_SUMMAND,
     Design,
     Fit,
     band_edges,
@@ -22,9 +27,10 @@ from placet.models.pooled import (
     log_odds,
     told_groups,
 )
+from placet.models.pooled_checks import demand_counts, rest_of
 from placet.models.scorecard import Scale
 from placet.models.scorecard_fit import MAX_WOE
-from placet.recipes.pooled_model.training import MOST_PEOPLE, Add, MemberTable, Whole, judged
+from placet.recipes.pooled_model.training import MOST_PEOPLE, Add, MemberTable, Whole, asked_all, fitted, judged
 
 Groups = list[tuple[int, int]]
 """Of neighbouring cells of a column, from the first of each to before the next."""
@@ -78,22 +84,20 @@ async def trained(parameters: PooledModelParameters, scale: Scale, table: Member
         whole,
         *(_enough(line, one, smallest) for line, each in zip(lines, all_groups, strict=True) for one in each),
     ]
-    may = iter([parties >= ENOUGH for parties in await add("parties with enough people", gates, MAX_MEMBERS)])
+    may = iter([parties >= ENOUGH for parties in await asked_all("parties with enough people", gates, add)])
     if not next(may):
         return None
     groups = [_told(each, [next(may) for _ in each]) for each in all_groups]
     words = [len(labels), int(labels.sum())]
     for line, parts in zip(lines, groups, strict=True):
         words += [int(line[label, low:high].sum()) for low, high in parts for label in (0, 1)]
-    people, positives, *sums = await add("people, and people by bins", words, MOST_PEOPLE)
+    people, positives, *sums = totals = await add("people, and people by bins", words, MOST_PEOPLE)
+    _demand_counted(groups, rest_of(totals, words))
     weights, iv = _weights(cells, groups, iter(sums))
     used = [place for place, parts in enumerate(groups) if parts]
     design = Design(np.stack([np.zeros(len(labels)), *(weights[p][codes[:, p]] for p in used)], axis=1)[:, 1:], labels)
-    fit, steps, most = Fit(len(used), people, positives, parameters.l2 / 1000), 0, people * LARGEST_SUMMAND * FRACTION
-    while steps < parameters.steps and not fit.converged:
-        what = "gradients and curvatures" if fit.wants_curvature else "gradients"
-        fit.step(await add(what, design.sums(fit.coefficients, curvature=fit.wants_curvature), most))
-        steps += 1
+    fit = Fit(len(used), people, positives, parameters.l2 / 1000)
+    steps = await fitted(fit, design, [float(np.abs(weights[place]).max()) for place in used], parameters.steps, add)
     coefficients = dict(zip(used, fit.coefficients, strict=False))
     points = tuple(
         tuple(round(scale.factor * coefficients.get(place, 0.0) * weight) for weight in own.tolist())
@@ -128,6 +132,18 @@ def _told(groups: Groups, may: Sequence[bool]) -> Groups:
     missing = groups[-1]
     parts = told_groups(missing[0], enough.__getitem__)
     return [*parts, missing] if parts and enough[missing] else parts
+
+
+def _demand_counted(groups: Sequence[Groups], rest: Sequence[int]) -> None:
+    """ProtocolError where what all others added to the second sum is of no rows."""
+    what, (people, positives, *sums) = "people by bins", rest
+    left = iter(sums)
+    demand_counts(what, (people, positives, people - positives), (MAX_MEMBERS - 1) * MAX_POOLED_ROWS)
+    for parts in groups:
+        cells = [(next(left), next(left)) for _ in parts]
+        for label, most in enumerate((positives, people - positives)):
+            counts = [cell[label] for cell in cells]
+            demand_counts(what, [*counts, sum(counts)], most)
 
 
 def _weights(

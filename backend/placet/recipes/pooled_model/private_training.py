@@ -47,24 +47,26 @@ async def trained(
     one of people by bands. None where they look too few for two smallest groups."""
     sums, parts = NoisySums(add, entropy), pooled_private.amounts(budget, parameters.steps)
     train = table.columns(table.train)
-    (people,) = await sums.total("people", pooled_private.people_of(len(table.train), MOST_PEOPLE), parts["people"])
+    counted = pooled_private.people_of(len(table.train), MOST_PEOPLE)
+    (people,) = await sums.total("people", counted, parts["people"])
     if people < 2 * parameters.smallest_group:
         return None
+    most = people + counted.noise(parts["people"], MAX_MEMBERS)
     numbers = [(one, values) for one, values in zip(parameters.features, train, strict=True)
                if isinstance(one, PooledNumber)]  # fmt: skip
     places = [pooled_private.positions(as_numbers(one, values), *one.bounds) for one, values in numbers]
     first, second = [0] * len(places), [0] * len(places)
     if places:
-        positions, squares = pooled_private.moments(places, MOST_PEOPLE)
+        positions, squares = pooled_private.moments(places, most)
         first = await sums.total("positions", positions, parts["positions"])
         second = await sums.total("squares of positions", squares, parts["squares"])
     columns = _columns(parameters, people, first, second)
     design, labels = pooled_private.shrunken(prepared_of(columns, table, table.train)), table.labels[table.train]
-    release = pooled_private.products(design, MOST_PEOPLE)
+    release = pooled_private.products(design, most)
     triangle = await sums.total("products", release, parts["products"])
     fit = NoisyFit(people, parameters.l2 / 1000, triangle, release.variance(parts["products"]), parties)
     for _ in range(parameters.steps):
-        slope = pooled_private.gradient(design, labels, fit.ahead, MOST_PEOPLE)
+        slope = pooled_private.gradient(design, labels, fit.ahead, most)
         fit.step(await sums.total("gradients", slope, parts["gradients"]))
     width = len(fit.coefficients) - 1
     scores = scores_of(prepared_of(columns, table, table.test), fit.coefficients)

@@ -26,6 +26,7 @@ from placet.core.trail import Artefact
 from placet.core.values import to_hex
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import UNFIT, RecipeRun
+from placet.models.pooled_checks import IMPOSSIBLE
 from placet.recipes.blocks import split
 from placet.recipes.blocks.secure_sums import SecureSums
 from placet.recipes.pooled_model import card_training, private_training
@@ -36,7 +37,7 @@ from placet.recipes.pooled_model.training import Add, MemberTable, table_of, tra
 MAX_PART = 4 << 20
 SPLIT = "split"
 """The last step before anything is opened."""
-_FINAL = UNFIT | {"joint.label", "joint.list", "sums.opened"}
+_FINAL = UNFIT | {"joint.label", "joint.list", "sums.opened", IMPOSSIBLE}
 
 
 async def run(job: PartyRun) -> None:

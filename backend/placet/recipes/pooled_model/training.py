@@ -42,7 +42,8 @@ from placet.models.pooled import (
     standardised_by,
     told_groups,
 )
-from placet.models.preparing import UNIT, Prepared, PreparedCategory, PreparedNumber
+from placet.models.pooled_checks import Slopes, demand, demand_counts, demand_moments, rest_of
+from placet.models.preparing import LIMIT, UNIT, Prepared, PreparedCategory, PreparedNumber
 from placet.recipes.blocks.features import labels_of, naming
 from placet.vault.rows import Rows
 
@@ -126,7 +127,7 @@ async def trained(parameters: PooledModelParameters, table: MemberTable, add: Ad
     numbers = np.concatenate([raw(one, values) for one, values in zip(features, train, strict=True)], axis=1)
     gates = [both(labels, smallest), *(differing(lacking(values), smallest) for values in train)]
     gates += [differing(column, smallest) for column in numbers.T]
-    enough = await add("parties with enough people", [int(gate) for gate in gates], MAX_MEMBERS)
+    enough = await asked_all("parties with enough people", [int(gate) for gate in gates], add)
     may = [parties >= ENOUGH for parties in enough]
     if not may[0]:
         return None
@@ -136,11 +137,9 @@ async def trained(parameters: PooledModelParameters, table: MemberTable, add: Ad
     spreads = [one.kind != "number" or one.low != one.high for one in columns for _ in range(one.width)]
     used = [place for place, (is_open, spread) in enumerate(zip(opened, spreads, strict=True)) if is_open and spread]
     design = Design(prepared[:, used] / UNIT, labels)
-    fit, steps, most = Fit(len(used), people, positives, parameters.l2 / 1000), 0, people * LARGEST_SUMMAND * FRACTION
-    while steps < parameters.steps and not fit.converged:
-        what = "gradients and curvatures" if fit.wants_curvature else "gradients"
-        fit.step(await add(what, design.sums(fit.coefficients, curvature=fit.wants_curvature), most))
-        steps += 1
+    limits = [limit for one in columns for limit in limits_of(one)]
+    fit = Fit(len(used), people, positives, parameters.l2 / 1000)
+    steps = await fitted(fit, design, [limits[place] for place in used], parameters.steps, add)
     coefficients = [0.0] * len(opened) + [fit.coefficients[-1]]
     for place, coefficient in zip(used, fit.coefficients, strict=False):
         coefficients[place] = coefficient
@@ -151,6 +150,32 @@ async def trained(parameters: PooledModelParameters, table: MemberTable, add: Ad
         people, positives, columns, tuple(counts), tuple(place in used for place in range(len(opened))),
         tuple(coefficients), steps, bands,
     )  # fmt: skip
+
+
+async def asked_all(what: str, gates: list[int], add: Add) -> list[int]:
+    """Of how many parties each is so."""
+    totals = await add(what, gates, MAX_MEMBERS)
+    demand_counts(what, rest_of(totals, gates), MAX_MEMBERS - 1)
+    return totals
+
+
+async def fitted(fit: Fit, design: Design, limits: Sequence[float], most_steps: int, add: Add) -> int:
+    """How many steps it took. `limits`: how far from 0 each number of a row of the design can be."""
+    steps, most = 0, fit.people * LARGEST_SUMMAND * FRACTION
+    slopes = Slopes([*limits, 1.0], fit.people - len(design.labels), MAX_MEMBERS)
+    while steps < most_steps and not fit.converged:
+        what = "gradients and curvatures" if fit.wants_curvature else "gradients"
+        own = design.sums(fit.coefficients, curvature=fit.wants_curvature)
+        totals = await add(what, own, most)
+        slopes.demand(what, rest_of(totals, own))
+        fit.step(totals)
+        steps += 1
+    return steps
+
+
+def limits_of(column: PreparedNumber | PreparedCategory) -> list[float]:
+    """How far from 0 each of its prepared numbers can be."""
+    return [float(LIMIT) if column.kind == "number" and place == 0 else 1.0 for place in range(column.width)]
 
 
 async def _described(
@@ -172,7 +197,8 @@ async def _described(
             else:
                 words.append(int(numbers[:, place].sum()) if opened[place] else 0)
             place += 1
-    people, positives, *sums = await add("people and columns", words, MOST_PEOPLE * STEPS**2)
+    people, positives, *sums = totals = await add("people and columns", words, MOST_PEOPLE * STEPS**2)
+    _demand_described(features, rest_of(totals, words))
     left, columns, counts, place = iter(sums), list[PreparedNumber | PreparedCategory](), list[int | None](), 0
     for feature in features:
         if isinstance(feature, PooledNumber):
@@ -185,6 +211,20 @@ async def _described(
             count = next(left)
             counts.append(count if opened[len(counts)] else None)
     return people, positives, tuple(columns), counts
+
+
+def _demand_described(features: Sequence[PooledFeature], rest: Sequence[int]) -> None:
+    """ProtocolError where what all others added to the second sum is of no rows."""
+    people, positives, *sums = rest
+    left = iter(sums)
+    demand_counts("people", (people,), (MAX_MEMBERS - 1) * MAX_POOLED_ROWS)
+    demand_counts("people with label 1", (positives,), people)
+    for feature in features:
+        if isinstance(feature, PooledNumber):
+            demand_moments(feature.column, list(itertools.islice(left, 3)), people)
+        indicators = list(itertools.islice(left, feature.width - int(feature.kind == "number")))
+        demand_counts(f"column {feature.column}", indicators, people)
+        demand(f"column {feature.column}", sum(indicators) <= people)
 
 
 def prepared_of(columns: Columns, table: MemberTable, rows: Whole) -> Prepared:
@@ -207,10 +247,12 @@ async def judged(
     lines = [np.bincount(bands[labels == label], minlength=len(edges) + 1).tolist() for label in (1, 0)]
     groups = halves(len(edges) + 1)
     gates = [int(all(sum(line[low:high]) >= smallest for line in lines)) for low, high in groups]
-    enough = dict(zip(groups, await add("parties with enough people in bands", gates, MAX_MEMBERS), strict=True))
+    enough = dict(zip(groups, await asked_all("parties with enough people in bands", gates, add), strict=True))
     parts = told_groups(len(edges) + 1, lambda group: enough[group] >= ENOUGH)
     if not parts:
         return None
     places = [low for low, _ in parts] + [len(edges) + 1]
-    sums = await add("people by bands", [*merged(lines[0], places), *merged(lines[1], places)], MOST_PEOPLE)
+    own = [*merged(lines[0], places), *merged(lines[1], places)]
+    sums = await add("people by bands", own, MOST_PEOPLE)
+    demand_counts("people by bands", rest_of(sums, own), MOST_PEOPLE)
     return tuple(edges[low - 1] for low, _ in parts[1:]), tuple(sums[: len(parts)]), tuple(sums[len(parts) :])
