@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from placet.catalogue.pooled_model import PooledModelParameters
 from placet.jobs.randomness import stream
+from placet.models.pooled_checks import demand
 from placet.protocols.mpc import shamir
 from placet.recipes.blocks.secure_sums import VIEW, bytes_of
 from placet.recipes.pooled_model import private_training
 from placet.recipes.pooled_model.training import MemberTable, Pooled, trained
+
+Lie = Callable[[str, list[int]], list[int]]
+"""(what is summed, the own numbers) to what a party adds instead."""
 
 
 class Adding:
@@ -23,6 +27,21 @@ class Adding:
         self.heard: list[tuple[str, int, int]] = []
         self.brought: list[dict[int, list[int]]] = []
         self._events: list[asyncio.Event] = []
+
+    @property
+    def members(self) -> int:
+        return self.parties
+
+    def coin(self, what: str) -> Any:
+        return stream(bytes(32), what.encode())
+
+    async def parts(self, what: str, weights: Sequence[Sequence[int]]) -> list[list[int]]:
+        """Of what each party brought to the last sum of this."""
+        brought = next(b for b, heard in zip(self.brought[::-1], self.heard[::-1], strict=True) if heard[0] == what)
+        return [
+            [sum(a * b for a, b in zip(one, brought[party], strict=False)) for one in weights]
+            for party in range(self.parties)
+        ]
 
     def of(self, party: int) -> Any:
         number = 0
@@ -40,22 +59,34 @@ class Adding:
                 self._events[here].set()
             await self._events[here].wait()
             totals = [sum(column) for column in zip(*self.brought[here].values(), strict=True)]
-            assert all(abs(total) <= most for total in totals)
+            demand(what, all(abs(total) <= most for total in totals))
             return totals
 
         return add
 
 
 def together(
-    asked: PooledModelParameters, tables: Sequence[MemberTable], seed: bytes = b""
+    asked: PooledModelParameters, tables: Sequence[MemberTable], seed: bytes = b"", lie: Lie | None = None
 ) -> tuple[Pooled | None, Adding]:
-    """All parties' outcome, which must be one; where there is a budget, with noise by the seed."""
+    """All parties' outcome, which must be one; where there is a budget, with noise by the seed. `lie`: what the last
+    party adds instead of its numbers."""
     adding = Adding(len(tables))
 
-    async def member(number: int, table: MemberTable) -> Pooled | None:
+    def adder(number: int) -> Any:
         add = adding.of(number)
+        if lie is None or number < len(tables) - 1:
+            return add
+
+        async def lying(what: str, numbers: list[int], most: int) -> list[int]:
+            totals: list[int] = await add(what, lie(what, numbers), most)
+            return totals
+
+        return lying
+
+    async def member(number: int, table: MemberTable) -> Pooled | None:
+        add = adder(number)
         if asked.budget is None:
-            return await trained(asked, table, add)
+            return await trained(asked, table, add, adding if asked.leave_one_out else None)
         entropy = stream(bytes([number]) * 32, seed)
         return await private_training.trained(asked, table, add, entropy, asked.budget, len(tables))
 

@@ -116,6 +116,16 @@ class PooledModelParameters(RecipeParameters):
         ),
     ] = None
 
+    leave_one_out: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="whether the report says by how much each party's rows make the model worse for all others, "
+            "and names one that harms: every party learns how many people of each train, and at most eight weighted "
+            "sums of each one's last gradient",
+        ),
+    ] = False
+
     scale: Annotated[
         Scale | None,
         Field(
@@ -131,6 +141,8 @@ class PooledModelParameters(RecipeParameters):
             raise ValueError("bins go with a scale, and numbers do without one")
         if self.scale is not None and self.budget is not None:
             raise ValueError("a scorecard has no budget")
+        if self.leave_one_out and self.budget is not None:
+            raise ValueError("a party is left out by sums without noise: no budget")
         return self
 
     @model_validator(mode="after")
@@ -160,7 +172,8 @@ _LEARNS = (
     "how good it is: each column's mean and spread, how many people have each indicator, train, test and have label 1, "
     "gradients and curvatures, people and positives by bands of the score; each only where at least two parties have "
     "the smallest group in it, and how many have; with a budget sums with noise instead. Nobody's rows or labels, and "
-    "no other party's own sums, unless all the others pool what they know"
+    "no other party's own sums, unless all the others pool what they know; but with leave_one_out how many people of "
+    "each party train, and at most eight weighted sums of its own last gradient, half as many as that has numbers"
 )
 
 SPEC = RecipeSpec(

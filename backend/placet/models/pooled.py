@@ -138,6 +138,11 @@ class Fit:
     def wants_curvature(self) -> bool:
         return self._curvature is None
 
+    @property
+    def curvature(self) -> list[list[float]] | None:
+        """With the penalty, as the steps so far tell it; None where the last one went too far for that."""
+        return self._curvature
+
     def step(self, totals: Totals) -> None:
         """One step, by the totals of `Design.sums` at these coefficients. InputError for other sums than these."""
         if len(totals) != words_of(self.width, curvature=self.wants_curvature):
@@ -200,18 +205,24 @@ def symmetric(triangle: Sequence[float], size: int) -> list[list[float]]:
     return matrix
 
 
-def solved(matrix: Sequence[Sequence[float]], right: Sequence[float]) -> list[float]:
-    """x of a symmetric, positive definite system, by L·D·Lᵀ; 0 where a pivot is none."""
-    size = len(right)
-    lower = [[0.0] * size for _ in range(size)]
-    pivots = [0.0] * size
-    solution = list(right)
+def factored(matrix: Sequence[Sequence[float]]) -> tuple[list[list[float]], list[float]]:
+    """L, below its ones, and D of a symmetric, positive definite L·D·Lᵀ; 0 where a pivot is none."""
+    size = len(matrix)
+    lower, pivots = [[0.0] * size for _ in range(size)], [0.0] * size
     for i in range(size):
         for j in range(i):
             scaled = matrix[i][j] - sum(lower[i][k] * lower[j][k] * pivots[k] for k in range(j))
             lower[i][j] = scaled / pivots[j] if pivots[j] else 0.0
         pivot = matrix[i][i] - sum(lower[i][k] ** 2 * pivots[k] for k in range(i))
         pivots[i] = pivot if pivot > 1e-9 * max(1.0, matrix[i][i]) else 0.0
+    return lower, pivots
+
+
+def solved(matrix: Sequence[Sequence[float]], right: Sequence[float]) -> list[float]:
+    """x of a symmetric, positive definite system; 0 where a pivot is none."""
+    size, solution = len(right), list(right)
+    lower, pivots = factored(matrix)
+    for i in range(size):
         solution[i] -= sum(lower[i][k] * solution[k] for k in range(i))
     solution = [value / pivot if pivot else 0.0 for value, pivot in zip(solution, pivots, strict=True)]
     for i in reversed(range(size)):

@@ -16,8 +16,9 @@ can be done again from its seed. Sums wrap modulo 2^64: callers keep them within
 
 from __future__ import annotations
 
+import itertools
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,13 +29,14 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from placet.core.errors import InputError, ProtocolError
+from placet.core.hashing import sha256
 from placet.protocols.mpc import shamir
 from placet.protocols.order import Entropy
 
 Words = npt.NDArray[np.uint64]
 PUBLIC = 32
 MAX_MEMBERS = 16
-_LABEL = b"placet.secure-sum/1"
+_LABEL, _COIN = b"placet.secure-sum/1", b"placet.secure-sum.coin/1"
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,17 @@ class SumMember:
             total = total + mask if self.index < other else total - mask
         return total
 
+    def masks_by(self, weights: Sequence[Words]) -> dict[int, Words]:
+        """What the common mask with each other member that uploaded sums to, by each of the weights. ProtocolError
+        before this member has revealed, or where one of them is gone."""
+        if not self._said or len(self._held) < self.members:
+            raise ProtocolError("parts are told once all have uploaded, and of all", code="peer.members")
+        length = len(weights[0])
+        return {
+            other: _weighted(weights, _mask(self._common(other), self._context, length))
+            for other in sorted(self._held.keys() - {self.index})
+        }
+
     def _common(self, other: int) -> bytes:
         return _common(self._key, self._publics[other])
 
@@ -139,6 +152,49 @@ class SumMember:
         )
 
 
+def coin_of(context: bytes, seeds: Mapping[int, bytes]) -> bytes:
+    """32 bytes that no member could know or choose before all had uploaded: by the seeds of all, which were dealt in
+    shares before, and revealed after."""
+    return sha256(_COIN, context, *(seeds[member] for member in sorted(seeds)))
+
+
+def seeds_of(revealed: Mapping[int, Revealed], uploaded: Iterable[int], threshold: int) -> dict[int, bytes]:
+    """By member that uploaded its seed. ProtocolError where shares are missing or wrong."""
+    return {
+        member: shamir.join({i: one.seeds[member] for i, one in revealed.items() if member in one.seeds}, threshold)
+        for member in sorted(uploaded)
+    }
+
+
+def parts_of(
+    context: bytes,
+    uploads: Mapping[int, Words],
+    seeds: Mapping[int, bytes],
+    told: Mapping[int, Mapping[int, Words]],
+    weights: Sequence[Words],
+) -> dict[int, Words]:
+    """By member the weighted sums of its own vector, modulo 2^64. `told`: by member what it said of its masks with each
+    other one, as `SumMember.masks_by`. ProtocolError `sums.disputed` where two say different things of their mask."""
+    for i, j in itertools.combinations(sorted(uploads), 2):
+        if not np.array_equal(told[i][j], told[j][i]):
+            raise ProtocolError(
+                "two parties say different things of the mask that both know: one of them lies",
+                found=f"parties {i} and {j}",
+                code="sums.disputed",
+            )
+    sums = {}
+    for member, upload in uploads.items():
+        parts = _weighted(weights, upload - _mask(seeds[member], context, len(upload)))
+        for other, mask in told[member].items():
+            parts = parts - mask if member < other else parts + mask
+        sums[member] = parts
+    return sums
+
+
+def _weighted(weights: Sequence[Words], vector: Words) -> Words:
+    return np.array([(one * vector).sum(dtype=np.uint64) for one in weights], np.uint64)
+
+
 def total(
     context: bytes,
     threshold: int,
@@ -155,8 +211,7 @@ def total(
     gone = sorted({member for one in revealed.values() for member in one.keys})
     if set(gone) & uploads.keys():
         raise ProtocolError("the key of a member was revealed that uploaded", code="peer.members")
-    for member in sorted(uploads):
-        seed = shamir.join({i: one.seeds[member] for i, one in revealed.items() if member in one.seeds}, threshold)
+    for seed in seeds_of(revealed, uploads, threshold).values():
         total_ = total_ - _mask(seed, context, length)
     for member in gone:
         secret = shamir.join({i: one.keys[member] for i, one in revealed.items() if member in one.keys}, threshold)

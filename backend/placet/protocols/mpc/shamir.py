@@ -1,6 +1,7 @@
 """Shamir's secret sharing (1979) of 32 bytes: any `threshold` shares give the secret, fewer say nothing about it.
 
-Over the integers modulo the prime 2^256 + 297, the next one after all secrets. A share is the polynomial's value at a party's place, counted from 1.
+Over the integers modulo the prime 2^256 + 297, the next one after all secrets. A share is the polynomial's value at a
+party's place, counted from 1.
 """
 
 from __future__ import annotations

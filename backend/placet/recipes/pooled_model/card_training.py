@@ -30,8 +30,10 @@ from placet.models.pooled import (
 from placet.models.pooled_checks import demand_counts, rest_of
 from placet.models.scorecard import Scale
 from placet.models.scorecard_fit import MAX_WOE
+from placet.recipes.pooled_model.leaving_out import ByParty, LeftOut, left_out
 from placet.recipes.pooled_model.training import MOST_PEOPLE, Add, MemberTable, Whole, asked_all, fitted, judged
 
+COUNTED = "people, and people by bins"
 Groups = list[tuple[int, int]]
 """Of neighbouring cells of a column, from the first of each to before the next."""
 
@@ -48,6 +50,7 @@ class PooledCard:
     iv: tuple[float, ...]
     steps: int
     bands: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None
+    left_out: LeftOut | None = None
 
 
 def bins_of(feature: PooledFeature) -> NumberBins | CategoryBins:
@@ -70,7 +73,9 @@ def risk(scale: Scale) -> int:
     return 1 if scale.higher else -1
 
 
-async def trained(parameters: PooledModelParameters, scale: Scale, table: MemberTable, add: Add) -> PooledCard | None:
+async def trained(
+    parameters: PooledModelParameters, scale: Scale, table: MemberTable, add: Add, by_party: ByParty | None = None
+) -> PooledCard | None:
     """As `training.trained`: a sum of what may be opened, one of counts, one a Newton step, two for the bands. Bins
     stand together until two parties have the smallest group of either label in each; missing values have no weight
     where they have not."""
@@ -84,20 +89,25 @@ async def trained(parameters: PooledModelParameters, scale: Scale, table: Member
         whole,
         *(_enough(line, one, smallest) for line, each in zip(lines, all_groups, strict=True) for one in each),
     ]
-    may = iter([parties >= ENOUGH for parties in await asked_all("parties with enough people", gates, add)])
+    enough = await asked_all("parties with enough people", gates, add)
+    may = iter([parties >= ENOUGH for parties in enough])
     if not next(may):
         return None
     groups = [_told(each, [next(may) for _ in each]) for each in all_groups]
     words = [len(labels), int(labels.sum())]
     for line, parts in zip(lines, groups, strict=True):
         words += [int(line[label, low:high].sum()) for low, high in parts for label in (0, 1)]
-    people, positives, *sums = totals = await add("people, and people by bins", words, MOST_PEOPLE)
+    people, positives, *sums = totals = await add(COUNTED, words, MOST_PEOPLE)
     _demand_counted(groups, rest_of(totals, words))
     weights, iv = _weights(cells, groups, iter(sums))
     used = [place for place, parts in enumerate(groups) if parts]
     design = Design(np.stack([np.zeros(len(labels)), *(weights[p][codes[:, p]] for p in used)], axis=1)[:, 1:], labels)
     fit = Fit(len(used), people, positives, parameters.l2 / 1000)
-    steps = await fitted(fit, design, [float(np.abs(weights[place]).max()) for place in used], parameters.steps, add)
+    limits = [float(np.abs(weights[place]).max()) for place in used]
+    steps, slopes = await fitted(fit, design, limits, parameters, add)
+    without = None
+    if by_party is not None and enough[0] == by_party.members:
+        without = await left_out(by_party, fit, COUNTED, slopes, [*limits, 1.0])
     coefficients = dict(zip(used, fit.coefficients, strict=False))
     points = tuple(
         tuple(round(scale.factor * coefficients.get(place, 0.0) * weight) for weight in own.tolist())
@@ -109,7 +119,7 @@ async def trained(parameters: PooledModelParameters, scale: Scale, table: Member
         risk(scale) * scale.offset + abs(scale.factor) * fit.mean, max(1.0, abs(scale.factor) * fit.deviation)
     )
     bands = await judged(scores, table.labels[table.test], edges, smallest, add)
-    return PooledCard(people, positives, base, points, iv, steps, bands)
+    return PooledCard(people, positives, base, points, iv, steps, bands, without)
 
 
 def scores_of(base: int, points: Sequence[Sequence[int]], codes: Whole) -> Whole:

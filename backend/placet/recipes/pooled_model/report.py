@@ -8,18 +8,21 @@ from typing import Any
 from placet.catalogue.pooled_model import PooledModelParameters
 from placet.catalogue.spec import CONSUMER
 from placet.core.values import to_hex
+from placet.jobs.party_run import name_of
 from placet.models import quality
 from placet.models.bands import BandTable
 from placet.models.linear import LinearModel, logistic_of
 from placet.models.scorecard import Scale, Scorecard
 from placet.recipes.blocks.judged import bands_of, gain_of, gains_row, importance_of, metrics_of, own_metrics
 from placet.recipes.pooled_model.card_training import PooledCard, bins_of
+from placet.recipes.pooled_model.leaving_out import LeftOut
 from placet.recipes.pooled_model.training import Pooled
 
 
 def outcome_of(parameters: PooledModelParameters, pooled: Pooled | None) -> dict[str, Any]:
     """{too_few} and, unless they are, {fitted: {people, positives}, steps, columns: [{column, value, people}], linear,
-    bands: {edges, positives, negatives}}: plain JSON, the same at every party."""
+    bands: {edges, positives, negatives}, left_out: {parties: [{party, people, pull, harm}], harms, directions}}: plain
+    JSON, the same at every party."""
     if pooled is None:
         return {"too_few": True}
     return {
@@ -29,11 +32,23 @@ def outcome_of(parameters: PooledModelParameters, pooled: Pooled | None) -> dict
         "columns": list(_columns(parameters, pooled)),
         "linear": model_of(parameters, pooled).to_json(),
         "bands": _lines(pooled.bands),
+        "left_out": _left_out(pooled.left_out),
     }
 
 
 def _lines(bands: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None) -> dict[str, list[int]] | None:
     return None if bands is None else dict(zip(("edges", "positives", "negatives"), map(list, bands), strict=True))
+
+
+def _left_out(without: LeftOut | None) -> dict[str, Any] | None:
+    if without is None:
+        return None
+    parties = [
+        {"party": name_of(party), "people": one.people, "pull": f"{one.pull:.2f}", "harm": f"{one.harm:.5f}"}
+        for party, one in enumerate(without.parties)
+    ]
+    harms = None if without.harms is None else name_of(without.harms)
+    return {"parties": parties, "harms": harms, "directions": without.directions}
 
 
 def card_outcome(parameters: PooledModelParameters, scale: Scale, card: PooledCard | None) -> dict[str, Any]:
@@ -53,6 +68,7 @@ def card_outcome(parameters: PooledModelParameters, scale: Scale, card: PooledCa
         "steps": card.steps,
         "scorecard": scorecard.to_json(),
         "bands": _lines(card.bands),
+        "left_out": _left_out(card.left_out),
     }
 
 
@@ -73,8 +89,8 @@ def _columns(parameters: PooledModelParameters, pooled: Pooled) -> Iterator[dict
 def told_of(
     parameters: PooledModelParameters, outcome: Mapping[str, Any], own: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """{too_few, smallest_group} and {fitted, steps, columns, linear (or scorecard), commitment, importance, metrics,
-    bands, gains: of {test}, alone, own, gain}. `metrics` are of all parties' rows that test, None where too few; of the
+    """{too_few, smallest_group} and {fitted, steps, left_out, columns, linear (or scorecard), commitment, importance,
+    metrics, bands, gains: of {test}, alone, own, gain}. `left_out` is None unless asked for, and told. `metrics` are of all parties' rows that test, None where too few; of the
     consumer's own ones `own` are the pooled model's and `alone` those of a model of its rows, `gain` {auc, low, high}
     the one less the other. Scores are log odds in ten-thousandths, or a scorecard's."""
     report: dict[str, Any] = {"too_few": outcome["too_few"], "smallest_group": parameters.smallest_group}
@@ -89,7 +105,7 @@ def told_of(
         metrics["auc_by"] = f"{len(table.positives)} bands"
     by = {name: own_metrics(own and own[name]) for name in ("alone", "pooled")}
     return report | {
-        **{name: outcome[name] for name in ("fitted", "steps")},
+        **{name: outcome[name] for name in ("fitted", "steps", "left_out")},
         **_model(outcome),
         "metrics": {"test": metrics},
         "bands": {"test": table and bands_of(table, higher)},

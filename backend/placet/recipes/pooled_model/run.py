@@ -32,7 +32,7 @@ from placet.recipes.blocks.secure_sums import SecureSums
 from placet.recipes.pooled_model import card_training, private_training
 from placet.recipes.pooled_model.alone import alone, alone_card
 from placet.recipes.pooled_model.report import card_outcome, outcome_of, told_of
-from placet.recipes.pooled_model.training import Add, MemberTable, table_of, trained
+from placet.recipes.pooled_model.training import MemberTable, table_of, trained
 
 MAX_PART = 4 << 20
 SPLIT = "split"
@@ -46,8 +46,8 @@ async def run(job: PartyRun) -> None:
     await _demand_unopened(job, noisy=parameters.budget is not None)
     table, artefact = await _table(job, parameters)
     await job.anchored(*(party for party in range(len(job.plan.parties)) if party != job.party))
-    sums = SecureSums(job, artefact)
-    outcome, own = await _trained(job, parameters, table, sums.add)
+    sums = SecureSums(job, artefact, keeps=parameters.leave_one_out)
+    outcome, own = await _trained(job, parameters, table, sums)
     if job.role != CONSUMER:
         return await job.release(outcome, sums.made)
     state = {"parameters": job.terms.parameters, "outcome": json.loads(outcome), "alone": own}
@@ -55,16 +55,16 @@ async def run(job: PartyRun) -> None:
 
 
 async def _trained(
-    job: PartyRun, parameters: PooledModelParameters, table: MemberTable, add: Add
+    job: PartyRun, parameters: PooledModelParameters, table: MemberTable, sums: SecureSums
 ) -> tuple[bytes, dict[str, Any] | None]:
     """What all parties come to, and at the consumer what its own rows do alone."""
-    consumes = job.role == CONSUMER
+    consumes, add, by_party = job.role == CONSUMER, sums.add, sums if parameters.leave_one_out else None
     if (scale := parameters.scale) is not None:
-        card = await card_training.trained(parameters, scale, table, add)
+        card = await card_training.trained(parameters, scale, table, add, by_party)
         own = alone_card(parameters, scale, table, card) if card and consumes else None
         return canonical(card_outcome(parameters, scale, card)), own
     if (budget := parameters.budget) is None:
-        pooled = await trained(parameters, table, add)
+        pooled = await trained(parameters, table, add, by_party)
     else:
         entropy, parties = job.entropy(b"noise", await job.opening_block()), len(job.plan.parties)
         pooled = await private_training.trained(parameters, table, add, entropy, budget, parties)

@@ -43,13 +43,16 @@ from placet.models.pooled import (
     told_groups,
 )
 from placet.models.pooled_checks import Slopes, demand, demand_counts, demand_moments, rest_of
+from placet.models.pooled_pulls import WEIGHT
 from placet.models.preparing import LIMIT, UNIT, Prepared, PreparedCategory, PreparedNumber
 from placet.recipes.blocks.features import labels_of, naming
+from placet.recipes.pooled_model.leaving_out import ByParty, LeftOut, left_out
 from placet.vault.rows import Rows
 
 Add = Callable[[str, list[int], int], Awaitable[list[int]]]
 """(what is summed, this party's whole numbers, the largest that a total may be) to the totals of all parties'."""
 MOST_PEOPLE = MAX_MEMBERS * MAX_POOLED_ROWS
+DESCRIBED = "people and columns"
 Columns = tuple[PreparedNumber | PreparedCategory, ...]
 Whole = npt.NDArray[np.int64]
 
@@ -82,6 +85,7 @@ class Pooled:
     coefficients: tuple[float, ...]
     steps: int
     bands: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None
+    left_out: LeftOut | None = None
 
 
 def table_of(rows: Rows, parameters: PooledModelParameters, order: Sequence[int], train: int) -> MemberTable:
@@ -118,9 +122,12 @@ def lacking(values: Sequence[Any]) -> Whole:
     return np.array([category_of(value) is None for value in values], np.int64)
 
 
-async def trained(parameters: PooledModelParameters, table: MemberTable, add: Add) -> Pooled | None:
+async def trained(
+    parameters: PooledModelParameters, table: MemberTable, add: Add, by_party: ByParty | None = None
+) -> Pooled | None:
     """The model, and how good it is; None where too few have either label. Two sums of what may be opened and of what
-    columns are like, one a Newton step, two for the bands."""
+    columns are like, one a Newton step, two for the bands. With `by_party`, and the smallest group of either label at
+    every party, what the model were without each."""
     smallest, features = parameters.smallest_group, parameters.features
     train = table.columns(table.train)
     labels = table.labels[table.train]
@@ -137,9 +144,13 @@ async def trained(parameters: PooledModelParameters, table: MemberTable, add: Ad
     spreads = [one.kind != "number" or one.low != one.high for one in columns for _ in range(one.width)]
     used = [place for place, (is_open, spread) in enumerate(zip(opened, spreads, strict=True)) if is_open and spread]
     design = Design(prepared[:, used] / UNIT, labels)
-    limits = [limit for one in columns for limit in limits_of(one)]
     fit = Fit(len(used), people, positives, parameters.l2 / 1000)
-    steps = await fitted(fit, design, [limits[place] for place in used], parameters.steps, add)
+    every = [limit for one in columns for limit in limits_of(one)]
+    limits = [every[place] for place in used]
+    steps, slopes = await fitted(fit, design, limits, parameters, add)
+    without = None
+    if by_party is not None and enough[0] == by_party.members:
+        without = await left_out(by_party, fit, DESCRIBED, slopes, [*limits, 1.0])
     coefficients = [0.0] * len(opened) + [fit.coefficients[-1]]
     for place, coefficient in zip(used, fit.coefficients, strict=False):
         coefficients[place] = coefficient
@@ -148,7 +159,7 @@ async def trained(parameters: PooledModelParameters, table: MemberTable, add: Ad
     bands = await judged(scores, table.labels[table.test], edges, smallest, add)
     return Pooled(
         people, positives, columns, tuple(counts), tuple(place in used for place in range(len(opened))),
-        tuple(coefficients), steps, bands,
+        tuple(coefficients), steps, bands, without,
     )  # fmt: skip
 
 
@@ -159,18 +170,22 @@ async def asked_all(what: str, gates: list[int], add: Add) -> list[int]:
     return totals
 
 
-async def fitted(fit: Fit, design: Design, limits: Sequence[float], most_steps: int, add: Add) -> int:
-    """How many steps it took. `limits`: how far from 0 each number of a row of the design can be."""
-    steps, most = 0, fit.people * LARGEST_SUMMAND * FRACTION
+async def fitted(
+    fit: Fit, design: Design, limits: Sequence[float], parameters: PooledModelParameters, add: Add
+) -> tuple[int, str]:
+    """How many steps it took, and the name of the last sum. `limits`: how far from 0 each number of a row of
+    the design can be. Where one party is to be left out, words hold what parts of them add up to."""
+    steps, last = 0, ""
+    most = fit.people * FRACTION * (LIMIT * WEIGHT if parameters.leave_one_out else LARGEST_SUMMAND)
     slopes = Slopes([*limits, 1.0], fit.people - len(design.labels), MAX_MEMBERS)
-    while steps < most_steps and not fit.converged:
+    while steps < parameters.steps and not fit.converged:
         what = "gradients and curvatures" if fit.wants_curvature else "gradients"
         own = design.sums(fit.coefficients, curvature=fit.wants_curvature)
         totals = await add(what, own, most)
         slopes.demand(what, rest_of(totals, own))
         fit.step(totals)
-        steps += 1
-    return steps
+        steps, last = steps + 1, what
+    return steps, last
 
 
 def limits_of(column: PreparedNumber | PreparedCategory) -> list[float]:
@@ -197,7 +212,7 @@ async def _described(
             else:
                 words.append(int(numbers[:, place].sum()) if opened[place] else 0)
             place += 1
-    people, positives, *sums = totals = await add("people and columns", words, MOST_PEOPLE * STEPS**2)
+    people, positives, *sums = totals = await add(DESCRIBED, words, MOST_PEOPLE * STEPS**2)
     _demand_described(features, rest_of(totals, words))
     left, columns, counts, place = iter(sums), list[PreparedNumber | PreparedCategory](), list[int | None](), 0
     for feature in features:

@@ -1,0 +1,64 @@
+"""Which party the model would be better without, for all others: by a few numbers of each one's own, and no more.
+
+Judged is what each party *added* to the last gradient that the model came from, not what it says of itself: parts of
+the very upload are opened (`protocols.mpc.secure_sum`), in directions that nobody knew when he uploaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from placet.core.errors import ProtocolError
+from placet.jobs.party_run import name_of
+from placet.models.pooled import Fit
+from placet.models.pooled_checks import IMPOSSIBLE
+from placet.models.pooled_pulls import Pull, beyond, directions_of, harmful, pulls
+from placet.protocols.order import Entropy
+
+MOMENTS = 3
+"""Numbers of the fit's sums before its gradient."""
+
+
+class ByParty(Protocol):
+    """Opens parts of what each party added to the last sum of a name; `members` of them."""
+
+    @property
+    def members(self) -> int: ...
+
+    def coin(self, what: str) -> Entropy: ...
+
+    async def parts(self, what: str, weights: Sequence[Sequence[int]]) -> list[list[int]]: ...
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """By party, and the one that harms all others, if one does; `directions` in which each was looked at."""
+
+    parties: tuple[Pull, ...]
+    harms: int | None
+    directions: int
+
+
+async def left_out(
+    by_party: ByParty, fit: Fit, people_sum: str, slopes: str, limits: Sequence[float]
+) -> LeftOut | None:
+    """None where the fit has not come near its end, or has one number alone. `limits`: how far from 0 each number of a
+    row can be, 1 last. `people_sum`, of which the first number is how many, and `slopes`: names of sums. ProtocolError, by its name, for a party that added more than its people could."""
+    curvature = fit.curvature
+    if curvature is None or len(curvature) < 2:
+        return None
+    people = [own[0] for own in await by_party.parts(people_sum, [[1]])]
+    directions = directions_of(curvature, by_party.coin(slopes))
+    values = await by_party.parts(slopes, [[0] * MOMENTS + one for one in directions])
+    for party, (count, added) in enumerate(zip(people, values, strict=True)):
+        if count < 1 or beyond(count, added, directions, limits):
+            raise ProtocolError(
+                f"{name_of(party)} added more to {slopes} than its people could",
+                expected=f"{count} rows within the plan's bounds",
+                found=name_of(party),
+                code=IMPOSSIBLE,
+            )
+    judged = tuple(pulls(people, values, directions, curvature))
+    return LeftOut(judged, harmful(judged), len(directions))
