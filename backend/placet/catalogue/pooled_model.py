@@ -120,6 +120,7 @@ class PooledModelParameters(RecipeParameters):
         bool,
         Field(
             strict=True,
+            exclude_if=lambda wanted: not wanted,
             description="whether the report says by how much each party's rows make the model worse for all others, "
             "and names one that harms: every party learns how many people of each train, and at most eight weighted "
             "sums of each one's last gradient",

@@ -89,8 +89,9 @@ class SecureSums:
         return stream(self._kept[what].coin)
 
     async def parts(self, what: str, weights: Sequence[Sequence[int]]) -> list[list[int]]:
-        """By party weighted sums of its own first numbers in the last sum of this, which are within what its words hold:
-        a step. Nothing else is opened of them. ProtocolError `sums.disputed` where two parties contradict each other."""
+        """By party weighted sums of its own first numbers in the last sum of this, which are within what its words
+        hold: a step. Nothing else is opened of them. ProtocolError `sums.disputed` where two parties contradict each
+        other."""
         turn, number = self._kept[what], self.rounds
         self.rounds += 1
         await self.job.demand_consented()

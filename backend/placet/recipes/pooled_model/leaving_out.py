@@ -44,8 +44,9 @@ class LeftOut:
 async def left_out(
     by_party: ByParty, fit: Fit, people_sum: str, slopes: str, limits: Sequence[float]
 ) -> LeftOut | None:
-    """None where the fit has not come near its end, or has one number alone. `limits`: how far from 0 each number of a
-    row can be, 1 last. `people_sum`, of which the first number is how many, and `slopes`: names of sums. ProtocolError, by its name, for a party that added more than its people could."""
+    """None where the fit has not come near its end, or has one number alone. `people_sum`, of which the first number is
+    how many, and `slopes` are names of sums; `limits`: how far from 0 each number of a row can be, 1 last.
+    ProtocolError, by its name, for a party that added more than its people could."""
     curvature = fit.curvature
     if curvature is None or len(curvature) < 2:
         return None

@@ -90,9 +90,10 @@ def told_of(
     parameters: PooledModelParameters, outcome: Mapping[str, Any], own: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """{too_few, smallest_group} and {fitted, steps, left_out, columns, linear (or scorecard), commitment, importance,
-    metrics, bands, gains: of {test}, alone, own, gain}. `left_out` is None unless asked for, and told. `metrics` are of all parties' rows that test, None where too few; of the
-    consumer's own ones `own` are the pooled model's and `alone` those of a model of its rows, `gain` {auc, low, high}
-    the one less the other. Scores are log odds in ten-thousandths, or a scorecard's."""
+    metrics, bands, gains: of {test}, alone, own, gain}. `left_out` is None unless asked for, and told. `metrics` are of
+    all parties' rows that test, None where too few; of the consumer's own ones `own` are the pooled model's and `alone`
+    those of a model of its rows, `gain` {auc, low, high} the one less the other. Scores are log odds in
+    ten-thousandths, or a scorecard's."""
     report: dict[str, Any] = {"too_few": outcome["too_few"], "smallest_group": parameters.smallest_group}
     if report["too_few"]:
         return report
