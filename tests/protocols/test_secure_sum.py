@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from placet.core.errors import InputError, PlacetError, ProtocolError
 from placet.jobs.randomness import stream
 from placet.protocols.mpc import shamir
-from placet.protocols.mpc.secure_sum import Dealt, Revealed, SumMember, Words, total
+from placet.protocols.mpc.secure_sum import Dealt, Revealed, SumMember, Words, coin_of, parts_of, seeds_of, total
 
 CONTEXT = b"job, attempt and round"
 
@@ -175,3 +175,53 @@ def test_shares_of_no_one_secret_are_refused(broken) -> None:  # type: ignore[no
         shamir.join(broken(shares), 2)
     with pytest.raises(InputError):
         shamir.split(b"short", 3, 2)
+
+
+# Parts of what one member uploaded.
+
+WEIGHTS = [np.array(one, np.int64).view(np.uint64) for one in ([1, 0, 0, 0, 0], [3, -2, 0, 512, -1])]
+
+
+def opened(run: Round) -> tuple[dict[int, bytes], dict[int, dict[int, Words]]]:
+    """Everybody's seed, and what each says of its masks."""
+    told = {member: run.members[member].masks_by(WEIGHTS) for member in run.uploads}
+    return seeds_of(run.revealed, run.uploads, run.threshold), told
+
+
+@pytest.mark.parametrize("members", [3, 5])
+def test_parts_are_of_what_each_member_uploaded(members: int) -> None:
+    run = Round(vectors(members), members)
+    seeds, told = opened(run)
+    parts = parts_of(CONTEXT, run.uploads, seeds, told, WEIGHTS)
+    for member, own in parts.items():
+        expected = [(weights * run.vectors[member]).sum(dtype=np.uint64) for weights in WEIGHTS]
+        assert own.tolist() == expected
+
+
+@pytest.mark.parametrize("liar", [0, 1, 2])
+def test_who_says_something_else_of_a_mask_contradicts_each_other_member(liar: int) -> None:
+    """Whatever number a member would rather have added, both ends of some mask must say it."""
+    run = Round(vectors(3), 3)
+    seeds, told = opened(run)
+    for other in told[liar]:
+        lied = told | {liar: told[liar] | {other: told[liar][other] + np.array([0, 1], np.uint64)}}
+        with pytest.raises(ProtocolError) as caught:
+            parts_of(CONTEXT, run.uploads, seeds, lied, WEIGHTS)
+        assert caught.value.code == "sums.disputed"
+        assert caught.value.found == f"parties {min(liar, other)} and {max(liar, other)}"
+
+
+def test_masks_are_told_once_all_have_uploaded_and_revealed() -> None:
+    members = [SumMember(n, 3, 3, CONTEXT, stream(bytes([n]) * 32, b"sum")) for n in range(3)]
+    publics = {n: one.public for n, one in enumerate(members)}
+    dealt = [one.deal(publics) for one in members]
+    uploads = {n: one.masked({k: dealt[k][n] for k in range(3)}, vectors(3)[n]) for n, one in enumerate(members)}
+    with pytest.raises(ProtocolError):
+        members[0].masks_by(WEIGHTS)
+    revealed = {n: one.reveal(uploads) for n, one in enumerate(members)}
+    assert set(members[0].masks_by(WEIGHTS)) == {1, 2}
+    seeds = seeds_of(revealed, uploads, 3)
+    assert coin_of(CONTEXT, seeds) != coin_of(CONTEXT, seeds | {2: bytes(32)})
+    gone = Round(vectors(3), 2, {2: 3})
+    with pytest.raises(ProtocolError):
+        gone.members[2].masks_by(WEIGHTS)

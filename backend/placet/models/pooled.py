@@ -133,15 +133,21 @@ class Fit:
         self._before: tuple[list[float], list[float]] | None = None
         self._loss = math.inf
         self._curvature: list[list[float]] | None = None
+        self._summed: list[list[float]] | None = None
 
     @property
     def wants_curvature(self) -> bool:
         return self._curvature is None
 
     @property
+    def slope(self) -> list[float]:
+        """Of the penalised loss where the last step began."""
+        return [] if self._before is None else self._before[1]
+
+    @property
     def curvature(self) -> list[list[float]] | None:
-        """With the penalty, as the steps so far tell it; None where the last one went too far for that."""
-        return self._curvature
+        """The last one that was summed, with the penalty."""
+        return self._summed
 
     def step(self, totals: Totals) -> None:
         """One step, by the totals of `Design.sums` at these coefficients. InputError for other sums than these."""
@@ -161,6 +167,7 @@ class Fit:
             self._curvature = symmetric(rest[size:], size)
             for place, weight in enumerate(penalty):
                 self._curvature[place][place] += weight
+            self._summed = [list(row) for row in self._curvature]
         elif self._before is not None:
             _update(self._curvature, *(_less(a, b) for a, b in zip((now, slope), self._before, strict=True)))
         move = solved(self._curvature, slope)

@@ -51,9 +51,10 @@ def demand_moments(column: str, rest: Sequence[int], people: int) -> None:
 @dataclass(frozen=True)
 class Slopes:
     """Holds `pooled.Design.sums` against each other. `limits`: how far from zero each number of a row can be, 1 last;
-    `places`: how many round their sums."""
+    `squares`: what those of all rows can sum to; `places`: how many round their sums."""
 
     limits: Sequence[float]
+    squares: Sequence[float]
     people: int
     places: int
 
@@ -73,6 +74,6 @@ class Slopes:
         yield all(abs(one) <= limit * pulled + rounding for one, limit in zip(slope, self.limits, strict=True))
         if curvature:
             matrix = np.array(symmetric(curvature, size))
-            bent = min(people / 4, loss) + rounding
-            yield bool((np.diag(matrix) <= np.array(self.limits) ** 2 * bent + rounding).all())
+            ends = np.minimum(np.array(self.squares) / 4, np.array(self.limits) ** 2 * loss)
+            yield bool((np.diag(matrix) <= ends + 17 * rounding).all())
             yield float(np.linalg.eigvalsh(matrix).min()) >= -rounding * size * 2

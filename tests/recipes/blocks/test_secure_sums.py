@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from placet.core.errors import ConsentError, ProtocolError
+from placet.core.errors import ConsentError, InputError, ProtocolError
 from placet.jobs.randomness import stream
 from placet.protocols.mpc import shamir
-from placet.recipes.blocks.secure_sums import REVEALED, SHARES, UPLOAD, SecureSums
+from placet.recipes.blocks.secure_sums import PARTS, REVEALED, SHARES, UPLOAD, SecureSums
 
 NUMBERS = {0: [5, -7, 2**40, 0], 1: [-9, 7, -3, 0], 2: [2**41, -1, 1, -(2**41)]}
 TOTALS = [5 - 9 + 2**41, -1, 2**40 - 2, -(2**41)]
@@ -70,15 +70,21 @@ class Parties:
             step=step, working=working, demand_consented=demand_consented, entropy=entropy,
         )  # fmt: skip
 
-    def sums(self, rounds: int = 1, most: int = 2**44) -> list[Any]:
-        """Each party's totals of its last round, or its error."""
+    def sums(
+        self,
+        rounds: int = 1,
+        most: int = 2**44,
+        weights: list[list[int]] | None = None,
+        numbers: dict[int, list[int]] = NUMBERS,
+    ) -> list[Any]:
+        """Each party's totals of its last round (or parts of it, with `weights`), or its error."""
 
-        async def member(party: int) -> list[int]:
-            sums = SecureSums(self.job(party), b"rows")  # type: ignore[arg-type]
+        async def member(party: int) -> Any:
+            sums = SecureSums(self.job(party), b"rows", keeps=weights is not None)  # type: ignore[arg-type]
             totals: list[int] = []
             for _ in range(rounds):
-                totals = await sums.add("numbers", NUMBERS[party], most)
-            return totals
+                totals = await sums.add("numbers", numbers[party], most)
+            return totals if weights is None else (sums.coin("numbers")(9), await sums.parts("numbers", weights))
 
         async def run() -> list[Any]:
             return await asyncio.wait_for(asyncio.gather(*map(member, range(3)), return_exceptions=True), 60)
@@ -145,3 +151,37 @@ def test_a_consent_that_has_ended_ends_the_round_before_anything_is_sent() -> No
         assert parties.crossed == []
 
     asyncio.run(run())
+
+
+def test_numbers_that_no_total_can_have_are_not_sent_and_not_taken() -> None:
+    async def own() -> None:
+        parties = Parties()
+        with pytest.raises(InputError):
+            await SecureSums(parties.job(0), b"").add("numbers", [5, 9], 8)  # type: ignore[arg-type]
+        assert parties.crossed == []
+
+    asyncio.run(own())
+    outcomes = Parties().sums(most=8, numbers={0: [7], 1: [7], 2: [0]})
+    assert all(isinstance(one, ProtocolError) and one.code == "sums.impossible" for one in outcomes)
+
+
+def test_parts_are_of_each_partys_own_numbers_and_nothing_else_crosses() -> None:
+    parties = Parties()
+    outcomes = parties.sums(most=2**47, weights=[[1, 0], [2, -3, 1, 0]])
+    coins, parts = zip(*outcomes, strict=True)
+    assert len(set(coins)) == 1
+    assert parts[0] == parts[1] == parts[2]
+    assert parts[0] == [[own[0], 2 * own[0] - 3 * own[1] + own[2]] for own in NUMBERS.values()]
+    sent = [payload for sender, _, tag, payload in parties.crossed if (sender, tag) == (0, PARTS)]
+    assert len(sent) == 2 and {len(one) for one in sent} == {2 * 2 * 8}
+    step = parties.steps[0][-1]
+    assert step["name"] == "sum-1" and step["parameters"] == {"round": 1, "parts": "numbers", "weights": 2}
+
+
+def test_a_party_that_would_rather_have_added_something_else_is_contradicted() -> None:
+    def lie(sender: int, receiver: int, tag: str, payload: bytes) -> bytes:
+        return payload[:-1] + bytes([payload[-1] ^ 1]) if (sender, tag) == (1, PARTS) else payload
+
+    honest, _, other = Parties(lie).sums(weights=[[1]])
+    for one in (honest, other):
+        assert isinstance(one, ProtocolError) and one.code == "sums.disputed" and one.found == "parties 1 and 2"

@@ -104,7 +104,8 @@ async def trained(
     design = Design(np.stack([np.zeros(len(labels)), *(weights[p][codes[:, p]] for p in used)], axis=1)[:, 1:], labels)
     fit = Fit(len(used), people, positives, parameters.l2 / 1000)
     limits = [float(np.abs(weights[place]).max()) for place in used]
-    steps, slopes = await fitted(fit, design, limits, parameters, add)
+    squares = [people * limit**2 for limit in limits]
+    steps, slopes = await fitted(fit, design, limits, squares, parameters, add)
     without = None
     if by_party is not None and enough[0] == by_party.members:
         without = await left_out(by_party, fit, COUNTED, slopes, [*limits, 1.0])

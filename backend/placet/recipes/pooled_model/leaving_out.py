@@ -19,6 +19,8 @@ from placet.protocols.order import Entropy
 
 MOMENTS = 3
 """Numbers of the fit's sums before its gradient."""
+AT_REST = 2.0**-11
+"""The largest slope of a fit at rest, by person: what a party did before it must then show in the last sum too."""
 
 
 class ByParty(Protocol):
@@ -44,11 +46,11 @@ class LeftOut:
 async def left_out(
     by_party: ByParty, fit: Fit, people_sum: str, slopes: str, limits: Sequence[float]
 ) -> LeftOut | None:
-    """None where the fit has not come near its end, or has one number alone. `people_sum`, of which the first number is
+    """None where the fit has not come to rest, or has one number alone. `people_sum`, of which the first number is
     how many, and `slopes` are names of sums; `limits`: how far from 0 each number of a row can be, 1 last.
     ProtocolError, by its name, for a party that added more than its people could."""
     curvature = fit.curvature
-    if curvature is None or len(curvature) < 2:
+    if curvature is None or len(curvature) < 2 or max(map(abs, fit.slope)) > AT_REST * fit.people:
         return None
     people = [own[0] for own in await by_party.parts(people_sum, [[1]])]
     directions = directions_of(curvature, by_party.coin(slopes))

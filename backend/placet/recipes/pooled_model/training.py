@@ -52,6 +52,9 @@ from placet.vault.rows import Rows
 Add = Callable[[str, list[int], int], Awaitable[list[int]]]
 """(what is summed, this party's whole numbers, the largest that a total may be) to the totals of all parties'."""
 MOST_PEOPLE = MAX_MEMBERS * MAX_POOLED_ROWS
+SQUARE, NARROW = 1.1, 64
+"""A standardised number's mean square at the most, with what its centre and spread are rounded by, unless the spread is
+narrower than so many steps between the bounds."""
 DESCRIBED = "people and columns"
 Columns = tuple[PreparedNumber | PreparedCategory, ...]
 Whole = npt.NDArray[np.int64]
@@ -147,7 +150,9 @@ async def trained(
     fit = Fit(len(used), people, positives, parameters.l2 / 1000)
     every = [limit for one in columns for limit in limits_of(one)]
     limits = [every[place] for place in used]
-    steps, slopes = await fitted(fit, design, limits, parameters, add)
+    mean = [square for pair in zip(features, columns, strict=True) for square in squares_of(*pair)]
+    squares = [people * mean[place] for place in used]
+    steps, slopes = await fitted(fit, design, limits, squares, parameters, add)
     without = None
     if by_party is not None and enough[0] == by_party.members:
         without = await left_out(by_party, fit, DESCRIBED, slopes, [*limits, 1.0])
@@ -171,13 +176,22 @@ async def asked_all(what: str, gates: list[int], add: Add) -> list[int]:
 
 
 async def fitted(
-    fit: Fit, design: Design, limits: Sequence[float], parameters: PooledModelParameters, add: Add
+    fit: Fit,
+    design: Design,
+    limits: Sequence[float],
+    squares: Sequence[float],
+    parameters: PooledModelParameters,
+    add: Add,
 ) -> tuple[int, str]:
-    """How many steps it took, and the name of the last sum. `limits`: how far from 0 each number of a row of
-    the design can be. Where one party is to be left out, words hold what parts of them add up to."""
+    """How many steps it took, and the name of the last sum. `limits`: how far from 0 each number of a row of the design
+    can be; `squares`: what those of all rows can sum to. Where one party is to be left out, words hold what parts of
+    them add up to."""
     steps, last = 0, ""
     most = fit.people * FRACTION * (LIMIT * WEIGHT if parameters.leave_one_out else LARGEST_SUMMAND)
-    slopes = Slopes([*limits, 1.0], fit.people - len(design.labels), MAX_MEMBERS)
+    rest = fit.people - len(design.labels)
+    own_squares = (design.numbers**2).sum(axis=0).tolist()
+    others = [min(limit**2 * rest, all_ - own) for limit, all_, own in zip(limits, squares, own_squares, strict=True)]
+    slopes = Slopes([*limits, 1.0], [*others, float(rest)], rest, MAX_MEMBERS)
     while steps < parameters.steps and not fit.converged:
         what = "gradients and curvatures" if fit.wants_curvature else "gradients"
         own = design.sums(fit.coefficients, curvature=fit.wants_curvature)
@@ -191,6 +205,16 @@ async def fitted(
 def limits_of(column: PreparedNumber | PreparedCategory) -> list[float]:
     """How far from 0 each of its prepared numbers can be."""
     return [float(LIMIT) if column.kind == "number" and place == 0 else 1.0 for place in range(column.width)]
+
+
+def squares_of(feature: PooledFeature, column: PreparedNumber | PreparedCategory) -> list[float]:
+    """The largest mean square of each of its prepared numbers."""
+    squares = [limit**2 for limit in limits_of(column)]
+    if isinstance(feature, PooledNumber) and column.kind == "number":
+        low, high = feature.bounds
+        if float(column.spread) * STEPS >= NARROW * (high - low):
+            squares[0] = SQUARE
+    return squares
 
 
 async def _described(
