@@ -11,7 +11,8 @@ from placet.jobs.randomness import stream
 from placet.models.pooled_checks import demand
 from placet.protocols.mpc import shamir
 from placet.recipes.blocks.secure_sums import VIEW, bytes_of
-from placet.recipes.pooled_model import private_training
+from placet.recipes.pooled_model import card_training, private_card, private_training
+from placet.recipes.pooled_model.card_training import PooledCard
 from placet.recipes.pooled_model.training import MemberTable, Pooled, trained
 
 Lie = Callable[[str, list[int]], list[int]]
@@ -91,6 +92,28 @@ def together(
         return await private_training.trained(asked, table, add, entropy, asked.budget, len(tables))
 
     async def run() -> list[Pooled | None]:
+        return await asyncio.gather(*(member(n, table) for n, table in enumerate(tables)))
+
+    outcomes = asyncio.run(run())
+    assert all(one == outcomes[0] for one in outcomes)
+    return outcomes[0], adding
+
+
+def cards(
+    asked: PooledModelParameters, tables: Sequence[MemberTable], seed: bytes = b"", *, apart: bool = False
+) -> tuple[PooledCard | None, Adding]:
+    """All parties' scorecard, which must be one; where there is a budget, with noise by the seed."""
+    adding, scale = Adding(len(tables)), asked.scale
+    assert scale is not None
+
+    async def member(number: int, table: MemberTable) -> PooledCard | None:
+        if asked.budget is None:
+            by_party = adding if apart else None
+            return await card_training.trained(asked, scale, table, adding.of(number), by_party)
+        entropy, count = stream(bytes([number]) * 32, seed), len(tables)
+        return await private_card.trained(asked, scale, table, adding.of(number), entropy, asked.budget, count)
+
+    async def run() -> list[PooledCard | None]:
         return await asyncio.gather(*(member(n, table) for n, table in enumerate(tables)))
 
     outcomes = asyncio.run(run())

@@ -140,8 +140,6 @@ class PooledModelParameters(RecipeParameters):
         kinds = {feature.kind for feature in self.features}
         if (self.scale is None and "bins" in kinds) or (self.scale is not None and "number" in kinds):
             raise ValueError("bins go with a scale, and numbers do without one")
-        if self.scale is not None and self.budget is not None:
-            raise ValueError("a scorecard has no budget")
         if self.leave_one_out and self.budget is not None:
             raise ValueError("a party is left out by sums without noise: no budget")
         return self

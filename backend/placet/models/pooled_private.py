@@ -18,7 +18,7 @@ once more: one row costs no more than the budget (parallel composition).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from placet.core.privacy import variance_for
 from placet.models.pooled import FRACTION, MAX_COEFFICIENT, Totals, snapped, solved, symmetric
-from placet.models.preparing import UNIT, Missing, Prepared, PreparedNumber, standardised
+from placet.models.preparing import LIMIT, UNIT, Missing, Prepared, PreparedNumber, standardised
 from placet.models.regression import MAX_LOGIT
 
 NORM, PULL = 4, 3
@@ -36,6 +36,8 @@ STEPS = 2**10
 """Between the bounds of a column."""
 BANDS = 16
 SHARES = {"people": 10, "positions": 30, "squares": 30, "products": 100, "gradients": 830}
+CARD_SHARES = {"counts": 400, "products": 100, "gradients": 500}
+"""The same of a scorecard."""
 MOMENTUM = 0.4
 NARROWEST = 0.02
 """The least spread, of the width between the bounds."""
@@ -64,9 +66,9 @@ class Release:
         return self.most + self.noise(budget, places)
 
 
-def amounts(budget: int, steps: int) -> dict[str, int]:
+def amounts(budget: int, steps: int, shares: Mapping[str, int] = SHARES) -> dict[str, int]:
     """What each sum may cost; each of the gradients its part."""
-    parts = {name: budget * share // 1000 for name, share in SHARES.items()}
+    parts = {name: budget * share // 1000 for name, share in shares.items()}
     return parts | {"gradients": parts["gradients"] // steps}
 
 
@@ -85,6 +87,31 @@ def moments(columns: Sequence[Whole], most: int) -> tuple[Release, Release]:
     half = STEPS // 2
     sums, squares = [int(one.sum()) for one in columns], [int((one**2).sum()) for one in columns]
     return Release(sums, len(sums) * half**2, most * half), Release(squares, len(sums) * half**4, most * half**2)
+
+
+def counts(columns: Sequence[Whole], most: int) -> Release:
+    """Of each column people by cell, of which a row is in one."""
+    return Release([int(number) for one in columns for number in one.reshape(-1)], len(columns), most)
+
+
+@dataclass(frozen=True)
+class Standard:
+    """A column of a few values as it is standardised."""
+
+    mean: float
+    spread: float
+
+    def prepare(self, values: Reals) -> Prepared:
+        scaled = (values - self.mean) / self.spread
+        return np.asarray(np.rint(UNIT * np.clip(scaled, -LIMIT, LIMIT)), np.int64)
+
+
+def standard_of(values: Sequence[float], people: Sequence[int]) -> Standard:
+    """By how many people have each value."""
+    everybody = max(1, sum(people))
+    mean = sum(value * count for value, count in zip(values, people, strict=True)) / everybody
+    square = sum(value * value * count for value, count in zip(values, people, strict=True)) / everybody
+    return Standard(mean, math.sqrt(max(square - mean * mean, NARROWEST**2)))
 
 
 def standardised_by(people: int, total: int, squares: int, low: int, high: int, missing: Missing) -> PreparedNumber:

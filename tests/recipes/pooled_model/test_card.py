@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,11 @@ from placet.core.hashing import canonical
 from placet.models.scorecard import Scale, Scorecard
 from placet.models.scorecard_fit import FitColumn, fit
 from placet.recipes.pooled_model.alone import alone_card
-from placet.recipes.pooled_model.card_training import PooledCard, bins_of, codes_of, scores_of, trained
+from placet.recipes.pooled_model.card_training import PooledCard, bins_of, codes_of, scores_of
 from placet.recipes.pooled_model.report import card_outcome
 from placet.recipes.pooled_model.run import combine
 from placet.recipes.pooled_model.training import MemberTable
-from pooling import Adding
+from pooling import Adding, cards
 
 SCALE = Scale(base_score=600, pdo=20, base_odds=1, higher=0)
 PLAIN: dict[str, Any] = {
@@ -48,14 +48,7 @@ def bank(seed: int, rows: int, missing: float = 0.1) -> MemberTable:
 
 
 def together(tables: list[MemberTable]) -> tuple[PooledCard | None, Adding]:
-    adding = Adding(len(tables))
-
-    async def run() -> list[PooledCard | None]:
-        return await asyncio.gather(*(trained(ASKED, SCALE, table, adding.of(n)) for n, table in enumerate(tables)))
-
-    cards = asyncio.run(run())
-    assert all(card == cards[0] for card in cards)
-    return cards[0], adding
+    return cards(ASKED, tables)
 
 
 def test_the_card_is_that_of_all_rows_in_one_place() -> None:
@@ -111,7 +104,7 @@ def test_a_report_has_the_card_and_scores_as_it_was_trained() -> None:
         {"scale": None},
         {"features": [{"kind": "number", "column": "a", "bounds": [0, 1]}]},
         {"features": [{"kind": "bins", "column": "a", "edges": [2, 2]}]},
-        {"budget": 10**9},
+        {"budget": 10**9, "leave_one_out": True},
     ],
 )
 def test_parameters_that_are_no_scorecards(changes: dict[str, Any]) -> None:
@@ -123,3 +116,14 @@ def test_too_few_of_a_label_tell_nothing() -> None:
     card, adding = together([bank(seed, 12) for seed in range(3)])
     assert card is None and len(adding.heard) == 1
     assert card_outcome(ASKED, SCALE, card) == {"too_few": True}
+
+
+def test_a_bank_with_flipped_labels_is_named_in_a_scorecard_too() -> None:
+    tables = [bank(seed, 900) for seed in range(5)]
+    honest, _ = cards(ASKED, tables, apart=True)
+    tables[3] = dataclasses.replace(tables[3], labels=1 - tables[3].labels)
+    flipped, _ = cards(ASKED, tables, apart=True)
+    assert honest is not None and honest.left_out is not None and honest.left_out.harms is None
+    assert flipped is not None and flipped.left_out is not None and flipped.left_out.harms == 3
+    told = card_outcome(ASKED, SCALE, flipped)["left_out"]
+    assert told["harms"] == "party-3" and [one["people"] for one in told["parties"]] == [540] * 5

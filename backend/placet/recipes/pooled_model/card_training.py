@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,11 +40,11 @@ Groups = list[tuple[int, int]]
 
 @dataclass(frozen=True)
 class PooledCard:
-    """What all parties come to. By column `points` of each cell and `iv`, its information value. `bands`: edges of how
-    much a score speaks for label 1, and people by label in each."""
+    """What all parties come to. `positives` are not told where there is noise. By column `points` of each cell and
+    `iv`, its information value. `bands`: edges of how much a score speaks for label 1, and people by label in each."""
 
     people: int
-    positives: int
+    positives: int | None
     base: int
     points: tuple[tuple[int, ...], ...]
     iv: tuple[float, ...]
@@ -82,9 +82,9 @@ async def trained(
     smallest = parameters.smallest_group
     codes, labels = codes_of(parameters, table, table.train), table.labels[table.train]
     cells = [bins_of(feature).cells for feature in parameters.features]
-    lines = [_counts(codes[:, place], labels, size) for place, size in enumerate(cells)]
+    lines = [counts_of(codes[:, place], labels, size) for place, size in enumerate(cells)]
     all_groups = [[*halves(size - 1), (size - 1, size)] for size in cells]
-    whole = _enough(_counts(np.zeros_like(labels), labels, 1), (0, 1), smallest)
+    whole = _enough(counts_of(np.zeros_like(labels), labels, 1), (0, 1), smallest)
     gates = [
         whole,
         *(_enough(line, one, smallest) for line, each in zip(lines, all_groups, strict=True) for one in each),
@@ -99,7 +99,7 @@ async def trained(
         words += [int(line[label, low:high].sum()) for low, high in parts for label in (0, 1)]
     people, positives, *sums = totals = await add(COUNTED, words, MOST_PEOPLE)
     _demand_counted(groups, rest_of(totals, words))
-    weights, iv = _weights(cells, groups, iter(sums))
+    weights, iv = weights_of(cells, groups, iter(sums))
     used = [place for place, parts in enumerate(groups) if parts]
     design = Design(np.stack([np.zeros(len(labels)), *(weights[p][codes[:, p]] for p in used)], axis=1)[:, 1:], labels)
     fit = Fit(len(used), people, positives, parameters.l2 / 1000)
@@ -110,10 +110,7 @@ async def trained(
     if by_party is not None and enough[0] == by_party.members:
         without = await left_out(by_party, fit, COUNTED, slopes, [*limits, 1.0])
     coefficients = dict(zip(used, fit.coefficients, strict=False))
-    points = tuple(
-        tuple(round(scale.factor * coefficients.get(place, 0.0) * weight) for weight in own.tolist())
-        for place, own in enumerate(weights)
-    )
+    points = points_of(scale, weights, coefficients)
     base = round(scale.offset + scale.factor * fit.coefficients[-1])
     scores = risk(scale) * scores_of(base, points, codes_of(parameters, table, table.test))
     edges = band_edges(
@@ -123,12 +120,22 @@ async def trained(
     return PooledCard(people, positives, base, points, iv, steps, bands, without)
 
 
+def points_of(
+    scale: Scale, weights: Sequence[npt.NDArray[np.float64]], coefficients: Mapping[int, float]
+) -> tuple[tuple[int, ...], ...]:
+    """By column of each cell, by the coefficient of its weight of evidence; none where there is none."""
+    return tuple(
+        tuple(round(scale.factor * coefficients.get(place, 0.0) * weight) for weight in own.tolist())
+        for place, own in enumerate(weights)
+    )
+
+
 def scores_of(base: int, points: Sequence[Sequence[int]], codes: Whole) -> Whole:
     each = [np.array(own, np.int64)[codes[:, place]] for place, own in enumerate(points)]
     return np.asarray(base + np.sum(each, axis=0), dtype=np.int64)
 
 
-def _counts(codes: Whole, labels: Whole, cells: int) -> Whole:
+def counts_of(codes: Whole, labels: Whole, cells: int) -> Whole:
     """(2, cells): positives and negatives."""
     return np.stack([np.bincount(codes[labels == label], minlength=cells) for label in (1, 0)])
 
@@ -157,7 +164,7 @@ def _demand_counted(groups: Sequence[Groups], rest: Sequence[int]) -> None:
             demand_counts(what, [*counts, sum(counts)], most)
 
 
-def _weights(
+def weights_of(
     cells: Sequence[int], groups: Sequence[Groups], sums: Iterator[int]
 ) -> tuple[list[npt.NDArray[np.float64]], tuple[float, ...]]:
     """By column each cell's weight of evidence, 0 where it may not be told, and the information value."""

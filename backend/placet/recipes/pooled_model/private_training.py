@@ -72,7 +72,7 @@ async def trained(
     scores = scores_of(prepared_of(columns, table, table.test), fit.coefficients)
     mean, deviation = fit.predictors()
     edges = band_edges(SCORE_UNIT * mean, SCORE_UNIT * deviation, BANDS)
-    bands = await _judged(scores, table.labels[table.test], edges, parameters.smallest_group, sums, budget)
+    bands = await judged(scores, table.labels[table.test], edges, parameters.smallest_group, sums, budget)
     return Pooled(
         people, None, columns, (None,) * width, (True,) * width, tuple(fit.coefficients), parameters.steps, bands
     )  # fmt: skip
@@ -88,7 +88,7 @@ def _columns(parameters: PooledModelParameters, people: int, first: list[int], s
     )
 
 
-async def _judged(
+async def judged(
     scores: Whole, labels: Whole, edges: tuple[int, ...], smallest: int, sums: NoisySums, budget: int
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None:
     """Noisy people by label in bands of the score, put together until none looks too small; who tests is in no other

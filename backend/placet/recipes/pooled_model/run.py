@@ -29,7 +29,7 @@ from placet.jobs.recipe import UNFIT, RecipeRun
 from placet.models.pooled_checks import IMPOSSIBLE
 from placet.recipes.blocks import split
 from placet.recipes.blocks.secure_sums import SecureSums
-from placet.recipes.pooled_model import card_training, private_training
+from placet.recipes.pooled_model import card_training, private_card, private_training
 from placet.recipes.pooled_model.alone import alone, alone_card
 from placet.recipes.pooled_model.report import card_outcome, outcome_of, told_of
 from placet.recipes.pooled_model.training import MemberTable, table_of, trained
@@ -59,14 +59,18 @@ async def _trained(
 ) -> tuple[bytes, dict[str, Any] | None]:
     """What all parties come to, and at the consumer what its own rows do alone."""
     consumes, add, by_party = job.role == CONSUMER, sums.add, sums if parameters.leave_one_out else None
+    budget, parties = parameters.budget, len(job.plan.parties)
+    entropy = job.entropy(b"noise", await job.opening_block()) if budget else None
     if (scale := parameters.scale) is not None:
-        card = await card_training.trained(parameters, scale, table, add, by_party)
+        if budget is None or entropy is None:
+            card = await card_training.trained(parameters, scale, table, add, by_party)
+        else:
+            card = await private_card.trained(parameters, scale, table, add, entropy, budget, parties)
         own = alone_card(parameters, scale, table, card) if card and consumes else None
         return canonical(card_outcome(parameters, scale, card)), own
-    if (budget := parameters.budget) is None:
+    if budget is None or entropy is None:
         pooled = await trained(parameters, table, add, by_party)
     else:
-        entropy, parties = job.entropy(b"noise", await job.opening_block()), len(job.plan.parties)
         pooled = await private_training.trained(parameters, table, add, entropy, budget, parties)
     own = await asyncio.to_thread(alone, parameters, table, pooled) if pooled and consumes else None
     return canonical(outcome_of(parameters, pooled)), own
