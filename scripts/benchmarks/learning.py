@@ -30,17 +30,20 @@ from placet.jobs.randomness import stream
 from placet.models import quality
 from placet.models.bands import by_score
 from placet.models.preparing import UNIT
+from placet.models.scorecard import Scale
 from placet.protocols.mpc import shamir
 from placet.protocols.mpc.secure_sum import SumMember, Words, total
 from placet.protocols.order import Entropy
 from placet.recipes.blocks.secure_sums import VIEW, bytes_of
-from placet.recipes.pooled_model import private_training
+from placet.recipes.pooled_model import card_training, private_card, private_training
+from placet.recipes.pooled_model.card_training import PooledCard, codes_of, scores_of
 from placet.recipes.pooled_model.training import MemberTable, Pooled, prepared_of, trained
 
 PARTIES, WORDS = 5, 1_000_000
 SHARES = (0.6, 0.3, 0.1)
 LIMITS = (50_000, 200_000)
 SMALLEST = 20
+CARD_BINS = 5
 EPSILON_1, NOISY_STEPS, NOISY_RUNS, ENDS = 17_465_000, 8, 30, (0.01, 0.99)
 JUDGING = 2
 """Sums that only judge the model."""
@@ -204,16 +207,7 @@ def with_noise(case: Case) -> dict[str, Any]:
         return float(quality.auc(by_score(scores.tolist(), label.tolist())))
 
     runs = [area(fitted_by(noisy, tables, seed)[0]) for seed in range(NOISY_RUNS)]
-    without = area(fitted_by(plain, tables, 0)[0])
-    return {
-        "budget_nano_rho": EPSILON_1,
-        "runs": len(runs),
-        "auc": round(float(np.mean(runs)), 4),
-        "worst": round(min(runs), 4),
-        "auc_without": round(without, 4),
-        "loss": round(without - float(np.mean(runs)), 4),
-        "largest_loss": round(without - min(runs), 4),
-    }
+    return loss_of(runs, area(fitted_by(plain, tables, 0)[0]))
 
 
 def bad_party(case: Case) -> dict[str, Any]:
@@ -226,6 +220,53 @@ def bad_party(case: Case) -> dict[str, Any]:
     columns = [(one.feature.column, [int(value) for value in one.values]) for one in case.columns]
     asked = asked_of([(name, min(own), max(own)) for name, own in columns])
     return one_bad_party(case, asked.model_copy(update={"leave_one_out": True}), fitted)
+
+
+def card_with_noise(case: Case) -> dict[str, Any]:
+    """A scorecard of numbers at epsilon 1, beside the same bins without noise."""
+    columns = {one.feature.column: np.array(one.values, dtype=np.int64) for one in case.columns}
+    features = []
+    for name, own in columns.items():
+        edges = sorted({int(edge) for edge in np.quantile(own, np.arange(1, CARD_BINS) / CARD_BINS)} - {int(own.min())})
+        features.append({"kind": "bins", "column": name, "edges": edges or [int(own.max())]})
+    scale = Scale(base_score=600, pdo=20, base_odds=1, higher=1)
+    shared = {"label": "label", "features": features, "train": 70, "smallest_group": SMALLEST, "scale": scale.to_json()}
+    plain, noisy = SPEC.parse(shared), SPEC.parse(shared | {"budget": EPSILON_1, "steps": NOISY_STEPS})
+    tables = tables_of(case, [(name, own.tolist()) for name, own in columns.items()], "like")
+    label = np.concatenate([one.labels[one.test] for one in tables])
+    codes = np.concatenate([codes_of(plain, one, one.test) for one in tables])
+
+    def area(asked: PooledModelParameters, seed: int) -> float:
+        sums = Sums(len(tables))
+
+        async def member(number: int, table: MemberTable) -> PooledCard | None:
+            if asked.budget is None:
+                return await card_training.trained(asked, scale, table, sums.of(number))
+            entropy = stream(bytes([number]) * 32, seed.to_bytes(4, "big"))
+            add, count = sums.of(number), len(tables)
+            return await private_card.trained(asked, scale, table, add, entropy, asked.budget, count)
+
+        async def run() -> list[PooledCard | None]:
+            return await asyncio.gather(*(member(number, table) for number, table in enumerate(tables)))
+
+        card = asyncio.run(run())[0]
+        if card is None:
+            raise ArithmeticError("too few people")
+        return float(quality.auc(by_score(scores_of(card.base, card.points, codes).tolist(), label.tolist())))
+
+    return loss_of([area(noisy, seed) for seed in range(NOISY_RUNS)], area(plain, 0))
+
+
+def loss_of(runs: Sequence[float], without: float) -> dict[str, Any]:
+    return {
+        "budget_nano_rho": EPSILON_1,
+        "runs": len(runs),
+        "auc": round(float(np.mean(runs)), 4),
+        "worst": round(min(runs), 4),
+        "auc_without": round(without, 4),
+        "loss": round(without - float(np.mean(runs)), 4),
+        "largest_loss": round(without - min(runs), 4),
+    }
 
 
 def asked_of(columns: Sequence[tuple[str, int, int]]) -> PooledModelParameters:
@@ -303,6 +344,7 @@ def main(*, json: bool) -> dict[str, object]:
         figures[f"pooled_{how}"] = {"skipped": "no shared/data"} if case is None else pooled(case, how)
     figures["pooled_with_one_bad_party"] = {"skipped": "no shared/data"} if case is None else bad_party(case)
     figures["pooled_with_noise"] = {"skipped": "no shared/data"} if case is None else with_noise(case)
+    figures["pooled_card_with_noise"] = {"skipped": "no shared/data"} if case is None else card_with_noise(case)
     figures["shared_representation"] = shared_representation()
     for name, row in figures.items():
         print(name, row, file=out)

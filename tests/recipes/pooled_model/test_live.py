@@ -72,7 +72,7 @@ def joined(banks: LiveConsortium, parameters: dict[str, Any]) -> tuple[str, dict
 
 @pytest.mark.slow  # `test_pooled_model` has its parts by default, and `blocks/test_secure_sums` its sums
 def test_three_banks_come_to_one_model(banks: LiveConsortium) -> None:
-    job, result = joined(banks, PARAMETERS)
+    job, result = joined(banks, PARAMETERS | {"steps": 12, "leave_one_out": True})
     report = result["report"]
     assert result["disclosed_in_protocol"] == ["member", "consumer"]
     assert not report["too_few"] and report["steps"] >= 3
@@ -85,9 +85,11 @@ def test_three_banks_come_to_one_model(banks: LiveConsortium) -> None:
     ]
     sums = [[step.parameters for step in trail if step.name.startswith("sum-")] for trail in trails]
     assert sums[0] == sums[1] == sums[2]
-    assert [one["round"] for one in sums[0]] == list(
-        range(report["steps"] + 2 + (2 if report["metrics"]["test"] else 1))
-    )
+    without, judging = report["left_out"], 2 if report["metrics"]["test"] else 1
+    assert [one["party"] for one in without["parties"]] == ["party-0", "party-1", "party-2"]
+    assert without["harms"] is None and sum(one["people"] for one in without["parties"]) == report["fitted"]["people"]
+    assert [one["parts"] for one in sums[0] if "parts" in one][0] == "people and columns"
+    assert [one["round"] for one in sums[0]] == list(range(report["steps"] + 2 + 2 + judging))
     listed = json.loads(banks.made.run("model", "list", "--config", "consumer/node.toml", "--json"))
     assert [one["commitment"] for one in listed if one["job"] == job] == [report["commitment"]]
 
