@@ -43,7 +43,7 @@ PARTIES, WORDS = 5, 1_000_000
 SHARES = (0.6, 0.3, 0.1)
 LIMITS = (50_000, 200_000)
 SMALLEST = 20
-CARD_BINS = 5
+CARD_BINS, CARD_L2, CARD_STEPS = 5, 30, 4
 EPSILON_1, NOISY_STEPS, NOISY_RUNS, ENDS = 17_465_000, 8, 30, (0.01, 0.99)
 JUDGING = 2
 """Sums that only judge the model."""
@@ -231,7 +231,7 @@ def card_with_noise(case: Case) -> dict[str, Any]:
         features.append({"kind": "bins", "column": name, "edges": edges or [int(own.max())]})
     scale = Scale(base_score=600, pdo=20, base_odds=1, higher=1)
     shared = {"label": "label", "features": features, "train": 70, "smallest_group": SMALLEST, "scale": scale.to_json()}
-    plain, noisy = SPEC.parse(shared), SPEC.parse(shared | {"budget": EPSILON_1, "steps": NOISY_STEPS})
+    plain, noisy = SPEC.parse(shared), SPEC.parse(shared | {"budget": EPSILON_1, "steps": CARD_STEPS, "l2": CARD_L2})
     tables = tables_of(case, [(name, own.tolist()) for name, own in columns.items()], "like")
     label = np.concatenate([one.labels[one.test] for one in tables])
     codes = np.concatenate([codes_of(plain, one, one.test) for one in tables])

@@ -36,7 +36,7 @@ STEPS = 2**10
 """Between the bounds of a column."""
 BANDS = 16
 SHARES = {"people": 10, "positions": 30, "squares": 30, "products": 100, "gradients": 830}
-CARD_SHARES = {"counts": 400, "products": 100, "gradients": 500}
+CARD_SHARES = {"counts": 300, "products": 100, "gradients": 600}
 """The same of a scorecard."""
 MOMENTUM = 0.4
 NARROWEST = 0.02

@@ -46,18 +46,28 @@ def banks(consortium: LiveConsortium) -> LiveConsortium:
             *("--file", f"{key}-borrowers.csv", "--identifier", "customer", "--namespace", NAMESPACE),
             *("--column", "defaulted", "--column", "income", "--column", "branch:text"),
         )
+    return offering(consortium, "--dataset-budget", 2 * BUDGET)
+
+
+@pytest.fixture(scope="module")
+def noisy(banks: LiveConsortium) -> LiveConsortium:
+    """The same under offers that promise noise, with a budget for two jobs."""
+    return offering(banks, "--budget", 2 * BUDGET, "--bounds", "income=0..10000")
+
+
+def offering(consortium: LiveConsortium, *more: Any) -> LiveConsortium:
+    made, offers = consortium.made, {}
     parties = ",".join(one.address for one in made.members.values())
-    offers = {}
     for key in (*MEMBERS, "consumer"):
         answer = made.run(
             *("offer", "make", "--config", f"{key}/node.toml", "--dataset", "borrowers", "--purpose", "CreditChecking"),
             *("--consumer", made.members["consumer"].address, "--operations", "FL", "--output", "model"),
             *("--recipes", "pooled-model", "--parties", parties, "--columns", ",".join(COLUMNS), "--json"),
-            *("--smallest-group", 2, "--budget", BUDGET, "--bounds", "income=0..10000"),
+            *("--smallest-group", 2, *more),
         )
         offers[key] = json.loads(answer)["offer"]
     other = replace(consortium, made=replace(made, offers=made.offers | offers), given=[])
-    other.give_many([(key, who, 1000, LASTING) for key in (*MEMBERS, "consumer") for who in people])
+    other.give_many([(key, who, 1000, LASTING) for key in (*MEMBERS, "consumer") for who in sorted(made.codes)])
     return other
 
 
@@ -88,28 +98,36 @@ def test_three_banks_come_to_one_model(banks: LiveConsortium) -> None:
     without, judging = report["left_out"], 2 if report["metrics"]["test"] else 1
     assert [one["party"] for one in without["parties"]] == ["party-0", "party-1", "party-2"]
     assert without["harms"] is None and sum(one["people"] for one in without["parties"]) == report["fitted"]["people"]
-    assert [one["parts"] for one in sums[0] if "parts" in one][0] == "people and columns"
+    assert next(one["parts"] for one in sums[0] if "parts" in one) == "people and columns"
     assert [one["round"] for one in sums[0]] == list(range(report["steps"] + 2 + 2 + judging))
     listed = json.loads(banks.made.run("model", "list", "--config", "consumer/node.toml", "--json"))
     assert [one["commitment"] for one in listed if one["job"] == job] == [report["commitment"]]
 
 
+CARD: dict[str, Any] = {
+    "features": [
+        {"kind": "bins", "column": "income", "edges": [3_000, 6_000]},
+        {"kind": "category", "column": "branch", "values": ["city", "sea"]},
+    ],
+    "scale": {"base_score": 600, "pdo": 20, "base_odds": 1, "higher": 0},
+}
+
+
 @pytest.mark.slow  # `test_card` has its parts by default
 def test_three_banks_come_to_one_scorecard(banks: LiveConsortium) -> None:
-    features = [{"kind": "bins", "column": "income", "edges": [3_000, 6_000]}, PARAMETERS["features"][1]]
-    scale = {"base_score": 600, "pdo": 20, "base_odds": 1, "higher": 0}
-    job, result = joined(banks, PARAMETERS | {"features": features, "scale": scale})
+    job, result = joined(banks, PARAMETERS | CARD)
     card = Scorecard.model_validate(result["report"]["scorecard"])
     assert result["report"]["commitment"] == to_hex(card.commitment) and len(card.columns) == 2
     assert banks.audited(job)["verdict"] == "intact"
 
 
-@pytest.mark.slow  # `test_private` has its parts by default
-def test_noise_spends_the_budget_of_every_banks_rows(banks: LiveConsortium) -> None:
-    job, result = joined(banks, PARAMETERS | {"budget": BUDGET})
-    report = result["report"]
-    assert not report["too_few"] and report["fitted"]["positives"] is None
-    chain = Chain(banks.made.chain.url, banks.deployment)
-    for key in (*MEMBERS, "consumer"):
-        assert chain.offer(from_hex(banks.made.offers[key])).spent == BUDGET
-    assert banks.audited(job)["verdict"] == "intact"
+@pytest.mark.slow  # `test_private` and `test_private_card` have its parts by default
+def test_noise_spends_the_budget_of_every_banks_rows(noisy: LiveConsortium) -> None:
+    chain = Chain(noisy.made.chain.url, noisy.deployment)
+    for number, kind in enumerate((PARAMETERS, PARAMETERS | CARD), 1):
+        job, result = joined(noisy, kind | {"budget": BUDGET})
+        report = result["report"]
+        assert not report["too_few"] and report["fitted"]["positives"] is None
+        for key in (*MEMBERS, "consumer"):
+            assert chain.offer(from_hex(noisy.made.offers[key])).spent == number * BUDGET
+        assert noisy.audited(job)["verdict"] == "intact"
