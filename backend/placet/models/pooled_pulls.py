@@ -40,15 +40,15 @@ def directions_of(curvature: Sequence[Sequence[float]], coin: Callable[[int], by
     """Weights by direction: at most half as many as there are numbers, so that half of each place's stay unknown."""
     size = len(curvature)
     lower, pivots = factored(curvature)
-    chosen = []
+    weights = []
     for _ in range(min(MOST, size // 2)):
         signs = [1.0 if byte & 1 else -1.0 for byte in coin(size)]
         ahead = [sign / math.sqrt(pivot) if pivot > 0 else 0.0 for sign, pivot in zip(signs, pivots, strict=True)]
         for i in reversed(range(size)):
             ahead[i] -= sum(lower[k][i] * ahead[k] for k in range(i + 1, size))
         largest = sum(map(abs, ahead))
-        chosen.append([int(WEIGHT * one / largest) if largest else 0 for one in ahead])
-    return chosen
+        weights.append([int(WEIGHT * one / largest) if largest else 0 for one in ahead])
+    return weights
 
 
 def beyond(people: int, values: Sequence[int], directions: Sequence[Sequence[int]], limits: Sequence[float]) -> bool:

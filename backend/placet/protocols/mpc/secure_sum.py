@@ -170,13 +170,13 @@ def parts_of(
     context: bytes,
     uploads: Mapping[int, Words],
     seeds: Mapping[int, bytes],
-    told: Mapping[int, Mapping[int, Words]],
+    claims: Mapping[int, Mapping[int, Words]],
     weights: Sequence[Words],
 ) -> dict[int, Words]:
-    """By member the weighted sums of its own vector, modulo 2^64. `told`: by member what it said of its masks with each
+    """By member the weighted sums of its own vector, modulo 2^64. `claims`: by member what it said of its masks with each
     other one, as `SumMember.masks_by`. ProtocolError `sums.disputed` where two say different things of their mask."""
     for i, j in itertools.combinations(sorted(uploads), 2):
-        if not np.array_equal(told[i][j], told[j][i]):
+        if not np.array_equal(claims[i][j], claims[j][i]):
             raise ProtocolError(
                 "two parties say different things of the mask that both know: one of them lies",
                 found=f"parties {i} and {j}",
@@ -185,7 +185,7 @@ def parts_of(
     sums = {}
     for member, upload in uploads.items():
         parts = _weighted(weights, upload - _mask(seeds[member], context, len(upload)))
-        for other, mask in told[member].items():
+        for other, mask in claims[member].items():
             parts = parts - mask if member < other else parts + mask
         sums[member] = parts
     return sums

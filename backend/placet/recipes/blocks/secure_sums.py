@@ -155,7 +155,7 @@ class _Round:
         own = self.member.masks_by(weights)
         ours = np.concatenate([own[i] for i in sorted(own)]).astype("<u8").tobytes()
         others = await self._exchange(step, PARTS, lambda _: ours, len(ours))
-        told = {
+        claims = {
             party: dict(
                 zip(
                     sorted(others.keys() - {party}),
@@ -165,7 +165,7 @@ class _Round:
             )
             for party, one in others.items()
         }
-        parts = parts_of(self.context, self._uploads, self._seeds, told, weights)
+        parts = parts_of(self.context, self._uploads, self._seeds, claims, weights)
         return [_signed(parts[party], self.size) for party in sorted(parts)]
 
     async def _exchange(self, step: StepRecorder, tag: str, of: Callable[[int], bytes], size: int) -> dict[int, bytes]:
