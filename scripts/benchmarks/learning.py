@@ -219,7 +219,7 @@ def bad_party(case: Case) -> dict[str, Any]:
 
     columns = [(one.feature.column, [int(value) for value in one.values]) for one in case.columns]
     asked = asked_of([(name, min(own), max(own)) for name, own in columns])
-    return one_bad_party(case, asked.model_copy(update={"leave_one_out": True}), fitted)
+    return one_bad_party(case, asked.model_copy(update={"leave_one_out": "each"}), fitted)
 
 
 def card_with_noise(case: Case) -> dict[str, Any]:

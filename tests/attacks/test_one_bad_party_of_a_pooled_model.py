@@ -27,7 +27,7 @@ ASKED = SPEC.parse(
         "train": 70,
         "smallest_group": 10,
         "steps": 10,
-        "leave_one_out": True,
+        "leave_one_out": "each",
     }
 )
 

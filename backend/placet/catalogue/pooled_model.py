@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from placet.catalogue.modelling import Penalty
+from placet.catalogue.modelling import Penalty, absent
 from placet.catalogue.spec import CONSUMER, Column, RecipeParameters, RecipeSpec, Role, SmallestGroup
 from placet.core.lawful import Aligns, Tells
 from placet.core.offers import CLEAR_MODEL, Bounds
@@ -117,15 +117,14 @@ class PooledModelParameters(RecipeParameters):
     ] = None
 
     leave_one_out: Annotated[
-        bool,
+        Literal["each"] | None,
         Field(
-            strict=True,
-            exclude_if=lambda wanted: not wanted,
-            description="whether the report says by how much each party's rows make the model worse for all others, "
-            "and names one that harms: every party learns how many people of each train, and at most eight weighted "
-            "sums of each one's last gradient",
+            exclude_if=absent,
+            description="each: the report says by how much each party's rows make the model worse for all others, and "
+            "names one that harms; every party learns how many people of each train, and at most eight weighted sums "
+            "of each one's last gradient",
         ),
-    ] = False
+    ] = None
 
     scale: Annotated[
         Scale | None,
@@ -140,7 +139,7 @@ class PooledModelParameters(RecipeParameters):
         kinds = {feature.kind for feature in self.features}
         if (self.scale is None and "bins" in kinds) or (self.scale is not None and "number" in kinds):
             raise ValueError("bins go with a scale, and numbers do without one")
-        if self.leave_one_out and self.budget is not None:
+        if self.leave_one_out is not None and self.budget is not None:
             raise ValueError("a party is left out by sums without noise: no budget")
         return self
 

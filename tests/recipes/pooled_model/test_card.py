@@ -104,7 +104,7 @@ def test_a_report_has_the_card_and_scores_as_it_was_trained() -> None:
         {"scale": None},
         {"features": [{"kind": "number", "column": "a", "bounds": [0, 1]}]},
         {"features": [{"kind": "bins", "column": "a", "edges": [2, 2]}]},
-        {"budget": 10**9, "leave_one_out": True},
+        {"budget": 10**9, "leave_one_out": "each"},
     ],
 )
 def test_parameters_that_are_no_scorecards(changes: dict[str, Any]) -> None:

@@ -82,7 +82,7 @@ def joined(banks: LiveConsortium, parameters: dict[str, Any]) -> tuple[str, dict
 
 @pytest.mark.slow  # `test_pooled_model` has its parts by default, and `blocks/test_secure_sums` its sums
 def test_three_banks_come_to_one_model(banks: LiveConsortium) -> None:
-    job, result = joined(banks, PARAMETERS | {"steps": 12, "leave_one_out": True})
+    job, result = joined(banks, PARAMETERS | {"steps": 12, "leave_one_out": "each"})
     report = result["report"]
     assert result["disclosed_in_protocol"] == ["member", "consumer"]
     assert not report["too_few"] and report["steps"] >= 3

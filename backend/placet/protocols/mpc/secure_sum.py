@@ -173,8 +173,8 @@ def parts_of(
     claims: Mapping[int, Mapping[int, Words]],
     weights: Sequence[Words],
 ) -> dict[int, Words]:
-    """By member the weighted sums of its own vector, modulo 2^64. `claims`: by member what it said of its masks with each
-    other one, as `SumMember.masks_by`. ProtocolError `sums.disputed` where two say different things of their mask."""
+    """By member the weighted sums of its own vector, modulo 2^64. `claims`: by member what it said of its masks with
+    each other one, as `SumMember.masks_by`. ProtocolError `sums.disputed` where two say different things of theirs."""
     for i, j in itertools.combinations(sorted(uploads), 2):
         if not np.array_equal(claims[i][j], claims[j][i]):
             raise ProtocolError(

@@ -46,7 +46,7 @@ async def run(job: PartyRun) -> None:
     await _demand_unopened(job, noisy=parameters.budget is not None)
     table, artefact = await _table(job, parameters)
     await job.anchored(*(party for party in range(len(job.plan.parties)) if party != job.party))
-    sums = SecureSums(job, artefact, keeps=parameters.leave_one_out)
+    sums = SecureSums(job, artefact, keeps=parameters.leave_one_out is not None)
     outcome, own = await _trained(job, parameters, table, sums)
     if job.role != CONSUMER:
         return await job.release(outcome, sums.made)
