@@ -28,9 +28,9 @@ from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import UNFIT, RecipeRun
 from placet.recipes.blocks import split
 from placet.recipes.blocks.secure_sums import SecureSums
-from placet.recipes.pooled_model import card_training, private_training
-from placet.recipes.pooled_model.alone import alone, alone_card
-from placet.recipes.pooled_model.report import card_outcome, outcome_of, told_of
+from placet.recipes.pooled_model import card_training, private_training, tree_training
+from placet.recipes.pooled_model.alone import alone, alone_card, alone_trees
+from placet.recipes.pooled_model.report import card_outcome, outcome_of, told_of, tree_outcome
 from placet.recipes.pooled_model.training import Add, MemberTable, table_of, trained
 
 MAX_PART = 4 << 20
@@ -62,6 +62,10 @@ async def _trained(
         card = await card_training.trained(parameters, scale, table, add)
         own = alone_card(parameters, scale, table, card) if card and consumes else None
         return canonical(card_outcome(parameters, scale, card)), own
+    if (trees := parameters.trees) is not None:
+        grown = await tree_training.trained(parameters, trees, table, add, len(job.plan.parties))
+        own = await asyncio.to_thread(alone_trees, parameters, trees, table, grown) if grown and consumes else None
+        return canonical(tree_outcome(grown)), own
     if (budget := parameters.budget) is None:
         pooled = await trained(parameters, table, add)
     else:
