@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import secrets
 import sys
 import time
@@ -20,7 +21,8 @@ import numpy as np
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _credit import Case, uci
+from _credit import Case, tumours, uci
+from _pooled_trees import COUNT, measured
 from _representation import shared_representation
 
 from placet.catalogue.pooled_model import SPEC, PooledModelParameters
@@ -264,6 +266,37 @@ def beside(model: Pooled, tables: Sequence[MemberTable], l2: float) -> dict[str,
     }
 
 
+def trees(case: Case, how: str) -> dict[str, Any]:
+    columns = [(one.feature.column, [int(value) for value in one.values]) for one in case.columns]
+    tables = tables_of(case, columns, how)
+    plain = asked_of([(name, min(own), max(own)) for name, own in columns])
+    asked = SPEC.parse(plain.to_json() | {"trees": {"count": COUNT}})
+    return measured(asked, tables, Sums(len(tables)))
+
+
+def trees_of_tumours() -> dict[str, Any]:
+    """FATE's two institutions; those whom it keeps to test are a third one's, of whom the others' shares train too."""
+    tables = tumours()
+    if tables is None:
+        return {"skipped": "no shared/data"}
+    names, chance = tables[0][0], np.random.default_rng(0)
+    features = [
+        {"kind": "number", "column": name, "missing": "usual",
+         "bounds": [math.floor(min(rows[:, n + 1].min() for _, rows in tables)),
+                    math.ceil(max(rows[:, n + 1].max() for _, rows in tables))]}
+        for n, name in enumerate(names)
+    ]  # fmt: skip
+    plain = {"label": "y", "features": features, "train": 70, "smallest_group": 5}
+    asked = SPEC.parse(plain | {"trees": {"count": COUNT}})
+    members = []
+    for _, rows in tables:
+        order = chance.permutation(len(rows))
+        cut = len(rows) * asked.train // 100
+        columns = tuple(own.tolist() for own in rows[:, 1:].T)
+        members.append(MemberTable(columns, rows[:, 0].astype(np.int64), order[:cut], order[cut:]))
+    return measured(asked, members, Sums(len(members)))
+
+
 def main(*, json: bool) -> dict[str, object]:
     out = sys.stderr if json else sys.stdout
     figures: dict[str, object] = {"secure_sum": cost_of_a_sum()}
@@ -272,6 +305,9 @@ def main(*, json: bool) -> dict[str, object]:
         figures[f"pooled_{how}"] = {"skipped": "no shared/data"} if case is None else pooled(case, how)
     figures["pooled_with_noise"] = {"skipped": "no shared/data"} if case is None else with_noise(case)
     figures["shared_representation"] = shared_representation()
+    for how in ("like", "different"):
+        figures[f"trees_{how}"] = {"skipped": "no shared/data"} if case is None else trees(case, how)
+    figures["trees_tumours"] = trees_of_tumours()
     for name, row in figures.items():
         print(name, row, file=out)
     return figures

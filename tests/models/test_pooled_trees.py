@@ -247,9 +247,11 @@ def test_where_nothing_is_hidden_trees_are_those_of_columns_side_by_side(places:
 
 def test_a_grid_is_narrow_near_0_and_has_equal_steps_elsewhere() -> None:
     edges = grid(-100, 1_000_000)
-    assert {-96, -1, 0, 1, 2, 3, 5, 96, 112, 1024, 1_000_100 // 128 - 100} <= set(edges)
-    assert list(edges) == sorted(set(edges)) and min(edges) == -100 and max(edges) < 1_000_000
-    assert grid(1990, 2026) == tuple(range(1990, 2026))
+    assert {-96, -64, -1, 1, 2, 3, 5, 96, 112, 1024, 8192 * 7, 8192 * 99} <= set(edges)
+    assert list(edges) == sorted(set(edges)) and min(edges) >= -100 and max(edges) < 1_000_000
+    assert {0.0, 0.25, 2**-15, 1 - 2**-6} <= set(grid(0, 1)) and {*range(1990, 2026)} <= set(grid(1990, 2026))
+    for low, high in ((-3, 4), (0, 2**53 - 1), (-(2**53), 2**53 - 1)):
+        assert 32 < len(grid(low, high)) < 800
 
 
 @settings(max_examples=examples(60), deadline=None)

@@ -89,7 +89,7 @@ PooledFeature = Annotated[PooledNumber | PooledCategory | PooledBins, Field(disc
 class PooledTrees(Value):
     """Boosted trees. `rate`: how much of its correction a tree makes, in percent; `depth`: cuts to a leaf."""
 
-    count: Annotated[int, Field(strict=True, ge=1, le=MAX_TREES)] = 20
+    count: Annotated[int, Field(strict=True, ge=1, le=MAX_TREES)]
     depth: Annotated[int, Field(strict=True, ge=1, le=MAX_DEPTH)] = 4
     rate: Annotated[int, Field(strict=True, ge=1, le=100)] = 30
 
@@ -196,16 +196,19 @@ _LEARNS = (
     "inside the protocol, before the seal, the sums over all parties' rows of each round and so the model itself and "
     "how good it is: each column's mean and spread, how many people have each indicator, train, test and have label 1, "
     "gradients and curvatures, people and positives by bands of the score; each only where at least two parties have "
-    "the smallest group in it, and how many have; with a budget sums with noise instead. Nobody's rows or labels, and "
-    "no other party's own sums, unless all the others pool what they know"
+    "the smallest group in it, and how many have; of trees, of each node by groups of neighbouring values, gradients "
+    "and curvatures, which in the first tree are people by label, and how many came to each leaf: of one column and "
+    "tree none that differs from another one by fewer people; with a budget sums with noise instead. Nobody's rows or "
+    "labels, and no other party's own sums, unless all the others pool what they know"
 )
 
 SPEC = RecipeSpec(
     name="pooled-model",
     version=1,
-    does="Three to eight institutions that have the same columns of different people train one logistic regression "
-    "or scorecard, equal to that of all their rows in one place: only sums over all of them are ever opened. The "
-    "consumer, which is one of them, gets the model and how good it is on rows that it was not trained on.",
+    does="Three to eight institutions that have the same columns of different people train one logistic regression, "
+    "scorecard or model of boosted trees, equal to that of all their rows in one place: only sums over all of them are "
+    "ever opened. The consumer, which is one of them, gets the model and how good it is on rows that it was not trained "
+    "on.",
     operations=Operation.FL,
     engines=("embedded",),
     on_withdrawal="drop",

@@ -15,6 +15,7 @@ from placet.core.csv_file import written
 from placet.core.evidence import SignedEvidence
 from placet.core.values import from_hex, parse, to_hex
 from placet.models.linear import LinearModel
+from placet.models.released import ReleasedTrees, released_in
 from placet.models.scorecard import Scorecard
 from placet.sandbox.consortium import NAMESPACE
 
@@ -36,28 +37,39 @@ PARAMETERS: dict[str, Any] = {
 def banks(consortium: LiveConsortium) -> LiveConsortium:
     """The consortium under offers of three banks' rows of the same columns, to which everybody consents."""
     made, chance = consortium.made, random.Random(13)
-    people = sorted(made.codes)
     for key in (*MEMBERS, "consumer"):
         lines = [(who, number % 2, chance.randrange(1000, 9000), chance.choice(("city", "sea")))
-                 for number, who in enumerate(people)]  # fmt: skip
+                 for number, who in enumerate(sorted(made.codes))]  # fmt: skip
         (made.folder / f"{key}-borrowers.csv").write_bytes(written([COLUMNS, *lines]))
-        made.run(
-            *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", "borrowers"),
-            *("--file", f"{key}-borrowers.csv", "--identifier", "customer", "--namespace", NAMESPACE),
-            *("--column", "defaulted", "--column", "income", "--column", "branch:text"),
-        )
+    return offered(consortium, "borrowers")
+
+
+@pytest.fixture(scope="module")
+def noisy_banks(banks: LiveConsortium) -> LiveConsortium:
+    """The same under offers that promise noise, and so take no job without."""
+    return offered(banks, "noisy-borrowers", "--budget", BUDGET, "--bounds", "income=0..10000")
+
+
+def offered(consortium: LiveConsortium, table: str, *more: object) -> LiveConsortium:
+    """Under offers of the banks' rows as a table of this name."""
+    made = consortium.made
     parties = ",".join(one.address for one in made.members.values())
     offers = {}
     for key in (*MEMBERS, "consumer"):
+        made.run(
+            *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", table),
+            *("--file", f"{key}-borrowers.csv", "--identifier", "customer", "--namespace", NAMESPACE),
+            *("--column", "defaulted", "--column", "income", "--column", "branch:text"),
+        )
         answer = made.run(
-            *("offer", "make", "--config", f"{key}/node.toml", "--dataset", "borrowers", "--purpose", "CreditChecking"),
+            *("offer", "make", "--config", f"{key}/node.toml", "--dataset", table, "--purpose", "CreditChecking"),
             *("--consumer", made.members["consumer"].address, "--operations", "FL", "--output", "model"),
             *("--recipes", "pooled-model", "--parties", parties, "--columns", ",".join(COLUMNS), "--json"),
-            *("--smallest-group", 2, "--budget", BUDGET, "--bounds", "income=0..10000"),
+            *("--smallest-group", 2, *more),
         )
         offers[key] = json.loads(answer)["offer"]
     other = replace(consortium, made=replace(made, offers=made.offers | offers), given=[])
-    other.give_many([(key, who, 1000, LASTING) for key in (*MEMBERS, "consumer") for who in people])
+    other.give_many([(key, who, 1000, LASTING) for key in (*MEMBERS, "consumer") for who in sorted(made.codes)])
     return other
 
 
@@ -102,12 +114,25 @@ def test_three_banks_come_to_one_scorecard(banks: LiveConsortium) -> None:
     assert banks.audited(job)["verdict"] == "intact"
 
 
+@pytest.mark.slow  # `test_trees` has their parts by default
+def test_three_banks_come_to_one_model_of_trees(banks: LiveConsortium) -> None:
+    job, result = joined(banks, PARAMETERS | {"trees": {"count": 3, "depth": 2}})
+    report = result["report"]
+    trees = released_in(report)
+    assert isinstance(trees, ReleasedTrees) and len(trees.model.trees) == 3 and trees.parties == ("consumer",)
+    assert report["commitment"] == to_hex(trees.model.commitment)
+    assert any(len(tree) > 1 for tree in trees.model.trees)
+    assert banks.audited(job)["verdict"] == "intact"
+    listed = json.loads(banks.made.run("model", "list", "--config", "consumer/node.toml", "--json"))
+    assert [one["commitment"] for one in listed if one["job"] == job] == [report["commitment"]]
+
+
 @pytest.mark.slow  # `test_private` has its parts by default
-def test_noise_spends_the_budget_of_every_banks_rows(banks: LiveConsortium) -> None:
-    job, result = joined(banks, PARAMETERS | {"budget": BUDGET})
+def test_noise_spends_the_budget_of_every_banks_rows(noisy_banks: LiveConsortium) -> None:
+    job, result = joined(noisy_banks, PARAMETERS | {"budget": BUDGET})
     report = result["report"]
     assert not report["too_few"] and report["fitted"]["positives"] is None
-    chain = Chain(banks.made.chain.url, banks.deployment)
+    chain = Chain(noisy_banks.made.chain.url, noisy_banks.deployment)
     for key in (*MEMBERS, "consumer"):
-        assert chain.offer(from_hex(banks.made.offers[key])).spent == BUDGET
-    assert banks.audited(job)["verdict"] == "intact"
+        assert chain.offer(from_hex(noisy_banks.made.offers[key])).spent == BUDGET
+    assert noisy_banks.audited(job)["verdict"] == "intact"
