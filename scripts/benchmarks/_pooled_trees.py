@@ -113,7 +113,7 @@ def _columns(asked: PooledModelParameters, known: Sequence[Sequence[Sequence[Any
 def _nothing_hidden(
     asked: PooledModelParameters, trees: PooledTrees, pooled: TrainedTrees, cells: Whole, tested: Whole, labels: Whole
 ) -> Whole:
-    """Margins of the rows that test, by trees of all rows in one place over the same bins, of which all sums are told."""
+    """Margins of the rows that test, by trees of all rows in one place over the same bins, with all sums told."""
     codes = np.concatenate([cells, tested])
     columns = tuple(
         CodedColumn(codes[:, n], one.bins.cells, one.bins.kind == "number") for n, one in enumerate(pooled.part.columns)

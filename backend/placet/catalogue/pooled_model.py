@@ -207,8 +207,7 @@ SPEC = RecipeSpec(
     version=1,
     does="Three to eight institutions that have the same columns of different people train one logistic regression, "
     "scorecard or model of boosted trees, equal to that of all their rows in one place: only sums over all of them are "
-    "ever opened. The consumer, which is one of them, gets the model and how good it is on rows that it was not trained "
-    "on.",
+    "ever opened. The consumer, which is one of them, gets the model and how good it is on rows that did not train it.",
     operations=Operation.FL,
     engines=("embedded",),
     on_withdrawal="drop",
