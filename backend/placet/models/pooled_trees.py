@@ -161,18 +161,18 @@ def grow(columns: Sequence[PooledColumn], boosting: Boosting, cuts: CutList) -> 
 
 def _below(pairs: Sequence[tuple[_Node, _Cut, Move]], rate: int) -> Generator[Request, Sequence[int], list[_Node]]:
     """The nodes of the next level, of which no more is opened than may be."""
-    asked = tuple(
+    above = tuple(
         tuple(() if n == cut.column else _several(groups) for n, groups in enumerate(node.groups))
         for node, cut, _ in pairs
     )
-    answers = iter((yield Enough(tuple(move for *_, move in pairs), asked)))
-    told = tuple(tuple(_told(groups, answers) for groups in one) for one in asked)
+    answers = iter((yield Enough(tuple(move for *_, move in pairs), above)))
+    below = tuple(tuple(_told(groups, answers) for groups in one) for one in above)
     sums: Iterator[int] = iter(())
-    if any(groups for one in told for groups in one):
-        sums = iter((yield Sums(tuple(move.yes for *_, move in pairs), told)))
+    if any(groups for one in below for groups in one):
+        sums = iter((yield Sums(tuple(move.yes for *_, move in pairs), below)))
     return [
         child
-        for pair, groups in zip(pairs, told, strict=True)
+        for pair, groups in zip(pairs, below, strict=True)
         for child in _children(pair, rate, groups, _taken(sums, groups))
     ]
 
@@ -191,8 +191,8 @@ def _children(
         for n, (one, taken) in enumerate(zip(groups, sums, strict=True))
     )
 
-    def child(place: int, marks: Marks, within: Limits, told: tuple[Whole, ...]) -> _Node:
-        by_column, by_sums = list(groups), list(told)
+    def child(place: int, marks: Marks, within: Limits, side: tuple[Whole, ...]) -> _Node:
+        by_column, by_sums = list(groups), list(side)
         if groups:
             by_column[cut.column] = tuple(itertools.compress(node.groups[cut.column], marks))
             by_sums[cut.column] = own[marks]
