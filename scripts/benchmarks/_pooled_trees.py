@@ -24,9 +24,8 @@ from placet.recipes.pooled_model.tree_training import (
     TrainedTrees,
     boosting_of,
     cells_of,
-    codes_of,
-    column_of,
-    line_of,
+    cut_by,
+    flags_of,
     scores_of,
     trained,
 )
@@ -47,7 +46,8 @@ def measured(asked: PooledModelParameters, tables: Sequence[MemberTable], sums: 
     known = [one.columns(one.train) for one in tables]
     labels = np.concatenate([one.labels[one.train] for one in tables])
     cells = np.concatenate([cells_of(pooled.part, own) for own in known])
-    columns = _columns(asked, known, len(tables))
+    flags = [sum(each) for each in zip(*(flags_of(asked, own) for own in known), strict=True)]
+    _, columns = cut_by(asked, flags, len(tables))
     owners = np.repeat(np.arange(len(tables)), [len(one.train) for one in tables])
     whole, cuts, margins = train(columns, cells, labels, owners, boosting_of(asked, trees), pooled.model.base)
     plain = [tuple(node.model_copy(update={"rows": 0}) for node in tree) for tree in pooled.model.trees]
@@ -99,15 +99,6 @@ def _trained(
     if any(one != outcomes[0] for one in outcomes):
         raise ArithmeticError("the parties came to different trees")
     return outcomes[0], heard
-
-
-def _columns(asked: PooledModelParameters, known: Sequence[Sequence[Sequence[Any]]], parties: int) -> list[Any]:
-    columns = []
-    for place, feature in enumerate(asked.features):
-        line = line_of(feature)
-        flags = [line.flags(codes_of(feature, own[place]), asked.smallest_group) for own in known]
-        columns.append(column_of(feature, line, [sum(each) for each in zip(*flags, strict=True)], parties)[1])
-    return columns
 
 
 def _nothing_hidden(

@@ -66,7 +66,7 @@ def pooled(data: Rows, boosting: Boosting) -> tuple[list[Tree], list[list[Reques
         OwnRows(data.columns, data.cells[own], data.labels[own], BASE, boosting.smallest)
         for own in (data.owners == owner for owner in np.unique(data.owners))
     ]
-    cuts, trees, asked = CutList([]), [], []
+    cuts, trees, asked = CutList(), [], []
     for _ in range(boosting.trees if any(len(one.pieces) > 1 for one in data.columns) else 0):
         dialogue = grow(data.columns, boosting, cuts)
         asked.append([next(dialogue)])
@@ -98,7 +98,7 @@ def part_of(data: Rows, cuts: CutList) -> TreePart:
         size = column.missing - 1
         bins = NumberBins(bins=size, edges=()) if column.ordered else CategoryBins(bins=size, categories=())
         described.append(TreeColumn(column=f"c{number}", bins=bins))
-    return TreePart(columns=tuple(described), cuts=tuple(cuts.cuts))
+    return TreePart(columns=tuple(described), cuts=cuts.cuts)
 
 
 @settings(max_examples=examples(100), deadline=None)
@@ -108,7 +108,7 @@ def test_any_split_of_rows_gives_the_trees_of_all_rows_in_one_place(data: Rows, 
     trees, _, cuts = pooled(data, boosting)
     whole, all_cuts, margins = train(data.columns, data.cells, data.labels, data.owners, boosting, BASE)
     assert [[_plain(node) for node in tree] for tree in trees] == [list(tree) for tree in whole]
-    assert tuple(cuts.cuts) == all_cuts
+    assert cuts.cuts == all_cuts
     model = TreeModel(parties=1, base=BASE, trees=tuple(trees))
     part = part_of(data, cuts)
     assert (model.score([part], [[*data.cells.T]]) == margins).all()
@@ -215,7 +215,7 @@ def test_where_nothing_is_hidden_trees_are_those_of_columns_side_by_side(places:
     model, _ = side_by_side(own, (), labels, len(labels), boosting)
     owners = np.random.default_rng(1).integers(0, places, len(labels))
     places_rows = [OwnRows(columns, cells[owners == n], labels[owners == n], model.base, 5) for n in range(places)]
-    cuts, trees = CutList([]), []
+    cuts, trees = CutList(), []
     for _ in range(boosting.trees):
         dialogue = grow(columns, boosting, cuts)
         request = next(dialogue)

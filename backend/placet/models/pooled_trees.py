@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -89,14 +89,16 @@ Dialogue: TypeAlias = Generator[Request, Sequence[int], PooledTree]
 
 @dataclass
 class CutList:
-    """The cuts of a model, each once."""
+    """The cuts of a model, each once, by their numbers."""
 
-    cuts: list[TreeCut]
+    numbers: dict[TreeCut, int] = field(default_factory=dict)
+
+    @property
+    def cuts(self) -> tuple[TreeCut, ...]:
+        return tuple(self.numbers)
 
     def number(self, cut: TreeCut) -> int:
-        if cut not in self.cuts:
-            self.cuts.append(cut)
-        return self.cuts.index(cut)
+        return self.numbers.setdefault(cut, len(self.numbers))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def train(
 ) -> tuple[tuple[Tree, ...], tuple[TreeCut, ...], Whole]:
     """The trees, without numbers of rows, their cuts, and all margins. `cells` (rows, columns); `owners`: at which
     place each row is."""
-    margins, cuts, trees = np.full(len(labels), base, np.int64), CutList([]), []
+    margins, cuts, trees = np.full(len(labels), base, np.int64), CutList(), []
     for _ in range(boosting.trees if any(len(one.pieces) > 1 for one in columns) else 0):
         rows = _Rows(columns, cells, owners, boosting.smallest, *_slopes(margins, labels))
         dialogue = grow(columns, boosting, cuts)
@@ -36,7 +36,7 @@ def train(
             if isinstance(node, TreeLeaf):
                 margins[rows.at[place]] += node.weight
         trees.append(tree)
-    return tuple(trees), tuple(cuts.cuts), margins
+    return tuple(trees), cuts.cuts, margins
 
 
 def _slopes(margins: Whole, labels: Whole) -> tuple[Whole, Whole]:

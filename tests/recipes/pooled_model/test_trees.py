@@ -23,9 +23,8 @@ from placet.recipes.pooled_model.tree_training import (
     TrainedTrees,
     boosting_of,
     cells_of,
-    codes_of,
-    column_of,
-    line_of,
+    cut_by,
+    flags_of,
     scores_of,
     trained,
 )
@@ -93,13 +92,9 @@ def test_the_trees_are_those_of_all_rows_in_one_place(parties: int) -> None:
     pooled, _ = together(ASKED, tables)
     assert pooled is not None and ASKED.trees is not None
     known = [one.columns(one.train) for one in tables]
-    described = []
-    for place, (feature, part) in enumerate(zip(ASKED.features, pooled.part.columns, strict=True)):
-        line = line_of(feature)
-        flags = [line.flags(codes_of(feature, own[place]), 5) for own in known]
-        bins, column = column_of(feature, line, [sum(each) for each in zip(*flags, strict=True)], parties)
-        assert bins == part.bins
-        described.append(column)
+    flags = [sum(each) for each in zip(*(flags_of(ASKED, own) for own in known), strict=True)]
+    part, described = cut_by(ASKED, flags, parties)
+    assert part.columns == pooled.part.columns
     cells, owners = (
         np.concatenate([cells_of(pooled.part, own) for own in known]),
         np.repeat(np.arange(parties), [len(one.train) for one in tables]),

@@ -54,46 +54,27 @@ async def trained(
     level below, one of leaves and scores, two for the bands."""
     smallest, labels = parameters.smallest_group, table.labels[table.train]
     values = table.columns(table.train)
-    opened = await _opened(parameters, values, labels, add, parties)
-    if opened is None:
+    flags = [int(both(labels, smallest)), *flags_of(parameters, values)]
+    enough, *totals = await add("parties with enough people", flags, MAX_MEMBERS)
+    if enough < ENOUGH:
         return None
-    part, columns = opened
+    part, columns = cut_by(parameters, totals, parties)
     people, positives = await add("people", [len(labels), int(labels.sum())], MOST_PEOPLE)
     base = round(log_odds(positives, people - positives) * UNIT)
     rows = OwnRows(columns, cells_of(part, values), labels, base, smallest)
-    boosting, cuts, grown = boosting_of(parameters, trees), CutList([]), []
+    boosting, cuts, grown = boosting_of(parameters, trees), CutList(), []
     for _ in range(trees.count if any(len(one.pieces) > 1 for one in columns) else 0):
         tree, moves = await _tree(columns, boosting, cuts, rows, add, people)
         await asyncio.to_thread(rows.end, tree, moves)
         rows.begin()
         grown.append(tree)
-    part = TreePart(columns=part.columns, cuts=tuple(cuts.cuts))
+    part = TreePart(columns=part.columns, cuts=cuts.cuts)
     counts, edges = await _described(rows, add, people)
     model = TreeModel(parties=1, base=base, trees=tuple(_counted(grown, rows.leaves, counts)))
     scores = scores_of(model, part, table.columns(table.test))
     return TrainedTrees(
         people, positives, model, part, await judged(scores, table.labels[table.test], edges, smallest, add)
     )
-
-
-async def _opened(
-    parameters: PooledModelParameters, values: Sequence[Sequence[Any]], labels: Whole, add: Add, parties: int
-) -> tuple[TreePart, list[PooledColumn]] | None:
-    """All columns' bins and pieces, by what may be opened; None where too few have either label."""
-    smallest = parameters.smallest_group
-    lines = [line_of(feature) for feature in parameters.features]
-    flags = [int(both(labels, smallest))]
-    for feature, line, own in zip(parameters.features, lines, values, strict=True):
-        flags += line.flags(codes_of(feature, own), smallest)
-    enough, *totals = await add("parties with enough people", flags, MAX_MEMBERS)
-    if enough < ENOUGH:
-        return None
-    answers, described, columns = iter(totals), [], []
-    for feature, line in zip(parameters.features, lines, strict=True):
-        bins, column = column_of(feature, line, [next(answers) for _ in halves(line.size)], parties)
-        described.append(TreeColumn(column=feature.column, bins=bins))
-        columns.append(column)
-    return TreePart(columns=tuple(described)), columns
 
 
 async def _tree(
@@ -134,6 +115,29 @@ def _counted(trees: Sequence[Tree], leaves: Sequence[Sequence[int]], counts: Seq
 
 
 # Columns.
+
+
+def flags_of(parameters: PooledModelParameters, values: Sequence[Sequence[Any]]) -> list[int]:
+    """In which parts of each column this party has enough people."""
+    flags: list[int] = []
+    for feature, own in zip(parameters.features, values, strict=True):
+        flags += line_of(feature).flags(codes_of(feature, own), parameters.smallest_group)
+    return flags
+
+
+def cut_by(
+    parameters: PooledModelParameters, totals: Sequence[int], parties: int
+) -> tuple[TreePart, tuple[PooledColumn, ...]]:
+    """All columns' bins and pieces, by the sums of so many parties' flags."""
+    flags = iter(totals)
+    pairs = [
+        column_of(feature, line, [next(flags) for _ in halves(line.size)], parties)
+        for feature, line in ((one, line_of(one)) for one in parameters.features)
+    ]
+    described = (
+        TreeColumn(column=one.column, bins=bins) for one, (bins, _) in zip(parameters.features, pairs, strict=True)
+    )
+    return TreePart(columns=tuple(described)), tuple(column for _, column in pairs)
 
 
 def line_of(feature: PooledFeature) -> Line:
