@@ -12,7 +12,7 @@ import math
 import secrets
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -299,15 +299,26 @@ def trees_of_tumours() -> dict[str, Any]:
 
 def main(*, json: bool) -> dict[str, object]:
     out = sys.stderr if json else sys.stdout
-    figures: dict[str, object] = {"secure_sum": cost_of_a_sum()}
-    case = uci()
-    for how in ("like", "different"):
-        figures[f"pooled_{how}"] = {"skipped": "no shared/data"} if case is None else pooled(case, how)
-    figures["pooled_with_noise"] = {"skipped": "no shared/data"} if case is None else with_noise(case)
-    figures["shared_representation"] = shared_representation()
-    for how in ("like", "different"):
-        figures[f"trees_{how}"] = {"skipped": "no shared/data"} if case is None else trees(case, how)
-    figures["trees_tumours"] = trees_of_tumours()
-    for name, row in figures.items():
-        print(name, row, file=out)
+    figures: dict[str, object] = {}
+    for name, measure in rows_of(uci()).items():
+        figures[name] = measure()
+        print(name, figures[name], file=out, flush=True)
     return figures
+
+
+def rows_of(case: Case | None) -> dict[str, Callable[[], dict[str, Any]]]:
+    """Each by its name, in the order in which they are measured."""
+
+    def of(measure: Callable[..., dict[str, Any]], *more: str) -> Callable[[], dict[str, Any]]:
+        return lambda: {"skipped": "no shared/data"} if case is None else measure(case, *more)
+
+    return {
+        "secure_sum": cost_of_a_sum,
+        "pooled_like": of(pooled, "like"),
+        "pooled_different": of(pooled, "different"),
+        "pooled_with_noise": of(with_noise),
+        "trees_like": of(trees, "like"),
+        "trees_different": of(trees, "different"),
+        "trees_tumours": trees_of_tumours,
+        "shared_representation": shared_representation,
+    }
