@@ -97,9 +97,9 @@ def test_three_banks_come_to_one_model(banks: LiveConsortium) -> None:
     ]
     sums = [[step.parameters for step in trail if step.name.startswith("sum-")] for trail in trails]
     assert sums[0] == sums[1] == sums[2]
-    assert [one["round"] for one in sums[0]] == list(
-        range(report["steps"] + 2 + (2 if report["metrics"]["test"] else 1))
-    )
+    assert [one["round"] for one in sums[0]] == list(range(len(sums[0])))
+    judging = ["parties with enough people in bands", "people by bands"]
+    assert [one["sums"] for one in sums[0]][2 + report["steps"] :] in (judging[:1], judging)
     listed = json.loads(banks.made.run("model", "list", "--config", "consumer/node.toml", "--json"))
     assert [one["commitment"] for one in listed if one["job"] == job] == [report["commitment"]]
 

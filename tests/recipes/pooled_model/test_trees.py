@@ -147,6 +147,9 @@ def test_a_report_has_trees_that_leave_as_onnx_and_what_pooling_adds(three: list
     assert [row["gain"] for row in report["importance"]] == sorted(
         (row["gain"] for row in report["importance"]), reverse=True
     )
+    one_band = outcome | {"bands": {"edges": [], "positives": [40], "negatives": [60]}}
+    alike = combine({0: canonical(one_band)}, canonical(state | {"outcome": one_band}), Path())["report"]
+    assert alike["metrics"]["test"] is None and alike["model"] == report["model"]
     released = released_in(report)
     assert isinstance(released, ReleasedTrees) and released.parties == ("consumer",)
     pytest.importorskip("onnx", reason="no onnx here: pip install 'placet[export]'")

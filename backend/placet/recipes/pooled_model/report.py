@@ -92,15 +92,17 @@ def told_of(
 ) -> dict[str, Any]:
     """{too_few, smallest_group} and {fitted, steps, columns, linear (or scorecard; or model, parts and parties),
     commitment, importance, metrics, bands, gains: of {test}, alone, own, gain}. `metrics` are of all parties' rows that
-    test, None where too few; of the consumer's own ones `own` are the pooled model's and `alone` those of a model of
-    its rows, `gain` {auc, low, high} the one less the other. Scores are log odds in ten-thousandths, or a
+    test, None where no two bands have enough; of the consumer's own ones `own` are the pooled model's and `alone` those
+    of a model of its rows, `gain` {auc, low, high} the one less the other. Scores are log odds in ten-thousandths, or a
     scorecard's."""
     report: dict[str, Any] = {"too_few": outcome["too_few"], "smallest_group": parameters.smallest_group}
     if report["too_few"]:
         return report
     higher = 1 if parameters.scale is None else parameters.scale.higher
     lines = outcome["bands"]
-    table = None if lines is None else BandTable(*(tuple(lines[name]) for name in ("edges", "positives", "negatives")))
+    table = None
+    if lines is not None and lines["edges"]:
+        table = BandTable(*(tuple(lines[name]) for name in ("edges", "positives", "negatives")))
     metrics = None
     if table is not None:
         metrics = metrics_of(table, quality.auc(table), quality.ks(table)[0])
