@@ -90,6 +90,15 @@ def companies(bins: int = 10) -> Case | None:
     return _case("companies", rows, [int(row["bankrupt"]) for row in rows], parties, (), bins)
 
 
+def tumours() -> list[tuple[list[str], np.ndarray[Any, np.dtype[np.float64]]]] | None:
+    """FATE's breast data as it divides them over institutions: of each file the columns' names, and rows of the label
+    and these columns."""
+    files = [_rows(f"fate/breast_homo_{part}.csv") for part in ("guest", "host", "test")]
+    names = [f"x{number}" for number in range(30)]
+    tables = [np.array([[float(row[name]) for name in ("y", *names)] for row in rows]) for rows in files if rows]
+    return [(names, table) for table in tables] or None
+
+
 def _rows(file: str) -> list[dict[str, str]] | None:
     if not (DATA / file).is_file():
         return None

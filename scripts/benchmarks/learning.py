@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import operator
 import secrets
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _bad_party import one_bad_party
-from _credit import Case, uci
+from _credit import Case, tumours, uci
+from _pooled_trees import COUNT, measured
 from _representation import shared_representation
 
 from placet.catalogue.pooled_model import SPEC, PooledModelParameters
@@ -338,17 +340,62 @@ def beside(model: Pooled, tables: Sequence[MemberTable], l2: float) -> dict[str,
     }
 
 
+def trees(case: Case, how: str) -> dict[str, Any]:
+    columns = [(one.feature.column, [int(value) for value in one.values]) for one in case.columns]
+    tables = tables_of(case, columns, how)
+    plain = asked_of([(name, min(own), max(own)) for name, own in columns])
+    asked = SPEC.parse(plain.to_json() | {"trees": {"count": COUNT}})
+    return measured(asked, tables, Sums(len(tables)))
+
+
+def trees_of_tumours() -> dict[str, Any]:
+    """FATE's two institutions; those whom it keeps to test are a third one's, of whom the others' shares train too."""
+    tables = tumours()
+    if tables is None:
+        return {"skipped": "no shared/data"}
+    names, chance = tables[0][0], np.random.default_rng(0)
+    features = [
+        {"kind": "number", "column": name, "missing": "usual",
+         "bounds": [math.floor(min(rows[:, n + 1].min() for _, rows in tables)),
+                    math.ceil(max(rows[:, n + 1].max() for _, rows in tables))]}
+        for n, name in enumerate(names)
+    ]  # fmt: skip
+    plain = {"label": "y", "features": features, "train": 70, "smallest_group": 5}
+    asked = SPEC.parse(plain | {"trees": {"count": COUNT}})
+    members = []
+    for _, rows in tables:
+        order = chance.permutation(len(rows))
+        cut = len(rows) * asked.train // 100
+        columns = tuple(own.tolist() for own in rows[:, 1:].T)
+        members.append(MemberTable(columns, rows[:, 0].astype(np.int64), order[:cut], order[cut:]))
+    return measured(asked, members, Sums(len(members)))
+
+
 def main(*, json: bool) -> dict[str, object]:
     out = sys.stderr if json else sys.stdout
-    figures: dict[str, object] = {"secure_sum": cost_of_a_sum()}
-    case = uci()
-    for how in ("like", "different"):
-        figures[f"pooled_{how}"] = {"skipped": "no shared/data"} if case is None else pooled(case, how)
-    figures["pooled_with_one_bad_party"] = {"skipped": "no shared/data"} if case is None else bad_party(case)
-    for name, budget in (("pooled_with_noise", EPSILON_1), ("pooled_with_least_epsilon_1", LEAST_EPSILON_1)):
-        figures[name] = {"skipped": "no shared/data"} if case is None else with_noise(case, budget)
-    figures["pooled_card_with_noise"] = {"skipped": "no shared/data"} if case is None else card_with_noise(case)
-    figures["shared_representation"] = shared_representation()
-    for name, row in figures.items():
-        print(name, row, file=out)
+    figures: dict[str, object] = {}
+    for name, measure in rows_of(uci()).items():
+        figures[name] = measure()
+        print(name, figures[name], file=out, flush=True)
     return figures
+
+
+def rows_of(case: Case | None) -> dict[str, Callable[[], dict[str, Any]]]:
+    """Each by its name, in the order in which they are measured."""
+
+    def of(measure: Callable[..., dict[str, Any]], *more: Any) -> Callable[[], dict[str, Any]]:
+        return lambda: {"skipped": "no shared/data"} if case is None else measure(case, *more)
+
+    return {
+        "secure_sum": cost_of_a_sum,
+        "pooled_like": of(pooled, "like"),
+        "pooled_different": of(pooled, "different"),
+        "pooled_with_one_bad_party": of(bad_party),
+        "pooled_with_noise": of(with_noise, EPSILON_1),
+        "pooled_with_least_epsilon_1": of(with_noise, LEAST_EPSILON_1),
+        "pooled_card_with_noise": of(card_with_noise),
+        "trees_like": of(trees, "like"),
+        "trees_different": of(trees, "different"),
+        "trees_tumours": trees_of_tumours,
+        "shared_representation": shared_representation,
+    }

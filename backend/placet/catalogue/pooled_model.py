@@ -16,6 +16,7 @@ from placet.core.values import NanoRho, Value
 from placet.models.binning import MAX_BINS, MAX_CATEGORY
 from placet.models.preparing import Missing
 from placet.models.scorecard import Scale
+from placet.models.trees import MAX_COLUMNS, MAX_DEPTH, MAX_TREES
 
 MEMBER = "member"
 MAX_MEMBERS = 8
@@ -24,6 +25,8 @@ MAX_POOLED_WIDTH = 128
 MAX_POOLED_ROWS = 1_000_000
 """Of one party."""
 MIN_BUDGET = 100_000
+Slope = Annotated[Literal["rising", "falling"] | None, Field(exclude_if=absent)]
+"""Trees' margins rise, or fall, with the number."""
 _Category = Annotated[str, Field(min_length=1, max_length=MAX_CATEGORY)]
 
 
@@ -35,6 +38,7 @@ class PooledNumber(Value):
     column: Column
     bounds: Bounds
     missing: Missing = "own"
+    monotone: Slope = None
 
     @property
     def width(self) -> int:
@@ -66,6 +70,7 @@ class PooledBins(Value):
     kind: Literal["bins"]
     column: Column
     edges: Annotated[tuple[int, ...], Field(min_length=1, max_length=MAX_BINS - 1)]
+    monotone: Slope = None
 
     @model_validator(mode="after")
     def _ascending(self) -> PooledBins:
@@ -79,6 +84,14 @@ class PooledBins(Value):
 
 
 PooledFeature = Annotated[PooledNumber | PooledCategory | PooledBins, Field(discriminator="kind")]
+
+
+class PooledTrees(Value):
+    """Boosted trees. `rate`: how much of its correction a tree makes, in percent; `depth`: cuts to a leaf."""
+
+    count: Annotated[int, Field(strict=True, ge=1, le=MAX_TREES)]
+    depth: Annotated[int, Field(strict=True, ge=1, le=MAX_DEPTH)] = 4
+    rate: Annotated[int, Field(strict=True, ge=1, le=100)] = 30
 
 
 class PooledModelParameters(RecipeParameters):
@@ -134,11 +147,37 @@ class PooledModelParameters(RecipeParameters):
         ),
     ] = None
 
+    trees: Annotated[
+        PooledTrees | None,
+        Field(
+            exclude_if=absent,
+            description="where given, the model is boosted trees: {count, depth, rate}; columns are of any kind, and "
+            "numbers are cut where about equally many people are between; what is missing has a side of its own "
+            "wherever enough people lack the value; steps, l2 and missing say nothing of trees",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _trees(self) -> PooledModelParameters:
+        if self.trees is None:
+            if any(not isinstance(one, PooledCategory) and one.monotone for one in self.features):
+                raise ValueError("monotone goes with trees")
+            return self
+        if self.scale is not None or self.budget is not None:
+            raise ValueError("trees have neither a scale nor a budget: noise on each sum of each node would hide them")
+        if self.leave_one_out is not None:
+            raise ValueError("a party is left out by its last gradient, which trees have none of")
+        if len(self.features) > MAX_COLUMNS:
+            raise ValueError(f"trees read {MAX_COLUMNS} columns at the most")
+        return self
+
     @model_validator(mode="after")
     def _one_kind(self) -> PooledModelParameters:
+        if self.trees is not None:
+            return self
         kinds = {feature.kind for feature in self.features}
         if (self.scale is None and "bins" in kinds) or (self.scale is not None and "number" in kinds):
-            raise ValueError("bins go with a scale, and numbers do without one")
+            raise ValueError("bins go with a scale or trees, and numbers do without a scale")
         if self.leave_one_out is not None and self.budget is not None:
             raise ValueError("a party is left out by sums without noise: no budget")
         return self
@@ -169,17 +208,20 @@ _LEARNS = (
     "inside the protocol, before the seal, the sums over all parties' rows of each round and so the model itself and "
     "how good it is: each column's mean and spread, how many people have each indicator, train, test and have label 1, "
     "gradients and curvatures, people and positives by bands of the score; each only where at least two parties have "
-    "the smallest group in it, and how many have; with a budget sums with noise instead. Nobody's rows or labels, and "
-    "no other party's own sums, unless all the others pool what they know; but with leave_one_out how many people of "
-    "each party train, and at most eight weighted sums of its own last gradient, half as many as that has numbers"
+    "the smallest group in it, and how many have; of trees, of each node by groups of neighbouring values, gradients "
+    "and curvatures, which in the first tree are people by label, and how many came to each leaf: of one column and "
+    "tree none that differs from another one by fewer people; with a budget sums with noise instead. Nobody's rows or "
+    "labels, and no other party's own sums, unless all the others pool what they know; but with leave_one_out how many "
+    "people of each party train, and at most eight weighted sums of its own last gradient, half as many as that has "
+    "numbers"
 )
 
 SPEC = RecipeSpec(
     name="pooled-model",
     version=1,
-    does="Three to eight institutions that have the same columns of different people train one logistic regression "
-    "or scorecard, equal to that of all their rows in one place: only sums over all of them are ever opened. The "
-    "consumer, which is one of them, gets the model and how good it is on rows that it was not trained on.",
+    does="Three to eight institutions that have the same columns of different people train one logistic regression, "
+    "scorecard or model of boosted trees, equal to that of all their rows in one place: only sums over all of them are "
+    "ever opened. The consumer, which is one of them, gets the model and how good it is on rows that did not train it.",
     operations=Operation.FL,
     engines=("embedded",),
     on_withdrawal="drop",

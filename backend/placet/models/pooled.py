@@ -257,13 +257,18 @@ def halves(bands: int) -> list[tuple[int, int]]:
 
 
 def told_groups(bands: int, enough: Callable[[tuple[int, int]], bool]) -> list[tuple[int, int]]:
-    """The finest groups of bands, in their order, of which there is enough in each: a group is halved where both halves
-    have it. None where all together have not."""
+    """Groups of neighbouring bands, in their order, of which there is enough in each; none where all together have not.
+    A group falls into those of its halves; a half without enough stands with the nearest group of the other one."""
 
     def parted(low: int, high: int) -> list[tuple[int, int]]:
         middle = (low + high) // 2
-        if high - low > 1 and enough((low, middle)) and enough((middle, high)):
-            return [*parted(low, middle), *parted(middle, high)]
-        return [(low, high)]
+        if high - low == 1:
+            return [(low, high)]
+        left, right = ([*parted(*half)] if enough(half) else [] for half in ((low, middle), (middle, high)))
+        if left and right:
+            return [*left, *right]
+        if left:
+            return [*left[:-1], (left[-1][0], high)]
+        return [(low, right[0][1]), *right[1:]] if right else [(low, high)]
 
     return parted(0, bands) if enough((0, bands)) else []

@@ -70,12 +70,15 @@ def test_the_card_is_that_of_all_rows_in_one_place() -> None:
 
 
 def test_bins_that_too_few_are_in_stand_together_and_few_missing_values_have_no_weight() -> None:
-    card, adding = together([bank(seed, 80, missing=0.02) for seed in range(3)])
+    tables = [bank(seed, 80, missing=0.02) for seed in range(3)]
+    card, adding = together(tables)
     assert card is not None
     income, _ = card.points
     assert income[-1] == 0 and len(set(income[:4])) < 4
     words = [np.array(adding.brought[1][party][2:]).reshape(-1, 2) for party in range(3)]
     assert (sum((one >= 5).all(axis=1).astype(int) for one in words) >= 2).all()
+    for one, table in zip(words, tables, strict=True):  # nobody is left over, whose label a difference would tell
+        assert one.sum() == 2 * len(table.train) and one[:, 0].sum() == 2 * table.labels[table.train].sum()
 
 
 def test_a_report_has_the_card_and_scores_as_it_was_trained() -> None:

@@ -223,6 +223,8 @@ def test_groups_of_bands_are_halved_as_far_as_there_is_enough() -> None:
     assert len(groups) == 2 * BANDS - 1 and groups[0] == (0, BANDS)
     assert told_groups(4, lambda group: True) == [(0, 1), (1, 2), (2, 3), (3, 4)]
     assert told_groups(4, lambda group: group[1] - group[0] > 1) == [(0, 2), (2, 4)]
-    assert told_groups(4, lambda group: group != (2, 4)) == [(0, 4)]
+    assert told_groups(4, lambda group: group[0] < 2) == [(0, 1), (1, 4)]
+    assert told_groups(4, lambda group: group[1] == 4) == [(0, 4)]
+    assert told_groups(8, lambda group: group[0] <= 4 < group[1] or group == (5, 6)) == [(0, 5), (5, 8)]
     assert told_groups(4, lambda group: False) == []
     assert set(told_groups(5, lambda group: True)) <= set(halves(5))

@@ -15,7 +15,6 @@ from placet.catalogue.modelling import Feature
 from placet.core.errors import DataError, InputError
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
-from placet.core.values import to_hex
 from placet.jobs.party_run import PartyRun
 from placet.models.boosting import Boosting
 from placet.models.cuts import CodedColumn
@@ -23,6 +22,7 @@ from placet.models.monotone import demand_monotone
 from placet.models.trees import TreeColumn, TreeModel, TreePart, Whole
 from placet.recipes.blocks.features import cells_of, features_of
 from placet.recipes.blocks.split import RowParts
+from placet.recipes.blocks.tree_report import opened_trees
 from placet.recipes.joint_trees.judging import metrics
 from placet.vault.rows import Rows
 
@@ -106,13 +106,4 @@ def opened_model(
     for role, part in zip(roles, parts, strict=True):
         demand_planned(role, features_of(parameters, role), part)
     demand_monotone(model, parts, [[one.monotone for one in features_of(parameters, role)] for role in roles])
-    importance = [
-        {"party": roles[party], "column": column, "gain": gained} for party, column, gained in model.importance(parts)
-    ]
-    return {
-        "importance": importance,
-        "parties": list(roles),
-        "model": model.to_json(),
-        "parts": [part.to_json() for part in parts],
-        "commitment": to_hex(model.commitment),
-    }
+    return opened_trees(roles, model, parts)

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from placet.catalogue.pooled_model import PooledModelParameters
+from placet.catalogue.pooled_model import PooledModelParameters, PooledTrees
 from placet.models.bands import BandTable, by_score
+from placet.models.boosting import Own
+from placet.models.boosting_twin import train
+from placet.models.cuts import CodedColumn
 from placet.models.pooled import both
 from placet.models.preparing import UNIT
 from placet.models.regression import regress
@@ -16,6 +19,8 @@ from placet.models.scorecard_fit import FitColumn, fit
 from placet.recipes.pooled_model.card_training import PooledCard, bins_of, codes_of, risk
 from placet.recipes.pooled_model.card_training import scores_of as scores_of_card
 from placet.recipes.pooled_model.training import MemberTable, Pooled, prepared_of, scores_of
+from placet.recipes.pooled_model.tree_training import TrainedTrees, boosting_of, cells_of
+from placet.recipes.pooled_model.tree_training import scores_of as scores_of_trees
 
 
 def alone(parameters: PooledModelParameters, table: MemberTable, pooled: Pooled) -> dict[str, Any] | None:
@@ -50,6 +55,24 @@ def alone_card(
         return None
     scores = {"alone": own.scores(judged), "pooled": scores_of_card(pooled.base, pooled.points, judged)}
     return {name: _table(by_score((risk(scale) * one).tolist(), test.tolist())) for name, one in scores.items()}
+
+
+def alone_trees(
+    parameters: PooledModelParameters, trees: PooledTrees, table: MemberTable, pooled: TrainedTrees
+) -> dict[str, Any] | None:
+    """The same of trees, whose own ones have the pooled ones' bins."""
+    smallest, labels, test = parameters.smallest_group, table.labels[table.train], table.labels[table.test]
+    if not (both(labels, smallest) and both(test, smallest)):
+        return None
+    judged = table.columns(table.test)
+    cells = np.concatenate([cells_of(pooled.part, one) for one in (table.columns(table.train), judged)])
+    columns = tuple(
+        CodedColumn(cells[:, n], one.bins.cells, one.bins.kind == "number", getattr(feature, "monotone", None))
+        for n, (one, feature) in enumerate(zip(pooled.part.columns, parameters.features, strict=True))
+    )
+    _, margins = train(Own(columns), (), labels, len(cells), boosting_of(parameters, trees))
+    scores = {"alone": margins[len(labels) :], "pooled": scores_of_trees(pooled.model, pooled.part, judged)}
+    return {name: _table(by_score(one.tolist(), test.tolist())) for name, one in scores.items()}
 
 
 def _table(table: BandTable) -> dict[str, Any]:

@@ -83,7 +83,7 @@ async def trained(
     codes, labels = codes_of(parameters, table, table.train), table.labels[table.train]
     cells = [bins_of(feature).cells for feature in parameters.features]
     lines = [counts_of(codes[:, place], labels, size) for place, size in enumerate(cells)]
-    all_groups = [[*halves(size - 1), (size - 1, size)] for size in cells]
+    all_groups = [halves(size) for size in cells]
     whole = _enough(counts_of(np.zeros_like(labels), labels, 1), (0, 1), smallest)
     gates = [
         whole,
@@ -93,7 +93,7 @@ async def trained(
     may = iter([parties >= ENOUGH for parties in enough])
     if not next(may):
         return None
-    groups = [_told(each, [next(may) for _ in each]) for each in all_groups]
+    groups = [told_groups(size, {half: next(may) for half in halves(size)}.__getitem__) for size in cells]
     words = [len(labels), int(labels.sum())]
     for line, parts in zip(lines, groups, strict=True):
         words += [int(line[label, low:high].sum()) for low, high in parts for label in (0, 1)]
@@ -144,14 +144,6 @@ def _enough(line: Whole, group: tuple[int, int], smallest: int) -> int:
     return int(line[:, group[0] : group[1]].sum(axis=1).min() >= smallest)
 
 
-def _told(groups: Groups, may: Sequence[bool]) -> Groups:
-    """The finest groups of bins, and behind them the missing values, where they may be told."""
-    enough = dict(zip(groups, may, strict=True))
-    missing = groups[-1]
-    parts = told_groups(missing[0], enough.__getitem__)
-    return [*parts, missing] if parts and enough[missing] else parts
-
-
 def _demand_counted(groups: Sequence[Groups], rest: Sequence[int]) -> None:
     """ProtocolError where what all others added to the second sum is of no rows."""
     what, (people, positives, *sums) = "people by bins", rest
@@ -167,7 +159,8 @@ def _demand_counted(groups: Sequence[Groups], rest: Sequence[int]) -> None:
 def weights_of(
     cells: Sequence[int], groups: Sequence[Groups], sums: Iterator[int]
 ) -> tuple[list[npt.NDArray[np.float64]], tuple[float, ...]]:
-    """By column each cell's weight of evidence, 0 where it may not be told, and the information value."""
+    """By column each cell's weight of evidence, 0 where it may not be told, and the information value. Few that are
+    missing, the last cell, are counted in the last group, so that no remainder tells of them, and have no weight."""
     weights, values = [], []
     for size, parts in zip(cells, groups, strict=True):
         own = np.zeros(size)
@@ -178,6 +171,8 @@ def weights_of(
             weight = max(-MAX_WOE, min(MAX_WOE, log_odds(p, n) - log_odds(positives, negatives)))
             own[low:high] = weight
             value += (p / positives - n / negatives) * weight
+        if parts and parts[-1][0] < size - 1:
+            own[-1] = 0.0
         weights.append(own)
         values.append(max(0.0, value))
     return weights, tuple(values)

@@ -89,14 +89,11 @@ async def trained(
 
 
 def _groups(counted: list[list[int]], least: int, noise: float) -> Groups:
-    """Of a column's noisy people by label and cell: the finest groups of bins that look large enough, and behind them
-    the missing values where they do."""
+    """Of a column's noisy people by label and cell: the finest groups of cells that look large enough."""
 
     def enough(group: tuple[int, int]) -> bool:
         low, high = group
         clear = noise * math.sqrt(high - low)
         return all(sum(line[low:high]) >= max(least, clear) for line in counted)
 
-    missing = (len(counted[0]) - 1, len(counted[0]))
-    parts = told_groups(missing[0], enough)
-    return [*parts, missing] if parts and enough(missing) else parts
+    return told_groups(len(counted[0]), enough)

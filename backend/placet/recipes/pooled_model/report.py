@@ -13,10 +13,13 @@ from placet.models import quality
 from placet.models.bands import BandTable
 from placet.models.linear import LinearModel, logistic_of
 from placet.models.scorecard import Scale, Scorecard
+from placet.models.trees import TreeModel, TreePart
 from placet.recipes.blocks.judged import bands_of, gain_of, gains_row, importance_of, metrics_of, own_metrics
+from placet.recipes.blocks.tree_report import opened_trees
 from placet.recipes.pooled_model.card_training import PooledCard, bins_of
 from placet.recipes.pooled_model.leaving_out import LeftOut
 from placet.recipes.pooled_model.training import Pooled
+from placet.recipes.pooled_model.tree_training import TrainedTrees
 
 
 def outcome_of(parameters: PooledModelParameters, pooled: Pooled | None) -> dict[str, Any]:
@@ -72,6 +75,20 @@ def card_outcome(parameters: PooledModelParameters, scale: Scale, card: PooledCa
     }
 
 
+def tree_outcome(trained: TrainedTrees | None) -> dict[str, Any]:
+    """The same of trees, with `model` and `part` instead; `steps` are trees."""
+    if trained is None:
+        return {"too_few": True}
+    return {
+        "too_few": False,
+        "fitted": {"people": trained.people, "positives": trained.positives},
+        "steps": len(trained.model.trees),
+        "model": trained.model.to_json(),
+        "part": trained.part.to_json(),
+        "bands": _lines(trained.bands),
+    }
+
+
 def model_of(parameters: PooledModelParameters, pooled: Pooled) -> LinearModel:
     """Its columns are the consumer's, as they are every party's."""
     names = (feature.column for feature in parameters.features)
@@ -89,24 +106,26 @@ def _columns(parameters: PooledModelParameters, pooled: Pooled) -> Iterator[dict
 def told_of(
     parameters: PooledModelParameters, outcome: Mapping[str, Any], own: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """{too_few, smallest_group} and {fitted, steps, left_out, columns, linear (or scorecard), commitment, importance,
-    metrics, bands, gains: of {test}, alone, own, gain}. `left_out` is None unless asked for, and told. `metrics` are of
-    all parties' rows that test, None where too few; of the consumer's own ones `own` are the pooled model's and `alone`
-    those of a model of its rows, `gain` {auc, low, high} the one less the other. Scores are log odds in
-    ten-thousandths, or a scorecard's."""
+    """{too_few, smallest_group} and {fitted, steps, left_out, columns, linear (or scorecard; or model, parts and
+    parties), commitment, importance, metrics, bands, gains: of {test}, alone, own, gain}. `left_out` is None unless
+    asked for, and told. `metrics` are of all parties' rows that test, None where no two bands have enough; of the
+    consumer's own ones `own` are the pooled model's and `alone` those of a model of its rows, `gain` {auc, low, high}
+    the one less the other. Scores are log odds in ten-thousandths, or a scorecard's."""
     report: dict[str, Any] = {"too_few": outcome["too_few"], "smallest_group": parameters.smallest_group}
     if report["too_few"]:
         return report
     higher = 1 if parameters.scale is None else parameters.scale.higher
     lines = outcome["bands"]
-    table = None if lines is None else BandTable(*(tuple(lines[name]) for name in ("edges", "positives", "negatives")))
+    table = None
+    if lines is not None and lines["edges"]:
+        table = BandTable(*(tuple(lines[name]) for name in ("edges", "positives", "negatives")))
     metrics = None
     if table is not None:
         metrics = metrics_of(table, quality.auc(table), quality.ks(table)[0])
         metrics["auc_by"] = f"{len(table.positives)} bands"
     by = {name: own_metrics(own and own[name]) for name in ("alone", "pooled")}
     return report | {
-        **{name: outcome[name] for name in ("fitted", "steps", "left_out")},
+        **{name: outcome.get(name) for name in ("fitted", "steps", "left_out")},
         **_model(outcome),
         "metrics": {"test": metrics},
         "bands": {"test": table and bands_of(table, higher)},
@@ -118,6 +137,9 @@ def told_of(
 
 
 def _model(outcome: Mapping[str, Any]) -> dict[str, Any]:
+    if "part" in outcome:
+        part = TreePart.model_validate(outcome["part"])
+        return opened_trees([CONSUMER], TreeModel.model_validate(outcome["model"]), [part])
     if "scorecard" not in outcome:
         model = LinearModel.model_validate(outcome["linear"])
         parts = {name: outcome[name] for name in ("columns", "linear")}

@@ -29,9 +29,9 @@ from placet.jobs.recipe import UNFIT, RecipeRun
 from placet.models.pooled_checks import IMPOSSIBLE
 from placet.recipes.blocks import split
 from placet.recipes.blocks.secure_sums import SecureSums
-from placet.recipes.pooled_model import card_training, private_card, private_training
-from placet.recipes.pooled_model.alone import alone, alone_card
-from placet.recipes.pooled_model.report import card_outcome, outcome_of, told_of
+from placet.recipes.pooled_model import card_training, private_card, private_training, tree_training
+from placet.recipes.pooled_model.alone import alone, alone_card, alone_trees
+from placet.recipes.pooled_model.report import card_outcome, outcome_of, told_of, tree_outcome
 from placet.recipes.pooled_model.training import MemberTable, table_of, trained
 
 MAX_PART = 4 << 20
@@ -68,6 +68,10 @@ async def _trained(
             card = await private_card.trained(parameters, scale, table, add, entropy, budget, parties)
         own = alone_card(parameters, scale, table, card) if card and consumes else None
         return canonical(card_outcome(parameters, scale, card)), own
+    if (trees := parameters.trees) is not None:
+        grown = await tree_training.trained(parameters, trees, table, add, parties)
+        own = await asyncio.to_thread(alone_trees, parameters, trees, table, grown) if grown and consumes else None
+        return canonical(tree_outcome(grown)), own
     if budget is None or entropy is None:
         pooled = await trained(parameters, table, add, by_party)
     else:
