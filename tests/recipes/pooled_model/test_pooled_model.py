@@ -156,6 +156,8 @@ def test_a_report_has_the_model_and_what_pooling_adds_for_the_consumer(three: li
         {"steps": 0},
         {"l2": 0},
         {"model": "shared"},
+        {"leave_one_out": "all"},
+        {"leave_one_out": "each", "trees": {}},
     ],
 )  # fmt: skip
 def test_parameters_that_are_none(changes: dict[str, Any]) -> None:
