@@ -89,11 +89,14 @@ async def trained(
 
 
 def _groups(counted: list[list[int]], least: int, noise: float) -> Groups:
-    """Of a column's noisy people by label and cell: the finest groups of cells that look large enough."""
+    """Of a column's noisy people by label and cell: the finest groups of bins that look large enough, and behind them
+    the missing values where they do: noise hides them, so that few need stand with no other ones."""
 
     def enough(group: tuple[int, int]) -> bool:
         low, high = group
         clear = noise * math.sqrt(high - low)
         return all(sum(line[low:high]) >= max(least, clear) for line in counted)
 
-    return told_groups(len(counted[0]), enough)
+    missing = (len(counted[0]) - 1, len(counted[0]))
+    parts = told_groups(missing[0], enough)
+    return [*parts, missing] if parts and enough(missing) else parts
