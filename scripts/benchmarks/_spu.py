@@ -42,9 +42,9 @@ class Bare:
 
 def bare(program: Program, arrays: Sequence[Integers], size: Size) -> Bare:
     """One run; what each party brings is in the program's order, and all compute."""
-    sent, used, began = traffic(), _children(), time.perf_counter()
+    sent, used, began = traffic(), children(), time.perf_counter()
     result, alone = asyncio.run(_compute(program, arrays, size))
-    wall, processor = time.perf_counter() - began, _children() - used
+    wall, processor = time.perf_counter() - began, children() - used
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return Bare(result, wall, alone, processor, (traffic() - sent) / 1e6, peak)
 
@@ -102,7 +102,7 @@ def _plain(encrypted: bytes) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _children() -> float:
+def children() -> float:
     """Processor seconds of children that have ended."""
     return sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
 

@@ -26,6 +26,7 @@ from _bad_party import one_bad_party
 from _credit import Case, tumours, uci
 from _pooled_trees import COUNT, measured
 from _representation import shared_representation
+from _transfer import transfers
 
 from placet.catalogue.pooled_model import SPEC, PooledModelParameters
 from placet.jobs.randomness import stream
@@ -377,6 +378,9 @@ def main(*, json: bool) -> dict[str, object]:
     for name, measure in rows_of(uci()).items():
         figures[name] = measure()
         print(name, figures[name], file=out, flush=True)
+    for name, row in transfers().items():
+        figures[name] = row
+        print(name, row, file=out, flush=True)
     return figures
 
 

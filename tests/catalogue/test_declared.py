@@ -14,6 +14,7 @@ from placet.catalogue.specs import NAMES, SPECS, spec_of
 from placet.core.errors import PlanError
 from placet.core.hashing import canonical
 from placet.core.lawful import Aligns
+from placet.core.model_table import MODEL_TABLE
 from placet.core.offers import Subjects
 from placet.core.plan import Party, Plan, Terms
 from placet.core.purposes import Operation
@@ -49,9 +50,11 @@ def test_what_a_recipe_declares_is_a_job_of_it(spec: RecipeSpec[Any], case: dict
         assert use.parties == tuple(map(signer, range(case["parties"])))
         assert (use.purpose, use.operations) == (plan.purpose, int(spec.operations_on(case["engine"])))
         model = one.subjects is Subjects.MODEL
-        assert list(use.columns) == (list(MODEL_COLUMNS) if model else case["reads"][seat.name])
+        no_jobs = model and spec.model(job.parameters) is None
+        columns = list(MODEL_TABLE if no_jobs else MODEL_COLUMNS)
+        assert list(use.columns) == (columns if model else case["reads"][seat.name])
         assert use.aligns == (Aligns() if model else spec.aligns(job.parameters))
-        assert (use.tells, use.subjects) == (spec.tells(job.parameters), one.subjects)
+        assert (use.tells, use.subjects) == (spec.tells(job.parameters), Subjects.OWN if no_jobs else one.subjects)
         assert use.named == (one.subjects is not Subjects.PERSONS)
 
 

@@ -289,6 +289,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "model card": ("--config {node} {evil} --out {new}", "--config {node} {id} --out {new}"),
     "model retrain": ("--config {node} {evil}", "--config {node} {id}", "--config {node} {id} --offers {evil} --start"),
     "model register": ("--config {node} {evil}",),
+    "model table": ("{json} --out {new}", "{txt} --out {new}"),
     "model export": ("{json} --out {new}.sql --table {evil}", "{txt} --out {new}.csv", "{json} --out {new}{evil}"),
     "batch make": ("--config {node} {json} {new} --offer {id}",),
     "batch check": ("{json} " + FILES, "{txt} --deployment {json} --trust {json}"),

@@ -19,6 +19,7 @@ from placet.catalogue.specs import NAMES, spec_of
 from placet.core.hashing import sha256
 from placet.core.ids import JobId
 from placet.core.lawful import Aligns, ModelRef
+from placet.core.model_table import MODEL_TABLE
 from placet.core.offers import Offer, Scope, Subjects
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.purposes import purpose_id
@@ -92,6 +93,7 @@ _REPRESENTATION = {
     "smallest_group": 5,
     "budget": 20_000_000,
 }
+_TRANSFER = _GROUP | {"model": {"commitment": "0x" + "b2" * 32}, "columns": ["a", "b"], "label": "label"}
 LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "totals": ("asset-view", "embedded", 3, _VALUE),
     "totals of three": ("asset-view", "embedded", 4, _VALUE),
@@ -159,6 +161,8 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
         | {"features": _BY_ROLE | {role: [_FEATURE] for role in modelling.PROVIDERS[1:3]}, "protocol": "aby3"}
         | {"output": "decision", "edges": [600], "reasons": {"most": 4}},
     ),
+    "transfer": ("model-transfer", "spu", 2, _TRANSFER),
+    "transfer of what a job made": ("model-transfer", "spu", 2, _TRANSFER | {"model": _SCORE["model"]}),
     "comparison": ("contract-compare", "simulated", 3, {"policy": _POLICY, "recipients": _RECIPIENTS}),
 }
 """Recipe, engine, number of parties, parameters. A recipe of the catalogue that is not here fails a test."""
@@ -221,8 +225,11 @@ def lawful(name: str, people: list[bytes]) -> Draft:
     for seat, signer in zip(seats, signers, strict=True):
         inputs = []
         for one in seat.inputs:
-            persons, model = one.subjects is Subjects.PERSONS, one.subjects is Subjects.MODEL
-            columns = MODEL_COLUMNS if model else spec.reads(seat.name, parameters)
+            subjects = one.subjects
+            if subjects is Subjects.MODEL and spec.model(parameters) is None:
+                subjects = Subjects.OWN  # no job made it
+            persons, model = subjects is Subjects.PERSONS, subjects is Subjects.MODEL
+            columns = MODEL_COLUMNS if model else spec.reads(seat.name, parameters) or MODEL_TABLE
             scope: dict[str, Any] = {
                 "title": "Rows",
                 "provider": signer,
@@ -254,7 +261,7 @@ def lawful(name: str, people: list[bytes]) -> Draft:
             which = spec.model(parameters) if model else None
             spends = 0 if model else spec.spends(seat.name, parameters)
             offer["budget"] = 2 * spends
-            inputs.append(Brought(scope, offer, signer, one.subjects, not persons, which, tuple(amounts), spends))
+            inputs.append(Brought(scope, offer, signer, subjects, not persons, which, tuple(amounts), spends))
         brought.append(inputs)
     terms = {
         "recipe": recipe,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import replace
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from placet.core.ids import JobId
 from placet.core.lawful import ModelRef
 from placet.core.lineage import Lineage, Origin, Registration
 from placet.core.model_part import ModelPart, model_commitment
+from placet.core.model_table import pieces_of
 from placet.core.offers import Subjects
 from placet.core.plan import Input, Plan, Terms
 from placet.core.values import to_hex
@@ -342,6 +344,21 @@ def test_a_model_in_clear_is_no_rows_of_the_institutions_own(
     with pytest.raises(DataError) as caught:
         demand_unreleased(cells, environment.models.released())
     assert caught.value.code == "data.model" and in_clear(job).name in caught.value.found
+    return None
+
+
+@pytest.mark.parametrize("spoil", [None, lambda rows: rows, lambda _: [("0000", "eyJhIjogMX0=")]])
+def test_nor_are_its_documents_pieces(environment: Any, spoil: Any) -> None:
+    job = clear_job(environment)
+    keep(environment, job, in_clear(job))
+    rows = pieces_of(json.dumps(SCORECARD, indent=1).encode())
+    pieces, texts = zip(*(rows if spoil is None else spoil([*rows, *rows])), strict=True)
+    cells: dict[str, Any] = {"piece": pieces, "document": texts}
+    if spoil is not None:
+        return demand_unreleased(cells, environment.models.released())
+    with pytest.raises(DataError) as caught:
+        demand_unreleased(cells, environment.models.released())
+    assert caught.value.code == "data.model"
     return None
 
 

@@ -11,6 +11,7 @@ from placet.catalogue.specs import spec_of
 from placet.core.errors import PlanError
 from placet.core.hashing import canonical
 from placet.core.lawful import Aligns, Use
+from placet.core.model_table import MODEL_TABLE
 from placet.core.offers import Subjects
 from placet.core.plan import Plan, Terms, demand_fit
 from placet.models.contribution import Division
@@ -68,16 +69,17 @@ class DeclaredJob(DeclaredTerms):
 def use_of(spec: RecipeSpec[P], parameters: P, role: str, alias: str, **of_the_plan: Unpack[PlannedUse]) -> Use:
     """What a job of a recipe does with an input of a role. PlanError for a role or an input that it does not have."""
     seat, tells = spec.role(role), spec.tells(parameters)
-    subjects = seat.input(alias).subjects
+    subjects, model = seat.input(alias).subjects, spec.model(parameters)
     if subjects is Subjects.MODEL:  # nobody's rows: none to align, add up or show
+        trained_here = model is None  # by no job, so it is the institution's own
         return Use(
             recipe=spec.name,
-            columns=MODEL_COLUMNS,
+            columns=MODEL_TABLE if trained_here else MODEL_COLUMNS,
             aligns=Aligns(),
             amounts=(),
             tells=tells,
-            subjects=subjects,
-            model=spec.model(parameters),
+            subjects=Subjects.OWN if trained_here else subjects,
+            model=model,
             **of_the_plan,
         )
     return Use(

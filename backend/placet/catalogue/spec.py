@@ -93,7 +93,8 @@ class Role:
     """A role in the plan's order of parties. `alias` names the rows that it brings (None: none); `persons`: they are
     persons', under a lawful root, else the party's own data under a consent that the plan names. `model` names its part
     of a model (None: none), which it brings after its rows. `output`: holds a release key. `most` parties may have the
-    role, one where it is 1, otherwise `least` at the least."""
+    role, one where it is 1, otherwise `least` at the least. A model that the plan says no job made is the party's own
+    data."""
 
     name: str
     learns: str

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 import typer
 
 from placet.cli import model_inputs
-from placet.cli.inputs import NodeConfig, read_address, read_offer, read_text
+from placet.cli.inputs import NodeConfig, read_address, read_consent, read_offer, read_text
 from placet.cli.operator import Operator
 from placet.cli.output import emit, say
 from placet.core.errors import InputError, NotFoundError, PlacetError
@@ -63,6 +63,10 @@ def plan(
         ),
     ] = None,
     engine: Annotated[str | None, typer.Option("--engine", help="The recipe's first one unless given.")] = None,
+    consent: Annotated[
+        str | None,
+        typer.Option("--consent", help="The provider's own consent, where it brings no persons' rows but its model."),
+    ] = None,
     reward: Annotated[int, typer.Option("--reward", min=0, max=MAX_REWARD - 1, help="For each provider.")] = 0,
     pot: Annotated[
         int,
@@ -81,7 +85,7 @@ def plan(
     given = _parameters(parameter or [])
     payment = Payment(reward, pot, token)
     facts = None if model is None else model_inputs.facts_of(operator, model)
-    emit(planned(operator, spec, given, offers or (), engine, payment, facts).model_dump(mode="json"))
+    emit(_under(consent, planned(operator, spec, given, offers or (), engine, payment, facts)).model_dump(mode="json"))
 
 
 def planned(
@@ -99,7 +103,8 @@ def planned(
     if not words:
         raise InputError("no provider is named", expected="--offers and a provider, or an offer's id")
     output = _output(spec, given)
-    choices = [_one_offer(word, _rows(_offered(operator, word)), spec.name, output) for word in words]
+    taken = list if any(role.alias is None for role in spec.roles) else _rows
+    choices = [_one_offer(word, taken(_offered(operator, word)), spec.name, output) for word in words]
     if model is not None:
         places = model_inputs.in_order([one.scope.provider for one in choices], model, operator.address)
         choices = [choices[place] for place in places]
@@ -111,6 +116,14 @@ def planned(
     _tell(operator, spec, choices)
     _tell_cost(operator, spec, parameters, request)
     return request
+
+
+def _under(consent: str | None, request: JobRequest) -> JobRequest:
+    """The request, whose provider brings what is no persons' under its own consent."""
+    if consent is None:
+        return request
+    providers = [one.model_copy(update={"consent": read_consent(consent)}) for one in request.providers]
+    return request.model_copy(update={"providers": tuple(providers)})
 
 
 def _parameters(given: Sequence[str]) -> dict[str, Any]:
@@ -319,7 +332,6 @@ def _own(operator: Operator, spec: RecipeSpec[Any], aligns: Aligns, purpose: str
     Of its own rows the one that it consented to, the last if there are several; of persons' rows the only one. None
     where the recipe takes nothing of the consumer."""
     from placet.catalogue.spec import CONSUMER
-    from placet.cli.inputs import read_consent
     from placet.core.lawful import alignment_breaches
     from placet.core.offers import Scope
     from placet.core.values import parse, to_hex

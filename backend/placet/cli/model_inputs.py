@@ -62,8 +62,8 @@ class KeptModelFacts:
 
 
 def takes_model(spec: RecipeSpec[Any]) -> bool:
-    """Do parties of such a job bring parts of a model?"""
-    return any(role.model is not None for role in spec.roles)
+    """Does who asks for such a job bring a part of a model, as all others do?"""
+    return any(role.model is not None for role in spec.roles if role.name == "consumer")
 
 
 def with_model(spec: RecipeSpec[Any], model: KeptModelFacts | None, given: Mapping[str, Any]) -> dict[str, Any]:

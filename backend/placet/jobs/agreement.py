@@ -82,27 +82,38 @@ class Agreement:
         offers = (request.offer,) if request.model is None else (request.offer, request.model.offer)
         if len(offers) != len(uses):
             raise PlanError("this role brings another number of inputs", expected=len(uses), found=len(offers))
+        if uses[0].named is (request.consent is None):
+            raise PlanError(
+                "this role brings " + ("what needs its own consent" if uses[0].named else "persons' rows"),
+                expected="an offer and its provider's consent" if uses[0].named else "an offer alone",
+                code="plan.inputs",
+            )
         for offer, use in zip(offers, uses, strict=True):
             await self._demand_use(offer, use)
         await self._demand_confirmed(request.terms)
         self._askers.take(asker)
-        lawful = await context.demand_rows().lawful(request.offer, request.terms.block, request.deadline)
-        inputs = [
-            Input(
-                offer=request.offer,
-                lawful_root=lawful.root,
-                epoch=lawful.epoch,
-                opens_before=lawful.opens_before,
-                budget=uses[0].spends,
-            )
-        ]
+        lawful, inputs = await self._first_input(request, uses[0].spends)
         if request.model is not None:
             inputs.append(await named_input(context, request.model.offer, request.model.consent))
         entry = await self.entries.fresh([_brought(one) for one in inputs])
         by_hand = request.terms.standing is None and self.held.concerns(
-            request.terms.recipe, request.purpose, asker, lawful.count
+            request.terms.recipe, request.purpose, asker, None if lawful is None else lawful.count
         )
         return PrepareResponse(**dict(entry), inputs=tuple(inputs), by_hand=by_hand)
+
+    async def _first_input(self, request: PrepareRequest, spends: int) -> tuple[LawfulSet | None, list[Input]]:
+        """Persons' rows with their lawful set, or what this institution itself has consented to."""
+        if request.consent is not None:
+            return None, [await named_input(self.context, request.offer, request.consent, spends)]
+        lawful = await self.context.demand_rows().lawful(request.offer, request.terms.block, request.deadline)
+        rows = Input(
+            offer=request.offer,
+            lawful_root=lawful.root,
+            epoch=lawful.epoch,
+            opens_before=lawful.opens_before,
+            budget=spends,
+        )
+        return lawful, [rows]
 
     def _wanted_uses(self, asker: bytes, request: PrepareRequest) -> list[Use]:
         """What a job that is not planned yet would do with each of this party's inputs."""

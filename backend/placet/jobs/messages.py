@@ -37,7 +37,8 @@ class ModelInput(Value):
 
 class PrepareRequest(Value):
     """`prepare`: would you bring the rows of this offer to a job of these parties, under these terms, and, where your
-    role brings one, your part of a model under this consent of yours?
+    role brings one, your part of a model under this consent of yours? What is no persons' comes under your own
+    `consent`.
 
     `terms` and `parties` (the signers in order) are the plan's to be, `purpose` the hash of its IRI,
     `deadline` in Unix seconds. Refused with `consent.*`, `plan.*`, or `peer.early` where the terms'
@@ -45,6 +46,7 @@ class PrepareRequest(Value):
     """
 
     offer: OfferId
+    consent: Annotated[ConsentId | None, Field(exclude_if=lambda value: value is None)] = None
     model: ModelInput | None = None
     terms: Terms
     purpose: Bytes32
@@ -159,10 +161,12 @@ class SignedByAll(Value):
 
 
 class ProviderRequest(Value):
-    """A provider in a job request, the offer of its rows and, where its role brings one, its part of a model."""
+    """A provider in a job request, the offer of its rows and, where its role brings one, its part of a model. What is
+    no persons', as a source's model, comes under the provider's own `consent`."""
 
     address: Address
     offer: OfferId
+    consent: Annotated[ConsentId | None, Field(exclude_if=lambda value: value is None)] = None
     model: Annotated[ModelInput | None, Field(exclude_if=lambda value: value is None)] = None
     reward: U96 = 0
 

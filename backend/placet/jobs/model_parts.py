@@ -14,6 +14,7 @@ from pydantic import JsonValue, ValidationError
 
 from placet.chain.threaded import ask_store
 from placet.core.errors import ProtocolError, StateError
+from placet.core.hashing import canonical
 from placet.core.lineage import COMMITMENT, KEEP
 from placet.core.model_part import MAX_PART, ModelPart, model_commitment
 from placet.core.trail import Artefact
@@ -78,6 +79,23 @@ async def bring(job: PartyRun, alias: str, kind: str) -> tuple[ModelPart, Artefa
                 code="model.parts",
             )
         return kept.part, step.public(COMMITMENT, commitment)
+
+
+async def bring_clear(job: PartyRun, alias: str) -> tuple[dict[str, JsonValue], Artefact]:
+    """The report in which this party got a model in clear, out of its vault, and the consent to its use. WarrantError
+    if the vault says no; ProtocolError `model.parts` for a part of one that stays shared."""
+    number = job.number(alias)
+    plan_input = job.plan.inputs[number]
+    async with job.step(f"open-{alias}", PROTOCOL, Artefact(name="consent", commitment=plan_input.consent)) as step:
+        model = await job.context.demand_rows().model(job.record.job, job.plan, job.terms, job.attempt, number)
+        await ask_store(job.context.note_uses, job.record.job, job.attempt, plan_input.offer, [plan_input.consent])
+        if model.clear is None:
+            raise ProtocolError(
+                "this party keeps a part of the model, and not the whole",
+                expected="a model that came to it in clear",
+                code="model.parts",
+            )
+        return model.part.content, step.output("report", canonical(model.part.content))
 
 
 def in_clear(record: JobRecord, attempt: int, report: dict[str, JsonValue]) -> KeptModel:

@@ -25,7 +25,7 @@ from placet.core.errors import (
     Reverted,
     StateError,
 )
-from placet.core.ids import OfferId
+from placet.core.ids import ConsentId, OfferId
 from placet.core.plan import Input, OpeningRef, Plan, Terms
 from placet.core.purposes import purpose_id
 from placet.core.values import ZERO20
@@ -114,7 +114,7 @@ async def _own_inputs(peer_client: PeerClient, request: JobRequest, terms: Terms
             code="plan.inputs",
         )
     if own.consent is None:
-        question = _question(context, request, terms, own.offer, request.model, now)
+        question = _question(context, request, terms, own.offer, None, request.model, now)
         return list((await peer_client.propose(context.address, "prepare", question, PrepareResponse)).inputs)
     state = await ask_chain(context.chain.consent, own.consent)
     if state.status is not Status.GIVEN:
@@ -144,7 +144,7 @@ async def _demand_affordable(context: JobContext, request: JobRequest) -> None:
 async def _prepared(peer_client: PeerClient, request: JobRequest, terms: Terms, now: int) -> list[PrepareResponse]:
     """What each provider would bring, asked at once."""
     questions = [
-        _question(peer_client.context, request, terms, provider.offer, provider.model, now)
+        _question(peer_client.context, request, terms, provider.offer, provider.consent, provider.model, now)
         for provider in request.providers
     ]
     pairs = zip(request.providers, questions, strict=True)
@@ -152,10 +152,17 @@ async def _prepared(peer_client: PeerClient, request: JobRequest, terms: Terms, 
 
 
 def _question(
-    context: JobContext, request: JobRequest, terms: Terms, offer: OfferId, model: ModelInput | None, now: int
+    context: JobContext,
+    request: JobRequest,
+    terms: Terms,
+    offer: OfferId,
+    consent: ConsentId | None,
+    model: ModelInput | None,
+    now: int,
 ) -> PrepareRequest:
     return PrepareRequest(
         offer=offer,
+        consent=consent,
         model=model,
         terms=terms,
         purpose=purpose_id(request.purpose),

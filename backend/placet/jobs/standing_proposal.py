@@ -45,7 +45,7 @@ def _plan(context: JobContext, request: StandingRequest, now: int) -> StandingPl
     terms, consumer = terms_of(context, job, 0), context.address
     demand_divided(declared_terms(terms, [*(one.address for one in job.providers), consumer], consumer), job.pot)
     providers = [
-        _party(seat, one.address, one.reward, one.offer, None, one.model)
+        _party(seat, one.address, one.reward, one.offer, one.consent, one.model)
         for one, seat in zip(job.providers, seats, strict=False)
     ]
     if job.own is None:

@@ -15,6 +15,7 @@ from placet.recipes.match_statistics.run import MATCH_STATISTICS
 from placet.recipes.model_evaluation.run import MODEL_EVALUATION
 from placet.recipes.model_score.run import MODEL_SCORE
 from placet.recipes.model_stability.run import MODEL_STABILITY
+from placet.recipes.model_transfer.run import MODEL_TRANSFER
 from placet.recipes.overlap.run import OVERLAP
 from placet.recipes.pooled_model.run import POOLED_MODEL
 from placet.recipes.private_statistics.run import PRIVATE_STATISTICS
@@ -34,6 +35,7 @@ _ALL: tuple[RecipeRun, ...] = (
     MODEL_EVALUATION,
     MODEL_SCORE,
     MODEL_STABILITY,
+    MODEL_TRANSFER,
     OVERLAP,
     POOLED_MODEL,
     PRIVATE_STATISTICS,

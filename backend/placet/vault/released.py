@@ -1,9 +1,9 @@
 """A model that this institution got in clear is not its own data: its lineage goes with it.
 
 A vault refuses a table of own rows that is such a model, by what the model itself says: one of the table's columns has
-exactly the numbers that stand under one name in the model's document (all points of a scorecard), in whatever order, or
-a cell names the model's commitment. That keeps an honest institution from a mistake. It holds nobody who changes a
-number first, and no vault knows a model that another institution was handed.
+exactly the numbers that stand under one name in the model's document (all points of a scorecard), in whatever order, a
+cell names the model's commitment, or its cells are the document in pieces. That keeps an honest institution from a
+mistake. It holds nobody who changes a number first, and no vault knows a model that another institution was handed.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
+from pydantic_core import from_json
 
-from placet.core.errors import DataError
+from placet.core.errors import DataError, InputError
 from placet.core.hashing import canonical, sha256
+from placet.core.model_table import MODEL_TABLE, document_of
 from placet.core.values import to_hex
 from placet.vault.models import KeptModel
 from placet.vault.schema import Cell
@@ -28,18 +30,31 @@ def demand_unreleased(cells: Mapping[str, Sequence[Cell]], models: Iterable[Kept
     clear."""
     columns = {name: sorted(numbers) for name, column in cells.items() if (numbers := _numbers(column)) is not None}
     texts = {cell for column in cells.values() for cell in column if isinstance(cell, str)}
+    document = _in_pieces(cells)
     for model in models:
         marks = [sorted(numbers) for numbers in _named(_document(model)).values() if len(numbers) >= FEWEST]
         same = next((name for name, numbers in columns.items() if numbers in marks), None)
-        if same is not None or to_hex(model.commitment) in texts:
+        whole = document is not None and canonical(document) == canonical(_document(model))
+        if whole or same is not None or to_hex(model.commitment) in texts:
             raise DataError(
                 "the file is a model that a job made of other people's data, and not this institution's own",
                 expected="rows of the institution's own",
                 found=f"{model.name}, of the job {to_hex(model.part.job)}"
-                + (f": column {same} has its numbers" if same is not None else ", by its commitment"),
+                + (f": column {same} has its numbers" if same is not None else ", by its commitment or document"),
                 remedy=f"register it as what it is: placet model register {model.name}",
                 code="data.model",
             )
+
+
+def _in_pieces(cells: Mapping[str, Sequence[Cell]]) -> JsonValue:
+    """The document that a table's pieces come to (`models.source`); None where it is no such table."""
+    if not set(MODEL_TABLE) <= cells.keys():
+        return None
+    try:
+        document: JsonValue = from_json(document_of(*(cells[name] for name in MODEL_TABLE)))
+    except (InputError, ValueError):
+        return None
+    return document
 
 
 def _document(model: KeptModel) -> JsonValue:

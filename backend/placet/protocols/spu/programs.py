@@ -24,7 +24,8 @@ from placet.protocols.mpc.growing import TreeGrow
 from placet.protocols.mpc.regression import LinearTrain
 from placet.protocols.mpc.scorecard import ScorecardTrain
 from placet.protocols.mpc.scoring import LinearScore, ScorecardScore, TreesScore
-from placet.protocols.spu import arithmetic, banding, finishing, growing, regression, scorecard, scoring
+from placet.protocols.mpc.transfer import TransferJudge
+from placet.protocols.spu import arithmetic, banding, finishing, growing, regression, scorecard, scoring, transferring
 
 Array = Any
 """A jax array under trace."""
@@ -101,6 +102,7 @@ PROGRAMS: dict[str, Program] = {
         Program("trees-score", TreesScore, scoring.trees_score, refusal=scoring.SKEW),
         Program("tree-grow", TreeGrow, growing.tree_grow),
         Program("trees-finish", TreesFinish, finishing.trees_finish),
+        Program("transfer-judge", TransferJudge, transferring.transfer_judge),
     )
 }
 

@@ -23,6 +23,7 @@ from placet.jobs.sessions import Warm
 from placet.protocols import spu
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.scoring import ScoreProgram
+from placet.protocols.mpc.transfer import TransferJudge
 from placet.protocols.spu import Engine, EngineSession, KeptShare, Network, Secret
 from placet.protocols.spu.task import MAX_TURNS
 from placet.recipes.blocks import distributed
@@ -38,7 +39,7 @@ class SessionProgram:
     name: str
     parties: Sequence[int]
     engine: Engine
-    program: ScoreProgram
+    program: ScoreProgram | TransferJudge
     secrets: Sequence[Secret]
     own: Mapping[str, Integers]
     kept: Mapping[str, KeptShare]

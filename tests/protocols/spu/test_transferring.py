@@ -1,0 +1,167 @@
+"""The program `transfer-judge` against the same in the clear: its body over plain arrays, and whole on the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from placet.core.errors import InputError
+from placet.models.transfer import (
+    ALONE,
+    MAP,
+    RECALIBRATED,
+    SOURCE,
+    STEPS,
+    Judged,
+    Recalibration,
+    accepted,
+    basis_of,
+    judged_in_clear,
+    map_fit,
+    recalibrated,
+    wins,
+)
+from placet.protocols.mpc.transfer import SCORE_BITS, TransferJudge, fine
+from placet.protocols.spu import Network, choose, compute, reconstruct
+from placet.protocols.spu.transferring import BASIS, DESIGN, LABELS, OWN, PULL, WEIGHTS, WINS, transfer_judge
+from placet.recipes.model_transfer.run import secrets_of
+
+Arrays = dict[str, Any]
+
+
+def sample(seed: int, train: int, positives: int, negatives: int, width: int) -> tuple[TransferJudge, Arrays]:
+    luck = np.random.default_rng(seed)
+    rows = train + positives + negatives
+    design = np.rint(32 * np.clip(luck.normal(size=(rows, width)), -4, 4)).astype(np.int64)
+    weights = np.rint(2**11 * np.append(-32.0, 0.5 * luck.normal(size=width))).astype(np.int64)
+    scores = (weights[0] + design @ weights[1:]) / 2**SCORE_BITS
+    labels = (luck.random(rows) < 1 / (1 + np.exp(-scores - 0.3))).astype(np.int64)[:train]
+    basis = basis_of(design / 32, train, 100.0)
+    own = fine(map_fit(basis, np.zeros(rows), labels.astype(float), 60)[train:])
+    program = TransferJudge(
+        width=width, rank=min(train, width + 1), train=train, positives=positives, negatives=negatives, steps=STEPS
+    )
+    brought = {DESIGN: design, BASIS: fine(basis.rows), PULL: fine(basis.pull), LABELS: labels, OWN: own}
+    return program, {WEIGHTS: weights, **brought, WINS: np.concatenate(wins(own, positives))}
+
+
+def in_clear(program: TransferJudge, arrays: Arrays) -> tuple[Recalibration, Judged]:
+    weights, design, labels = arrays[WEIGHTS], arrays[DESIGN], arrays[LABELS].astype(np.float64)
+    scores = (weights[0] + design @ weights[1:]) / 2**SCORE_BITS
+    line = recalibrated(scores[: program.train], labels, program.steps)
+    mapped = map_fit(basis_of(design / 32, program.train, 100.0), scores, labels, program.steps)
+    log_odds = {SOURCE: scores, RECALIBRATED: line.of(scores), MAP: mapped}
+    judged = {name: one[program.train :] for name, one in log_odds.items()} | {ALONE: arrays[OWN] / 2**16}
+    return line, judged_in_clear(judged, program.positives)
+
+
+def far(one: Judged, other: Judged) -> dict[str, float]:
+    """By how much figures, their errors and gains differ at the most."""
+    parts = {
+        name: [
+            number
+            for pair in zip(getattr(one, name).values(), getattr(other, name).values(), strict=True)
+            for number in (pair[0].value - pair[1].value, pair[0].error - pair[1].error)
+        ]
+        for name in ("gains", "area_gains")
+    }
+    for name in ("loss", "area"):
+        mine, theirs = getattr(one, name), getattr(other, name)
+        parts[name] = [mine[key].value - theirs[key].value for key in theirs]
+        parts[f"{name} errors"] = [mine[key].error - theirs[key].error for key in theirs if key != RECALIBRATED]
+    return {name: max(map(abs, numbers)) for name, numbers in parts.items()}
+
+
+@contextmanager
+def plain_arrays() -> Iterator[None]:
+    """The circuit traces with jax; over numpy's arrays, which have the same functions, it computes at once."""
+
+    def fori_loop(low: int, high: int, body: Callable[[int, Any], Any], state: Any) -> Any:
+        for step in range(low, high):
+            state = body(step, state)
+        return state
+
+    jax, lax, nn = ModuleType("jax"), ModuleType("jax.lax"), ModuleType("jax.nn")
+    jax.numpy, jax.lax, jax.nn = np, lax, nn  # type: ignore[attr-defined]
+    lax.fori_loop, lax.rsqrt = fori_loop, lambda value: 1 / np.sqrt(value)  # type: ignore[attr-defined]
+    nn.sigmoid = lambda value: 1 / (1 + np.exp(-value))  # type: ignore[attr-defined]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in {"jax": jax, "jax.numpy": np, "jax.lax": lax, "jax.nn": nn}.items():
+            patch.setitem(sys.modules, name, module)
+        yield
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(8, 120), st.integers(2, 40), st.integers(2, 60), st.integers(1, 12))
+def test_figures_are_those_of_the_clear_but_for_rounding(
+    seed: int, train: int, positives: int, negatives: int, width: int
+) -> None:
+    program, arrays = sample(seed, train, positives, negatives, width)
+    with plain_arrays():
+        (line,) = transfer_judge(program, arrays)
+    assert line.shape == (program.outputs,) and line.dtype == np.int64
+    own, judged = program.opened(line)
+    clear, expected = in_clear(program, arrays)
+    assert abs(own.slope - clear.slope) < 0.002 and abs(own.intercept - clear.intercept) < 0.002
+    apart = far(judged, expected)
+    assert apart["loss"] < 5e-4 and apart["loss errors"] < 2e-3
+    assert apart["gains"] < 5e-4
+    one_pair = 2e-4 + 1 / (positives * negatives)  # two rows that are nearly equal
+    assert max(apart["area"], apart["area_gains"]) < one_pair and apart["area errors"] < one_pair
+    assert judged.area[SOURCE].value == pytest.approx(expected.area[SOURCE].value, abs=2e-4)
+
+
+@pytest.mark.parametrize("changes", [{0: 2**41}, {2: -5}, {20: -1}, {18: 2**30}])
+def test_shares_of_no_judged_models_are_refused(changes: dict[int, int]) -> None:
+    program, arrays = sample(1, 60, 10, 30, 3)
+    with plain_arrays():
+        (line,) = transfer_judge(program, arrays)
+    for place, number in changes.items():
+        line[place] = number
+    with pytest.raises(InputError):
+        program.opened(line)
+    with pytest.raises(InputError):
+        program.opened(line[:-1])
+
+
+@pytest.mark.slow  # its body by default above; the engine computes by default in test_kept and test_regression
+def test_two_parties_come_to_the_same(engine: None, networks: Callable[..., list[Network]], scratch: Path) -> None:
+    program, arrays = sample(4, 60, 10, 30, 3)
+    secrets, cheetah = secrets_of(program), choose(2)
+
+    async def together() -> Any:
+        shares = await asyncio.gather(
+            *(
+                compute(
+                    network,
+                    cheetah,
+                    program.program,
+                    program,
+                    secrets,
+                    {one.name: arrays[one.name] for one in secrets if one.owner == network.me},
+                    scratch=scratch,
+                    seconds=400,
+                )
+                for network in networks(2)
+            )
+        )
+        return await reconstruct([one for (one,) in shares], cheetah, scratch=scratch, seconds=60)
+
+    own, judged = program.opened(asyncio.run(together()))
+    clear, expected = in_clear(program, arrays)
+    assert abs(own.slope - clear.slope) < 0.02 and abs(own.intercept - clear.intercept) < 0.02
+    apart = far(judged, expected)
+    assert (
+        apart["loss"] < 0.003 and apart["gains"] < 0.002
+    )  # the engine's logarithm is off by a thousandth, alike in all
+    assert apart["area"] < 0.005 and apart["area_gains"] < 0.005
+    assert accepted(judged, own.slope) == accepted(expected, clear.slope)
