@@ -46,24 +46,19 @@ def table(
     result: Annotated[Path, typer.Argument(help="A job's result as placet job result gives it, or a model, as JSON.")],
     out: Annotated[Path, typer.Option("--out", help="The new CSV file.")],
 ) -> None:
-    """Write a scorecard or logistic model as a table of this institution's own, which `placet vault import --own` takes
-    and `model-transfer` reads: its document in pieces. Prints what a request for such a job says of it: commitment,
-    columns and label. Of a model that no job made: one out of a job is registered as that. Needs neither node nor
-    chain."""
+    """Write a model as a table of this institution's own, which `placet vault import --own` takes and `model-transfer`
+    reads: its document in pieces. Prints what a request for such a job says of it: its commitment and columns. Of a
+    model that no job made: one out of a job is registered as that. Needs neither node nor chain."""
     from placet.core.csv_file import written
     from placet.core.model_table import MODEL_TABLE, pieces_of
     from placet.core.values import to_hex
-    from placet.models.linear import LinearModel
     from placet.models.released import json_of
-    from placet.models.scorecard import Scorecard
     from placet.models.source import halves_of
 
     model = _model(result)
-    if not isinstance(model, LinearModel | Scorecard):
-        raise InputError("no such model is transferred", expected="a scorecard or logistic model", found="trees")
     shape, _ = halves_of(model)
     write_new(out, written([MODEL_TABLE, *pieces_of(json_of(model))]))
-    emit({"commitment": to_hex(model.commitment), "columns": list(shape.names), "label": model.label})
+    emit({"commitment": to_hex(model.commitment), "columns": list(shape.names)})
 
 
 def _content(model: Released, form: str, table: str) -> bytes:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
 from placet.core.errors import InputError
+from placet.core.hashing import canonical, sha256
 from placet.core.values import Value, parse
 from placet.models.linear import LinearModel
 from placet.models.onnx_linear import linear_to_onnx
@@ -18,13 +20,19 @@ from placet.models.trees import MAX_PARTIES, TreeModel, TreePart
 
 
 class ReleasedTrees(Value):
-    """The structure, and each party's columns and cuts; `parties` are roles."""
+    """The structure, and each party's columns and cuts; `parties` are roles. A job that makes trees commits to their
+    structure (`model`) alone."""
 
     type: Literal["placet.released-trees"] = "placet.released-trees"
     version: Literal[1] = 1
     model: TreeModel
     parts: Annotated[tuple[TreePart, ...], Field(min_length=1, max_length=MAX_PARTIES)]
     parties: Annotated[tuple[Text, ...], Field(min_length=1, max_length=MAX_PARTIES)]
+
+    @cached_property
+    def commitment(self) -> bytes:
+        """SHA-256("placet.model/1" ‖ canonical JSON)."""
+        return sha256(b"placet.model/1", canonical(self.to_json()))
 
 
 Released: TypeAlias = Scorecard | LinearModel | ReleasedTrees

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placet.core.errors import InputError
+from placet.models.source import SourceWeights, TreesShape
 from placet.models.transfer import (
     ALONE,
     MAP,
@@ -53,6 +54,32 @@ def sample(seed: int, train: int, positives: int, negatives: int, width: int) ->
     )
     brought = {DESIGN: design, BASIS: fine(basis.rows), PULL: fine(basis.pull), LABELS: labels, OWN: own}
     return program, {WEIGHTS: weights, **brought, WINS: np.concatenate(wins(own, positives))}
+
+
+def with_trees(seed: int) -> tuple[TransferJudge, Arrays]:
+    """The same of two trees over cells."""
+    program, arrays = sample(seed, 40, 8, 20, 6)
+    luck = np.random.default_rng(seed)
+    shape = TreesShape(trees=2, depth=2)
+    cells = np.eye(3, dtype=np.int64)[luck.integers(0, 3, (program.rows, 2))].reshape(-1, 6)
+    yes, leaves = luck.integers(0, 2, (2, 3, 2, 3)), luck.integers(-60_000, 60_000, (2, 4))
+    for node in yes.reshape(-1, 2, 3):
+        node[luck.integers(2)] = 0
+    numbers = np.concatenate([[-30_000], yes.reshape(-1), leaves.reshape(-1)])
+    arrays |= {WEIGHTS: numbers, DESIGN: cells}
+    return program.model_copy(update={"trees": shape}), arrays
+
+
+def test_trees_rank_as_in_the_clear() -> None:
+    program, arrays = with_trees(5)
+    with plain_arrays():
+        (line,) = transfer_judge(program, arrays)
+    _, judged = program.opened(line)
+    scores = SourceWeights(arrays[WEIGHTS], program.trees).scores(32 * arrays[DESIGN])[program.train :]
+    own, _ = wins(scores, program.positives)
+    assert len(set(scores.tolist())) >= 3
+    expected = own.sum() / (2 * program.positives * program.negatives)
+    assert judged.area[SOURCE].value == pytest.approx(expected, abs=2e-4)
 
 
 def in_clear(program: TransferJudge, arrays: Arrays) -> tuple[Recalibration, Judged]:

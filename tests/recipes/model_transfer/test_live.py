@@ -115,7 +115,7 @@ def test_a_bank_learns_whether_anothers_own_model_helps(banks: LiveConsortium) -
         banks, {"consumer": offer(banks, "consumer", "labelled", ",".join(COLUMNS), "consumer", *TRANSFER)}
     )
     given = PARAMETERS | {"model": {"commitment": shown["commitment"]}, "columns": shown["columns"]}
-    given |= {"label": shown["label"]}
+    given |= {"label": "defaulted"}
     words = [word for name, value in given.items() for word in ("--parameter", f"{name}={json.dumps(value)}")]
     planning = ("job", "plan", "--config", "consumer/node.toml", "--recipe", "model-transfer")
     request = json.loads(made.run(*planning, "--offers", source, "--consent", consent, *words))

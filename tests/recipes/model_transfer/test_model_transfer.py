@@ -28,7 +28,7 @@ from placet.core.offers import Subjects
 from placet.core.trail import Artefact
 from placet.core.values import to_hex
 from placet.models.linear import LinearModel
-from placet.models.released import json_of
+from placet.models.released import ReleasedTrees, json_of
 from placet.models.scorecard import Scorecard
 from placet.models.source import halves_of
 from placet.models.transfer import ALONE, MAP, RECALIBRATED, SOURCE, Recalibration, judged_in_clear
@@ -129,6 +129,52 @@ def test_two_halves_score_as_the_whole(seed: int, model: LinearModel | Scorecard
     else:
         expected = (model.scores(by_key) - model.scale.offset) / model.scale.factor
     assert np.abs(scores - expected).max() < 0.002
+
+
+def trees(seed: int) -> ReleasedTrees:
+    """Of two parties' columns, some of which end early."""
+    luck = np.random.default_rng(seed)
+    parts = [
+        {
+            "columns": [{"column": column["column"], "bins": column["bins"]}],
+            "cuts": [{"column": 0, "left": cells} for cells in lefts],
+        }
+        for column, lefts in zip(card().to_json()["columns"], ([[0], [0, 1, 4]], [[1], [0, 2], [3]]), strict=True)
+    ]
+
+    def grown(depth: int) -> list[dict[str, Any]]:
+        nodes: list[dict[str, Any]] = []
+
+        def grow(left: int) -> int:
+            place = len(nodes)
+            nodes.append({"weight": int(luck.integers(-(2**18), 2**18)), "rows": 9})
+            if left and luck.random() < 0.8:
+                party = int(luck.integers(2))
+                cut = int(luck.integers(len(parts[party]["cuts"])))
+                nodes[place] = {"party": party, "cut": cut, "gain": 1, "rows": 9}
+                nodes[place] |= {"yes": grow(left - 1), "no": grow(left - 1)}
+            return place
+
+        grow(depth)
+        return nodes
+
+    model = {"parties": 2, "base": 2**17, "trees": [grown(3), grown(1), grown(2)]}
+    return ReleasedTrees.model_validate({"model": model, "parts": parts, "parties": ["consumer", "first-provider"]})
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_trees_in_two_halves_score_as_the_whole(seed: int) -> None:
+    model, luck = trees(seed), np.random.default_rng(seed)
+    if all(len(tree) == 1 for tree in model.model.trees):
+        with pytest.raises(InputError):
+            halves_of(model)
+        return
+    values = {"income": luck.integers(0, 700, 30).tolist(), "branch": luck.choice(["city", "sea", "moon"], 30).tolist()}
+    shape, weights = halves_of(model)
+    codes = [[column.bins.codes(values[column.column]) for column in part.columns] for part in model.parts]
+    expected = model.model.score(model.parts, codes) / 2**18
+    assert shape.trees is not None and len(weights.numbers) == shape.trees.numbers(shape.width)
+    assert np.abs(weights.scores(shape.design(values)) / 2**SCORE_BITS - expected).max() < 1e-4
 
 
 def test_the_half_that_is_told_has_no_weight() -> None:
@@ -294,7 +340,7 @@ def both(parameters: dict[str, Any], model: Rows, rows: Rows) -> tuple[Party, Pa
     return asyncio.run(run())
 
 
-@pytest.mark.parametrize("model", [line(), card()])
+@pytest.mark.parametrize("model", [line(), card(), trees(3)], ids=["line", "card", "trees"])
 def test_each_brings_its_half_and_no_message_has_a_row_or_a_weight(model: Any, engine: list[Any]) -> None:
     source, target, ended = both(asked(model), table(model), customers())
     assert ended == [None, None] and source.released == b"a share"
@@ -349,10 +395,11 @@ def test_a_model_of_other_columns_than_planned_is_no_ones(engine: list[Any]) -> 
     assert refused(ended, 0) == "transfer.model" and engine == []
 
 
-def test_trees_are_no_source_yet(engine: list[Any]) -> None:
-    pieces, texts = zip(*pieces_of(b'{"type": "placet.released-trees"}'), strict=True)
-    trees = rows_of({"piece": list(pieces), "document": list(texts)}, "piece")
-    _, _, ended = both(asked(line()), trees, customers())
+@pytest.mark.parametrize("document", [b'{"type": "placet.released-trees"}', b"[]", b"{", b'{"type": "placet.card"}'])
+def test_a_table_that_is_no_model_is_no_source(document: bytes, engine: list[Any]) -> None:
+    pieces, texts = zip(*pieces_of(document), strict=True)
+    rows = rows_of({"piece": list(pieces), "document": list(texts)}, "piece")
+    _, _, ended = both(asked(line()), rows, customers())
     assert isinstance(ended[0], InputError) and engine == []
 
 

@@ -18,6 +18,7 @@ from pydantic import Field
 
 from placet.core.errors import InputError
 from placet.core.values import Value
+from placet.models.source import TreesShape
 from placet.models.transfer import (
     ALONE,
     AREA_GAINS,
@@ -48,9 +49,13 @@ RANKED = (SOURCE, MAP, ALONE)
 Count = Annotated[int, Field(strict=True, ge=2)]
 
 
+def _none(value: object) -> bool:
+    return value is None
+
+
 class TransferJudge(Value):
-    """`width` numbers of a row and `rank` directions of MAP; `train` rows, then `positives` and `negatives` that
-    validate. The result is one line of whole numbers: see `opened`."""
+    """`width` numbers of a row (of `trees` cells, 0 or 1) and `rank` directions of MAP; `train` rows, then `positives`
+    and `negatives` that validate. The result is one line of whole numbers: see `opened`."""
 
     program: Literal["transfer-judge"] = "transfer-judge"
     width: Annotated[int, Field(strict=True, ge=1, le=MAX_DESIGN)]
@@ -59,6 +64,12 @@ class TransferJudge(Value):
     positives: Annotated[Count, Field(le=MAX_VALIDATION)]
     negatives: Annotated[Count, Field(le=MAX_VALIDATION)]
     steps: Annotated[int, Field(strict=True, ge=1, le=60)]
+    trees: Annotated[TreesShape | None, Field(exclude_if=_none)] = None
+
+    @property
+    def weights(self) -> int:
+        """Numbers of the source's model."""
+        return 1 + self.width if self.trees is None else self.trees.numbers(self.width)
 
     @property
     def validation(self) -> int:

@@ -25,6 +25,7 @@ from placet.protocols.mpc.transfer import (
     TransferJudge,
 )
 from placet.protocols.spu.scorecard import sigmoid
+from placet.protocols.spu.scoring import descended
 
 Array = Any
 """A jax array under trace."""
@@ -36,8 +37,7 @@ LABELS, OWN, WINS = "labels", "alone", "alone-wins"
 def transfer_judge(program: TransferJudge, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
     import jax.numpy as jnp
 
-    weights = arrays[WEIGHTS]
-    scores = weights[0] + arrays[DESIGN] @ weights[1:]
+    scores = _scores(program, arrays[WEIGHTS], arrays[DESIGN])
     source = _real(scores) * 2.0**-SCORE_BITS
     judged = slice(program.train, None)
     intercept, slope, adapted = _adapted(program, arrays, source)
@@ -57,6 +57,17 @@ def transfer_judge(program: TransferJudge, arrays: Mapping[str, Array]) -> tuple
         numbers.append(_rounded(jnp.stack(rounded, axis=1)).reshape(-1))
     fine = _rounded(adapted[judged] * 2.0**FINE_BITS)
     return (jnp.concatenate([*numbers, *_areas(program, jnp.stack([scores[judged], fine]), arrays[WINS])]),)
+
+
+def _scores(program: TransferJudge, weights: Array, design: Array) -> Array:
+    """`SourceWeights.scores`."""
+    shape = program.trees
+    if shape is None:
+        return weights[0] + design @ weights[1:]
+    at = 1 + shape.trees * shape.nodes * program.width
+    yes = weights[1:at].reshape(shape.trees, shape.nodes, program.width)
+    margins, _ = descended(design, yes, weights[at:].reshape(shape.trees, shape.leaves))
+    return weights[0] + margins
 
 
 def _adapted(program: TransferJudge, arrays: Mapping[str, Array], source: Array) -> tuple[Array, Array, Array]:

@@ -29,7 +29,7 @@ from placet.jobs import model_parts
 from placet.jobs.party_run import PartyRun, name_of
 from placet.jobs.recipe import UNFIT, RecipeRun
 from placet.models.linear import LinearModel
-from placet.models.released import released_in, released_of
+from placet.models.released import ReleasedTrees, released_in, released_of
 from placet.models.scorecard import Scorecard
 from placet.models.source import ModelShape, SourceModel, halves_of
 from placet.protocols import spu
@@ -71,13 +71,13 @@ async def run(job: PartyRun) -> None:
 async def _provide(job: PartyRun) -> None:
     parameters = job.parameters(ModelTransferParameters)
     (target,) = job.others(CONSUMER)
-    model, opened = await _model(job, parameters)
+    model, commitment, opened = await _model(job, parameters)
     shape, weights = halves_of(model)
     _demand_columns(parameters, shape)
     async with job.step("shape", PROTOCOL, opened) as step:
-        shown = ToldModel(commitment=model.commitment, shape=shape)
+        shown = ToldModel(commitment=commitment, shape=shape)
         await step.send(name_of(target), SHAPE, canonical(shown.to_json()))
-        artefact = step.public(COMMITMENT, model.commitment)
+        artefact = step.public(COMMITMENT, shown.commitment)
     async with job.step("sizes", PROTOCOL, artefact) as step:
         sizes = parse(Sizes, await step.receive(name_of(target), SIZES, limit=256), what="the target's sizes")
         artefact = step.output("sizes", canonical(sizes.to_json()))
@@ -95,8 +95,8 @@ async def _provide(job: PartyRun) -> None:
     await job.release(share, artefact)
 
 
-async def _model(job: PartyRun, parameters: ModelTransferParameters) -> tuple[SourceModel, Artefact]:
-    """The source's model, which is the plan's. ProtocolError `model.parts` where it is another one."""
+async def _model(job: PartyRun, parameters: ModelTransferParameters) -> tuple[SourceModel, bytes, Artefact]:
+    """The source's model, which is the plan's, and its commitment. ProtocolError `model.parts` where it is another."""
     if parameters.model.job is None:
         rows, opened = await job.open(MODEL)
         document = document_of(rows.columns[PIECE], rows.columns[DOCUMENT])
@@ -107,15 +107,12 @@ async def _model(job: PartyRun, parameters: ModelTransferParameters) -> tuple[So
     else:
         report, opened = await model_parts.bring_clear(job, MODEL)
         model = released_in(report)
-    if not isinstance(model, LinearModel | Scorecard):
-        raise InputError(
-            "no such model is transferred",
-            expected="a linear model, or a scorecard",
-            found=type(model).__name__,
-            code=_MODEL,
-        )
-    _demand_planned(parameters, model.commitment)
-    return model, opened
+    if not isinstance(model, LinearModel | Scorecard | ReleasedTrees):
+        raise InputError("no model is there", expected="a linear model, a scorecard or trees", code=_MODEL)
+    by_a_job = isinstance(model, ReleasedTrees) and parameters.model.job is not None
+    commitment = model.model.commitment if by_a_job else model.commitment  # type: ignore[union-attr]
+    _demand_planned(parameters, commitment)
+    return model, commitment, opened
 
 
 # The target.
@@ -216,7 +213,7 @@ def secrets_of(program: TransferJudge) -> list[Secret]:
         WINS: (program.validation,),
     }
     return [
-        Secret(WEIGHTS, 0, "int64", (1 + program.width,)),
+        Secret(WEIGHTS, 0, "int64", (program.weights,)),
         *(Secret(name, 1, "int64", shape) for name, shape in shapes.items()),
     ]
 

@@ -95,6 +95,7 @@ def program_of(shape: ModelShape, sizes: Sizes) -> TransferJudge:
         positives=sizes.positives,
         negatives=sizes.negatives,
         steps=STEPS,
+        trees=shape.trees,
     )
 
 
@@ -108,7 +109,7 @@ def brought_of(
     alone = map_fit(basis, np.zeros(program.rows), labels.astype(np.float64), ALONE_STEPS)
     own = fine(clipped(alone[program.train :]))
     return {
-        DESIGN: numbers,
+        DESIGN: numbers if program.trees is None else numbers // UNIT,
         BASIS: fine(basis.rows),
         PULL: fine(basis.pull),
         LABELS: labels,
