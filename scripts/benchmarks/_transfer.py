@@ -20,12 +20,16 @@ from _spu import SECONDS, children, networks, traffic
 from placet.models import quality
 from placet.models.bands import by_score
 from placet.models.binning import fit as fit_bins
+from placet.models.boosting import Boosting, Own
+from placet.models.boosting_twin import train
+from placet.models.cuts import CodedColumn
 from placet.models.linear import LinearModel
 from placet.models.preparing import UNIT
 from placet.models.regression import regress
+from placet.models.released import ReleasedTrees
 from placet.models.scorecard import Scorecard
 from placet.models.scorecard_fit import FitColumn, fit
-from placet.models.source import ModelShape, SourceWeights, halves_of
+from placet.models.source import ModelShape, SourceModel, SourceWeights, halves_of
 from placet.models.transfer import (
     ALONE,
     MAP,
@@ -114,7 +118,21 @@ def linear(case: Case, rows: Any) -> LinearModel:
     return LinearModel.model_validate(fixed | {"intercept": f"{next(fitted):.6f}", "columns": entries})
 
 
-def segment(case: Case, target: Any, model: Scorecard | LinearModel) -> Segment:
+def trees(case: Case, rows: Any) -> ReleasedTrees:
+    """Of some rows, as `joint-trees` makes them of one party's columns: 20, of depth 4."""
+    columns, coded = [], []
+    for one in case.columns:
+        bins = fit_bins([one.values[row] for row in rows], one.feature.kind, one.feature.bins, least=SMALLEST)
+        columns.append({"column": one.feature.column, "bins": bins.to_json()})
+        codes = bins.codes([one.values[row] for row in rows])
+        coded.append(CodedColumn(codes, bins.cells, one.feature.kind == "number"))
+    own = Own(tuple(coded))
+    grown, _ = train(own, [], case.label[rows], len(rows), Boosting(trees=20, depth=4, smallest=SMALLEST))
+    part = {"columns": columns, "cuts": [cut.to_json() for cut in own.cuts]}
+    return ReleasedTrees.model_validate({"model": grown.to_json(), "parts": [part], "parties": ["consumer"]})
+
+
+def segment(case: Case, target: Any, model: SourceModel) -> Segment:
     rows = np.flatnonzero(target)
     shape, weights = halves_of(model)
     columns = {one.feature.column: [one.values[row] for row in rows] for one in case.columns}
@@ -231,10 +249,11 @@ def on_shares(own: Segment, count: int) -> dict[str, Any]:
         positives=split.positives,
         negatives=split.validation - split.positives,
         steps=STEPS,
+        trees=own.shape.trees,
     )
     arrays = {
         WEIGHTS: own.weights.numbers,
-        DESIGN: own.design[split.rows][used],
+        DESIGN: own.design[split.rows][used] // (1 if own.shape.trees is None else UNIT),
         BASIS: fine(clear.basis.rows[used]),
         PULL: fine(clear.basis.pull),
         LABELS: own.labels[split.rows][: split.train],
@@ -282,7 +301,11 @@ async def _shared(program: TransferJudge, arrays: dict[str, Any]) -> Any:
 def transfers() -> dict[str, Any]:
     """By data and kind of the source's model, with few labels and with more; and on shares."""
     figures: dict[str, Any] = {}
-    kinds: Sequence[tuple[str, Callable[[Case, Any], Any]]] = (("scorecard", scorecard), ("linear", linear))
+    kinds: Sequence[tuple[str, Callable[[Case, Any], Any]]] = (
+        ("scorecard", scorecard),
+        ("linear", linear),
+        ("trees", trees),
+    )
     for name, chosen in segments().items():
         if chosen is None:
             figures[f"transfer_{name}"] = {"skipped": "no shared/data"}
@@ -294,4 +317,6 @@ def transfers() -> dict[str, Any]:
                 figures[f"transfer_{name}_{kind}_{count}"] = in_clear(own, count)
             if (name, kind) == ("marketing", "linear"):
                 figures["transfer_on_shares"] = on_shares(own, MANY)
+            if (name, kind) == ("marketing", "trees"):
+                figures["transfer_of_trees_on_shares"] = on_shares(own, FEW)
     return figures
