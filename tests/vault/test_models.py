@@ -359,6 +359,9 @@ def test_nor_are_its_documents_pieces(environment: Any, spoil: Any) -> None:
     with pytest.raises(DataError) as caught:
         demand_unreleased(cells, environment.models.released())
     assert caught.value.code == "data.model"
+    whole, *_ = pieces_of(json.dumps({"model": SCORECARD, "parts": []}).encode())  # of trees the structure is enough
+    with pytest.raises(DataError):
+        demand_unreleased({"piece": whole[:1], "document": whole[1:]}, environment.models.released())
     return None
 
 

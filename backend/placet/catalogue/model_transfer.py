@@ -97,7 +97,7 @@ SPEC = RecipeSpec(
     version=1,
     does="The consumer, which has few labels, learns on its own rows how good another institution's model is, whether "
     "adapting it helps, and what it can do alone, each with its error. The source does not show its model, nor the "
-    "consumer its rows. A linear model or scorecard; on the engine spu.",
+    "consumer its rows. A linear model, a scorecard or trees; on the engine spu.",
     operations=Operation.MPC,
     engines=("spu",),
     on_withdrawal="drop",

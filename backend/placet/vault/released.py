@@ -30,11 +30,11 @@ def demand_unreleased(cells: Mapping[str, Sequence[Cell]], models: Iterable[Kept
     clear."""
     columns = {name: sorted(numbers) for name, column in cells.items() if (numbers := _numbers(column)) is not None}
     texts = {cell for column in cells.values() for cell in column if isinstance(cell, str)}
-    document = _in_pieces(cells)
+    documents = _in_pieces(cells)
     for model in models:
         marks = [sorted(numbers) for numbers in _named(_document(model)).values() if len(numbers) >= FEWEST]
         same = next((name for name, numbers in columns.items() if numbers in marks), None)
-        whole = document is not None and canonical(document) == canonical(_document(model))
+        whole = any(one in model.part.content.values() for one in documents)
         if whole or same is not None or to_hex(model.commitment) in texts:
             raise DataError(
                 "the file is a model that a job made of other people's data, and not this institution's own",
@@ -46,15 +46,17 @@ def demand_unreleased(cells: Mapping[str, Sequence[Cell]], models: Iterable[Kept
             )
 
 
-def _in_pieces(cells: Mapping[str, Sequence[Cell]]) -> JsonValue:
-    """The document that a table's pieces come to (`models.source`); None where it is no such table."""
+def _in_pieces(cells: Mapping[str, Sequence[Cell]]) -> list[JsonValue]:
+    """The document that a table's pieces come to (`core.model_table`), and of trees their structure; none where it is
+    no such table."""
     if not set(MODEL_TABLE) <= cells.keys():
-        return None
+        return []
     try:
-        document: JsonValue = from_json(document_of(*(cells[name] for name in MODEL_TABLE)))
+        document = from_json(document_of(*(cells[name] for name in MODEL_TABLE)))
     except (InputError, ValueError):
-        return None
-    return document
+        return []
+    structure = document.get("model") if isinstance(document, dict) else None
+    return [document, structure] if structure else [document]
 
 
 def _document(model: KeptModel) -> JsonValue:
