@@ -187,7 +187,10 @@ async def _computed(
     job: PartyRun, program: TransferJudge, own: Mapping[str, Integers], *inputs: Artefact
 ) -> tuple[bytes, Artefact]:
     """The engine's part: this party's share of the figures."""
-    await distributed.demand_cost(job, model_transfer.cost(job.parameters(ModelTransferParameters), program.rows))
+    needs = model_transfer.cost(job.parameters(ModelTransferParameters), program.rows)
+    if (shape := program.trees) is not None:
+        needs = model_transfer.cost_of_trees(needs, program.rows, program.width, shape.trees * shape.nodes)
+    await distributed.demand_cost(job, needs)
     work = SessionProgram(
         name="transfer",
         parties=(0, 1),

@@ -107,6 +107,9 @@ export const isRepeated = (chosen: readonly Choice[]): boolean => new Set(chosen
 
 const WHOLE = /^\d{1,28}$/;
 
+/** Does every party bring a part of a kept model, the own institution too? */
+export const takesModel = (recipe: Recipe): boolean => (recipe.roles.at(-1)?.model ?? null) !== null;
+
 /** What lacks or is wrong, in the form's order. */
 export function faultsOf(draft: Draft, recipe: Recipe): readonly Fault[] {
   const found: Fault[] = [];
@@ -116,7 +119,7 @@ export function faultsOf(draft: Draft, recipe: Recipe): readonly Fault[] {
   else if (seats(recipe, draft.chosen.length) === null) fault("providers", least === most ? t("fault.providers", { number: least }) : t("fault.providers-range", { least, most }));
   else if (new Set(draft.chosen.map((one) => one.scope.purpose)).size > 1) fault("providers", t("fault.purposes"));
   if (bringsOwn(recipe) && draft.own === null) fault("own", t("fault.own"));
-  if (recipe.roles.some((one) => one.model !== null) && draft.model === null) fault("model", t("fault.model"));
+  if (takesModel(recipe) && draft.model === null) fault("model", t("fault.model"));
   found.push(...faults(pruned(draft.parameters) ?? {}, recipe.json_schema, recipe.json_schema, true, "parameters"));
   for (const name of ["reward", "pot"] as const) if (draft[name] !== "" && !WHOLE.test(draft[name])) fault(name, t("fault.number"));
   const pays = /[1-9]/.test(draft.reward + draft.pot);

@@ -5,7 +5,7 @@ import { get, post, type Dataset, type Job, type Named, type OfferedBy, type Par
 import { Field, fieldId } from "./fields.tsx";
 import { left, listOf, numberOf, purposeName, recipeName, roleName, t, tOr } from "./i18n.ts";
 import { Facts, Loaded, Table, useLoad, useWork } from "./parts.tsx";
-import { bounds, bringsOwn, choicesOf, emptyDraft, faultsOf, ownOffers, requestOf, seats, settled, withModel, type Choice, type Draft } from "./request.ts";
+import { bounds, bringsOwn, choicesOf, emptyDraft, faultsOf, ownOffers, requestOf, seats, settled, takesModel, withModel, type Choice, type Draft } from "./request.ts";
 import { resolved, type Fault, type JsonObject } from "./schema.ts";
 
 interface Stock {
@@ -170,7 +170,7 @@ function WithWhom({ recipe, of, own, draft, set, faults }: PartProps) {
   const choices = choicesOf(of.offered, recipe.recipe);
   const roles = seats(recipe, draft.chosen.length);
   const { least, most } = bounds(recipe);
-  const models = recipe.roles.some((one) => one.model !== null) ? of.datasets.filter((one) => one.origin !== null) : [];
+  const models = takesModel(recipe) ? of.datasets.filter((one) => one.origin !== null) : [];
   const { trouble, run } = useWork();
   const tick = (choice: Choice, on: boolean) => {
     const chosen = on ? [...draft.chosen, choice] : draft.chosen.filter((one) => one.id !== choice.id);
@@ -179,7 +179,7 @@ function WithWhom({ recipe, of, own, draft, set, faults }: PartProps) {
   const away = of.offered.filter((one) => one.error !== null);
   return (
     <>
-      {recipe.roles.some((one) => one.model !== null) && (
+      {takesModel(recipe) && (
         <div class="field">
           <label for={fieldId("model")}>{t("start.model")}</label>
           <Missing of={faults} path="model" />
@@ -256,7 +256,7 @@ function Parameters({ recipe, of, draft, set, faults }: PartProps) {
   const { schema } = resolved(recipe.json_schema, recipe.json_schema);
   const required = (schema["required"] as readonly string[] | undefined) ?? [];
   const columns = columnsOf({ recipe, of, draft });
-  const fields = Object.entries(schema["properties"] as Record<string, typeof schema>).filter(([name]) => name !== "model" || !recipe.roles.some((one) => one.model !== null));
+  const fields = Object.entries(schema["properties"] as Record<string, typeof schema>).filter(([name]) => name !== "model" || !takesModel(recipe));
   const change = (name: string) => (value: JsonObject[string] | undefined) => {
     const parameters = { ...draft.parameters };
     if (value === undefined) delete (parameters as Record<string, unknown>)[name];
