@@ -123,9 +123,9 @@ SPEC = RecipeSpec(
             "before the seal how the model prepares its columns: names, edges of bins, means, spreads and ends, and "
             "frequent categories of the source's people, and no weight; after the release, over its own rows that "
             "validate, log loss and AUC of the source's model, of that adapted and of one of its own rows alone, by "
-            "how much they differ, each with its standard error, and the two numbers of recalibration: some thirty "
-            "rounded figures. No score, and no weight; but who makes up its rows learns from each figure about as much "
-            "as from a score, so that as many jobs as the model has numbers, by thirty, can tell it: the source's "
+            "how much they differ, each with its standard error, and the two numbers of recalibration: some forty "
+            "rounded figures of at most 28 bits. No score, and no weight; but who makes up its rows learns from a "
+            "figure about as much as from a score, so that a few jobs, or some tens, tell a model: the source's "
             "consent bounds how many there are",
             alias="rows",
             persons=True,

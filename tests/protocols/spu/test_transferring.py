@@ -32,7 +32,7 @@ from placet.models.transfer import (
     recalibrated,
     wins,
 )
-from placet.protocols.mpc.transfer import SCORE_BITS, TransferJudge, fine
+from placet.protocols.mpc.transfer import MOST, SCORE_BITS, TransferJudge, fine
 from placet.protocols.spu import Network, choose, compute, reconstruct
 from placet.protocols.spu.transferring import BASIS, DESIGN, LABELS, OWN, PULL, WEIGHTS, WINS, transfer_judge
 from placet.recipes.model_transfer.run import secrets_of
@@ -145,6 +145,18 @@ def test_figures_are_those_of_the_clear_but_for_rounding(
     one_pair = 2e-4 + 1 / (positives * negatives)  # two rows that are nearly equal
     assert max(apart["area"], apart["area_gains"]) < one_pair and apart["area errors"] < one_pair
     assert judged.area[SOURCE].value == pytest.approx(expected.area[SOURCE].value, abs=2e-4)
+
+
+def test_no_figure_tells_more_than_so_many_bits() -> None:
+    """A target that packs rows into one sum, by numbers far beyond what its rows make, gets none of it."""
+    program, arrays = sample(1, 60, 10, 30, 3)
+    packed = arrays | {WINS: 2 ** (2 * np.arange(program.validation, dtype=np.int64) % 50)}
+    packed[OWN] = 2**24 * (1 + np.arange(program.validation, dtype=np.int64))
+    with plain_arrays():
+        (line,) = transfer_judge(program, packed)
+    assert np.abs(line).max() == MOST
+    with pytest.raises(InputError):
+        program.opened(line)
 
 
 @pytest.mark.parametrize("changes", [{0: 2**41}, {2: -5}, {20: -1}, {18: 2**30}])

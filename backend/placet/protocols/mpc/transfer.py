@@ -42,6 +42,9 @@ SCORE_BITS = 16
 LOSS_BITS, SQUARE_BITS, FIT_BITS = 14, 14, 10
 AREA_BITS, SPREAD_BITS = 14, 24
 """Of what is told: means of losses and of their squares, recalibration, AUC and its variance."""
+MOST = 2**28
+"""No figure is larger, as shares see to it: else a target that brings larger numbers than its rows make would read many
+rows' scores out of one sum."""
 ENLARGED = 3
 """Bits by which differences of losses are enlarged before they are squared."""
 LOST = (SOURCE, RECALIBRATED, MAP, ALONE)
@@ -139,7 +142,7 @@ class TransferJudge(Value):
 
     def _demand_reached(self, result: Integers) -> None:
         """A share that was forged gives random numbers."""
-        fits = result.shape == (self.outputs,) and bool((np.abs(result.astype(object)) < 2**40).all())
+        fits = result.shape == (self.outputs,) and bool((np.abs(result.astype(object)) < MOST).all())
         if fits:
             pairs = 2 * self.positives * self.negatives >> self.sum_shift
             first = 2 + 2 * len(LOST) + 2 * len(GAINS)

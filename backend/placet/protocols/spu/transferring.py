@@ -19,6 +19,7 @@ from placet.protocols.mpc.transfer import (
     FIT_BITS,
     LOSS_BITS,
     LOST,
+    MOST,
     RANKED,
     SCORE_BITS,
     SQUARE_BITS,
@@ -56,7 +57,8 @@ def transfer_judge(program: TransferJudge, arrays: Mapping[str, Array]) -> tuple
         rounded = [means * 2.0 ** (LOSS_BITS - program.spare), squares * 2.0 ** (SQUARE_BITS - program.spare)]
         numbers.append(_rounded(jnp.stack(rounded, axis=1)).reshape(-1))
     fine = _rounded(adapted[judged] * 2.0**FINE_BITS)
-    return (jnp.concatenate([*numbers, *_areas(program, jnp.stack([scores[judged], fine]), arrays[WINS])]),)
+    line = jnp.concatenate([*numbers, *_areas(program, jnp.stack([scores[judged], fine]), arrays[WINS])])
+    return (jnp.clip(line, -MOST, MOST),)
 
 
 def _scores(program: TransferJudge, weights: Array, design: Array) -> Array:
