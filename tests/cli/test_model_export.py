@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from placet.cli.model_export import export
+from placet.cli.model_export import export, table
+from placet.core.csv_file import plain_cell, read_rows
 from placet.core.errors import InputError
+from placet.core.model_table import document_of
 from placet.core.values import parse, to_hex
 from placet.models.linear import LinearModel
-from placet.models.released import ReleasedTrees
+from placet.models.released import ReleasedTrees, released_of
 from placet.models.scorecard import Scorecard
 from placet.models.scorecard_export import names_of
 from placet.models.trees import UNIT
@@ -102,6 +104,22 @@ def test_linear_models_and_trees_leave_as_documents_that_score_the_same(tmp_path
     odds, _ = run(tmp_path / "trees.onnx")
     codes = [[column.bins.codes(ages) for column in part.columns] for part in trees.parts]
     assert (odds * UNIT == trees.model.score(trees.parts, codes)).all() and len(set(odds.tolist())) == 2
+
+
+def test_a_model_becomes_a_table_of_the_institutions_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Out of which comes the very document, and what a request says of it is printed."""
+    for name, report in (("line", {"linear": LINEAR | {"family": "logistic"}}), ("trees", TREES)):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"report": report}))
+        table(tmp_path / f"{name}.json", tmp_path / f"{name}.csv")
+        shown = json.loads(capsys.readouterr().out)
+        header, *rows = (list(map(plain_cell, cells)) for _, cells in read_rows((tmp_path / f"{name}.csv").open("rb")))
+        assert header == ["piece", "document"]
+        model = released_of(json.loads(document_of(*zip(*rows, strict=True))))
+        assert shown == {"commitment": to_hex(model.commitment), "columns": ["age"]}
+    with pytest.raises(InputError) as caught:
+        (tmp_path / "count.json").write_text(json.dumps({"report": {"linear": LINEAR | {"family": "poisson"}}}))
+        table(tmp_path / "count.json", tmp_path / "count.csv")
+    assert caught.value.code == "transfer.model" and not (tmp_path / "count.csv").exists()
 
 
 def test_what_is_no_model_is_refused(tmp_path: Path) -> None:

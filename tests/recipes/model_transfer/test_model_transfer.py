@@ -452,7 +452,7 @@ def test_the_report_shows_all_four_with_their_errors_and_says_who_won() -> None:
         ("recalibrated", "source"), ("map", "source"), ("map", "recalibrated"), ("source", "alone")
     ]  # fmt: skip
     assert report["accepted"] == "source" and "not accepted" in report["words"][0]
-    assert "0.002" in report["words"][-1]
+    assert "-0.005 to +0.006" in report["words"][-1]
 
 
 def test_forged_shares_are_no_figures(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from placet.models.transfer import (
 
 _ADAPTED = {
     SOURCE: "Adapting the source's model was not accepted: on the rows that validate neither recalibration nor new "
-    "weights beat it by more than the error. Use it as it is.",
+    "weights beat it by more than the error. If it is used, then as it is.",
     RECALIBRATED: "Recalibration was accepted: it beats the source's log odds by more than the error. It changes no "
     "order, so the AUC stays.",
     MAP: "New weights near the source's were accepted: they beat what they replace in log loss and AUC by more than "
@@ -30,7 +30,10 @@ _BESIDE = {
     "undecided": "Whether the source's model ranks better than one of the own rows alone is within the error: more "
     "labels would tell.",
 }
-USUAL = "On public data the source's model did the work, and adapting it added 0.002 of AUC at the most."
+USUAL = (
+    "On public data the source's model did the work: new weights changed its AUC by -0.005 to +0.006 (means of ten "
+    "trials), and were accepted in none of 120."
+)
 
 
 def report_of(recalibration: Recalibration, judged: Judged) -> dict[str, Any]:
