@@ -112,6 +112,7 @@ async def test_each_preparation_has_a_seed_of_its_own(environment: JobEnvironmen
         ({"purpose": purpose_id(OTHER_PURPOSE)}, "consent.purpose"),
         ({"block": 99}, "peer.early"),
         ({"offer": bytes(32)}, "not-found"),
+        ({"consent": bytes([7]) * 32}, "plan.inputs"),  # persons' rows come under their consents, not under the bank's
     ],
 )
 async def test_a_party_brings_nothing_for_an_unfit_request(
