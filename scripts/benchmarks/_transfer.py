@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ from placet.recipes.model_transfer.run import secrets_of
 from placet.recipes.model_transfer.target import ALONE_STEPS
 
 SEEDS, FEW, MANY, TRAIN, STRENGTH, SMALLEST = 10, 100, 1_000, 0.6, 100, 20
+SHARED = {"linear": MANY, "trees": FEW}
+"""Labels of a run on shares, by kind of the source's model."""
 
 
 @dataclass(frozen=True)
@@ -298,25 +300,22 @@ async def _shared(program: TransferJudge, arrays: dict[str, Any]) -> Any:
         return await spu.reconstruct([one for (one,) in shares], cheetah, scratch=scratch, seconds=SECONDS)
 
 
-def transfers() -> dict[str, Any]:
-    """By data and kind of the source's model, with few labels and with more; and on shares."""
-    figures: dict[str, Any] = {}
+def transfers() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Rows by name, as they are measured: by data and kind of the source's model, with few labels and with more; and
+    on shares."""
     kinds: Sequence[tuple[str, Callable[[Case, Any], Any]]] = (
         ("scorecard", scorecard),
         ("linear", linear),
         ("trees", trees),
     )
-    for name, chosen in segments().items():
-        if chosen is None:
-            figures[f"transfer_{name}"] = {"skipped": "no shared/data"}
+    for name, one in segments().items():
+        if one is None:
+            yield f"transfer_{name}", {"skipped": "no shared/data"}
             continue
-        case, target = chosen
+        case, target = one
         for kind, model in kinds:
             own = segment(case, target, model(case, np.flatnonzero(~target)))
             for count in (FEW, MANY):
-                figures[f"transfer_{name}_{kind}_{count}"] = in_clear(own, count)
-            if (name, kind) == ("marketing", "linear"):
-                figures["transfer_on_shares"] = on_shares(own, MANY)
-            if (name, kind) == ("marketing", "trees"):
-                figures["transfer_of_trees_on_shares"] = on_shares(own, FEW)
-    return figures
+                yield f"transfer_{name}_{kind}_{count}", in_clear(own, count)
+            if name == "marketing" and kind in SHARED:
+                yield f"transfer_{kind}_on_shares", on_shares(own, SHARED[kind])

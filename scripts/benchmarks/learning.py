@@ -378,7 +378,7 @@ def main(*, json: bool) -> dict[str, object]:
     for name, measure in rows_of(uci()).items():
         figures[name] = measure()
         print(name, figures[name], file=out, flush=True)
-    for name, row in transfers().items():
+    for name, row in transfers():
         figures[name] = row
         print(name, row, file=out, flush=True)
     return figures
