@@ -8,7 +8,8 @@ from tests.attacks.liars import over, rogue
 from exploring import COUNT, asked, exploring
 from follow import TIMES
 from live import LiveConsortium
-from placet.chain.client import Chain, JobStatus
+from placet.chain.client import Chain
+from placet.chain.states import JobStatus
 from placet.core.values import from_hex
 from placet.sandbox.consortium import wait
 

@@ -23,7 +23,8 @@ from placet.audit.sections import Sections
 from placet.audit.verify import verify
 from placet.chain import events
 from placet.chain.blocks import Head
-from placet.chain.client import Chain, JobState, JobStatus, OfferState
+from placet.chain.client import Chain
+from placet.chain.states import JobState, JobStatus, OfferState
 from placet.core.errors import ChainError, LimitError, NotFoundError, PeerError
 from placet.core.hashing import canonical
 from placet.core.requests import Credential, RequestParts, demand_request

@@ -12,10 +12,11 @@ import requests
 
 from placet.chain import abi, events
 from placet.chain.calls import Call
-from placet.chain.client import ERC1271_GAS, Acceptance, Chain, DatasetState, EnclaveClass, JobStatus
+from placet.chain.client import ERC1271_GAS, Chain
 from placet.chain.deploy import deploy_token
 from placet.chain.local import free_port
 from placet.chain.rpc import Rpc, octets
+from placet.chain.states import Acceptance, DatasetState, EnclaveClass, JobStatus
 from placet.core.consent import Reason, Status
 from placet.core.errors import ChainError, DeploymentError, InputError, NotFoundError, Reverted, SignatureError
 from placet.core.offers import Subjects

@@ -20,8 +20,8 @@ from declaring import CUSTOMER
 from faulty_endpoint import faulty_endpoint
 from judging import audited
 from live import PROVIDERS, Done, Given, LiveConsortium
-from placet.chain.client import JobStatus
 from placet.chain.events import JobCancelled, JobOpened
+from placet.chain.states import JobStatus
 from placet.cli import confined
 from placet.core.ecdsa import recover
 from placet.core.errors import LimitError

@@ -24,7 +24,7 @@ from placet.audit.checks import plan as checks
 from placet.audit.facts import ChainFacts, DatasetFact, Ending, ModelFact, Moment, OfferFact, Opened
 from placet.audit.findings import CheckStatus
 from placet.catalogue.specs import NAMES
-from placet.chain.client import DatasetState, OfferState
+from placet.chain.states import DatasetState, OfferState
 from placet.core.errors import ConsentError, PlanError, WarrantError
 from placet.core.evidence import Evidence, InputEvidence, SignedEvidence
 from placet.core.hashing import document_hash

@@ -35,7 +35,8 @@ from placet.audit.facts import (
 )
 from placet.chain import events
 from placet.chain.blocks import Block
-from placet.chain.client import Chain, JobStatus
+from placet.chain.client import Chain
+from placet.chain.states import JobStatus
 from placet.core.errors import ChainError
 from placet.core.hashing import document_hash
 from placet.core.ids import ConsentId, DatasetId, JobId, OfferId

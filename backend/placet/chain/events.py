@@ -249,7 +249,7 @@ class Claimed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class MeasurementAccepted(Event):
-    """`class_`: an `EnclaveClass` of placet.chain.client, as a number."""
+    """`class_`: an `EnclaveClass` of placet.chain.states, as a number."""
 
     provider: bytes
     measurement: bytes

@@ -17,9 +17,9 @@ from pydantic import JsonValue
 
 from placet.catalogue.declared import DeclaredJob
 from placet.catalogue.spec import RecipeParameters
-from placet.chain.client import JobStatus
 from placet.chain.events import JobOpened
 from placet.chain.signals import listening
+from placet.chain.states import JobStatus
 from placet.chain.threaded import ask_chain, ask_store
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import PlanError, ProtocolError, StateError

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from placet.chain.blocks import BlockHeader
 from placet.chain.calls import Calls
-from placet.chain.client import Chain, DatasetState
+from placet.chain.client import Chain
 from placet.chain.events import OfferMade
 from placet.chain.heads import Heads
 from placet.chain.index import DeadConsent, Index
@@ -25,6 +25,7 @@ from placet.chain.lineage import lineage_at
 from placet.chain.migrations import upgrade
 from placet.chain.sender import Sender
 from placet.chain.signals import Signal
+from placet.chain.states import DatasetState
 from placet.chain.storage import demand_space, space_error
 from placet.core.encodings import text_of
 from placet.core.errors import ChainError, ConfigError, ConsentError, NotFoundError, PlacetError, StorageError
