@@ -100,7 +100,7 @@ def _is_live(group: str) -> bool:
 
 @functools.cache
 def _turn(group: str) -> tuple[bool, int]:
-    """What stands on a live consortium comes first, then what takes longest, so that no worker is left alone with it."""
+    """What stands on a live consortium comes first, then what takes longest: no worker is left alone with it."""
     return not _is_live(group), next((place for place, start in enumerate(LONGEST) if group.startswith(start)), 99)
 
 
