@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -219,7 +220,8 @@ class RecipeSpec(Generic[P]):
         return PlanError(message, expected=expected, found=found, code="plan.parameters")
 
 
-def describe(parameters: type[RecipeParameters]) -> dict[str, str]:
+@functools.cache
+def describe(parameters: type[RecipeParameters]) -> Mapping[str, str]:
     """Each parameter in words, with the values that it may have where they are few, and whether it may be left out."""
     schema = parameters.model_json_schema()
     words = {}

@@ -1,5 +1,5 @@
-"""What the contracts hold, as values: the entries of datasets, offers, consents and jobs, an escrow's accounts, the word
-on an enclave's measurement. `placet.chain.client` reads them."""
+"""What the contracts hold, as values: the entries of datasets, offers, consents and jobs, accounts of the escrow, the
+word on a measurement of an enclave. `placet.chain.client` reads them."""
 
 from __future__ import annotations
 
