@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import typer.testing
 from hypothesis import HealthCheck, settings
+from typer.main import get_command
 
 from placet.chain.local import LocalChain
 from placet.chain.local import free_port as _free_port
@@ -43,6 +45,7 @@ settings.register_profile("slow", settings.get_profile("placet"), derandomize=Fa
 _ENDS = pytest.StashKey[contextlib.ExitStack]()
 
 
+typer.testing._get_command = functools.cache(get_command)  # makes all of the parser anew for each command called here
 gc.set_threshold(50_000, 20, 20)  # hundreds of thousands of objects live as long as the run: modules and tests
 
 
