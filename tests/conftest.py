@@ -46,12 +46,14 @@ _ENDS = pytest.StashKey[contextlib.ExitStack]()
 
 
 typer.testing._get_command = functools.cache(get_command)  # makes all of the parser anew for each command called here
-gc.set_threshold(50_000, 20, 20)  # hundreds of thousands of objects live as long as the run: modules and tests
+gc.disable()
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected is never garbage, so that nobody looks for some in it."""
+    """What was imported and collected is never garbage, so that nobody looks for some in it: neither now nor later."""
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    gc.enable()
 
 
 def pytest_configure(config: pytest.Config) -> None:
