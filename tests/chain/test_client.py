@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from placet.chain import abi, events
+from placet.chain import abi, event_logs, events
 from placet.chain.calls import Call
 from placet.chain.client import ERC1271_GAS, Chain
 from placet.chain.deploy import deploy_token
@@ -129,7 +129,7 @@ def test_whose_rows_a_dataset_holds(environment) -> None:
 
 def test_subjects_that_the_contract_does_not_know_are_not_believed() -> None:
     with pytest.raises(ChainError, match="subjects"):
-        events.subjects_of(max(Subjects) + 1)
+        event_logs.subjects_of(max(Subjects) + 1)
 
 
 def test_a_value_of_the_wrong_length_never_leaves(environment) -> None:

@@ -7,10 +7,11 @@ import secrets
 import pytest
 from sqlalchemy import select
 
-from placet.chain import events
+from placet.chain import event_tables, events
 from placet.chain import index as module
 from placet.chain import logs as logs_module
-from placet.chain.index import DeadConsent, Index
+from placet.chain.event_tables import DeadConsent
+from placet.chain.index import Index
 from placet.chain.logs import Moved
 from placet.chain.sizes import AdaptiveSize
 from placet.core.errors import ChainError, NotFoundError
@@ -183,7 +184,7 @@ def test_a_reorganisation_below_all_checkpoints_reads_from_the_start(environment
         environment.send(environment.calls.anchor(offer.id, bytes([number]) * 32))
         index.sync()
     with environment.engine.connect() as connection:
-        assert len(connection.execute(select(module.checkpoints)).all()) == 2
+        assert len(connection.execute(select(event_tables.checkpoints)).all()) == 2
     assert environment.local.rpc("evm_revert", snapshot)
     environment.local.mine(10)
     index.sync()

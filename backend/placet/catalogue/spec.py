@@ -220,9 +220,7 @@ class RecipeSpec(Generic[P]):
         return PlanError(message, expected=expected, found=found, code="plan.parameters")
 
 
-@functools.cache
-def describe(parameters: type[RecipeParameters]) -> Mapping[str, str]:
-    """Each parameter in words, with the values that it may have where they are few, and whether it may be left out."""
+def _described(parameters: type[RecipeParameters]) -> Mapping[str, str]:
     schema = parameters.model_json_schema()
     words = {}
     for name, field in parameters.model_fields.items():
@@ -232,6 +230,10 @@ def describe(parameters: type[RecipeParameters]) -> Mapping[str, str]:
             text += f" ({'one of ' if len(values) > 1 else ''}{_listed(values)})"
         words[name] = text if field.is_required() else f"optional: {text}"
     return words
+
+
+describe: Callable[[type[RecipeParameters]], Mapping[str, str]] = functools.cache(_described)
+"""Each parameter in words, with the values that it may have where they are few, and whether it may be left out."""
 
 
 def _values(schema: Mapping[str, Any], root: Mapping[str, Any]) -> list[str]:

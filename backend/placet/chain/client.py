@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from placet.chain import abi, events
+from placet.chain import abi, event_logs
 from placet.chain.blocks import Block, Head
 from placet.chain.blooms import Topics
 from placet.chain.deployed import check_contracts, same
@@ -51,7 +51,7 @@ class Chain:
         self.deployment = deployment
         self.rpc = rpc or Rpc(url)
         self.verifiers = deployment.verifiers.asking(erc1271(self.rpc))
-        self.logs = LogReader(self.rpc, events.addresses(deployment))
+        self.logs = LogReader(self.rpc, event_logs.addresses(deployment))
 
     def check(self) -> None:
         """DeploymentError unless the endpoint serves the chain and the contracts that the deployment file names."""
@@ -95,14 +95,14 @@ class Chain:
         provider, subjects, *rest = self._read("DatasetRegistry", address, "datasets", dataset, block=block)[0]
         if provider == ZERO20:
             raise NotFoundError("no such dataset on chain", found=to_hex(dataset))
-        return DatasetState(provider, events.subjects_of(subjects), *rest)
+        return DatasetState(provider, event_logs.subjects_of(subjects), *rest)
 
     def offer(self, offer: OfferId, *, block: int | None = None) -> OfferState:
         """NotFoundError if nobody made it."""
         terms, provider, epoch, openings, unproven, spent = self._consents("offers", offer, block=block)
         if provider == ZERO20:
             raise NotFoundError("no such offer on chain", found=to_hex(offer))
-        return OfferState(events.offer_of(terms), provider, epoch, openings, unproven, spent)
+        return OfferState(event_logs.offer_of(terms), provider, epoch, openings, unproven, spent)
 
     def withdrawal_heads(self, offers: Sequence[OfferId], *, block: int) -> list[tuple[bytes, bytes]]:
         """Many offers' epochs and heads of their unproven ends (24 bytes each), in as few requests as the endpoint
@@ -278,12 +278,12 @@ def erc1271(rpc: Rpc) -> ContractCheck:
 
 def _topics(kinds: Sequence[type[Event]], indexed: dict[str, bytes | int]) -> list[Topics]:
     """What `eth_getLogs` wants: one query for all kinds, or one for each where indexed fields choose."""
-    types = [events.event_type(kind) for kind in kinds]
+    types = [event_logs.event_type(kind) for kind in kinds]
     if not indexed:
         return [[[one.topic for one in types]]]
     queries: list[Topics] = []
     for one in types:
-        places = {events.field_name(name): of for name, of, is_indexed in one.parameters if is_indexed}
+        places = {event_logs.field_name(name): of for name, of, is_indexed in one.parameters if is_indexed}
         if not indexed.keys() <= places.keys():
             raise LookupError(f"{one.name} is indexed by {sorted(places)}, not by {sorted(indexed)}")
         topics = [[abi.encode((of,), (indexed[name],))] if name in indexed else None for name, of in places.items()]

@@ -17,9 +17,10 @@ from pydantic import BaseModel
 from placet.chain.blocks import BlockHeader
 from placet.chain.calls import Calls
 from placet.chain.client import Chain
+from placet.chain.event_tables import DeadConsent
 from placet.chain.events import OfferMade
 from placet.chain.heads import Heads
-from placet.chain.index import DeadConsent, Index
+from placet.chain.index import Index
 from placet.chain.keystore import load_secret, read_passphrase, read_secret_file
 from placet.chain.lineage import lineage_at
 from placet.chain.migrations import upgrade
