@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from placet.cli.inputs import AsJson, NodeConfig
-from placet.cli.offers import Timeout
+from placet.cli.inputs import AsJson, NodeConfig, Timeout
 from placet.cli.operator import EnsureTransaction, Operator
 from placet.cli.output import Commands, emit, say
 from placet.core.errors import StateError
