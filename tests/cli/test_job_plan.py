@@ -23,7 +23,7 @@ from placet.core.purposes import PURPOSES, purpose_id
 from placet.core.signatures import Key
 from placet.core.trust import Institution, TrustList
 from placet.core.values import to_hex
-from placet.owner.client import Offered
+from placet.owner.drafts import Offered
 
 LENDER, NORTH, SOUTH = Key().address, Key().address, Key().address
 PURPOSE, OTHER_PURPOSE, *_ = PURPOSES

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from placet.core.offers import Scope
     from placet.core.trust import Institution
     from placet.jobs.messages import JobRequest, ModelInput, OwnInput
-    from placet.owner.client import Offered
+    from placet.owner.drafts import Offered
 
 MAX_REWARD = 2**96
 MAX_PARAMETER = 1 << 20
