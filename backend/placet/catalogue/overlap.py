@@ -9,6 +9,7 @@ from pydantic import Field
 from placet.catalogue.private_statistics import NOISY
 from placet.catalogue.spec import CONSUMER, IdentifiedParameters, RecipeSpec, Role, SmallestGroup, by_identifier
 from placet.core.lawful import Tells
+from placet.core.privacy import GaussianRelease, variance_for
 from placet.core.purposes import Operation
 from placet.core.values import NanoRho
 
@@ -23,6 +24,11 @@ class OverlapParameters(IdentifiedParameters):
         Field(ge=1, description="what the count spends of the provider's privacy budget, in nano-rho: more is nearer"),
     ]
     protocol: Annotated[Literal["cheetah"], Field(description="the MPC protocol")]
+
+
+def counted(parameters: OverlapParameters) -> GaussianRelease:
+    """What either party adds its noise to."""
+    return GaussianRelease("count", 1, 1, variance_for(1, parameters.budget))
 
 
 SPEC = RecipeSpec(
@@ -54,6 +60,7 @@ SPEC = RecipeSpec(
     reads=lambda _, parameters: (parameters.identifier,),
     aligns=by_identifier,
     spends=lambda role, parameters: parameters.budget if role == PROVIDER else 0,
+    noise=lambda _, parameters: (counted(parameters),),
     masked=True,
     tells=lambda parameters: Tells(NOISY, parameters.smallest_group),
 )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from placet.cli import job_plan
-from placet.cli.inputs import AsJson, NodeConfig, read_job, read_name, read_text, when
+from placet.cli.inputs import AsJson, NodeConfig, read_job, read_name, read_text, when, write_new
 from placet.cli.operator import Operator
 from placet.cli.output import console, emit, say, stop, table, write_line
 from placet.core.errors import InputError, PeerError
@@ -161,6 +161,28 @@ def refuse(
 def cancel(config: NodeConfig, job: Job) -> None:
     """Cancel a job before it opens."""
     emit(Operator(config).ask("POST", f"/v1/jobs/{_id(job)}/cancel"))
+
+
+@commands.command()
+def noise(
+    config: NodeConfig,
+    job: Job,
+    auditor: Annotated[str, typer.Option("--auditor", help="The auditor's key, as placet key show --noise prints it.")],
+    out: Annotated[Path, typer.Option("--out", help="The new file, for the auditor.")],
+) -> None:
+    """Open this institution's noise of a job that has ended to one auditor, so that he can draw it again. Whoever has
+    the auditor's key, the file and the noisy numbers has the exact numbers: open it to nobody who has these."""
+    from placet.core.values import from_hex, to_hex
+
+    key = to_hex(from_hex(auditor, size=32))
+    sealed = Operator(config).ask("POST", f"/v1/jobs/{_id(job)}/noise", {"auditor": key})
+    write_new(out, json.dumps(sealed).encode(), mode=0o600)
+    say(f"{out}: only the auditor with the key {key} opens it.")
+    say(
+        "With it he draws this institution's noise of the job again, of all attempts. It tells no number and no person "
+        "by itself. Taken from the noisy numbers, it leaves the exact ones, which no privacy budget has paid for: an "
+        "auditor who has the result, or gets it later, has these too."
+    )
 
 
 def _who(by: str | None) -> str:

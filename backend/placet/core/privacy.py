@@ -9,6 +9,11 @@ rounded against the consumer, so that whoever recomputes a cost gets the same nu
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pydantic import JsonValue
 
 from placet.core.errors import InputError
 
@@ -32,6 +37,36 @@ def variance_for(squared_sensitivity: int, budget: int) -> int:
     if budget < 1:
         raise InputError("noise can't cost nothing", expected="at least 1 nano-rho", found=budget)
     return max(LEAST_VARIANCE, -(-NANO * squared_sensitivity // (2 * budget)))
+
+
+@dataclass(frozen=True, slots=True)
+class GaussianRelease:
+    """Numbers that come out together, each with a party's own noise of `variance`. `squared` is Δ²: what one row
+    changes them by together. `rows`: of which rows they are, where a recipe divides them so that no row is in two
+    parts."""
+
+    what: str
+    numbers: int
+    squared: int
+    variance: int
+    rows: str = ""
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """As a step records it; whole numbers of any size as text."""
+        return {
+            "what": self.what,
+            "numbers": self.numbers,
+            "squared": str(self.squared),
+            "variance": str(self.variance),
+        }
+
+
+def cost_of(releases: Iterable[GaussianRelease]) -> int:
+    """Nano-rho of all together: they add up, and of parts that share no row the dearest counts."""
+    parts: dict[str, int] = defaultdict(int)
+    for release in releases:
+        parts[release.rows] += cost(release.squared, release.variance)
+    return max(parts.values(), default=0)
 
 
 def epsilon_hundredths(budget: int) -> int:

@@ -16,9 +16,9 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from placet.core.hashing import canonical
+from placet.core.privacy import GaussianRelease
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun
-from placet.protocols.noise import discrete_gaussian
 from placet.protocols.spu import choose, count_and_sum, demand_range, open_count_and_sum, open_noisy_count
 from placet.recipes.blocks import distributed
 from placet.recipes.blocks.columns import subjects, whole
@@ -32,14 +32,14 @@ PROVIDER, PARTIES = 0, (0, 1)
 @dataclass(frozen=True)
 class MatchedRows:
     """What two parties count: whose rows are the same by `identifier`, from `smallest` on; `value` names the provider's
-    column that is added up over them, None for a count alone. `variance`: of the noise that each of them adds to the
-    count, None for none."""
+    column that is added up over them, None for a count alone. `release`: the count, where each of them adds noise to
+    it."""
 
     identifier: str
     value: str | None
     smallest: int
     protocol: str
-    variance: int | None = None
+    release: GaussianRelease | None = None
 
     async def run(self, job: PartyRun) -> None:
         """The same function at both parties."""
@@ -55,8 +55,8 @@ class MatchedRows:
         share, counts, artefact = await self._compute(job, customers, None, opened)
         state: dict[str, JsonValue] = {"share": share.hex(), "rows": list(counts), "smallest_group": self.smallest}
         state["summed"] = self.value is not None
-        if self.variance is not None:
-            state["variance"] = self.variance
+        if self.release is not None:
+            state["variance"] = self.release.variance
         await job.collect(canonical(state), artefact)
 
     async def _compute(
@@ -73,13 +73,14 @@ class MatchedRows:
             "field": engine.field,
             "smallest_group": self.smallest,
         }
-        noise = None
-        if self.variance is not None:
-            public["variance"] = self.variance
-            entropy = job.entropy(b"noise", await job.opening_block())
-            noise = await asyncio.to_thread(discrete_gaussian, self.variance, entropy)
+        drawn = None
+        if self.release is not None:
+            source = await job.noise()
+            drawn = await asyncio.to_thread(source.draw, self.release)
         async with job.engine_port() as port:
             async with job.step("statistics-start", protocol, opened, parameters=public) as step:
+                if drawn is not None:
+                    step.drew(drawn)
                 theirs = await distributed.numbers_of_rows(step, peer, len(identifiers))
                 counts = (len(identifiers), theirs) if job.party == PROVIDER else (theirs, len(identifiers))
                 enough = min(counts) >= self.smallest
@@ -97,7 +98,7 @@ class MatchedRows:
                         smallest=self.smallest,
                         scratch=job.context.engine_ports.scratch,
                         seconds=job.seconds_left,
-                        noise=noise,
+                        noise=None if drawn is None else drawn.numbers[0],
                     )
                 artefact = step.output("share", share)
         return share, counts, artefact
