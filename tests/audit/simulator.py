@@ -408,8 +408,8 @@ class Simulation:
     def _open(self) -> None:
         at, plan = self.tick(), self.plan
         self.opened = Opened(
-            at=at, block_hash=h("block", at.block), consumer=plan.consumer, sponsor=plan.sponsor, terms=plan.terms, open_by=plan.open_by,
-            deadline=plan.deadline, settle_by=plan.settle_by, openings=(0,) * len(plan.inputs),
+            at=at, block_hash=h("block", at.block), consumer=plan.consumer, sponsor=plan.sponsor, terms=plan.terms,
+            open_by=plan.open_by, deadline=plan.deadline, settle_by=plan.settle_by, openings=(0,) * len(plan.inputs),
         )  # fmt: skip
         self.funded = None
         if plan.funding:

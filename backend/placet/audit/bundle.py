@@ -17,7 +17,7 @@ from placet.audit.sections import Body, Sections, pieces_of
 from placet.core.errors import DeploymentError, InputError, LimitError
 from placet.core.evidence import MAX_EVIDENCE, MAX_SECTIONS, Section, SignedEvidence
 from placet.core.ids import JobId
-from placet.core.noise_opening import NoiseOpening, SealedNoise, open_noise
+from placet.core.noise_opening import SealedNoise
 from placet.core.plan import MAX_PARTIES
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import Address, Value, parse, quotation
@@ -82,17 +82,6 @@ def compared(bundle: Bundle, deployment: Deployment | None, trust: TrustList | N
     if trust is not None and trust != bundle.trust:
         raise InputError("the bundle was made with another trust list than yours", remedy="compare the two lists")
     return Basis.BUNDLE if deployment is None or trust is None else Basis.OWN_FILES
-
-
-def opened_noise(bundle: Bundle, secret: bytes) -> dict[int, NoiseOpening]:
-    """What an auditor's secret (X25519) opens of a bundle's noise, by party; what is another's is left out."""
-    openings = {}
-    for sealed in bundle.noise:
-        try:
-            openings[sealed.party] = open_noise(sealed, secret)
-        except InputError:
-            continue
-    return openings
 
 
 def bundle_pieces(bundle: Bundle, sections: Sections) -> Iterator[bytes]:

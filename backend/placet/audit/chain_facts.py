@@ -211,18 +211,17 @@ class FactReader:
     def _budgets(self, datasets: Sequence[DatasetFact]) -> Iterator[BudgetChange]:
         """All that was ever spent of those that have a budget, by whatever job, in order."""
         kinds: list[type[events.BudgetSpent | events.BudgetRefunded]] = [events.BudgetSpent, events.BudgetRefunded]
-        for dataset in datasets:
-            changes = self.all(kinds, dataset=dataset.id) if dataset.budget else []
-            for e in sorted(changes, key=lambda e: (e.block, e.log_index)):
-                yield BudgetChange(
-                    kind="spent" if isinstance(e, events.BudgetSpent) else "refunded",
-                    dataset=e.dataset,
-                    offer=e.offer,
-                    job=e.job,
-                    amount=e.amount,
-                    left=e.left,
-                    at=self.moment(e),
-                )
+        changes = (e for dataset in datasets if dataset.budget for e in self.all(kinds, dataset=dataset.id))
+        for e in sorted(changes, key=lambda e: (e.block, e.log_index)):
+            yield BudgetChange(
+                kind="spent" if isinstance(e, events.BudgetSpent) else "refunded",
+                dataset=e.dataset,
+                offer=e.offer,
+                job=e.job,
+                amount=e.amount,
+                left=e.left,
+                at=self.moment(e),
+            )
 
     def _model(self, event: events.ModelRegistered) -> ModelFact:
         return ModelFact(

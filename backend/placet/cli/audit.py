@@ -139,7 +139,8 @@ def _opened(files: list[Path], key: Path | None, passphrase_file: Path | None) -
 
 def _handed(files: list[Path], secret: bytes | None) -> dict[str, Any]:
     """What a request says of noise. InputError for files that are none, or without a key that opens them."""
-    from placet.core.noise_opening import SealedNoise, auditor_secret
+    from placet.core.noise_opening import SealedNoise
+    from placet.core.noise_sealing import auditor_secret
     from placet.core.values import parse
 
     if files and secret is None:

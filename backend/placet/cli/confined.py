@@ -223,10 +223,11 @@ def main() -> None:
 
 def judge_here(request: AuditRequest, heard: Callable[[int], object]) -> AuditReport:
     """The same in this process. `heard` is told how many bytes have come in, before anything is made of them."""
-    from placet.audit.bundle import bundle_pieces, opened_noise
+    from placet.audit.bundle import bundle_pieces
     from placet.audit.sections import Sections
     from placet.audit.verify import verify
     from placet.cli.inputs import replace
+    from placet.core.noise_sealing import opened_by
 
     sections = Sections()
     if request.live is not None:
@@ -237,7 +238,7 @@ def judge_here(request: AuditRequest, heard: Callable[[int], object]) -> AuditRe
         bundle = bundle.model_copy(update={"noise": request.noise})
     if request.save is not None:
         replace(Path(request.save), bundle_pieces(bundle, sections))
-    noise = None if request.secret is None or not bundle.noise else opened_noise(bundle, request.secret)
+    noise = None if request.secret is None or not bundle.noise else opened_by(request.secret, bundle.noise)
     return verify(bundle, verifiers, basis, sections, noise)
 
 

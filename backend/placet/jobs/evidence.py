@@ -28,7 +28,8 @@ from placet.core.evidence import (
 )
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 from placet.core.leaves import decode_records
-from placet.core.noise_opening import NoiseOpening, SealedNoise, seal_noise
+from placet.core.noise_opening import NoiseOpening, SealedNoise
+from placet.core.noise_sealing import seal_noise
 from placet.core.plan import Amendment, Seal
 from placet.core.trail import evidence_hash
 from placet.core.values import parse
