@@ -1,6 +1,9 @@
-"""A job in which nobody began costs nobody's privacy budget; one in which somebody did is not paid back."""
+"""A job in which nobody began costs nobody's privacy budget; one in which somebody did is not paid back. What was paid
+for is noise that nobody chose."""
 
 from __future__ import annotations
+
+import json
 
 import pytest
 from tests.attacks.liars import over, rogue
@@ -31,3 +34,24 @@ def test_a_job_that_nobody_began_gives_its_budget_back(consortium: LiveConsortiu
             idle.unlink()
         wait(lambda: chain.offer(offer).spent == 0, "refund")
     assert chain.dataset(chain.offer(offer).offer.dataset).spent == 0
+
+
+@pytest.mark.slow
+def test_a_provider_that_chose_its_noise_is_named_once_it_opens_it(consortium: LiveConsortium) -> None:
+    """A node that adds none at all; its operator opens what it should have added. (In pure Python:
+    tests/audit/test_budget.py.)"""
+    explored = exploring(consortium, "south")
+    made, name = explored.made, explored.made.members["south"].name
+    with rogue(explored, "south", "chosen-noise"):
+        job = made.begin(asked(explored, "south", COUNT))
+        assert made.ended(job) == "completed"
+        told = explored.consumer.get(f"/v1/jobs/{job}/result")["report"]["answers"][0]["people"]
+        assert told == len(explored.balances["south"]), "the exact number came out"
+        assert explored.audited(job)["verdict"] == "intact", "and nobody sees it who is not shown the noise"
+        key = made.run("key", "show", "auditor.json", "--noise").strip()
+        made.run("job", "noise", job, "--config", "south/node.toml", "--auditor", key, "--out", "south.noise")
+        files = ("--deployment", "deployment.json", "--trust", "trust.json", "--url", made.chain.url)
+        words = ("audit", job, "--key", "auditor.json", "--noise", "south.noise", "--json", *files)
+        report = json.loads(made.run(*words, accept=(3,)))
+    assert (report["verdict"], report["named"]) == ("tampered", [name])
+    assert [one["name"] for one in report["results"] if one["status"] == "failed"] == ["budget.drawn"]

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from exploration import ASKED, BEFORE, KEPT, OFFERED, PROVIDER, QUESTIONS, SPENT, Noisy
 from simulator import NAMES, Simulation, h
 
+from placet.audit.bundle import bundle_pieces
 from placet.audit.facts import BudgetChange, Ending
 from placet.audit.findings import CheckStatus, Result
 from placet.audit.outcome import Verdict
+from placet.audit.sections import Sections
 from placet.audit.verify import verify
+from placet.cli.confined import AuditRequest, judge_here
 from placet.core.hashing import canonical, commit
+from placet.core.masking import public_key
 from placet.core.noise_opening import NoiseOpening
+from placet.core.noise_sealing import seal_noise
 from placet.core.plan import Input, Terms
 from placet.core.privacy import GaussianRelease
 from placet.jobs.randomness import NoiseSource, noise_seed
@@ -65,6 +71,25 @@ def test_an_opening_that_is_not_of_the_committed_seed_is_nobodys_word() -> None:
     told = result(simulation, "budget.drawn", {PROVIDER: other})
     assert (told.incomplete, told.named) == (True, ())
     assert "not what the plan commits to" in (told.reason or "")
+
+
+def test_a_saved_bundle_keeps_what_was_opened_for_the_auditors_key_alone(tmp_path: Path) -> None:
+    simulation = noisy()
+    sealed = seal_noise(simulation.opening()[PROVIDER], public_key(h("auditor")))
+    bundle, file = simulation.bundle(), tmp_path / "job.bundle"
+    known = {"deployment": bundle.deployment, "trust": bundle.trust}
+
+    def judged(**request: Any) -> tuple[Verdict, str | None]:
+        report = judge_here(AuditRequest(file=str(file), **known, **request), lambda _: None)
+        return report.verdict, next(one.reason for one in report.results if one.name == "budget.drawn")
+
+    file.write_bytes(b"".join(bundle_pieces(bundle, Sections())))
+    unasked = (Verdict.INTACT, result(simulation, "budget.drawn").reason)
+    assert judged() == judged(secret=h("auditor")) == unasked
+    assert judged(noise=(sealed,), secret=h("auditor"), save=str(file)) == (Verdict.INTACT, None)
+    assert judged(secret=h("auditor")) == (Verdict.INTACT, None), "it is in the bundle now"
+    assert judged() == unasked, "and sealed"
+    assert judged(secret=h("a stranger"))[0] is Verdict.INCOMPLETE
 
 
 class Chosen(Noisy):

@@ -17,6 +17,23 @@ def explored(consortium: LiveConsortium) -> LiveConsortium:
     return exploring(consortium, "north")
 
 
+def drawn_again(explored: LiveConsortium, job: str) -> None:
+    """The job is intact, and so is the noise that the provider opens to the auditor; to the consumer it opens none."""
+    made = explored.made
+    key = made.run("key", "show", "auditor.json", "--noise").strip()
+    made.run("job", "noise", job, "--config", "north/node.toml", "--auditor", key, "--out", f"{job}.noise")
+    files = ("--deployment", "deployment.json", "--trust", "trust.json", "--url", made.chain.url)
+    live = (job, "--key", "auditor.json", "--noise", f"{job}.noise", "--json", *files)
+    report = json.loads(made.run("audit", *live))
+    checks = {one["name"]: (one["status"], one["looked_at"]) for one in report["results"]}
+    assert report["verdict"] == "intact" and checks["budget.drawn"] == ("passed", 3), report
+    consumers = explored.consumer.get(f"/v1/jobs/{job}/trail")["evidence"]["terms"]["consumer_key"]
+    refusal = explored.ask("north", f"/v1/jobs/{job}/noise", method="POST", body={"auditor": consumers})
+    assert refusal.json()["code"] == "noise.consumer"
+    refusal = explored.ask("consumer", f"/v1/jobs/{job}/noise", method="POST", body={"auditor": key})
+    assert refusal.json()["code"] == "noise.none"
+
+
 def test_a_budget_is_spent_to_its_end_and_no_further(explored: LiveConsortium) -> None:
     chain, offer = Chain(explored.made.chain.url, explored.deployment), from_hex(explored.made.offers["north"])
     dataset = chain.offer(offer).offer.dataset
@@ -30,7 +47,7 @@ def test_a_budget_is_spent_to_its_end_and_no_further(explored: LiveConsortium) -
     exact = sum(min(value, 10_000_000) for value in balances.values())
     assert abs(int(mean["sum"]) - exact) < 8 * float(mean["sum_deviation"])
     assert chain.offer(offer).spent == chain.dataset(dataset).spent - before == 30_000_000
-    assert explored.audited(job)["verdict"] == "intact"
+    drawn_again(explored, job)
     words = ("catalogue", "--config", "consumer/node.toml", "--search", "ACCOUNTS", "--json")
     [accounts] = [
         one
