@@ -74,3 +74,18 @@ def epsilon_hundredths(budget: int) -> int:
     ε = ρ + 2 √(ρ ln(1/δ))). Every machine gets the same: IEEE 754 rounds +, ×, / and √ correctly."""
     rho = budget / NANO
     return math.ceil((rho + 2 * math.sqrt(rho * 13.815510557964274)) * 100)
+
+
+def least_epsilon_hundredths(budget: int) -> int:
+    """The same, nearer to the truth: the best conversion that rho alone allows (Canonne, Kamath, Steinke 2020,
+    proposition 12), ε = min over α > 1 of α ρ + (ln(1/δ) + (α − 1) ln(1 − 1/α) − ln α) / (α − 1). Each α gives a bound;
+    of these 561 the least is within 0.1 % of the best. For reports: logarithms differ in their last bit between
+    machines."""
+    if budget == 0:
+        return 0
+    rho = budget / NANO
+    least = min(alpha * rho - (math.log(DELTA * alpha) / (alpha - 1)) + math.log1p(-1 / alpha) for alpha in _ORDERS)
+    return math.ceil(least * 100)
+
+
+_ORDERS: tuple[float, ...] = tuple(1 + 2.0 ** (step / 16) for step in range(-160, 401))
