@@ -87,7 +87,7 @@ def listing(config: NodeConfig, as_json: AsJson = False) -> None:
 
 @commands.command()
 def show(config: NodeConfig, job: Job) -> None:
-    """What the node knows of a job, as JSON."""
+    """What the node knows of a job, as JSON; `why` says what ended one that was refused or aborted."""
     emit(Operator(config).ask("GET", f"/v1/jobs/{_id(job)}"))
 
 
@@ -140,9 +140,9 @@ def _tell_plan(plan: dict[str, Any]) -> None:
 
 
 @commands.command()
-def approve(config: NodeConfig, job: Job, by: By = None) -> None:
+def approve(config: NodeConfig, job: Job, by: By = None, as_json: AsJson = False) -> None:
     """Agree to a plan that waits for a person of this institution: it is checked again and signed."""
-    emit(Operator(config).ask("POST", f"/v1/plans/{_id(job)}/sign", {"by": _who(by)}))
+    _decided(Operator(config).ask("POST", f"/v1/plans/{_id(job)}/sign", {"by": _who(by)}), as_json)
 
 
 @commands.command()
@@ -151,10 +151,19 @@ def refuse(
     job: Job,
     reason: Annotated[str, typer.Option("--reason", help="Why, in one line: it goes to who proposed the plan.")],
     by: By = None,
+    as_json: AsJson = False,
 ) -> None:
     """Refuse a plan that waits for a person of this institution, for ever."""
     body = {"reason": read_name(reason, "reason"), "by": _who(by)}
-    emit(Operator(config).ask("POST", f"/v1/plans/{_id(job)}/refuse", body))
+    _decided(Operator(config).ask("POST", f"/v1/plans/{_id(job)}/refuse", body), as_json)
+
+
+def _decided(plan: dict[str, Any], as_json: bool) -> None:
+    """What became of a plan, in a line or as JSON."""
+    if as_json:
+        return emit(plan)
+    why = f": {plan['reason']}" if plan["reason"] else ""
+    write_line(f"{plan['job']} ({plan['recipe']}, asked by {plan['consumer']['name']}) is {plan['state']}{why}")
 
 
 @commands.command()

@@ -39,9 +39,9 @@ _EVENT_SECONDS = 3600
 
 
 class JobResponse(BaseModel):
-    """A job as this node knows it. `status` is the last thing that happened, `waits` what it waits for now. `party` and
-    `role` are this institution's. `nth`: which of its consumer's jobs over the consents that it used here it is, from
-    1; null before it used any."""
+    """A job as this node knows it. `status` is the last thing that happened, `waits` what it waits for now; `why` it
+    was refused or aborted, null otherwise. `party` and `role` are this institution's. `nth`: which of its consumer's
+    jobs over the consents that it used here it is, from 1; null before it used any."""
 
     id: JobId
     recipe: str
@@ -52,6 +52,7 @@ class JobResponse(BaseModel):
     parties: list[Named]
     status: str
     ended: str | None
+    why: str | None
     waits: list[dict[str, JsonValue]]
     attempt: int
     created: int
@@ -97,6 +98,7 @@ async def job_response(runner: Runner, record: JobRecord) -> JobResponse:
         parties=[named(trust, party.signer) for party in plan.parties],
         status=status,
         ended=record.ended,
+        why=await runner.store.threaded.why(record.job) if record.ended in ("refused", "aborted") else None,
         waits=runner.store.waits.of(record.job),
         attempt=attempt,
         created=record.created,
