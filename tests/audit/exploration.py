@@ -54,7 +54,8 @@ class Noisy(Simulation):
     # what can differ
 
     def releases(self) -> tuple[GaussianRelease, ...]:
-        return noise("provider", PrivateStatisticsParameters.model_validate(ASKED))
+        asked = PrivateStatisticsParameters.model_validate(ASKED)
+        return tuple(one for choice in noise("provider", asked) for one in choice)
 
     def drawn(self) -> list[DrawnNoise]:
         block = self.opened.block_hash

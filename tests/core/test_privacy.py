@@ -87,6 +87,8 @@ def test_costs_add_up_but_for_rows_that_are_in_one_part_alone() -> None:
         GaussianRelease("c", 1, 1, 40, rows="test"),
     ]
     assert cost_of([]) == 0
-    assert cost_of(releases[:2]) == cost(1, 50) + cost(9, 450) == 2 * NANO // 100
-    assert cost_of(releases) == cost_of(releases[:2])
-    assert cost_of([*releases, releases[2]]) == 2 * cost(1, 40)
+    apart = [(one,) for one in releases]
+    assert cost_of(apart[:2]) == cost(1, 50) + cost(9, 450) == 2 * NANO // 100
+    assert cost_of(apart) == cost_of(apart[:2])
+    assert cost_of([*apart, apart[2]]) == 2 * cost(1, 40)
+    assert cost_of([releases[:2]]) == cost_of([releases[1::-1]]) == cost(9, 450), "of what may be, the dearest"

@@ -60,7 +60,7 @@ SPEC = RecipeSpec(
     reads=lambda _, parameters: (parameters.identifier,),
     aligns=by_identifier,
     spends=lambda role, parameters: parameters.budget if role == PROVIDER else 0,
-    noise=lambda _, parameters: (counted(parameters),),
+    noise=lambda _, parameters: ((counted(parameters),),),
     masked=True,
     tells=lambda parameters: Tells(NOISY, parameters.smallest_group),
 )

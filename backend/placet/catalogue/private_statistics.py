@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from placet.catalogue.spec import CONSUMER, Column, RecipeParameters, RecipeSpec, Role, SmallestGroup, scale
 from placet.core.lawful import Aligns, Tells
 from placet.core.offers import Bounds, Decimals
-from placet.core.privacy import GaussianRelease, variance_for
+from placet.core.privacy import Choice, GaussianRelease, variance_for
 from placet.core.purposes import Operation
 from placet.core.values import NanoRho, Text, Value
 
@@ -164,11 +164,11 @@ def reads(role: str, parameters: PrivateStatisticsParameters) -> tuple[str, ...]
     return tuple(dict.fromkeys(columns))
 
 
-def noise(role: str, parameters: PrivateStatisticsParameters) -> tuple[GaussianRelease, ...]:
+def noise(role: str, parameters: PrivateStatisticsParameters) -> tuple[Choice, ...]:
     """What the provider adds its noise to."""
     if role == CONSUMER:
         return ()
-    return tuple(one for number, question in enumerate(parameters.questions) for one in released(number, question))
+    return tuple((one,) for number, question in enumerate(parameters.questions) for one in released(number, question))
 
 
 def _measured(parameters: PrivateStatisticsParameters) -> Iterator[MeanQuestion | QuantilesQuestion]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -61,11 +61,15 @@ class GaussianRelease:
         }
 
 
-def cost_of(releases: Iterable[GaussianRelease]) -> int:
+Choice = Sequence[GaussianRelease]
+"""What a release may be, one of these: how many numbers there are may hang on noisy ones before."""
+
+
+def cost_of(releases: Iterable[Choice]) -> int:
     """Nano-rho of all together: they add up, and of parts that share no row the dearest counts."""
     parts: dict[str, int] = defaultdict(int)
-    for release in releases:
-        parts[release.rows] += cost(release.squared, release.variance)
+    for choice in releases:
+        parts[choice[0].rows] += max(cost(one.squared, one.variance) for one in choice)
     return max(parts.values(), default=0)
 
 

@@ -13,7 +13,7 @@ from placet.audit.facts import Ending
 from placet.audit.findings import Findings, check
 from placet.catalogue.declared import declared
 from placet.core.errors import PlanError
-from placet.core.privacy import GaussianRelease, cost_of
+from placet.core.privacy import Choice, cost_of
 from placet.core.trail import Step
 from placet.core.values import to_hex
 from placet.jobs.randomness import NoiseSource
@@ -105,7 +105,7 @@ def _recorded(steps: Sequence[Step]) -> Iterator[_Recorded]:
             yield _Recorded(what, about, commitments.get(f"noise/{what}"))
 
 
-def _noise(case: Case) -> tuple[dict[int, tuple[GaussianRelease, ...]], tuple[str, ...]]:
+def _noise(case: Case) -> tuple[dict[int, tuple[Choice, ...]], tuple[str, ...]]:
     """What each party adds its noise to, by the plan alone, and after which of these all may end; nothing where the
     terms are no recipe's."""
     if case.plan is None or case.terms is None:
@@ -147,7 +147,7 @@ def noise(case: Case, tell: Findings) -> None:
 def _compare(
     tell: Findings,
     party: int,
-    releases: Sequence[GaussianRelease],
+    releases: Sequence[Choice],
     shown: Sequence[_Recorded],
     attempt: int,
     ends: tuple[str, ...] | None,
@@ -155,13 +155,13 @@ def _compare(
     """`ends`: None where the attempt was not sealed and may have been cut off anywhere."""
     for place, one in enumerate(shown):
         tell.looked += 1
-        due = releases[place].to_json() if place < len(releases) else "no more noise"
-        if one.about != due:
-            tell.fail(f"attempt {attempt}: noise on {due}", f"noise on {one.about}", party)
+        due = [choice.to_json() for choice in releases[place]] if place < len(releases) else ["nothing more"]
+        if one.about not in due:
+            tell.fail(f"attempt {attempt}: noise on {due[0]}", f"noise on {one.about}", party)
         elif one.commitment is None:
             tell.fail(f"attempt {attempt}: a commitment to the noise on {one.what}", "none", party)
     if ends is not None and len(shown) < len(releases) and (not shown or shown[-1].what not in ends):
-        missing = releases[len(shown)].what
+        missing = releases[len(shown)][0].what
         tell.fail(f"attempt {attempt}: noise on {missing}", "none recorded", party)
 
 
@@ -186,11 +186,11 @@ def drawn(case: Case, tell: Findings) -> None:
         elif party in case.evidence:
             for attempt in case.attempts:
                 source = NoiseSource(opening.noise, case.bundle.job, attempt.number, opened.block_hash)
-                by_name = {one.what: one for one in _recorded(case.steps(party, attempt.number))}
-                for release in releases:
-                    if (shown := by_name.get(release.what)) is not None and shown.commitment is not None:
-                        what = f"attempt {attempt.number}: {name}'s noise on {release.what}"
-                        tell.same(what, source.draw(release).commitment, shown.commitment, party)
+                for release, shown in zip(releases, _recorded(case.steps(party, attempt.number)), strict=False):
+                    own = next((choice for choice in release if choice.to_json() == shown.about), None)
+                    if own is not None and shown.commitment is not None:  # else `noise` fails over it
+                        what = f"attempt {attempt.number}: {name}'s noise on {own.what}"
+                        tell.same(what, source.draw(own).commitment, shown.commitment, party)
         else:
             tell.lack(f"no evidence of {name}")
 

@@ -249,10 +249,10 @@ class NoiseRequest(BaseModel):
 
 
 @router.post("/v1/jobs/{job}/noise", response_model=SealedNoise, responses=problems(403, 404, 409))
-async def noise(runner: TheRunner, job: JobId, asked: NoiseRequest, _: Institution) -> SealedNoise:
+async def noise(runner: TheRunner, job: JobId, whom: NoiseRequest, _: Institution) -> SealedNoise:
     """Open this institution's noise of a job that has ended to one auditor. Whoever has it and the noisy numbers has
     the exact ones."""
-    return await opened_noise(runner, job, asked.auditor)
+    return await opened_noise(runner, job, whom.auditor)
 
 
 @router.post("/v1/jobs/{job}/cancel", status_code=202, response_model=JobResponse, responses=problems(403, 404, 409))

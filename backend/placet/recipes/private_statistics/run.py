@@ -41,9 +41,9 @@ from placet.jobs.recipe import RecipeRun
 from placet.models.noisy import band_between, clipped_sum, group_of_number, group_of_text, quantiles
 from placet.protocols.mpc.linear import quotient
 from placet.protocols.noise import DrawnNoise
+from placet.recipes.blocks.noise import PROTOCOL
 from placet.vault.rows import Rows
 
-PROTOCOL = "noise.discrete-gaussian/1"
 MAX_PART = 1 << 20
 MAX_NUMBER = 2**80
 Shown = list[int | None]
