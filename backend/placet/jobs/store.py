@@ -174,8 +174,8 @@ class JobStore:
 
     def why(self, job: JobId) -> str | None:
         """Why a job ended without a result: the code, and the words of whoever refused it. None where nothing says."""
-        told = moments.c.status.in_(("refused", "abort-reason"))
-        last = sa.select(moments.c.details).where(moments.c.job == job, told).order_by(moments.c.id.desc()).limit(1)
+        endings = moments.c.status.in_(("refused", "abort-reason"))
+        last = sa.select(moments.c.details).where(moments.c.job == job, endings).order_by(moments.c.id.desc()).limit(1)
         row = self._one(last)
         details = {} if row is None else json.loads(row["details"])
         said = (details.get(name) for name in ("code", "why", "reason"))
