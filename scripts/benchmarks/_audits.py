@@ -71,8 +71,8 @@ def pooled(budget: int) -> Mechanism:
             return noisy(release, amount)
 
         with patch.object(private_training.NoisySums, "total", total):
-            entropy: Entropy = bytes
-            return asyncio.run(private_training.trained(parameters, table, _nothing, entropy, budget, 1))
+            noise = private_training.drawn_from(bytes)
+            return asyncio.run(private_training.trained(parameters, table, _nothing, noise, budget, 1))
 
     return mechanism
 

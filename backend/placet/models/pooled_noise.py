@@ -9,7 +9,7 @@ import numpy as np
 
 from placet.core.privacy import Choice, GaussianRelease
 from placet.models import pooled_private
-from placet.models.pooled_private import Release
+from placet.models.pooled_private import BANDS, Release
 
 Asked = tuple[str, Sequence[Release], int, str]
 """What is released, what it may be, the nano-rho that it may cost, and of which rows."""
@@ -49,3 +49,14 @@ def gradients(widths: Iterable[int], steps: int, parts: Mapping[str, int]) -> It
     )
     for _ in range(steps):
         yield "gradients", choice, parts["gradients"], ""
+
+
+def by_bins(cells: Sequence[int], parts: Mapping[str, int]) -> Iterator[Asked]:
+    """People by label in each column's cells."""
+    lines = [np.zeros((2, size), np.int64) for size in cells]
+    yield "people-by-bins", (pooled_private.counts(lines, 0),), parts["counts"], ""
+
+
+def by_bands(budget: int) -> Iterator[Asked]:
+    """Who tests, by label in bands of the score; edges that are one whole number fall together."""
+    yield "people-by-bands", [Release([0] * 2 * bands, 1, 0) for bands in range(2, BANDS + 1)], budget, "test"

@@ -114,7 +114,8 @@ def _noise(case: Case) -> tuple[dict[int, tuple[Choice, ...]], tuple[str, ...]]:
         job = declared(case.plan, case.terms)
     except PlanError:  # plan.terms fails over it
         return {}, ()
-    noise = {party: job.spec.noise(seat.name, job.parameters) for party, seat in enumerate(job.seats)}
+    by_role = {name: job.spec.noise(name, job.parameters) for name in {seat.name for seat in job.seats}}
+    noise = {party: by_role[seat.name] for party, seat in enumerate(job.seats)}
     return {party: releases for party, releases in noise.items() if releases}, job.spec.ends
 
 
