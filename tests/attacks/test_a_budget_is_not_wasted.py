@@ -3,12 +3,10 @@ for is noise that nobody chose."""
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from tests.attacks.liars import over, rogue
 
-from exploring import COUNT, asked, exploring
+from exploring import COUNT, asked, audited_with_noise, exploring
 from follow import TIMES
 from live import LiveConsortium
 from placet.chain.client import Chain, JobStatus
@@ -48,10 +46,6 @@ def test_a_provider_that_chose_its_noise_is_named_once_it_opens_it(consortium: L
         told = explored.consumer.get(f"/v1/jobs/{job}/result")["report"]["answers"][0]["people"]
         assert told == len(explored.balances["south"]), "the exact number came out"
         assert explored.audited(job)["verdict"] == "intact", "and nobody sees it who is not shown the noise"
-        key = made.run("key", "show", "auditor.json", "--noise").strip()
-        made.run("job", "noise", job, "--config", "south/node.toml", "--auditor", key, "--out", "south.noise")
-        files = ("--deployment", "deployment.json", "--trust", "trust.json", "--url", made.chain.url)
-        words = ("audit", job, "--key", "auditor.json", "--noise", "south.noise", "--json", *files)
-        report = json.loads(made.run(*words, accept=(3,)))
+        report = audited_with_noise(explored, job, "south")
     assert (report["verdict"], report["named"]) == ("tampered", [name])
     assert [one["name"] for one in report["results"] if one["status"] == "failed"] == ["budget.drawn"]

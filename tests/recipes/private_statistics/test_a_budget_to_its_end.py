@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from exploring import BUDGET, COUNT, MEAN, asked, exploring
+from exploring import BUDGET, COUNT, MEAN, asked, audited_with_noise, exploring
 from live import LiveConsortium
 from placet.chain.client import Chain
 from placet.core.values import from_hex
@@ -19,18 +19,13 @@ def explored(consortium: LiveConsortium) -> LiveConsortium:
 
 def drawn_again(explored: LiveConsortium, job: str) -> None:
     """The job is intact, and so is the noise that the provider opens to the auditor; to the consumer it opens none."""
-    made = explored.made
-    key = made.run("key", "show", "auditor.json", "--noise").strip()
-    made.run("job", "noise", job, "--config", "north/node.toml", "--auditor", key, "--out", f"{job}.noise")
-    files = ("--deployment", "deployment.json", "--trust", "trust.json", "--url", made.chain.url)
-    live = (job, "--key", "auditor.json", "--noise", f"{job}.noise", "--json", *files)
-    report = json.loads(made.run("audit", *live))
+    report = audited_with_noise(explored, job, "north")
     checks = {one["name"]: (one["status"], one["looked_at"]) for one in report["results"]}
     assert report["verdict"] == "intact" and checks["budget.drawn"] == ("passed", 3), report
     consumers = explored.consumer.get(f"/v1/jobs/{job}/trail")["evidence"]["terms"]["consumer_key"]
     refusal = explored.ask("north", f"/v1/jobs/{job}/noise", method="POST", body={"auditor": consumers})
     assert refusal.json()["code"] == "noise.consumer"
-    refusal = explored.ask("consumer", f"/v1/jobs/{job}/noise", method="POST", body={"auditor": key})
+    refusal = explored.ask("consumer", f"/v1/jobs/{job}/noise", method="POST", body={"auditor": "0x" + "ab" * 32})
     assert refusal.json()["code"] == "noise.none"
 
 
