@@ -20,6 +20,7 @@ from placet.jobs.randomness import NoiseSource
 
 GROUP = "budget"
 NO_BUDGET, NO_NOISE = "the job spends no privacy budget", "the job adds no noise"
+UNDECLARED = "the recipe spends a privacy budget and does not declare what its noise is on: each party's word"
 
 
 @check(GROUP, "spent", "The opening spent what the plan says, within the budgets of offer and dataset")
@@ -129,7 +130,9 @@ def noise(case: Case, tell: Findings) -> None:
         return tell.skip("never opened")
     noisy, ends = _noise(case)
     if not noisy:
-        return tell.skip(NO_NOISE) if case.terms is not None else tell.lack("no evidence that shows the terms")
+        if case.terms is None:
+            return tell.lack("no evidence that shows the terms")
+        return tell.skip(UNDECLARED if any(entry.budget for entry in case.inputs) else NO_NOISE)
     for index, entry in enumerate(case.inputs):
         tell.looked += 1
         if entry.budget and (least := cost_of(noisy.get(case.owners[index], ()))) > entry.budget:
