@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from declaring import CUSTOMER, declaring
 from live import LiveConsortium
@@ -21,6 +23,7 @@ from placet.core.hashing import canonical
 from placet.core.privacy import cost, variance_for
 from placet.core.values import from_hex, parse
 from placet.protocols.spu import circuit, open_noisy_count
+from placet.protocols.spu.bins import layout, rounded
 from placet.protocols.spu.programs import INTERSECTION, MatchedShares
 from placet.recipes.overlap.run import combine
 
@@ -92,9 +95,26 @@ def kept(rows: list[int], share: bytes = b"own") -> bytes:
     return canonical({"share": share.hex(), "rows": rows, "smallest_group": 3, "summed": False, "variance": 50})
 
 
-def test_where_one_side_has_too_few_nothing_is_opened() -> None:
-    report = combine({0: b""}, kept([2, 9], b""), Path())["report"]
+def test_what_looks_too_small_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def reconstruct(*_: object, **__: object) -> np.ndarray[Any, Any]:
+        return np.array([0])
+
+    monkeypatch.setattr(circuit, "reconstruct", reconstruct)
+    report = combine({0: b"theirs"}, kept([64, 64]), Path())["report"]
     assert report == {"too_few": True, "smallest_group": 3, "deviation": "10.00"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"), [(0, 64), (1, 64), (64, 64), (65, 72), (72, 72), (73, 80), (129, 144), (9_000, 9_216)]
+)
+def test_how_many_rows_there_are_is_told_to_within_an_eighth(rows: int, told: int) -> None:
+    assert rounded(rows) == told
+    assert layout(rounded(rows), rounded(rows)).bins >= 1.27 * rows
+
+
+@given(st.integers(0, 1_000_000))
+def test_a_number_of_rows_is_rounded_up_and_not_far(rows: int) -> None:
+    assert rows <= rounded(rows) <= max(64, rows + rows // 8 + 1) and rounded(rounded(rows)) == rounded(rows)
 
 
 @pytest.mark.parametrize("count", [0, 3, 9, 30, 120])

@@ -25,6 +25,7 @@ from placet.protocols.mpc.regression import LinearTrain
 from placet.protocols.mpc.scorecard import ScorecardTrain
 from placet.protocols.mpc.scoring import LinearScore, ScorecardScore, TreesScore
 from placet.protocols.spu import arithmetic, banding, finishing, growing, regression, scorecard, scoring
+from placet.protocols.spu.tabulating import NOISE, MatchedTable, matched_table
 
 Array = Any
 """A jax array under trace."""
@@ -51,10 +52,6 @@ def _sum_of_vectors(_: NoParameters, arrays: Mapping[str, Array]) -> tuple[Array
     return (sum(rest, start=first),)
 
 
-NOISE = ("noise-0", "noise-1")
-"""By rank, what each of two parties adds to a count."""
-
-
 class MatchedShares(Value):
     """`smallest`: how many common entries there must be, lest nothing of them comes out."""
 
@@ -79,11 +76,13 @@ def _intersection(asked: MatchedShares, arrays: Mapping[str, Array]) -> tuple[Ar
 
 SUM_OF_VECTORS = Program("sum-of-vectors", NoParameters, _sum_of_vectors)
 INTERSECTION = Program("intersection-count-and-sum", MatchedShares, _intersection)
+TABLE = Program("intersection-table", MatchedTable, matched_table)
 PROGRAMS: dict[str, Program] = {
     program.name: program
     for program in (
         SUM_OF_VECTORS,
         INTERSECTION,
+        TABLE,
         Program("sum", declared.Sum, arithmetic.total),
         Program("mean", declared.Mean, arithmetic.total),
         Program("weighted-sum", declared.WeightedSum, arithmetic.weighted_sum),

@@ -1,0 +1,65 @@
+"""How many common identifiers are in each cell of one side's and class of the other's, on shares.
+
+One side says of each of its identifiers which cells it is in, the other which class it is of. A class is a power of
+two, so far from the next one that counts never meet: one product of it with "is common" and one with a cell count all
+classes at once, as digits of one number. They are parted once they are sums, cell by cell and not row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from placet.core.values import Value
+
+Array = Any
+"""A jax array under trace."""
+NOISE = ("noise-0", "noise-1")
+"""By rank, what each of two parties adds to counts."""
+WORD_BITS = 62
+MAX_CLASSES = 32
+
+
+class MatchedTable(Value):
+    """`smallest`: below it a count does not come out. `bits` has room for the largest count of all."""
+
+    smallest: Annotated[int, Field(strict=True, ge=1, le=2**31)]
+    classes: Annotated[int, Field(strict=True, ge=1, le=MAX_CLASSES)]
+    bits: Annotated[int, Field(strict=True, ge=1, le=WORD_BITS)]
+
+    @property
+    def in_a_word(self) -> int:
+        return WORD_BITS // self.bits
+
+    @property
+    def words(self) -> int:
+        """Of each identifier."""
+        return -(-self.classes // self.in_a_word)
+
+    def words_of(self, classes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """(words, n) for the classes of n identifiers."""
+        word, digit = np.divmod(classes, self.in_a_word)
+        words: npt.NDArray[np.int64] = np.zeros((self.words, len(classes)), np.int64)
+        words[word, np.arange(len(classes))] = np.int64(1) << (self.bits * digit)
+        return words
+
+
+def matched_table(asked: MatchedTable, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
+    """Of `simple` bins (n, depth) that equal their bin's `cuckoo` entry (n,), with `classes` (words, n, depth) and
+    `cells` (n, cells) of what lies there: counts (classes · cells,), with each rank's noise, 0 where one is below
+    `smallest` then."""
+    import jax.numpy as jnp
+
+    common = (arrays["simple"] == arrays["cuckoo"][:, None]).astype(jnp.int64)
+    lines = jnp.stack([jnp.sum(arrays["classes"][word] * common, axis=1) for word in range(asked.words)])
+    sums, mask = lines @ arrays["cells"], (1 << asked.bits) - 1
+    counts = [
+        jnp.bitwise_and(jnp.right_shift(sums[one // asked.in_a_word], asked.bits * (one % asked.in_a_word)), mask)
+        for one in range(asked.classes)
+    ]
+    noisy = jnp.concatenate(counts) + arrays[NOISE[0]] + arrays[NOISE[1]]
+    return (noisy * (noisy >= asked.smallest).astype(jnp.int64),)
