@@ -137,7 +137,9 @@ def worth_of(counts: npt.ArrayLike, variance: float, smallest: int, *, ordered: 
             Group(tuple(group), round(float(own[0, at])), round(float(own[1, at])), float(woe[at]))
             for at, group in enumerate(groups)
         ),
-        iv=figure(information, 0, np.inf),
+        iv=_by_its_root(figure(information, 0, np.inf), (around_own, around_centre))
+        if worthy
+        else figure(information, 0, np.inf),
         auc=figure(area, 0.5, 1),
         ks=figure(distance, 0, 1),
         correlation=figure(lambda lines: correlation(lines[..., ranked]), -1, 1, signed=True)
@@ -165,6 +167,13 @@ def corrected(
     error = Z95 * max(float(one.std()) for one in drawn)
     ends = (estimate - error, estimate + error) if worthy else (bounds[0], max(value, estimate) + error)
     return Figure(*(float(np.clip(one, *bounds)) for one in (estimate, *ends)))
+
+
+def _by_its_root(iv: Figure, drawn: tuple[Reals, Reals]) -> Figure:
+    """With an interval that is even on both sides of its root, as the noise is: IV goes with a square."""
+    error = Z95 * max(float(np.sqrt(information(one)).std()) for one in drawn)
+    root = float(np.sqrt(iv.value))
+    return Figure(iv.value, max(0.0, root - error) ** 2, (root + error) ** 2)
 
 
 def rare(value: float, by_chance: Reals) -> bool:
