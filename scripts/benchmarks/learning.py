@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _credit import Case, tumours, uci
+from _exploring import exploration, worth_of_columns
 from _pooled_trees import COUNT, measured
 from _representation import shared_representation
 
@@ -309,7 +310,7 @@ def main(*, json: bool) -> dict[str, object]:
 def rows_of(case: Case | None) -> dict[str, Callable[[], dict[str, Any]]]:
     """Each by its name, in the order in which they are measured."""
 
-    def of(measure: Callable[..., dict[str, Any]], *more: str) -> Callable[[], dict[str, Any]]:
+    def of(measure: Callable[..., dict[str, Any]], *more: Any) -> Callable[[], dict[str, Any]]:
         return lambda: {"skipped": "no shared/data"} if case is None else measure(case, *more)
 
     return {
@@ -321,4 +322,6 @@ def rows_of(case: Case | None) -> dict[str, Callable[[], dict[str, Any]]]:
         "trees_different": of(trees, "different"),
         "trees_tumours": trees_of_tumours,
         "shared_representation": shared_representation,
+        "exploration": of(exploration, EPSILON_1),
+        "worth_of_columns": of(worth_of_columns, EPSILON_1),
     }
