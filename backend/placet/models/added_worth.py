@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from placet.models.worth import SEED, Figure, Reals, area, area_by, between, corrected, grouped, rare, together
+from placet.models.worth import SEED, Reals, WorthFigure, area, area_by, between, corrected, grouped, rare, together
 
 DRAWS = 500
 STEPS, RIDGE = 8, 1.0
@@ -24,8 +24,8 @@ STEPS, RIDGE = 8, 1.0
 class AddedWorth:
     """`own`: the AUC of the buyer's score by its bands; `gain`: by how much that of both is higher."""
 
-    own: Figure
-    gain: Figure
+    own: WorthFigure
+    gain: WorthFigure
     beyond_chance: bool
 
 

@@ -34,7 +34,7 @@ BY_CHANCE = 0.01
 
 
 @dataclass(frozen=True)
-class Figure:
+class WorthFigure:
     """An estimate and its 95 % interval, for the noise and for who happened to be there."""
 
     value: float
@@ -58,10 +58,10 @@ class Worth:
     nothing?"""
 
     groups: tuple[Group, ...]
-    iv: Figure
-    auc: Figure
-    ks: Figure
-    correlation: Figure | None
+    iv: WorthFigure
+    auc: WorthFigure
+    ks: WorthFigure
+    correlation: WorthFigure | None
     beyond_chance: bool
 
 
@@ -76,13 +76,13 @@ def grouped(counts: Reals, variance: float, smallest: int, *, ordered: bool) -> 
         return bool((counts[:, places].sum(axis=1) >= least).all())
 
     if not ordered:
-        kept = [[place] for place in range(cells) if clear([place])]
+        large = [[place] for place in range(cells) if clear([place])]
         few = [place for place in range(cells) if not clear([place])]
         if few and clear(few):
-            return [*kept, few]
-        if few and kept:
-            kept[min(range(len(kept)), key=lambda at: counts[:, kept[at]].min())] += few
-        return kept
+            return [*large, few]
+        if few and large:
+            large[min(range(len(large)), key=lambda at: counts[:, large[at]].min())] += few
+        return large
     groups, under_way = list[list[int]](), list[int]()
     for place in range(cells - 1):
         under_way.append(place)
@@ -122,7 +122,7 @@ def worth_of(counts: npt.ArrayLike, variance: float, smallest: int, *, ordered: 
     around_centre = drawn(centre)
     worthy = rare(value, information(drawn(nothing)))
 
-    def figure(statistic: Statistic, low: float, high: float, *, signed: bool = False) -> Figure:
+    def figure(statistic: Statistic, low: float, high: float, *, signed: bool = False) -> WorthFigure:
         return corrected(
             float(statistic(own)),
             float(statistic(centre)),
@@ -159,21 +159,21 @@ def between(nothing: Reals, own: Reals, value: float, drawn: Reals) -> Reals:
 
 def corrected(
     value: float, centre: float, drawn: tuple[Reals, Reals], bounds: tuple[float, float], *, worthy: bool
-) -> Figure:
+) -> WorthFigure:
     """An estimate without what draws are higher than the `centre` that they are around, and its interval, both within
     bounds. `drawn` are those around what came out, and those around the centre. Unless it is `worthy`, what looks like
     worth may be noise alone or all real: the interval goes from the least to what it looks like and more."""
     estimate = value + centre - float(drawn[1].mean())
     error = Z95 * max(float(one.std()) for one in drawn)
     ends = (estimate - error, estimate + error) if worthy else (bounds[0], max(value, estimate) + error)
-    return Figure(*(float(np.clip(one, *bounds)) for one in (estimate, *ends)))
+    return WorthFigure(*(float(np.clip(one, *bounds)) for one in (estimate, *ends)))
 
 
-def _by_its_root(iv: Figure, drawn: tuple[Reals, Reals]) -> Figure:
+def _by_its_root(iv: WorthFigure, drawn: tuple[Reals, Reals]) -> WorthFigure:
     """With an interval that is even on both sides of its root, as the noise is: IV goes with a square."""
     error = Z95 * max(float(np.sqrt(information(one)).std()) for one in drawn)
     root = float(np.sqrt(iv.value))
-    return Figure(iv.value, max(0.0, root - error) ** 2, (root + error) ** 2)
+    return WorthFigure(iv.value, max(0.0, root - error) ** 2, (root + error) ** 2)
 
 
 def rare(value: float, by_chance: Reals) -> bool:

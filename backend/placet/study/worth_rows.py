@@ -24,20 +24,20 @@ class WorthRow:
 
 def worth_rows(report: Mapping[str, Any]) -> list[WorthRow]:
     """Of a job's report, the column that is worth most first."""
-    told = sorted(report["columns"], key=lambda one: -float(one["iv"]["value"]) if "iv" in one else 0.0)
-    return [_row(one) for one in told]
+    judged = sorted(report["columns"], key=lambda one: -float(one["iv"]["value"]) if "iv" in one else 0.0)
+    return [_row(one) for one in judged]
 
 
-def _row(told: Mapping[str, Any]) -> WorthRow:
-    added = told.get("added")
+def _row(judged: Mapping[str, Any]) -> WorthRow:
+    added = judged.get("added")
     gain = "–" if added is None else _figure(added["gain"], plus="+")
     if added is not None and not added["beyond_chance"]:
         gain += f" ({NO_WORTH})"
-    if "iv" not in told:
-        return WorthRow(told["column"], TOO_FEW, "–", "–", "–", gain)
-    words = "worth something" if told["beyond_chance"] else NO_WORTH
-    iv, auc, ks = (_figure(told[name]) for name in ("iv", "auc", "ks"))
-    return WorthRow(told["column"], words, iv, auc, ks, gain)
+    if "iv" not in judged:
+        return WorthRow(judged["column"], TOO_FEW, "–", "–", "–", gain)
+    words = "worth something" if judged["beyond_chance"] else NO_WORTH
+    iv, auc, ks = (_figure(judged[name]) for name in ("iv", "auc", "ks"))
+    return WorthRow(judged["column"], words, iv, auc, ks, gain)
 
 
 def _figure(figure: Mapping[str, str], plus: str = "") -> str:

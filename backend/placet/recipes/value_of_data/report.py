@@ -15,7 +15,7 @@ import numpy.typing as npt
 from placet.catalogue.private_statistics import Axis
 from placet.catalogue.value_of_data import LABELS, ValueOfDataParameters
 from placet.models.added_worth import added_worth_of
-from placet.models.worth import Figure, Worth, worth_of
+from placet.models.worth import Worth, WorthFigure, worth_of
 
 
 def report_of(parameters: ValueOfDataParameters, table: npt.NDArray[np.int64]) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def column_of(
     """Of counts (bands, 2, cells)."""
     ordered, smallest, bands = bool(axis.edges), parameters.smallest_group, parameters.bands
     over_bands = counts.sum(axis=0)
-    told: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "column": axis.column,
         "counts": {
             name: [int(count) or None for count in line]
@@ -58,17 +58,17 @@ def column_of(
     }
     worth = worth_of(over_bands, variance * bands, smallest, ordered=ordered)
     if worth is not None:
-        told |= figures_of(worth)
+        entry |= figures_of(worth)
     if parameters.own is not None:
         added = added_worth_of(counts.swapaxes(0, 1), variance, smallest, ordered=ordered)
-        told["added"] = None
+        entry["added"] = None
         if added is not None:
-            told["added"] = {
+            entry["added"] = {
                 "own": _figure(added.own),
                 "gain": _figure(added.gain),
                 "beyond_chance": added.beyond_chance,
             }
-    return told
+    return entry
 
 
 def figures_of(worth: Worth) -> dict[str, Any]:
@@ -85,5 +85,5 @@ def figures_of(worth: Worth) -> dict[str, Any]:
     return figures if worth.correlation is None else figures | {"correlation": _figure(worth.correlation)}
 
 
-def _figure(figure: Figure) -> dict[str, str]:
+def _figure(figure: WorthFigure) -> dict[str, str]:
     return {name: f"{getattr(figure, name):.4f}" for name in ("value", "low", "high")}

@@ -66,8 +66,8 @@ async def run(job: PartyRun) -> None:
     share, counts, artefact = await circuit.run(job, len(identifiers), opened, count)
     if provides:
         return await job.release(share, artefact)
-    kept: dict[str, JsonValue] = {"share": share.hex(), "rows": list(counts), "parameters": job.terms.parameters}
-    await job.collect(canonical(kept), artefact)
+    state: dict[str, JsonValue] = {"share": share.hex(), "rows": list(counts), "parameters": job.terms.parameters}
+    await job.collect(canonical(state), artefact)
 
 
 def program_of(parameters: ValueOfDataParameters, room: tuple[int, int]) -> MatchedTable:
