@@ -22,7 +22,7 @@ from placet.core.evidence import SignedEvidence
 from placet.core.hashing import canonical
 from placet.core.privacy import cost, variance_for
 from placet.core.values import from_hex, parse
-from placet.protocols.spu import circuit, open_noisy_count
+from placet.protocols.spu import circuit, open_noisy_count, tabulating
 from placet.protocols.spu.bins import layout, rounded
 from placet.protocols.spu.programs import INTERSECTION, MatchedShares
 from placet.recipes.overlap.run import combine
@@ -77,9 +77,13 @@ def test_plans_that_are_refused(changes: dict[str, Any]) -> None:
         SPEC.parse(PARAMETERS | changes)
 
 
+@pytest.mark.parametrize("at_once", [1 << 17, 4])
 @pytest.mark.parametrize(("noise", "told"), [((0, 0), 3), ((-1, 0), 0), ((2, -3), 0), ((4, -2), 5), ((1, 0), 4)])
-def test_the_noisy_count_is_what_the_smallest_group_is_held_against(noise: tuple[int, int], told: int) -> None:
-    """The circuit in the clear. Three are common."""
+def test_the_noisy_count_is_what_the_smallest_group_is_held_against(
+    noise: tuple[int, int], told: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The circuit in the clear. Three are common, however many are compared at a time."""
+    monkeypatch.setattr(tabulating, "MAX_AT_ONCE", at_once)
     pytest.importorskip("jax", reason="placet[spu] is not installed here")
     arrays = {
         "cuckoo": np.array([11, 12, 13, 14], np.int64),

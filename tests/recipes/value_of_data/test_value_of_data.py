@@ -19,7 +19,7 @@ from placet.catalogue.value_of_data import MAX_CELLS, SPEC, ValueOfDataParameter
 from placet.core.errors import DataError, InputError, PlanError
 from placet.core.hashing import canonical
 from placet.core.privacy import cost
-from placet.protocols.spu import circuit
+from placet.protocols.spu import circuit, tabulating
 from placet.protocols.spu.tabulating import MatchedTable, matched_table
 from placet.recipes.value_of_data.report import report_of
 from placet.recipes.value_of_data.run import cells_of, classes_of, combine, program_of
@@ -137,13 +137,16 @@ def test_one_row_moves_the_counts_by_no_more_than_its_noise_hides(seed: int, pla
     assert ((whole - less) ** 2).sum() == len(asked.columns)
 
 
-@pytest.mark.parametrize(("classes", "bits"), [(2, 3), (22, 14)])
-def test_the_circuit_counts_by_cell_and_class_and_hides_what_looks_small(classes: int, bits: int) -> None:
+@pytest.mark.parametrize(("classes", "bits", "at_once"), [(2, 3, 1 << 17), (22, 14, 6)])
+def test_the_circuit_counts_by_cell_and_class_and_hides_what_looks_small(
+    classes: int, bits: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In the clear. Noise comes before the smallest group is compared, so small counts are shown by chance and large
     ones hidden."""
     pytest.importorskip("jax", reason="placet[spu] is not installed here")
     import jax
 
+    monkeypatch.setattr(tabulating, "MAX_AT_ONCE", at_once)
     chance, n, depth = np.random.default_rng(classes), 7, 3
     program = MatchedTable(smallest=2, classes=classes, bits=bits)
     cuckoo, simple = np.arange(n), np.stack([np.arange(n) + 100, np.arange(n), np.arange(n) - 100], axis=1)

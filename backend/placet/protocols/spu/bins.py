@@ -24,7 +24,7 @@ import numpy.typing as npt
 from placet.core.errors import DataError, LimitError, ProtocolError
 
 Words = npt.NDArray[np.int64]
-MAX_ENTRIES = 1 << 19
+MAX_ENTRIES = 1 << 21
 _EMPTY_CUCKOO = -1
 _EMPTY_SIMPLE = -2
 _SLACK_BITS = 42

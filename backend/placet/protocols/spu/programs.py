@@ -25,7 +25,7 @@ from placet.protocols.mpc.regression import LinearTrain
 from placet.protocols.mpc.scorecard import ScorecardTrain
 from placet.protocols.mpc.scoring import LinearScore, ScorecardScore, TreesScore
 from placet.protocols.spu import arithmetic, banding, finishing, growing, regression, scorecard, scoring
-from placet.protocols.spu.tabulating import NOISE, MatchedTable, matched_table
+from placet.protocols.spu.tabulating import NOISE, MatchedTable, commons, matched_table, parts
 
 Array = Any
 """A jax array under trace."""
@@ -64,12 +64,14 @@ def _intersection(asked: MatchedShares, arrays: Mapping[str, Array]) -> tuple[Ar
     rank's `noise-RANK` (1,), where they bring some, is added to the count before anything is compared."""
     import jax.numpy as jnp
 
-    common = (arrays["simple"] == arrays["cuckoo"][:, None]).astype(jnp.int64)
-    found = jnp.sum(common, axis=1)
-    numbers = [jnp.sum(found) + sum(jnp.sum(arrays[one]) for one in NOISE if one in arrays)]
-    if "amounts" in arrays:
-        amounts = arrays["amounts"]
-        numbers.append(jnp.sum(amounts * (common if amounts.ndim == 2 else found)))
+    count, total = sum(jnp.sum(arrays[one]) for one in NOISE if one in arrays), 0
+    for some in parts(*arrays["simple"].shape):
+        common = commons(arrays, some)
+        count = count + jnp.sum(common)
+        if "amounts" in arrays:
+            amounts = arrays["amounts"][some]
+            total = total + jnp.sum(amounts * (common if amounts.ndim == 2 else jnp.sum(common, axis=1)))
+    numbers = [count, total] if "amounts" in arrays else [count]
     enough = (numbers[0] >= asked.smallest).astype(jnp.int64)
     return (jnp.stack(numbers) * enough,)
 

@@ -7,7 +7,7 @@ classes at once, as digits of one number. They are parted once they are sums, ce
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import numpy as np
@@ -22,6 +22,8 @@ NOISE = ("noise-0", "noise-1")
 """By rank, what each of two parties adds to counts."""
 WORD_BITS = 62
 MAX_CLASSES = 32
+MAX_AT_ONCE = 1 << 17
+"""Comparisons."""
 
 
 class MatchedTable(Value):
@@ -48,15 +50,31 @@ class MatchedTable(Value):
         return words
 
 
+def parts(bins: int, depth: int) -> Iterator[slice]:
+    """Bins that are compared at a time: what they take is free before the next ones."""
+    step = max(1, MAX_AT_ONCE // depth)
+    return (slice(start, start + step) for start in range(0, bins, step))
+
+
+def commons(arrays: Mapping[str, Array], some: slice) -> Array:
+    """1 where an entry of these `simple` bins (n, depth) equals its bin's `cuckoo` entry (n,), else 0."""
+    import jax.numpy as jnp
+
+    return (arrays["simple"][some] == arrays["cuckoo"][some][:, None]).astype(jnp.int64)
+
+
 def matched_table(asked: MatchedTable, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
     """Of `simple` bins (n, depth) that equal their bin's `cuckoo` entry (n,), with `classes` (words, n, depth) and
     `cells` (n, cells) of what lies there: counts (classes · cells,), with each rank's noise, 0 where one is below
     `smallest` then."""
     import jax.numpy as jnp
 
-    common = (arrays["simple"] == arrays["cuckoo"][:, None]).astype(jnp.int64)
-    lines = jnp.stack([jnp.sum(arrays["classes"][word] * common, axis=1) for word in range(asked.words)])
-    sums, mask = lines @ arrays["cells"], (1 << asked.bits) - 1
+    sums: Array = 0
+    for some in parts(*arrays["simple"].shape):
+        common, classes = commons(arrays, some), arrays["classes"][:, some]
+        lines = jnp.stack([jnp.sum(classes[word] * common, axis=1) for word in range(asked.words)])
+        sums = sums + lines @ arrays["cells"][some]
+    mask = (1 << asked.bits) - 1
     counts = [
         jnp.bitwise_and(jnp.right_shift(sums[one // asked.in_a_word], asked.bits * (one % asked.in_a_word)), mask)
         for one in range(asked.classes)
