@@ -95,6 +95,20 @@ def test_the_noisy_count_is_what_the_smallest_group_is_held_against(
     assert numbers.tolist() == [told]
 
 
+def test_a_customer_counts_once_however_often_the_consumer_lists_him() -> None:
+    """In all places of his bin: else one person would reach a smallest group, and stand above any noise."""
+    pytest.importorskip("jax", reason="placet[spu] is not installed here")
+    arrays = {
+        "cuckoo": np.array([11, 12], np.int64),
+        "simple": np.array([[11] * 5, [1] * 5], np.int64),
+        "amounts": np.array([900, 70], np.int64),
+    }
+    (numbers,) = INTERSECTION.body(MatchedShares(smallest=1), arrays)
+    assert numbers.tolist() == [1, 900]
+    (numbers,) = INTERSECTION.body(MatchedShares(smallest=2), arrays)
+    assert numbers.tolist() == [0, 0]
+
+
 def kept(rows: list[int], share: bytes = b"own") -> bytes:
     return canonical({"share": share.hex(), "rows": rows, "smallest_group": 3, "summed": False, "variance": 50})
 

@@ -153,14 +153,26 @@ def test_the_circuit_counts_by_cell_and_class_and_hides_what_looks_small(
     simple[5] += 1000
     cells, codes = chance.integers(0, 2, (n, 4)), chance.integers(0, classes, (n, depth))
     noise = [chance.integers(-2, 4, classes * 4) for _ in range(2)]
-    words = np.stack([program.words_of(codes[:, place]) for place in range(depth)], axis=2)
-    arrays = {"cuckoo": cuckoo, "simple": simple, "classes": words, "cells": cells}
+    arrays = {"cuckoo": cuckoo, "simple": simple, "classes": codes + 1, "cells": cells}
     with jax.experimental.enable_x64():
         (out,) = matched_table(program, arrays | {"noise-0": noise[0], "noise-1": noise[1]})
     expected = np.zeros((classes, 4), np.int64)
     np.add.at(expected, np.delete(codes[:, 1], 5), np.delete(cells, 5, axis=0))
     expected += (noise[0] + noise[1]).reshape(classes, 4)
     assert np.asarray(out).reshape(classes, 4).tolist() == np.where(expected < 2, 0, expected).tolist()
+
+
+@pytest.mark.parametrize("brought", [[1, 1, 1], [1_000, 0, 0], [-5, 0, 0], [2, 1, 0], [1 << 40, 1, 1]])
+def test_nobody_counts_more_than_once_whatever_the_consumer_brings(brought: list[int]) -> None:
+    """It lists one person in all places of a bin, or under a class that is none: to lift him above the noise."""
+    pytest.importorskip("jax", reason="placet[spu] is not installed here")
+    import jax
+
+    program, nothing = MatchedTable(smallest=1, classes=2, bits=20), np.zeros(4, np.int64)
+    arrays = {"cuckoo": np.array([7]), "simple": np.array([[7, 7, 7]]), "classes": np.array([brought])}
+    with jax.experimental.enable_x64():
+        (out,) = matched_table(program, arrays | {"cells": np.array([[1, 0]]), "noise-0": nothing, "noise-1": nothing})
+    assert np.asarray(out).sum() <= 1
 
 
 def table_of(asked: ValueOfDataParameters, slope: float, people: int) -> Any:

@@ -116,11 +116,11 @@ async def count_table(
     bins, depth = laid.shape.bins, laid.shape.depth
     secrets, own = list(laid.secrets), dict(laid.own)
     secrets.append(Secret("cells", 0, "int64", (bins, cells)))
-    secrets.append(Secret("classes", 1, "int64", (program.words, bins, depth)))
+    secrets.append(Secret("classes", 1, "int64", (bins, depth)))
     if network.me == 0:
         own["cells"] = spread(brought, laid.at)
     else:
-        own["classes"] = np.stack([spread(word, laid.at) for word in program.words_of(brought)])
+        own["classes"] = spread(brought + 1, laid.at)
     _add_noise(network, secrets, own, np.array(noise, np.int64))
     (share,) = await compute(network, ENGINE, TABLE.name, program, secrets, own, scratch=scratch, seconds=seconds)
     return share

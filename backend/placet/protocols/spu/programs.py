@@ -25,7 +25,7 @@ from placet.protocols.mpc.regression import LinearTrain
 from placet.protocols.mpc.scorecard import ScorecardTrain
 from placet.protocols.mpc.scoring import LinearScore, ScorecardScore, TreesScore
 from placet.protocols.spu import arithmetic, banding, finishing, growing, regression, scorecard, scoring
-from placet.protocols.spu.tabulating import NOISE, MatchedTable, commons, matched_table, parts
+from placet.protocols.spu.tabulating import NOISE, MatchedTable, commons, matched_table, once, parts
 
 Array = Any
 """A jax array under trace."""
@@ -67,10 +67,11 @@ def _intersection(asked: MatchedShares, arrays: Mapping[str, Array]) -> tuple[Ar
     count, total = sum(jnp.sum(arrays[one]) for one in NOISE if one in arrays), 0
     for some in parts(*arrays["simple"].shape):
         common = commons(arrays, some)
-        count = count + jnp.sum(common)
+        matched = once(common)
+        count = count + jnp.sum(matched)
         if "amounts" in arrays:
             amounts = arrays["amounts"][some]
-            total = total + jnp.sum(amounts * (common if amounts.ndim == 2 else jnp.sum(common, axis=1)))
+            total = total + jnp.sum(amounts * (common if amounts.ndim == 2 else matched))
     numbers = [count, total] if "amounts" in arrays else [count]
     enough = (numbers[0] >= asked.smallest).astype(jnp.int64)
     return (jnp.stack(numbers) * enough,)

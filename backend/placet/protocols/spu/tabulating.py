@@ -1,8 +1,10 @@
 """How many common identifiers are in each cell of one side's and class of the other's, on shares.
 
-One side says of each of its identifiers which cells it is in, the other which class it is of. A class is a power of
-two, so far from the next one that counts never meet: one product of it with "is common" and one with a cell count all
-classes at once, as digits of one number. They are parted once they are sums, cell by cell and not row by row.
+One side says of each of its identifiers which cells it is in, the other which class it is of. A bin's class is compared
+with each that there is, so whatever the other side brings, an identifier counts once and in one class at the most: who
+lists somebody many times over, or with a weight, does not lift him above the noise. A class becomes a power of two, so
+far from the next one that counts never meet: one product with a cell counts all classes at once, as digits of one
+number. They are parted once they are sums, cell by cell and not row by row.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from placet.core.values import Value
@@ -39,15 +40,8 @@ class MatchedTable(Value):
 
     @property
     def words(self) -> int:
-        """Of each identifier."""
+        """Of each bin."""
         return -(-self.classes // self.in_a_word)
-
-    def words_of(self, classes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """(words, n) for the classes of n identifiers."""
-        word, digit = np.divmod(classes, self.in_a_word)
-        words: npt.NDArray[np.int64] = np.zeros((self.words, len(classes)), np.int64)
-        words[word, np.arange(len(classes))] = np.int64(1) << (self.bits * digit)
-        return words
 
 
 def parts(bins: int, depth: int) -> Iterator[slice]:
@@ -63,20 +57,30 @@ def commons(arrays: Mapping[str, Array], some: slice) -> Array:
     return (arrays["simple"][some] == arrays["cuckoo"][some][:, None]).astype(jnp.int64)
 
 
+def once(common: Array) -> Array:
+    """1 for each bin (n, depth) with an entry that is common, however many are."""
+    import jax.numpy as jnp
+
+    return 1 - (jnp.sum(common, axis=1) == 0).astype(jnp.int64)
+
+
 def matched_table(asked: MatchedTable, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
-    """Of `simple` bins (n, depth) that equal their bin's `cuckoo` entry (n,), with `classes` (words, n, depth) and
+    """Of `simple` bins (n, depth) that equal their bin's `cuckoo` entry (n,), with `classes` (n, depth), from 1 on, and
     `cells` (n, cells) of what lies there: counts (classes · cells,), with each rank's noise, 0 where one is below
     `smallest` then."""
     import jax.numpy as jnp
 
     sums: Array = 0
+    numbers, shifts = np.arange(1, asked.classes + 1), asked.bits * (np.arange(asked.classes) % asked.in_a_word)
+    weights = np.zeros((asked.words, asked.classes), np.int64)
+    weights[np.arange(asked.classes) // asked.in_a_word, np.arange(asked.classes)] = np.int64(1) << shifts
     for some in parts(*arrays["simple"].shape):
-        common, classes = commons(arrays, some), arrays["classes"][:, some]
-        lines = jnp.stack([jnp.sum(classes[word] * common, axis=1) for word in range(asked.words)])
-        sums = sums + lines @ arrays["cells"][some]
+        of_bin = jnp.sum(arrays["classes"][some] * commons(arrays, some), axis=1)
+        among = (of_bin[None, :] == numbers[:, None]).astype(jnp.int64)
+        sums = sums + (weights @ among) @ arrays["cells"][some]
     mask = (1 << asked.bits) - 1
     counts = [
-        jnp.bitwise_and(jnp.right_shift(sums[one // asked.in_a_word], asked.bits * (one % asked.in_a_word)), mask)
+        jnp.bitwise_and(jnp.right_shift(sums[one // asked.in_a_word], int(shifts[one])), mask)
         for one in range(asked.classes)
     ]
     noisy = jnp.concatenate(counts) + arrays[NOISE[0]] + arrays[NOISE[1]]
