@@ -184,6 +184,7 @@ LARGE: dict[str, str] = {
     "protocols.psi.ecdh.intersect": _PROTOCOL,
     "protocols.psi.salted_hash.intersect": _PROTOCOL,
     "protocols.spu.circuit.count_and_sum": _PROTOCOL,
+    "protocols.spu.circuit.count_table": _PROTOCOL,
     "protocols.spu.evaluate.run": _PROTOCOL,
     "protocols.spu.mpc.compute": _PROTOCOL,
     "vault.lawful.choose": "what is held against each other, each by its name",

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _bad_party import one_bad_party
 from _credit import Case, tumours, uci
+from _exploring import exploration, worth_of_columns
 from _pooled_trees import COUNT, measured
 from _representation import shared_representation
 
@@ -399,4 +400,6 @@ def rows_of(case: Case | None) -> dict[str, Callable[[], dict[str, Any]]]:
         "trees_different": of(trees, "different"),
         "trees_tumours": trees_of_tumours,
         "shared_representation": shared_representation,
+        "exploration": of(exploration, EPSILON_1),
+        "worth_of_columns": of(worth_of_columns, EPSILON_1),
     }

@@ -43,16 +43,16 @@ SPEC = RecipeSpec(
     roles=(
         Role(
             PROVIDER,
-            "how long the consumer's list is; not who matched, nor how many: were it to see the result, the consumer's "
-            "own noise is still on it",
+            "about how long the consumer's list is (rounded up, to within an eighth); not who matched, nor how many: "
+            "were it to see the result, the consumer's own noise is still on it",
             alias="accounts",
             persons=True,
             output=True,
         ),
         Role(
             CONSUMER,
-            "after the release the noisy count, or that it looks too small, and not which; exactly how many consented "
-            "rows the provider has",
+            "after the release the noisy count, or that it looks too small, and not which; about how many consented "
+            "rows the provider has (rounded up, to within an eighth)",
             alias="customers",
         ),
     ),

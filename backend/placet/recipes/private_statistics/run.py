@@ -21,7 +21,6 @@ from pydantic_core import from_json
 from placet.catalogue import private_statistics
 from placet.catalogue.private_statistics import (
     QUANTILE_BANDS,
-    Axis,
     CountQuestion,
     HistogramQuestion,
     MeanQuestion,
@@ -33,14 +32,15 @@ from placet.catalogue.private_statistics import (
     size_of,
 )
 from placet.catalogue.spec import CONSUMER, scale
-from placet.core.errors import DataError, InputError
+from placet.core.errors import InputError
 from placet.core.hashing import canonical
 from placet.jobs.party_run import PartyRun
 from placet.jobs.randomness import NoiseSource
 from placet.jobs.recipe import RecipeRun
-from placet.models.noisy import band_between, clipped_sum, group_of_number, group_of_text, quantiles
+from placet.models.noisy import band_between, clipped_sum, quantiles
 from placet.protocols.mpc.linear import quotient
 from placet.protocols.noise import DrawnNoise
+from placet.recipes.blocks.grouping import groups, numbers_of
 from placet.recipes.blocks.noise import PROTOCOL
 from placet.vault.rows import Rows
 
@@ -122,23 +122,6 @@ def exact(question: Question, rows: Rows) -> list[int]:
                 for value in numbers_of(rows, column)
             ]
             return counted([(band,) for band in bands], [QUANTILE_BANDS])
-
-
-def numbers_of(rows: Rows, column: str) -> list[int | None]:
-    """Each row's whole number, None where it is missing. DataError where one is no integer."""
-    values: list[int | None] = rows.columns[column]
-    if not all(value is None or isinstance(value, int) for value in values):
-        raise DataError("only integers are added up or put in order", found=f"column {column}")
-    return values
-
-
-def groups(axis: Axis, rows: Rows) -> list[int | None]:
-    """Each row's group, None where it has no value."""
-    if axis.edges:
-        numbers = numbers_of(rows, axis.column)
-        return [None if value is None else group_of_number(axis.edges, value) for value in numbers]
-    texts = rows.columns[axis.column]
-    return [None if value is None or value == "" else group_of_text(axis.values, str(value)) for value in texts]
 
 
 def counted(places: Sequence[tuple[int | None, ...]], sizes: Sequence[int]) -> list[int]:
