@@ -117,6 +117,10 @@ def test_an_offer_of_more_than_any_document_counts_is_none_and_stops_nobody(envi
     assert odd.id not in [event.offer for event in environment.chain.events([events.OfferMade], 0)]
     with pytest.raises(NotFoundError, match="document can name"):
         environment.chain.offer(odd.id)
+    large, whole = environment.dataset(2**53), environment.dataset(2**53 - 1)
+    with pytest.raises(NotFoundError, match="document can name"):
+        environment.chain.dataset(large)
+    assert environment.chain.dataset(whole).budget == 2**53 - 1
 
 
 def test_a_reorganisation_takes_back_and_puts_elsewhere(environment) -> None:

@@ -14,6 +14,7 @@ from placet.core.lawful import Aligns, ModelRef, Tells
 from placet.core.namespace import Namespace
 from placet.core.offers import Bounds, Decimals, Subjects
 from placet.core.plan import Terms
+from placet.core.privacy import Choice
 from placet.core.purposes import Operation
 from placet.core.values import Value
 from placet.models.contribution import Division
@@ -141,7 +142,9 @@ class RecipeSpec(Generic[P]):
     parameters, terms, parties (signers, in the plan's order) and consumer don't make together; `pays` says by the
     parties' roles how a pot is divided by what each contributed, None where the recipe measures no contribution;
     `bounds` the columns of a role's rows that are added up within bounds;
-    `spends` what a role's rows cost of their privacy budget, in nano-rho, nothing where no noise is added; `masked`:
+    `spends` what a role's rows cost of their privacy budget, in nano-rho, nothing where no noise is added; `noise` what
+    a role adds its own noise to, in the order in which its steps record it; after a release that `ends` names nothing
+    more may come; `masked`:
     nothing that rows under a budget come to is known to anybody else before the release, so that attempts whose keys
     stay secret cost nothing.
     `cost`: of so many rows of the consumer's, where it can be said. `instead`: engines on which other `operations` are
@@ -164,6 +167,8 @@ class RecipeSpec(Generic[P]):
     cost: Callable[[P, int], Cost | None] | None = None
     bounds: Callable[[str, P], tuple[tuple[str, Bounds], ...]] = lambda role, parameters: ()
     spends: Callable[[str, P], int] = lambda role, parameters: 0
+    noise: Callable[[str, P], tuple[Choice, ...]] = lambda role, parameters: ()
+    ends: tuple[str, ...] = ()
     masked: bool = False
     pays: Callable[[P, Sequence[str]], Division | None] = lambda parameters, roles: None
     instead: tuple[tuple[str, Operation], ...] = ()

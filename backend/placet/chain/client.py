@@ -36,7 +36,7 @@ from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
 from placet.core.plan import Plan, plan_of
 from placet.core.signatures import ContractCheck
 from placet.core.trust import Deployment
-from placet.core.values import ZERO20, ZERO32, to_hex
+from placet.core.values import MAX_BUDGET, ZERO20, ZERO32, to_hex
 
 _ERC1271 = keccak(b"isValidSignature(bytes32,bytes)")[:4]
 ERC1271_GAS = 3_000_000
@@ -90,12 +90,17 @@ class Chain:
         return max(self.head().timestamp, int(time.time()))
 
     def dataset(self, dataset: DatasetId, *, block: int | None = None) -> DatasetState:
-        """NotFoundError if nobody registered it."""
+        """NotFoundError if nobody registered it, or with a privacy budget that documents don't count exactly."""
         address = self.deployment.dataset_registry.address
         provider, subjects, *rest = self._read("DatasetRegistry", address, "datasets", dataset, block=block)[0]
         if provider == ZERO20:
             raise NotFoundError("no such dataset on chain", found=to_hex(dataset))
-        return DatasetState(provider, event_logs.subjects_of(subjects), *rest)
+        state = DatasetState(provider, event_logs.subjects_of(subjects), *rest)
+        if state.budget >= MAX_BUDGET:
+            raise NotFoundError(
+                "no dataset that a document can name", expected=f"a budget below {MAX_BUDGET}", found=state.budget
+            )
+        return state
 
     def offer(self, offer: OfferId, *, block: int | None = None) -> OfferState:
         """NotFoundError if nobody made it."""

@@ -85,12 +85,14 @@ def make(
         ),
     ] = "",
     budget: Annotated[
-        int, typer.Option(min=0, help="Privacy budget of all jobs under this offer together, in nano-rho.")
+        int,
+        typer.Option(min=0, max=2**53 - 1, help="Privacy budget of all jobs under this offer together, in nano-rho."),
     ] = 0,
     dataset_budget: Annotated[
         int | None,
         typer.Option(
             min=0,
+            max=2**53 - 1,
             help="Of a new dataset, for all its offers together and for ever; as much as this offer's by default.",
         ),
     ] = None,
