@@ -201,7 +201,7 @@ def founded(folder: Path) -> Iterator[ComparisonHarness]:
 
 async def accept(harness: ComparisonHarness) -> None:
     """The service takes its enclave's measurement on, on chain."""
-    from placet.chain.client import EnclaveClass
+    from placet.chain.states import EnclaveClass
     from placet.protocols.enclave.evidence.model import measurement_id
 
     context = harness.app.state.runner.context

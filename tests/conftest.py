@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import typer.testing
 from hypothesis import HealthCheck, settings
+from typer.main import get_command
 
 from placet.chain.local import LocalChain
 from placet.chain.local import free_port as _free_port
@@ -43,12 +45,15 @@ settings.register_profile("slow", settings.get_profile("placet"), derandomize=Fa
 _ENDS = pytest.StashKey[contextlib.ExitStack]()
 
 
-gc.set_threshold(50_000, 20, 20)  # hundreds of thousands of objects live as long as the run: modules and tests
+typer.testing._get_command = functools.cache(get_command)  # makes all of the parser anew for each command called here
+gc.disable()
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected is never garbage, so that nobody looks for some in it."""
+    """What was imported and collected is never garbage, so that nobody looks for some in it: neither now nor later."""
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    gc.enable()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,10 +67,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 LIVE = re.compile(r"^from live import", re.MULTILINE)
-FIRST_CONSORTIUM = ("recipes/match", "attacks/test_a_node_without_its_gate", "scripts/test_bench_job")
-"""What stands on a live consortium waits more than it computes: two workers have one each, and share its tests like so.
-Files that are not named here stand on the second one."""
+CONSORTIA = 2
+"""How many workers have a consortium, at most: what stands on one waits more than it computes. The two share its files
+as they get along, and take others once none is left."""
 LONGEST = (
+    *("attacks/test_no_trail_no_result", "recipes/blocks", "recipes/match/", "attacks/test_a_node_without_its_gate"),
     *("test_documents", "company/test_comparison", "scripts/test_contract_compare", "scripts/test_demo"),
     "audit/test_tampering",
     *(
@@ -85,24 +91,26 @@ LONGEST = (
 
 @functools.cache
 def _group(file: Path) -> str:
-    """What one worker runs as a whole: files that share a live consortium, or `cli`'s processes, else a single file."""
+    """What one worker runs as a whole: a file, or `cli`'s, which share their processes."""
     name = file.relative_to(TESTS).as_posix()
-    if LIVE.search(file.read_text()):
-        return "first consortium" if name.startswith(FIRST_CONSORTIUM) else "second consortium"
     return "cli/" if name.startswith("cli/") else name
 
 
 @functools.cache
-def _turn(file: Path) -> int:
-    """What takes longest comes first, so that no worker is left alone with it."""
-    group = _group(file)
-    if group.endswith(" consortium"):
-        return ("first consortium", "second consortium").index(group)
-    return 2 + next((place for place, start in enumerate(LONGEST) if group.startswith(start)), len(LONGEST))
+def _is_live(group: str) -> bool:
+    """Does it stand on a live consortium?"""
+    file = TESTS / group
+    return file.is_file() and LIVE.search(file.read_text()) is not None
+
+
+@functools.cache
+def _turn(group: str) -> tuple[bool, int]:
+    """What stands on a live consortium comes first, then what takes longest: no worker is left alone with it."""
+    return not _is_live(group), next((place for place, start in enumerate(LONGEST) if group.startswith(start)), 99)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: _turn(item.path))
+    items.sort(key=lambda item: _turn(_group(item.path)))
     if config.getoption("--slow"):
         return
     skip = pytest.mark.skip(reason="slow: run scripts/test --slow")
@@ -113,7 +121,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `--dist loadfile`: a group stays in one worker."""
+    """With `--dist loadfile`: a group stays in one worker, and live ones go to few workers."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
@@ -122,6 +130,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             return _group(TESTS.parent / nodeid.split("::", 1)[0])
 
+        def _assign_work_unit(self, node: Any) -> None:
+            may_be_live = node in self.nodes[:CONSORTIA]
+            waiting = sorted(self.workqueue, key=lambda group: _is_live(group) is not may_be_live)  # stable
+            if _is_live(waiting[0]) and not may_be_live:
+                node.shutdown()
+                return
+            self.workqueue.move_to_end(waiting[0], last=False)
+            super()._assign_work_unit(node)
+
     return Scheduling(config, log)
 
 
@@ -129,7 +146,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
     """A consortium's processes end with the last test that needs them, not with the run."""
     yield
-    if nextitem is None or not _group(nextitem.path).endswith(" consortium"):
+    if nextitem is None or not _is_live(_group(nextitem.path)):
         ends = item.config.stash.get(_ENDS, None)
         if ends is not None:
             ends.close()

@@ -40,3 +40,17 @@ def asked(explored: LiveConsortium, key: str, *questions: dict[str, Any], **more
         **more,
     )
     return {name: value for name, value in request.items() if name != "own"}
+
+
+def audited_with_noise(live: LiveConsortium, job: str, *keys: str) -> dict[str, Any]:
+    """The auditor's report once these parties have opened their noise to him, as their operators do it."""
+    made = live.made
+    auditor = made.run("key", "show", "auditor.json", "--noise").strip()
+    words: list[str] = []
+    for key in keys:
+        file = f"{key}-{job[:10]}-{len(keys)}.noise"
+        made.run("job", "noise", job, "--config", f"{key}/node.toml", "--auditor", auditor, "--out", file)
+        words += ["--noise", file]
+    files = ("--deployment", "deployment.json", "--trust", "trust.json", "--url", made.chain.url)
+    report = made.run("audit", job, "--key", "auditor.json", *words, "--json", *files, accept=(0, 3, 5))
+    return dict(json.loads(report))

@@ -26,7 +26,8 @@ from placet.core.requests import Credential, request_hash
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex, to_hex
-from placet.owner.client import OwnerClient, SignedConsent
+from placet.owner.client import OwnerClient
+from placet.owner.drafts import SignedConsent
 from placet.owner.keys import OwnerKey
 from placet.sandbox import founding
 from placet.sandbox.consortium import Consortium, SandboxInstitution, wait

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
-import psutil
 from tests.node.conftest import NodeEnvironment
 from tests.node.conftest import environment as environment
 from tests.node.test_relay import Process
@@ -15,9 +16,9 @@ from started_by_a_run import stay
 
 
 def test_with_a_node(environment: NodeEnvironment, daemon: local.Running, tmp_path: Path) -> None:
-    """A chain, a vault that Python starts, a node that is forked, and a daemon."""
+    """A chain, a program that Python starts, a node that is forked as its vault is, and a daemon."""
     node = Process(environment, tmp_path / "node")
     node.start()
     assert node.child is not None
-    [vault] = [one for one in psutil.Process().children() if "placet.vault" in one.cmdline()]
-    stay(chain=environment.anvil.pid, vault=vault.pid, node=node.child.pid, daemon=daemon.pid)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"]) as program:
+        stay(chain=environment.anvil.pid, program=program.pid, node=node.child.pid, daemon=daemon.pid)

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from placet.chain.client import ConsentState, DatasetState, JobState, JobStatus, OfferState
 from placet.chain.events import Event, JobOpened
+from placet.chain.states import ConsentState, DatasetState, JobState, JobStatus, OfferState
 from placet.cli import certificates
 from placet.core.consent import Status
 from placet.core.errors import NotFoundError, PeerError

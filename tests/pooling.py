@@ -6,13 +6,17 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from placet.catalogue.pooled_model import PooledModelParameters
-from placet.jobs.randomness import stream
+from placet.catalogue.pooled_model import MEMBER, SPEC, PooledModelParameters
+from placet.core.hashing import sha256
+from placet.jobs.randomness import NoiseSource, stream
 from placet.models.pooled_checks import demand
+from placet.models.pooled_private import Release
 from placet.protocols.mpc import shamir
+from placet.recipes.blocks.noise import DeclaredNoise
 from placet.recipes.blocks.secure_sums import VIEW, bytes_of
 from placet.recipes.pooled_model import card_training, private_card, private_training
 from placet.recipes.pooled_model.card_training import PooledCard
+from placet.recipes.pooled_model.private_training import Noise
 from placet.recipes.pooled_model.training import MemberTable, Pooled, trained
 
 Lie = Callable[[str, list[int]], list[int]]
@@ -21,13 +25,26 @@ Lie = Callable[[str, list[int]], list[int]]
 
 class Adding:
     """Adds up what parties bring, who wait for each other. `heard`: (what, number of words, the largest total) of each
-    sum, in order; `brought` by party."""
+    sum, in order; `brought` by party; `noises` too, where there are any."""
 
     def __init__(self, parties: int) -> None:
         self.parties = parties
         self.heard: list[tuple[str, int, int]] = []
         self.brought: list[dict[int, list[int]]] = []
         self._events: list[asyncio.Event] = []
+        self.noises: dict[int, DeclaredNoise] = {}
+
+    def noise(self, asked: PooledModelParameters, party: int, seed: bytes) -> Noise:
+        """A party's noise by a seed: what the recipe declares, and no other."""
+        declared = SPEC.noise(MEMBER, asked)
+        self.noises[party] = own = DeclaredNoise(
+            NoiseSource(sha256(bytes([party]), seed), bytes(32), 1, bytes(32)), declared
+        )
+
+        async def noise(release: Release, amount: int) -> Sequence[int]:
+            return own.on(len(release.numbers), release.variance(amount))
+
+        return noise
 
     @property
     def members(self) -> int:
@@ -88,8 +105,8 @@ def together(
         add = adder(number)
         if asked.budget is None:
             return await trained(asked, table, add, adding if asked.leave_one_out else None)
-        entropy = stream(bytes([number]) * 32, seed)
-        return await private_training.trained(asked, table, add, entropy, asked.budget, len(tables))
+        noise = adding.noise(asked, number, seed)
+        return await private_training.trained(asked, table, add, noise, asked.budget, len(tables))
 
     async def run() -> list[Pooled | None]:
         return await asyncio.gather(*(member(n, table) for n, table in enumerate(tables)))
@@ -110,8 +127,8 @@ def cards(
         if asked.budget is None:
             by_party = adding if apart else None
             return await card_training.trained(asked, scale, table, adding.of(number), by_party)
-        entropy, count = stream(bytes([number]) * 32, seed), len(tables)
-        return await private_card.trained(asked, scale, table, adding.of(number), entropy, asked.budget, count)
+        noise, count = adding.noise(asked, number, seed), len(tables)
+        return await private_card.trained(asked, scale, table, adding.of(number), noise, asked.budget, count)
 
     async def run() -> list[PooledCard | None]:
         return await asyncio.gather(*(member(n, table) for n, table in enumerate(tables)))

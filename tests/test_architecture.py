@@ -27,6 +27,7 @@ DOORS: dict[str, frozenset[str]] = {
     "vault": frozenset({"core", "catalogue", "chain"}),
     "protocols": frozenset({"core", "comparison", "models"}),
     "jobs": frozenset({"core", "models", "catalogue", "chain", "vault", "protocols"}),
+    "jobs.randomness": frozenset({"core", "protocols"}),
     "recipes": frozenset(
         {"core", "alignment", "catalogue", "comparison", "chain", "models", "vault", "protocols", "jobs"}
     ),
@@ -36,7 +37,7 @@ DOORS: dict[str, frozenset[str]] = {
     ),
     "identity": frozenset({"core", "chain.keystore", "serving"}),
     "owner": frozenset({"core", "chain.keystore"}),
-    "audit": frozenset({"core", "models", "catalogue", "protocols"}),
+    "audit": frozenset({"core", "models", "catalogue", "protocols", "jobs.randomness"}),
     "audit.chain_facts": frozenset({"core", "chain"}),
     "audit.collect": frozenset({"core", "models", "catalogue", "chain", "protocols"}),
     "study": frozenset({"core", "models", "catalogue", "vault"}),
@@ -183,6 +184,7 @@ LARGE: dict[str, str] = {
     "protocols.psi.ecdh.intersect": _PROTOCOL,
     "protocols.psi.salted_hash.intersect": _PROTOCOL,
     "protocols.spu.circuit.count_and_sum": _PROTOCOL,
+    "protocols.spu.circuit.count_table": _PROTOCOL,
     "protocols.spu.evaluate.run": _PROTOCOL,
     "protocols.spu.mpc.compute": _PROTOCOL,
     "vault.lawful.choose": "what is held against each other, each by its name",

@@ -41,6 +41,7 @@ LISTED = {
     "scripts/asset-view --data scripts/examples/own-files --check": "run by tests/scripts/test_asset_view_files.py",
     "placet study check scripts/examples/own-files/study.toml": "run by tests/cli/test_study.py",
     "placet study run scripts/examples/own-files/study.toml": "a run as tests/scripts/test_asset_view.py makes one",
+    "placet study run scripts/examples/risk-control/worth.toml": "MPC: tests/recipes/value_of_data/test_live.py, slow",
     "placet study plan": "needs the trust list of real institutions: tests/cli/test_study.py",
     "scripts/marketing-score --sample --check": "run by tests/scripts/test_use_cases.py",
     "scripts/marketing-score --sample --out": "minutes of MPC: tests/scripts/test_use_cases.py, marked slow",

@@ -77,7 +77,7 @@ def folder() -> Iterator[Path]:
 def test_a_killed_run_leaves_nothing(folder: Path) -> None:
     run = Run(folder, WITH_A_NODE)
     started = run.started(0)
-    assert set(started) == {"chain", "vault", "node", "daemon", "pytest"}
+    assert set(started) == {"chain", "program", "node", "daemon", "pytest"}
     started["node"].send_signal(signal.SIGSTOP)
     run.process.kill()
     run.process.wait(180)

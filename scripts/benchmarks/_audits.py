@@ -16,7 +16,7 @@ from _handed_out import SMALLEST, People, entropy_of
 from placet.catalogue import pooled_model, private_statistics, shared_representation
 from placet.core.privacy import variance_for
 from placet.models.pooled_private import Release
-from placet.protocols.noise import discrete_gaussian
+from placet.protocols.noise import discrete_gaussian, draw
 from placet.protocols.order import Entropy
 from placet.recipes.pooled_model import private_training
 from placet.recipes.pooled_model.training import MemberTable
@@ -71,8 +71,8 @@ def pooled(budget: int) -> Mechanism:
             return noisy(release, amount)
 
         with patch.object(private_training.NoisySums, "total", total):
-            entropy: Entropy = bytes
-            return asyncio.run(private_training.trained(parameters, table, _nothing, entropy, budget, 1))
+            noise = private_training.drawn_from(bytes)
+            return asyncio.run(private_training.trained(parameters, table, _nothing, noise, budget, 1))
 
     return mechanism
 
@@ -125,17 +125,13 @@ def statistics(budget: int, share: int = 1) -> Transcript:
     ).questions
     rows = {key: Rows(pa.table({"x": list(people.values[0])}), "customer", b"") for key, people in PEOPLE.items()}
     sums = {key: [number for question in questions for number in exact(question, own)] for key, own in rows.items()}
-    variances = [
-        variance
-        for question in questions
-        for size, _, variance in private_statistics.released(question)
-        for _ in range(size)
-    ]
+    releases = [one for place, asked in enumerate(questions) for one in private_statistics.released(place, asked)]
+    variances = [one.variance for one in releases for _ in range(one.numbers)]
 
     def run(inside: bool, number: int) -> float:
         entropy = entropy_of(bytes([inside]) + number.to_bytes(4, "big"))
         if share == 1:
-            numbers = [one for question in questions for one in noisy(question, exact(question, rows[inside]), entropy)]
+            numbers = noisy(sums[inside], [draw(one, entropy) for one in releases])
         else:
             numbers = [
                 one + discrete_gaussian(max(4, variance // share), entropy)

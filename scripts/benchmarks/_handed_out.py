@@ -99,7 +99,8 @@ def logistic(people: People, seed: bytes) -> Trained:
 def noisy(people: People, budget: int, seed: bytes) -> Pooled | None:
     """With noise; None where the people look too few."""
     parameters = _pooled_parameters(people, budget=budget, steps=NOISY_STEPS)
-    return asyncio.run(private_training.trained(parameters, _table(people), _alone, entropy_of(seed), budget, 1))
+    noise = private_training.drawn_from(entropy_of(seed))
+    return asyncio.run(private_training.trained(parameters, _table(people), _alone, noise, budget, 1))
 
 
 def noisy_logistic(budget: int) -> Recipe:

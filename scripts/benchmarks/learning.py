@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _bad_party import one_bad_party
 from _credit import Case, tumours, uci
+from _exploring import exploration, worth_of_columns
 from _pooled_trees import COUNT, measured
 from _representation import shared_representation
 from _transfer import transfers
@@ -40,6 +41,7 @@ from placet.protocols.order import Entropy
 from placet.recipes.blocks.secure_sums import VIEW, bytes_of
 from placet.recipes.pooled_model import card_training, private_card, private_training
 from placet.recipes.pooled_model.card_training import PooledCard, codes_of, scores_of
+from placet.recipes.pooled_model.private_training import drawn_from
 from placet.recipes.pooled_model.training import MemberTable, Pooled, prepared_of, trained
 
 PARTIES, WORDS = 5, 1_000_000
@@ -247,9 +249,9 @@ def card_with_noise(case: Case) -> dict[str, Any]:
         async def member(number: int, table: MemberTable) -> PooledCard | None:
             if asked.budget is None:
                 return await card_training.trained(asked, scale, table, sums.of(number))
-            entropy = stream(bytes([number]) * 32, seed.to_bytes(4, "big"))
+            noise = drawn_from(stream(bytes([number]) * 32, seed.to_bytes(4, "big")))
             add, count = sums.of(number), len(tables)
-            return await private_card.trained(asked, scale, table, add, entropy, asked.budget, count)
+            return await private_card.trained(asked, scale, table, add, noise, asked.budget, count)
 
         async def run() -> list[PooledCard | None]:
             return await asyncio.gather(*(member(number, table) for number, table in enumerate(tables)))
@@ -298,8 +300,8 @@ def fitted_by(asked: PooledModelParameters, tables: Sequence[MemberTable], seed:
         add = sums.of(number)
         if asked.budget is None:
             return await trained(asked, table, add, sums if asked.leave_one_out else None)
-        entropy = stream(bytes([number]) * 32, seed.to_bytes(4, "big"))
-        return await private_training.trained(asked, table, add, entropy, asked.budget, len(tables))
+        noise = drawn_from(stream(bytes([number]) * 32, seed.to_bytes(4, "big")))
+        return await private_training.trained(asked, table, add, noise, asked.budget, len(tables))
 
     async def run() -> list[Pooled | None]:
         return await asyncio.gather(*(member(n, table) for n, table in enumerate(tables)))
@@ -402,4 +404,6 @@ def rows_of(case: Case | None) -> dict[str, Callable[[], dict[str, Any]]]:
         "trees_different": of(trees, "different"),
         "trees_tumours": trees_of_tumours,
         "shared_representation": shared_representation,
+        "exploration": of(exploration, EPSILON_1),
+        "worth_of_columns": of(worth_of_columns, EPSILON_1),
     }

@@ -20,9 +20,10 @@ from tests.vault.conftest import to_sign
 
 from declaring import CUSTOMER
 from placet.chain.calls import Call, Calls
-from placet.chain.client import Chain, JobStatus
+from placet.chain.client import Chain
 from placet.chain.deploy import deploy_token
 from placet.chain.index import Index
+from placet.chain.states import JobStatus
 from placet.core.consent import CompactConsent, Consent, ConsentFields, derive
 from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, enrolment_hash
 from placet.core.errors import PlacetError, Reverted

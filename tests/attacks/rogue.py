@@ -6,6 +6,7 @@ refuse-seal     a consumer that has all masked outputs and seals nothing
 no-money        a consumer that checks no balance and approves no reward
 no-gate         checks no plan, no epoch and none of its own consents
 idle            computes nothing while the file `idle` lies in the working folder
+chosen-noise    adds no noise, and binds itself to noise of nothing but zeros
 """
 
 from __future__ import annotations
@@ -16,13 +17,17 @@ from typing import Any
 
 from placet.chain.client import Chain
 from placet.cli.main import app
+from placet.core.hashing import canonical, commit
+from placet.core.privacy import GaussianRelease
 from placet.core.values import to_hex
 from placet.jobs.agreement import Agreement
 from placet.jobs.attempts import Attempts
 from placet.jobs.coordinator import Coordinator
 from placet.jobs.proposal import Opening
+from placet.jobs.randomness import NoiseSource
 from placet.jobs.runner import Runner
 from placet.jobs.settlement import Settlement
+from placet.protocols.noise import DrawnNoise
 
 
 def hold_key() -> None:
@@ -71,6 +76,14 @@ def no_gate() -> None:
     Attempts.ended_inputs = nobody  # type: ignore[method-assign]
 
 
+def chosen_noise() -> None:
+    def draw(self: NoiseSource, release: GaussianRelease) -> DrawnNoise:
+        zeros = (0,) * release.numbers
+        return DrawnNoise(release, zeros, commit(bytes(32), canonical([str(zero) for zero in zeros])))
+
+    NoiseSource.draw = draw  # type: ignore[method-assign]
+
+
 def idle() -> None:
     honest = Runner._begin
 
@@ -88,6 +101,7 @@ MODES = {
     "no-money": no_money,
     "no-gate": no_gate,
     "idle": idle,
+    "chosen-noise": chosen_noise,
 }
 
 if __name__ == "__main__":

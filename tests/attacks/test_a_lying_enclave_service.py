@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import x25519
 
 from comparison_harness import AFTER, BEFORE, ComparisonHarness, Ended, accept, founded
 from placet.catalogue.contract_compare import ContractCompareParameters
-from placet.chain.client import JobStatus
+from placet.chain.states import JobStatus
 from placet.company.company import Company
 from placet.company.service import HttpEnclaves
 from placet.core.consent import Status

@@ -11,7 +11,7 @@ from tests.attacks.liars import notebook, rogue, send
 from follow import TIMES, ended_everywhere, reached, settled_once, until
 from live import PROVIDERS, Given, LiveConsortium
 from placet.chain.calls import Calls
-from placet.chain.client import JobStatus
+from placet.chain.states import JobStatus
 from placet.core.errors import PlacetError, Reverted
 from placet.core.plan import Plan, Seal
 from placet.core.values import from_hex

@@ -21,8 +21,8 @@ from tests.attacks.liars import notebook, over, rogue
 from follow import TIMES, ended_everywhere, paused, reached, settled_once, until
 from live import BLOCK_TIME, PROVIDERS, LiveConsortium, live
 from placet.chain import local
-from placet.chain.client import JobStatus
 from placet.chain.local import free_port
+from placet.chain.states import JobStatus
 from placet.core.errors import PeerError
 from placet.core.values import from_hex
 from placet.jobs.store import Phase

@@ -15,7 +15,7 @@ from tests.attacks.harness import MARKETING, Agreed, AttackHarness, OfferFixture
 from tests.node.conftest import PURPOSE, Running
 
 from declaring import CUSTOMER
-from placet.chain.client import JobStatus
+from placet.chain.states import JobStatus
 from placet.core.consent import Reason
 from placet.core.errors import ConsentError, PlacetError, WarrantError
 from placet.core.merkle import lawful_root

@@ -16,9 +16,9 @@ from follow import TIMES, ended_everywhere, events, followed, paused, purses, re
 from judging import audited
 from live import PROVIDERS, Given, LiveConsortium
 from placet.chain.calls import Calls
-from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended, JobSealed, KeyReleased, KeyWithheld, StepsRecorded
 from placet.chain.local import dev_account
+from placet.chain.states import JobStatus
 from placet.core.consent import Consent
 from placet.core.errors import Reverted, WarrantError
 from placet.core.evidence import SignedEvidence

@@ -19,8 +19,9 @@ from tests.attacks.harness import AttackHarness, Person, Sending, body_of
 from tests.node.conftest import Owner, Running, dev_key, signed
 
 from placet.chain import abi
-from placet.chain.client import Chain, code_hash
+from placet.chain.client import Chain
 from placet.chain.deploy import deploy
+from placet.chain.deployed import code_hash
 from placet.chain.local import LocalChain
 from placet.chain.rpc import octets
 from placet.core.consent import Consent, Status

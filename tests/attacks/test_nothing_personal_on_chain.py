@@ -35,7 +35,8 @@ from placet.identity.service import Enrolling
 from placet.node.__main__ import server_options
 from placet.node.app import create_app
 from placet.node.config import NodeSettings
-from placet.owner.client import Offered, OwnerClient, SignedConsent
+from placet.owner.client import OwnerClient
+from placet.owner.drafts import Offered, SignedConsent
 from placet.owner.keys import KeyKind, OwnerKey
 from shown import leaves_of
 

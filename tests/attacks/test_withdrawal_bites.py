@@ -9,7 +9,7 @@ import pytest
 from tests.attacks.harness import Agreed, AttackHarness, OfferFixture, Person, body_of, epoch_after
 from tests.node.conftest import Owner, Running
 
-from placet.chain.client import JobStatus
+from placet.chain.states import JobStatus
 from placet.core.consent import Reason, Status
 from placet.core.errors import ConsentError, PlacetError, WarrantError
 from placet.core.plan import Seal, key_hash

@@ -98,6 +98,8 @@ class Simulation:
     amended. `providers` bring persons' rows, the consumer comes last."""
 
     providers = len(NAMES) - 1
+    consumer_brings = True
+    """Its own list, under its own consent."""
 
     def __init__(
         self,
@@ -147,6 +149,11 @@ class Simulation:
         """The consumer's place."""
         return self.providers
 
+    @property
+    def bringing(self) -> range:
+        """Who brings an input; its number is the party's."""
+        return range(self.providers + self.consumer_brings)
+
     # ------------------------------------------------------------------ the chain
 
     def tick(self) -> Moment:
@@ -177,6 +184,10 @@ class Simulation:
         return self.epochs[self.offers[provider].id]
 
     # --------------------------------------------------------------- what can differ
+
+    def seed(self, party: int) -> bytes:
+        """What the plan has of a party's randomness."""
+        return h("seed", party)
 
     def make_trust(self) -> TrustList:
         institutions = tuple(
@@ -362,15 +373,15 @@ class Simulation:
                 "parameters": {"identifier": "customer",
                 "namespace": NAMESPACE, "value": "balance"},
                 "roles": (*["provider"] * self.providers, "consumer"),
-                "inputs": (*["accounts"] * self.providers, "customers"),
+                "inputs": (*["accounts"] * self.providers, *["customers"] * self.consumer_brings),
                 "block": self.block, "consumer_key": h("hpke"), "on_withdrawal": "drop",
             }
         )  # fmt: skip
         parties = tuple(
             Party(
                 signer=self.signers[i].address, recorder=self.recorders[i].address, payee=h("payee", i)[:20],
-                reward=REWARD if i != self.consumer else 0, tls_key=h("tls", i), seed=h("seed", i),
-                output=i != self.consumer, inputs=(self._input(i),),
+                reward=REWARD if i != self.consumer else 0, tls_key=h("tls", i), seed=self.seed(i),
+                output=i != self.consumer, inputs=(self._input(i),) if i in self.bringing else (),
             )
             for i in self.parties
         )  # fmt: skip
@@ -386,7 +397,7 @@ class Simulation:
         return plan, terms
 
     def _show_inputs(self, attempt: int) -> None:
-        for i in self.parties:
+        for i in self.bringing:
             common: dict[str, Any] = {"input": i, "attempt": attempt, "offer": self.offers[i], "scope": self.scopes[i]}
             if i == self.consumer:
                 own = NamedConsent(consent=self.named_words, signature=self.sign_consent(self.signers[i], self.named))
@@ -397,8 +408,8 @@ class Simulation:
     def _open(self) -> None:
         at, plan = self.tick(), self.plan
         self.opened = Opened(
-            at=at, consumer=plan.consumer, sponsor=plan.sponsor, terms=plan.terms, open_by=plan.open_by,
-            deadline=plan.deadline, settle_by=plan.settle_by, openings=(0,) * len(plan.inputs),
+            at=at, block_hash=h("block", at.block), consumer=plan.consumer, sponsor=plan.sponsor, terms=plan.terms,
+            open_by=plan.open_by, deadline=plan.deadline, settle_by=plan.settle_by, openings=(0,) * len(plan.inputs),
         )  # fmt: skip
         self.funded = None
         if plan.funding:
@@ -425,8 +436,8 @@ class Simulation:
 
     def _amend(self) -> None:
         self.attempt += 1
-        roots = tuple(ZERO32 if i == self.consumer else self._root(i) for i in self.parties)
-        epochs = tuple(self.epoch(i) for i in self.parties)
+        roots = tuple(ZERO32 if i == self.consumer else self._root(i) for i in self.bringing)
+        epochs = tuple(self.epoch(i) for i in self.bringing)
         amendment = Amendment(job=self.job, attempt=self.attempt, roots=roots, epochs=epochs)
         signatures = self.signed(self.signers[: self.providers + 1], amendment.struct_hash())
         self.amendments.append(SignedAmendment(amendment=amendment, signatures=signatures))
@@ -470,6 +481,8 @@ class Simulation:
     def _open_tables(self) -> None:
         for p in range(self.providers):
             self.step(p, "open-accounts", inputs={"lawful": self._root(p)}, outputs={"rows": self._made(p, "rows")})
+        if self.consumer not in self.bringing:
+            return
         self.step(
             self.consumer,
             "open-list",
@@ -538,7 +551,7 @@ class Simulation:
                 "job": self.job, "attempt": self.attempt, "heads": heads,
                 "outputs": tuple(self.outputs[p] for p in self.parties),
                 "keys": tuple(ZERO32 if p == self.consumer else key_hash(self.release_key(p)) for p in self.parties),
-                "epochs": tuple(self.epoch(i) for i in self.parties),
+                "epochs": tuple(self.epoch(i) for i in self.bringing),
                 "payouts": self.payouts(),
             }
         )  # fmt: skip

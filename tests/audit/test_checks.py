@@ -1089,9 +1089,9 @@ def test_it_alone_fails_and_names_the_culprit(check: str, name: str) -> None:
 
 def test_every_check_has_its_case() -> None:
     # These two never fail: what is missing makes the verdict incomplete (test_honest, test_erased). Those of enclaves
-    # have their cases in tests/company/test_audited.py, on a real job's trail; those of models and payouts in files of
-    # their own.
-    others = {c.name for c in CHECKS if c.group in ("enclave", "model")} | {"seal.payouts"}
+    # have their cases in tests/company/test_audited.py, on a real job's trail; those of models, budgets, payouts and
+    # sums in files of their own.
+    others = {c.name for c in CHECKS if c.group in ("enclave", "model", "budget")} | {"seal.payouts", "flow.sums"}
     assert {c.name for c in CHECKS} - CASES.keys() == {"evidence.present", "consent.erased"} | others
 
 

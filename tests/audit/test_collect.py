@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from exploration import Noisy
 from simulator import CONSUMER, NAMES, Simulation, h, key
 
 from placet.audit import collect as collecting
@@ -23,7 +24,8 @@ from placet.audit.sections import Sections
 from placet.audit.verify import verify
 from placet.chain import events
 from placet.chain.blocks import Head
-from placet.chain.client import Chain, JobState, JobStatus, OfferState
+from placet.chain.client import Chain
+from placet.chain.states import JobState, JobStatus, OfferState
 from placet.core.errors import ChainError, LimitError, NotFoundError, PeerError
 from placet.core.hashing import canonical
 from placet.core.requests import Credential, RequestParts, demand_request
@@ -57,13 +59,17 @@ class Replay:
         for moment in _moments(told.to_json()):
             self.times[moment["block"]] = moment["timestamp"]
         if told.opened:
-            fields = told.opened.model_dump(exclude={"at"})
-            yield events.JobOpened(job=job, **fields, **at(told.opened.at))
+            fields = told.opened.model_dump(exclude={"at", "block_hash"})
+            opened = at(told.opened.at) | {"block_hash": told.opened.block_hash}
+            yield events.JobOpened(job=job, **fields, **opened)
         for d in told.datasets:
             yield events.DatasetRegistered(
                 dataset=d.id, provider=d.provider, subjects=d.subjects, schema=h("schema"),
-                commitment=h("rows", CONSUMER),                budget=0, **at(d.registered),
+                commitment=h("rows", CONSUMER), budget=d.budget, **at(d.registered),
             )  # fmt: skip
+        for b in told.budgets:
+            kind = events.BudgetSpent if b.kind == "spent" else events.BudgetRefunded
+            yield kind(**b.model_dump(exclude={"at", "kind"}), **at(b.at))
         for o in told.offers:
             yield events.OfferMade(offer=o.id, provider=o.provider, terms=o.offer, **at(o.made))
         for a in told.anchored:
@@ -188,6 +194,12 @@ def whole(fetch: Callable[[Institution, bytes], bytes]) -> Fetch:
 )
 def test_the_bundle_is_what_the_chain_and_the_parties_hold(job: dict[str, Any]) -> None:
     simulation = Simulation(**job)
+    assert collected(simulation) == simulation.bundle()
+
+
+def test_what_was_spent_of_privacy_budgets_is_among_the_facts() -> None:
+    simulation = Noisy()
+    assert len(simulation.bundle().facts.budgets) == 2
     assert collected(simulation) == simulation.bundle()
 
 

@@ -40,6 +40,11 @@ def test_every_check_looks_at_something() -> None:
     assert without == {
         **{c.name: "no enclave in this job" for c in CHECKS if c.group == "enclave"},
         "plan.standing": "a plan of its own, no opening of a standing plan",
+        "flow.sums": "the job adds nothing up in secret",
+        "budget.spent": "the job spends no privacy budget",
+        "budget.given-back": "nothing was given back",
+        "budget.noise": "the job adds no noise",
+        "budget.drawn": "the job adds no noise",
         "model.facts": "the job uses no model",
         "model.lineage": "the job uses no model",
         "model.made": "nobody registered a model of this job",

@@ -33,6 +33,8 @@ JOBS = {
 # collects the facts again. Blocks and times count where order or a limit hangs on them, not to the second; an opening's
 # number where a consent ends; who aborted and why nowhere. A commitment counts where a recipe discloses one.
 ONLY_THE_CHAIN_KNOWS = {
+    ("opened", "block_hash"),  # from which noise follows, and splits
+    ("datasets", "budget"),  # where the job spends nothing of it
     *(("end", "reason"), ("end", "by"), ("end", "signer"), ("opened", "openings", "[]")),
     *(("committed",), ("committed", "[]"), ("committed", "dataset"), ("committed", "commitment")),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from placet.catalogue.specs import NAMES, SPECS, spec_of
 from placet.catalogue.words import words_of
 from placet.core.errors import PlanError
 from placet.core.hashing import canonical, sha256
+from placet.core.privacy import cost_of
 from placet.core.purposes import Operation
+from placet.core.trail import Step
 
 TESTS = Path(__file__).resolve().parents[1]
 CASES = [(spec, case) for spec in SPECS for case in vectors(spec.name)]
@@ -64,6 +67,22 @@ def test_it_says_in_words_what_it_does_who_learns_what_and_what_it_takes(spec: R
     assert all(text and text == text.strip() for text in texts)
     assert len({role.name for role in spec.roles}) == len(spec.roles)
     assert spec.engines and spec.operations
+
+
+@EVERY
+def test_what_it_spends_of_a_privacy_budget_is_what_its_declared_noise_costs(spec: RecipeSpec[Any]) -> None:
+    """An audit works both out from the plan alone, and holds the parties' records against them."""
+    for case in vectors(spec.name):
+        parameters = spec.parse(case["parameters"])
+        for role in spec.roles:
+            spends, noise = spec.spends(role.name, parameters), spec.noise(role.name, parameters)
+            assert bool(spends) <= bool(noise) and (cost_of(noise) <= spends or not spends)
+            assert all({one.what for one in choice} == {choice[0].what} for choice in noise)
+            assert len({choice[0].what for choice in noise}) == len(noise)
+            Step.model_validate(
+                {"job": bytes(32), "attempt": 1, "party": 0, "index": 0, "name": "noise", "protocol": "", "at": 0}
+                | {"outputs": [{"name": f"noise/{choice[0].what}", "commitment": bytes(32)} for choice in noise[:256]]}
+            )
 
 
 @EVERY
@@ -121,23 +140,21 @@ def test_a_parameter_that_lacks_is_named_with_what_it_may_be(spec: RecipeSpec[An
 
 
 @EVERY_CASE
-@pytest.mark.parametrize("more", ["more", "identifiers", "", "__class__", "参数"])
-def test_one_too_many_is_named_with_those_that_there_are(
-    spec: RecipeSpec[Any], case: dict[str, Any], more: str
-) -> None:
-    error = refusal(spec, case["parameters"] | {more: "x"})
-    assert error.message == f"{spec.name} has no parameter {more}"
-    assert (error.expected, error.found) == (", ".join(spec.parameters.model_fields), more)
+def test_one_too_many_is_named_with_those_that_there_are(spec: RecipeSpec[Any], case: dict[str, Any]) -> None:
+    for more in ("more", "identifiers", "", "__class__", "参数"):
+        error = refusal(spec, case["parameters"] | {more: "x"})
+        assert error.message == f"{spec.name} has no parameter {more}"
+        assert (error.expected, error.found) == (", ".join(spec.parameters.model_fields), more)
+
+
+NO_VALUES: list[Any] = [{"no": "such"}, [], "", 0, 1.5, True, [[1]], "x" * 70_000, {}]
 
 
 @EVERY_CASE
-@pytest.mark.parametrize("value", [{"no": "such"}, [], "", 0, 1.5, True, [[1]], "x" * 70_000, {}])
-def test_a_wrong_value_is_named_with_those_that_there_are(
-    spec: RecipeSpec[Any], case: dict[str, Any], value: Any
-) -> None:
+def test_a_wrong_value_is_named_with_those_that_there_are(spec: RecipeSpec[Any], case: dict[str, Any]) -> None:
     """Whatever stands for a parameter, the answer is one error; none of these values is any parameter's."""
     words = describe(spec.parameters)
-    for name in case["parameters"]:
+    for name, value in itertools.product(case["parameters"], NO_VALUES):
         error = refusal(spec, case["parameters"] | {name: value})
         assert error.message == f"{spec.name}: no such value of {name}"
         assert error.expected == words[name]

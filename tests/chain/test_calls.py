@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from web3 import Web3
 
 from examples import examples
-from placet.chain import abi, calls, events
+from placet.chain import abi, calls, event_logs, events
 from placet.chain.calls import NO_PROOF, Call, Calls
 from placet.chain.rpc import octets
 from placet.core.consent import Consent, Details
@@ -107,8 +107,8 @@ def test_event_classes_are_the_contracts_events() -> None:
         told = {e["name"] for e in abi.artifact(contract)["abi"] if e["type"] == "event"} - {"EIP712DomainChanged"}
         assert told == {kind.__name__ for kind in kinds}
         for kind in kinds:
-            names = tuple(events.field_name(name) for name, _, _ in events.event_type(kind).parameters)
-            assert names == events.parameters(kind)
+            names = tuple(event_logs.field_name(name) for name, _, _ in event_logs.event_type(kind).parameters)
+            assert names == event_logs.parameters(kind)
 
 
 def test_every_state_changing_function_has_its_call() -> None:
@@ -270,7 +270,7 @@ def test_solidity_own_errors() -> None:
         st.none() | st.booleans() | st.integers() | st.text(max_size=10) | st.binary(max_size=70).map(to_hex),
         lambda inner: (
             st.lists(inner, max_size=4)
-            | st.dictionaries(st.sampled_from([*events.LOG_FIELDS, "other"]), inner, max_size=6)
+            | st.dictionaries(st.sampled_from([*event_logs.LOG_FIELDS, "other"]), inner, max_size=6)
         ),
         max_leaves=12,
     )
@@ -279,6 +279,6 @@ def test_a_malformed_log_is_a_chain_error_or_no_event(log: Any) -> None:
     from placet.core.errors import ChainError
 
     try:
-        assert events.decode(log, events.addresses(PLACED)) is None
+        assert event_logs.decode(log, event_logs.addresses(PLACED)) is None
     except ChainError:
         return

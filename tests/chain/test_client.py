@@ -10,12 +10,13 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from placet.chain import abi, events
+from placet.chain import abi, event_logs, events
 from placet.chain.calls import Call
-from placet.chain.client import ERC1271_GAS, Acceptance, Chain, DatasetState, EnclaveClass, JobStatus
+from placet.chain.client import ERC1271_GAS, Chain
 from placet.chain.deploy import deploy_token
 from placet.chain.local import free_port
 from placet.chain.rpc import Rpc, octets
+from placet.chain.states import Acceptance, DatasetState, EnclaveClass, JobStatus
 from placet.core.consent import Reason, Status
 from placet.core.errors import ChainError, DeploymentError, InputError, NotFoundError, Reverted, SignatureError
 from placet.core.offers import Subjects
@@ -128,7 +129,7 @@ def test_whose_rows_a_dataset_holds(environment) -> None:
 
 def test_subjects_that_the_contract_does_not_know_are_not_believed() -> None:
     with pytest.raises(ChainError, match="subjects"):
-        events.subjects_of(max(Subjects) + 1)
+        event_logs.subjects_of(max(Subjects) + 1)
 
 
 def test_a_value_of_the_wrong_length_never_leaves(environment) -> None:

@@ -7,10 +7,11 @@ import secrets
 import pytest
 from sqlalchemy import select
 
-from placet.chain import events
+from placet.chain import event_tables, events
 from placet.chain import index as module
 from placet.chain import logs as logs_module
-from placet.chain.index import DeadConsent, Index
+from placet.chain.event_tables import DeadConsent
+from placet.chain.index import Index
 from placet.chain.logs import Moved
 from placet.chain.sizes import AdaptiveSize
 from placet.core.errors import ChainError, NotFoundError
@@ -116,6 +117,10 @@ def test_an_offer_of_more_than_any_document_counts_is_none_and_stops_nobody(envi
     assert odd.id not in [event.offer for event in environment.chain.events([events.OfferMade], 0)]
     with pytest.raises(NotFoundError, match="document can name"):
         environment.chain.offer(odd.id)
+    large, whole = environment.dataset(2**53), environment.dataset(2**53 - 1)
+    with pytest.raises(NotFoundError, match="document can name"):
+        environment.chain.dataset(large)
+    assert environment.chain.dataset(whole).budget == 2**53 - 1
 
 
 def test_a_reorganisation_takes_back_and_puts_elsewhere(environment) -> None:
@@ -183,7 +188,7 @@ def test_a_reorganisation_below_all_checkpoints_reads_from_the_start(environment
         environment.send(environment.calls.anchor(offer.id, bytes([number]) * 32))
         index.sync()
     with environment.engine.connect() as connection:
-        assert len(connection.execute(select(module.checkpoints)).all()) == 2
+        assert len(connection.execute(select(event_tables.checkpoints)).all()) == 2
     assert environment.local.rpc("evm_revert", snapshot)
     environment.local.mine(10)
     index.sync()

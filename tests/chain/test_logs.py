@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from faulty_endpoint import FaultyEndpoint, faulty_endpoint
-from placet.chain import events, logs
+from placet.chain import event_tables, events, logs
 from placet.chain import index as index_module
 from placet.chain.client import Chain
 from placet.chain.index import Index
@@ -176,7 +176,7 @@ def test_an_index_that_missed_something_is_healed_by_a_new_process(environment, 
     environment.local.mine(index_module.REREAD + 10)
     Index(environment.engine, chain).sync()
     with environment.engine.begin() as connection:
-        lost = sa.delete(index_module.logs).where(index_module.logs.c.consent == consents[1].id)
+        lost = sa.delete(event_tables.logs).where(event_tables.logs.c.consent == consents[1].id)
         assert connection.execute(lost).rowcount == 1
     index = Index(environment.engine, chain)
     index.sync()
@@ -187,7 +187,7 @@ def test_checkpoints_of_an_earlier_kind_are_not_believed(environment, chain, off
     """As a version that believed `eth_getLogs` left them: far on, without the events."""
     head = environment.chain.head()
     with environment.engine.begin() as connection:
-        index_module.logs.create(connection)
+        event_tables.logs.create(connection)
         connection.execute(sa.text("CREATE TABLE index_checkpoints (block BIGINT PRIMARY KEY, hash BLOB NOT NULL)"))
         connection.execute(
             sa.text("INSERT INTO index_checkpoints VALUES (:block, :hash)"), {"block": head.number, "hash": head.hash}
@@ -200,7 +200,7 @@ def test_checkpoints_of_an_earlier_kind_are_not_believed(environment, chain, off
 def test_the_newest_blocks_are_read_once_more_by_a_new_process(environment, chain, offer) -> None:
     Index(environment.engine, chain).sync()
     with environment.engine.begin() as connection:
-        connection.execute(sa.delete(index_module.logs).where(index_module.logs.c.name == "BatchAnchored"))
+        connection.execute(sa.delete(event_tables.logs).where(event_tables.logs.c.name == "BatchAnchored"))
     index = Index(environment.engine, chain)
     index.sync()
     assert list(index.batches(offer.id)) == ROOTS

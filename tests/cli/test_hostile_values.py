@@ -15,8 +15,9 @@ import pytest
 from typer.testing import CliRunner
 
 from placet.chain import keystore
-from placet.cli.main import app, tree
+from placet.cli.main import app
 from placet.core.errors import ConfigError
+from placet.owner import wallet
 
 from .conftest import PASSPHRASE, passphrase_file
 from .test_program import COMMANDS
@@ -163,7 +164,7 @@ class House:
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keystore, "SCRYPT_N", 2**12)
-        patch.setattr("typer.testing._get_command", lambda _: tree())  # as the program has it, made once
+        patch.setattr(wallet, "SCRYPT_N", 2**14)
         yield House(tmp_path_factory.mktemp("house"))
 
 

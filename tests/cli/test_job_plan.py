@@ -23,7 +23,7 @@ from placet.core.purposes import PURPOSES, purpose_id
 from placet.core.signatures import Key
 from placet.core.trust import Institution, TrustList
 from placet.core.values import to_hex
-from placet.owner.client import Offered
+from placet.owner.drafts import Offered
 
 LENDER, NORTH, SOUTH = Key().address, Key().address, Key().address
 PURPOSE, OTHER_PURPOSE, *_ = PURPOSES
@@ -153,6 +153,18 @@ def test_what_a_scorecard_takes_is_told_by_the_rows_of_the_own_table(capsys: pyt
     told = capsys.readouterr().err
     assert "for 30000 rows of the own table" in told and "MB of memory a party" in told
     job_plan._tell_cost(operator, spec_of("match"), parameters, request)
+    assert capsys.readouterr().err == ""
+
+
+def test_what_a_job_spends_of_privacy_budgets_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    spec, offer = spec_of("private-statistics"), offered(recipe="private-statistics")
+    count = {"ask": "count", "column": "balance", "budget": 10_000_000}
+    parameters = spec.parse({"questions": [count], "smallest_group": 3})
+    job_plan._tell_budget(Lender([], []), spec, parameters, [offer])
+    told = capsys.readouterr().err
+    assert "spends 10000000 nano-rho" in told and "of North, for ever: epsilon 0.63 at delta" in told
+    spec = spec_of("match")
+    job_plan._tell_budget(Lender([], []), spec, spec.parse(vectors("match")[0]["parameters"]), [offer])
     assert capsys.readouterr().err == ""
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from httpx_sse import ServerSentEvent
 
-from placet.cli import jobs
+from placet.cli import jobs, standing
 from placet.cli.jobs import moment_of
 from placet.cli.operator import Operator
 from placet.core.errors import NotFoundError, PeerError
@@ -123,3 +123,20 @@ def test_a_node_that_refuses_is_not_asked_again() -> None:
 def test_an_event_that_is_no_moment_is_an_error(data: Any) -> None:
     with pytest.raises(PeerError):
         moment_of(ServerSentEvent(event="step", data=data))
+
+
+def test_what_became_of_a_plan_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = {"job": JOB, "recipe": "match", "consumer": {"name": "Lender"}, "state": "signed", "reason": None}
+    jobs._decided(plan, as_json=False)
+    jobs._decided(plan | {"state": "refused", "reason": "not today"}, as_json=False)
+    signed, refused = capsys.readouterr().out.splitlines()
+    assert signed == f"{JOB} (match, asked by Lender) is signed"
+    assert refused == f"{JOB} (match, asked by Lender) is refused: not today"
+    jobs._decided(plan, as_json=True)
+    assert json.loads(capsys.readouterr().out) == plan
+
+
+def test_how_a_standing_plan_stands_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = {"id": JOB, "recipe": "match", "used": 2, "openings": 9, "not_after": 1_800_000_000}
+    standing._told(plan | {"ended": None, "agreed": True, "missing": []}, as_json=False)
+    assert capsys.readouterr().out.startswith(f"{JOB} (match): agreed; opened 2 of 9 times, until 2027-01-15")

@@ -21,7 +21,7 @@ from placet.audit import browser
 from placet.audit.bundle import read_bundle
 from placet.audit.findings import Uncheckable
 from placet.audit.sections import Sections
-from placet.chain.client import JobStatus
+from placet.chain.states import JobStatus
 from placet.company.company import Company
 from placet.company.withdrawing import withdraw as sent
 from placet.comparison.compare import compare

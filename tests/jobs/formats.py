@@ -131,7 +131,9 @@ def masked() -> list[dict[str, Any]]:
 
 def seeds() -> dict[str, Any]:
     seed, job = octets(20), octets(21)
-    made: dict[str, Any] = {"seed": seed, "commitment": sha(b"placet.seed/1", seed), "streams": []}
+    work, noise = sha(b"placet.seed.work/1", seed), hmac.digest(seed, b"placet.seed.noise/1", "sha256")
+    commitment = sha(b"placet.seed/1", work, sha(b"placet.seed.noise/1", noise))
+    made: dict[str, Any] = {"seed": seed, "work": work, "noise": noise, "commitment": commitment, "streams": []}
     for labels in (
         [job],
         [job, b"permutation"],

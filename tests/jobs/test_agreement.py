@@ -11,8 +11,8 @@ import pytest
 
 from declaring import CUSTOMER
 from parties import CONSUMER, EVENT, NOW, PURPOSE, JobEnvironment, changed
-from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
+from placet.chain.states import JobStatus
 from placet.core.consent import Status
 from placet.core.errors import LimitError, PlacetError
 from placet.core.hashing import sha256

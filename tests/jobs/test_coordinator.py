@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from placet.chain.client import JobState, JobStatus
+from placet.chain.states import JobState, JobStatus
 from placet.core.errors import PlacetError, PlanError, ProtocolError, Reverted, StateError
 from placet.jobs.coordinator import Coordinator
 

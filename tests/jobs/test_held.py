@@ -17,7 +17,7 @@ from placet.core.plan import demand_signatures
 from placet.core.purposes import PURPOSES, purpose_id
 from placet.core.values import ZERO32
 from placet.jobs import runner as runners
-from placet.jobs.held_store import PlanState
+from placet.jobs.held_store import KEPT, PlanState
 from placet.jobs.holding import HoldRule, PlanInShort, is_held
 from placet.jobs.messages import BY_HAND, SOON, PlanRef, SignatureResponse, SignRequest
 from placet.jobs.proposal import propose
@@ -156,6 +156,17 @@ async def test_a_plan_waits_for_a_person_and_is_signed_by_his_word(parties: Link
     await north.approve(record.job, "another")  # once more is nothing new
     assert (north.held.store.known(record.job), environment.stores[NORTH].job(record.job)) == (decided, kept)
     await refused(north.refuse(record.job, "Ms Officer", "no"), "plan.decided")
+
+
+async def test_what_was_decided_is_kept_for_a_quarter_and_what_waits_for_longer(parties: LinkedParties) -> None:
+    store = parties.environment.agreements[NORTH].held.store
+    first, waiting, last = [(await propose(parties.client, parties.request())).job for _ in range(3)]
+    store.decide(first, PlanState.REFUSED, at=NOW, by="Ms Officer", reason="no")
+    store.decide(last, PlanState.EXPIRED, at=NOW + KEPT)
+    assert store.known(first).by == "Ms Officer"
+    store.decide(last, PlanState.EXPIRED, at=NOW + KEPT + 1)  # which comes later and changes nothing of it
+    assert store.find(first) is None
+    assert (store.known(waiting).state, store.known(last).state) == (PlanState.WAITING, PlanState.EXPIRED)
 
 
 async def test_what_the_rules_allow_is_signed_at_once(parties: LinkedParties) -> None:

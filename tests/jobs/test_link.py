@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from examples import examples
 from parties import NAMES, JobEnvironment, at_once
-from placet.chain.client import JobStatus
+from placet.chain.states import JobStatus
 from placet.cli import certificates
 from placet.core.errors import PeerError, PlacetError, SignatureError
 from placet.core.hashing import sha256

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from placet.core.errors import InputError
 from placet.core.hashing import sha256
-from placet.core.masking import mask, public_key, unmask
-from placet.jobs.randomness import seed_commitment, stream
+from placet.core.masking import SUITE, mask, public_key, unmask
+from placet.core.noise_opening import NoiseOpening, SealedNoise, committed
+from placet.core.noise_sealing import open_noise, opened_by, seal_noise
+from placet.jobs.randomness import noise_seed, seed_commitment, stream, work_digest
 
 SECRET = bytes(range(32))
 KEY = bytes(range(32, 64))
@@ -122,5 +124,36 @@ def test_streams_of_different_seeds_have_nothing_in_common() -> None:
 def test_a_seed_commitment_binds_and_is_not_the_seeds_own_hash() -> None:
     seeds = [secrets.token_bytes(32) for _ in range(50)]
     assert len({seed_commitment(seed) for seed in seeds}) == 50
-    assert seed_commitment(SECRET) == seed_commitment(SECRET) == sha256(b"placet.seed/1", SECRET)
+    assert seed_commitment(SECRET) == seed_commitment(SECRET) == committed(work_digest(SECRET), noise_seed(SECRET))
     assert seed_commitment(SECRET) not in (sha256(SECRET), stream(SECRET)(32))
+
+
+def test_noise_opens_for_its_auditor_alone_and_shows_nothing_of_the_other_randomness() -> None:
+    opening = NoiseOpening(job=JOB, party=1, work=work_digest(SECRET), noise=noise_seed(SECRET))
+    sealed = seal_noise(opening, public_key(KEY))
+    assert open_noise(sealed, KEY) == opening
+    assert opened_by(KEY, [sealed]) == {1: opening} and opened_by(SECRET, [sealed]) == {}
+    assert opening.fits(seed_commitment(SECRET)) and not opening.fits(seed_commitment(KEY))
+    assert not opening.model_copy(update={"noise": KEY}).fits(seed_commitment(SECRET))
+    assert not opening.model_copy(update={"work": KEY}).fits(seed_commitment(SECRET))
+    assert SECRET not in (opening.noise, opening.work) and noise_seed(SECRET) not in sealed.sealed
+    assert opening.noise.hex() not in repr(opening)
+    for secret, other in (
+        (SECRET, sealed),
+        (KEY, sealed.model_copy(update={"party": 2})),
+        (KEY, sealed.model_copy(update={"job": SECRET})),
+        (KEY, sealed.model_copy(update={"sealed": sealed.sealed[:-1]})),
+        (KEY, sealed.model_copy(update={"sealed": b""})),
+    ):
+        with pytest.raises(InputError):
+            open_noise(other, secret)
+    of_another = opening.model_copy(update={"party": 2})
+    swapped = SUITE.encrypt(
+        of_another.model_dump_json().encode(),
+        x25519.X25519PublicKey.from_public_bytes(public_key(KEY)),
+        info=b"placet.noise/1" + JOB + (1).to_bytes(4, "big"),
+    )
+    with pytest.raises(InputError):
+        open_noise(SealedNoise(job=JOB, party=1, auditor=public_key(KEY), sealed=swapped), KEY)
+    with pytest.raises(InputError):
+        seal_noise(opening, bytes(32))

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from parties import CONSUMER, JobEnvironment, at_once
-from placet.chain.client import JobStatus
 from placet.chain.signals import listening
+from placet.chain.states import JobStatus
 from placet.core.consent import Status
 from placet.core.errors import ChainError, LimitError, PeerError, PlacetError, StateError, WarrantError
 from placet.core.plan import Party

@@ -267,6 +267,19 @@ def test_moments_come_in_order_and_after_a_number(store: JobStore, environment: 
     assert store.moments(job, second) == []
 
 
+def test_why_a_job_ended_without_a_result_is_told_by_what_happened(
+    store: JobStore, environment: JobEnvironment
+) -> None:
+    refused, aborted, going = (kept(store, environment).job for _ in range(3))
+    store.note(refused, "agreed")
+    store.note(refused, "refused", code="plan.refused", why="a person refuses the plan", reason="not today")
+    store.note(refused, "waiting", code="peer.unreachable", why="gone")
+    store.note(aborted, "abort-reason", code="consent.withdrawn")
+    store.note(going, "waiting", code="peer.unreachable", why="gone")
+    assert store.why(refused) == "plan.refused: a person refuses the plan: not today"
+    assert (store.why(aborted), store.why(going)) == ("consent.withdrawn", None)
+
+
 def test_coroutines_have_every_method_of_the_store() -> None:
     def names(kind: type) -> set[str]:
         return {name for name, value in vars(kind).items() if callable(value) and not name.startswith("_")}

@@ -77,7 +77,9 @@ def test_masked_outputs_open(case: dict[str, Any]) -> None:
 
 def test_seeds_streams_and_commitments() -> None:
     seeds = VECTORS["seeds"]
-    assert shown(randomness.seed_commitment(raw(seeds["seed"]))) == seeds["commitment"]
+    seed = raw(seeds["seed"])
+    assert shown(randomness.seed_commitment(seed)) == seeds["commitment"]
+    assert (shown(randomness.work_digest(seed)), shown(randomness.noise_seed(seed))) == (seeds["work"], seeds["noise"])
     for case in seeds["streams"]:
         entropy = randomness.stream(raw(seeds["seed"]), *map(raw, case["labels"]))
         assert shown(entropy(32) + entropy(68)) == case["first_100_bytes"]

@@ -20,8 +20,8 @@ from declaring import CUSTOMER
 from faulty_endpoint import faulty_endpoint
 from judging import audited
 from live import PROVIDERS, Done, Given, LiveConsortium
-from placet.chain.client import JobStatus
 from placet.chain.events import JobCancelled, JobOpened
+from placet.chain.states import JobStatus
 from placet.cli import confined
 from placet.core.ecdsa import recover
 from placet.core.errors import LimitError
@@ -651,14 +651,17 @@ def test_a_plan_waits_for_a_person_over_the_death_of_both_nodes(consortium: Live
         [plan] = [plan for plan in plans if plan["job"] == second]
         assert (plan["consumer"]["name"], plan["role"], plan["reward"]) == ("Family Office", "provider", str(REWARD))
         assert 1 < plan["rows"] <= plan["consents"] and plan["learns"]["provider"]
-        assert operator("refuse", first["id"], "--reason", "not today", "--by", "Ms Officer")["state"] == "refused"
+        no = operator("refuse", first["id"], "--reason", "not today", "--by", "Ms Officer", "--json")
+        assert no["state"] == "refused"
         assert consortium.done(first["id"]).ended == "refused"
         [moment] = [
             m for _, name, m in follow(consortium, "consumer", first["id"], Followed()).events if name == "refused"
         ]
         assert (moment["code"], moment["reason"]) == ("plan.refused", "not today")
+        why = consortium.ask("consumer", f"/v1/jobs/{first['id']}").json()["why"]
+        assert why.startswith("plan.refused: ") and why.endswith(": not today")
         made.kill("consumer-node")
-        assert operator("approve", second, "--by", "Ms Officer")["state"] == "signed"
+        assert operator("approve", second, "--by", "Ms Officer", "--json")["state"] == "signed"
         restart("fund")  # it was decided before, and for good
         made.start_node("consumer")
         made.wait_healthy("consumer")

@@ -131,6 +131,12 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
             ],
         },
     ),
+    "worth of columns": (
+        "value-of-data",
+        "spu",
+        2,
+        _IDENTIFIER | _GROUP | {"label": "label", "columns": [{"column": "a", "edges": [5, 9]}], "budget": 500},
+    ),
     "scorecard": ("joint-scorecard", "spu", 2, _SCORECARD | {"protocol": "cheetah"}),
     "scorecard of four": (
         "joint-scorecard",

@@ -24,7 +24,7 @@ from placet.audit.checks import plan as checks
 from placet.audit.facts import ChainFacts, DatasetFact, Ending, ModelFact, Moment, OfferFact, Opened
 from placet.audit.findings import CheckStatus
 from placet.catalogue.specs import NAMES
-from placet.chain.client import DatasetState, OfferState
+from placet.chain.states import DatasetState, OfferState
 from placet.core.errors import ConsentError, PlanError, WarrantError
 from placet.core.evidence import Evidence, InputEvidence, SignedEvidence
 from placet.core.hashing import document_hash
@@ -135,8 +135,12 @@ def bundle_of(job: Job) -> Bundle:
         attempt=1,
         opened=Opened(
             at=late,
+            block_hash=bytes(32),
             openings=(0,) * len(plan.inputs),
-            **{name: getattr(plan, name) for name in Opened.model_fields if name not in ("at", "openings")},
+            **{
+                name: getattr(plan, name)
+                for name in ("consumer", "sponsor", "terms", "open_by", "deadline", "settle_by")
+            },
         ),
         offers=tuple(
             OfferFact(id=offer.id, offer=offer, provider=provider, made=early, epoch=bytes(24), unproven=bytes(24))

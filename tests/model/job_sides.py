@@ -13,7 +13,8 @@ from model.reference import Epoch, Input, Offer, Registry, Terms, another
 from model.sides import BothSides
 from placet.chain import events
 from placet.chain.calls import Call
-from placet.chain.client import Chain, JobStatus
+from placet.chain.client import Chain
+from placet.chain.states import JobStatus
 from placet.core import plan as core_plan
 from placet.core.trail import trail_head, trail_start
 from placet.core.values import ZERO20

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from model.escrow import Escrow
 from model.reference import Epoch, Input, Refused, Registry
-from placet.chain.client import JobStatus
+from placet.chain.states import JobStatus
 
 GRACE = 86_400
 """Seconds after `settle_by` in which steps may still be told."""

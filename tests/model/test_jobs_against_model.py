@@ -27,9 +27,10 @@ from model.job_sides import MONEY, JobSides
 from model.reference import Sender, Terms
 from model.sides import by_histories, go_through_histories, tell
 from placet.chain.calls import Calls
-from placet.chain.client import Chain, JobStatus
+from placet.chain.client import Chain
 from placet.chain.deploy import deploy, deploy_token
 from placet.chain.local import LocalChain
+from placet.chain.states import JobStatus
 from placet.core import plan as core_plan
 from placet.core import withdrawal
 from placet.core.offers import Subjects

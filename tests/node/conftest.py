@@ -8,18 +8,18 @@ import csv
 import json
 import secrets
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from forked import forked
 from placet.chain import keystore
 from placet.chain.calls import Call, Calls
 from placet.chain.client import Chain
@@ -41,6 +41,7 @@ from placet.node.config import NodeSettings
 from placet.node.consents import relay
 from placet.node.service import Node, write_credential
 from placet.node.state import open_engine
+from placet.vault.config import VaultSettings
 from placet.vault.schema import Column, DatasetInfo
 from placet.vault.setup import import_table, init_vault
 
@@ -252,10 +253,12 @@ def _institution(key: Key, name: str, port: int) -> Institution:
 
 
 @contextlib.contextmanager
-def running(*command: str, ready: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A child process, until `ready` exists; ended by its pid at the end."""
-    with log.open("wb") as sink:
-        child = subprocess.Popen([sys.executable, *command], stdout=sink, stderr=sink)
+def serving(vault: VaultSettings, log: Path) -> Iterator[None]:
+    """The vault's process, from when it can be asked; ended by its pid at the end."""
+    ready, child = (
+        vault.socket_path,
+        forked("placet.vault", ["--config", vault.folder / "vault.toml"], vault.folder, log),
+    )
     try:
         for _ in range(2400):
             if ready.exists():
@@ -264,14 +267,13 @@ def running(*command: str, ready: Path, log: Path) -> Iterator[subprocess.Popen[
             time.sleep(0.05)
         else:
             raise AssertionError(log.read_text())
-        yield child
+        yield
     finally:
         child.send_signal(signal.SIGTERM)
         try:
             child.wait(60)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        except TimeoutExpired:
+            child.end()
 
 
 @pytest.fixture(scope="session")
@@ -345,9 +347,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeEnviro
                     provider,
                 )
             made.send(made.calls.appoint(recorder.address), provider)
-            log = folder / "vault.log"
-            config = str(folder / "vault" / "vault.toml")
-            with running("-m", "placet.vault", "--config", config, ready=vault.socket_path, log=log):
+            with serving(vault, folder / "vault.log"):
                 yield made
             engine.dispose()
     finally:

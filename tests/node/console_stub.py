@@ -104,7 +104,21 @@ def offered(who: dict[str, str], title: str, recipes: list[str]) -> dict[str, An
         "recipes": recipes,
         "personal": True,
     }
-    return {"id": number(int(who["address"][2]) + 70), "scope": scope, "openings": 3}
+    place = int(who["address"][2])
+    offer = {"dataset": number(place + 80), "budget": 50_000_000}
+    return {"id": number(place + 70), "offer": offer, "scope": scope, "openings": 3, "spent": 20_000_000}
+
+
+def known(who: dict[str, str], spent: int) -> dict[str, Any]:
+    """The dataset behind that offer."""
+    return {
+        "name": "accounts",
+        "id": number(int(who["address"][2]) + 80),
+        "columns": ["balance", "limit"],
+        "about": "Current accounts of private customers",
+        "budget": 80_000_000,
+        "spent": spent,
+    }
 
 
 def recipe(spec: Any) -> dict[str, Any]:
@@ -258,8 +272,13 @@ def full() -> dict[str, Any]:
         "/v1/catalogue": {"datasets": datasets},
         "/v1/offered": {
             "offered": [
-                {"provider": NORTH, "offers": [offered(NORTH, "Current accounts", names)], "error": None},
-                {"provider": SOUTH, "offers": [offered(SOUTH, "Savings", names)], "error": None},
+                {
+                    "provider": NORTH,
+                    "offers": [offered(NORTH, "Current accounts", names)],
+                    "datasets": [known(NORTH, 70_000_000)],
+                    "error": None,
+                },
+                {"provider": SOUTH, "offers": [offered(SOUTH, "Savings", names)], "datasets": [], "error": None},
             ]
         },
         "/v1/recipes": {"recipes": recipes},
@@ -292,7 +311,7 @@ def empty() -> dict[str, Any]:
         "/v1/rewards": {"tokens": [], "jobs": []},
         "/v1/consents/timeline": {"days": [{"day": f"2026-09-{n:02}", "given": 0, "ended": 0} for n in range(1, 31)]},
         "/v1/catalogue": {"datasets": []},
-        "/v1/offered": {"offered": [{"provider": NORTH, "offers": [], "error": None}]},
+        "/v1/offered": {"offered": [{"provider": NORTH, "offers": [], "datasets": [], "error": None}]},
     }
 
 

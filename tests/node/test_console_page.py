@@ -329,6 +329,18 @@ def test_a_model_brings_its_parties_columns_and_parts(page: Any, stub: Stub) -> 
 
 
 @slow
+def test_what_is_left_of_others_budgets_is_the_smaller_of_offer_and_dataset(page: Any, stub: Stub) -> None:
+    go(page, stub, "/console/catalogue")
+    tables, offers, unknown = page.get_by_role("table").all()[-3:]
+    expect(tables).to_contain_text("Current accounts of private customers")
+    expect(tables).to_contain_text("10,000,000 nano-rho")
+    expect(offers).to_contain_text("10,000,000 nano-rho")  # its own would reach for 30 million
+    expect(unknown).to_contain_text("30,000,000 nano-rho")  # a dataset that its provider shows nobody
+    page.goto(f"{stub.url}/de/console/catalogue")
+    expect(page.get_by_text("Übriges Privatsphäre-Budget").first).to_be_visible()
+
+
+@slow
 def test_lists_may_be_pasted_or_come_from_a_file(page: Any, stub: Stub) -> None:
     go(page, stub, "/console/start")
     page.get_by_role("button", name="Customers' total assets").click()

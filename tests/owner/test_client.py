@@ -15,6 +15,7 @@ from placet.core.offers import Scope
 from placet.core.trust import TrustList
 from placet.core.values import from_hex, to_hex
 from placet.owner.client import OwnerClient
+from placet.owner.drafts import enroller_of
 from placet.owner.keys import KeyKind
 
 
@@ -140,7 +141,7 @@ async def test_an_enroller_outside_the_offer_or_the_trust_list_is_refused(
     key = client.new_key()
     opening = EnrolmentOpening(subject="ada", salt=bytes(32))
     enrolment = await client.enrol(
-        client.enroller(offered, enroller_url), key, offered.namespace, opening, environment.codes["ada"]
+        enroller_of(offered, client.trust, enroller_url), key, offered.namespace, opening, environment.codes["ada"]
     )
     draft = client.prepare(offered, key.signer, not_after=later, uses=1, enrolment=opening.commitment)
     closed = Scope(**{**environment.scope.model_dump(), "enrollers": ()})
@@ -149,7 +150,11 @@ async def test_an_enroller_outside_the_offer_or_the_trust_list_is_refused(
     async with OwnerClient(deployment, TrustList(institutions=environment.trust.institutions)) as strict:
         with pytest.raises(SignatureError, match="does not name this enroller"):
             await strict.enrol(
-                client.enroller(offered, enroller_url), key, offered.namespace, opening, environment.codes["ada"]
+                enroller_of(offered, client.trust, enroller_url),
+                key,
+                offered.namespace,
+                opening,
+                environment.codes["ada"],
             )
 
 
@@ -159,7 +164,7 @@ async def test_an_enrolment_under_another_kind_of_identifier_is_not_signed_for(
     """Ada's number here may be somebody else's there."""
     offered = (await client.offers(node_url))[0]
     key, opening = client.new_key(), EnrolmentOpening(subject="ada", salt=bytes(32))
-    enroller = client.enroller(offered, enroller_url)
+    enroller = enroller_of(offered, client.trust, enroller_url)
     with pytest.raises(AccessError, match="another kind of identifier") as caught:
         await client.enrol(
             enroller, key, to_hex(environment.provider.address) + "/customer", opening, environment.codes["ada"]
@@ -187,12 +192,12 @@ async def test_an_enroller_of_another_kind_of_identifier_is_none(
     """By the owner's own trust list: who knows a company's registers does not say who a person is."""
     offered = (await client.offers(node_url))[0]
     key, opening = client.new_key(), EnrolmentOpening(subject="ada", salt=bytes(32))
-    enroller = client.enroller(offered, enroller_url)
+    enroller = enroller_of(offered, client.trust, enroller_url)
     enrolment = await client.enrol(enroller, key, offered.namespace, opening, environment.codes["ada"])
     draft = client.prepare(offered, key.signer, not_after=later, uses=1, enrolment=opening.commitment)
     client.trust = _enrolling_under(client.trust, "urn:example:company")
     with pytest.raises(NotFoundError):
-        client.enroller(offered, enroller_url)
+        enroller_of(offered, client.trust, enroller_url)
     with pytest.raises(SignatureError, match="does not name this enroller for such identifiers"):
         await client.enrol(enroller, key, offered.namespace, opening, environment.codes["ada"])
     with pytest.raises(ConsentError, match="does not accept this enrolment"):

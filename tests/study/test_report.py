@@ -101,6 +101,29 @@ def test_a_model_is_compared_with_what_there_was_without_it(document: dict[str, 
     assert text.count("<svg") == 7
 
 
+def test_what_columns_are_worth_is_said_in_words_that_claim_no_more(document: dict[str, Any], folder: Path) -> None:
+    figure = {"value": "0.3919", "low": "0.1120", "high": "0.8400"}
+    added = {"own": figure, "gain": figure, "beyond_chance": False}
+    judged = {"iv": figure, "auc": figure, "ks": figure}
+    columns = [
+        {"column": "few"},
+        {"column": "weak", **judged, "iv": figure | {"value": "0.0100"}, "beyond_chance": False},
+        {"column": EVIL, **judged, "beyond_chance": True, "added": added},
+    ]
+    report = {"people": 5_000, "positives": 900, "deviation": "8.00", "columns": columns}
+    del document["institutions"][1]
+    document |= {"recipe": "value-of-data", "label": "bad"}
+    document["parameters"] = {"budget": 5, "columns": [{"column": "balance", "edges": [0]}]}
+    document["institutions"][1]["columns"] = {"bad": "integer"}
+    (folder / "customers.csv").write_text("ID,bad\na,0\nb,1\nc,0\n")
+    text = page(document, folder, replace(outcome(), result={"rows": [], "report": report}))
+    parts = " ".join(" ".join(parsed(text).text).split())
+    order = [parts.index(one) for one in ("worth something", "cannot be told from nothing", "too few people to say")]
+    assert order == sorted(order) and "script" not in parsed(text).tags
+    for one in ("0.392 (0.112 to 0.840)", "+0.392 (0.112 to 0.840) (cannot be told from nothing)", "5,000 people"):
+        assert one in parts, one
+
+
 @pytest.mark.parametrize(
     ("gain", "words"),
     [

@@ -8,8 +8,6 @@ import re
 import secrets
 import signal
 import stat
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -21,6 +19,7 @@ from sqlalchemy import Engine, create_engine
 from tests.vault.conftest import NAMESPACE, PARTNER, plan_input, to_sign
 
 from faulty_endpoint import faulty_endpoint
+from forked import forked
 from placet.chain.calls import Call, Calls
 from placet.chain.client import Chain
 from placet.chain.deploy import deploy
@@ -36,6 +35,7 @@ from placet.core.signatures import Key
 from placet.core.trust import Contract, Deployment
 from placet.core.values import ZERO32
 from placet.core.withdrawal import FIRST_EPOCH, withdrawal_hash, withdrawal_head
+from placet.sandbox.forking import Forked
 from placet.vault import endpoint
 from placet.vault.assembly import open_vault
 from placet.vault.client import VaultClient
@@ -424,15 +424,14 @@ def test_bad_settings(settings: VaultSettings, anvil_environment: Anvil, tmp_pat
         settings.read_passphrase()
 
 
-def start(settings: VaultSettings) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "placet.vault", "--config", str(settings.folder / "vault.toml")]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def start(settings: VaultSettings, log: Path) -> Forked:
+    return forked("placet.vault", ["--config", settings.folder / "vault.toml"], settings.folder, log)
 
 
-async def answering(process: subprocess.Popen[str], client: VaultClient) -> None:
+async def answering(process: Forked, client: VaultClient) -> None:
     deadline = time.monotonic() + OPEN_SECONDS
     while time.monotonic() < deadline:
-        assert process.poll() is None, process.communicate()
+        assert process.poll() is None, "the vault has ended"
         try:
             await client.datasets()
             return
@@ -441,7 +440,7 @@ async def answering(process: subprocess.Popen[str], client: VaultClient) -> None
     pytest.fail("the vault did not start")
 
 
-async def test_process(settings: VaultSettings, anvil_environment: Anvil) -> None:
+async def test_process(settings: VaultSettings, anvil_environment: Anvil, tmp_path: Path) -> None:
     a, environment = anvil_environment, anvil_environment.environment
     info = imported(settings, environment)
     scope = environment.a_scope()
@@ -450,8 +449,8 @@ async def test_process(settings: VaultSettings, anvil_environment: Anvil) -> Non
     a.send(a.calls.offer(offer))
     client = VaultClient(settings.socket_path)
     consent, submission = environment.consent("customer-00003", scope=scope, offer=offer)
-    logs = ""
-    process = start(settings)
+    log, other = tmp_path / "vault.log", tmp_path / "second.log"
+    process = start(settings, log)
     try:
         await answering(process, client)
         assert stat.S_IMODE(settings.socket_path.stat().st_mode) == 0o600
@@ -464,28 +463,25 @@ async def test_process(settings: VaultSettings, anvil_environment: Anvil) -> Non
         assert lawful.count == 1
         asked = a.open(lawful.root, offer=offer.id)
         a.local.mine(CONFIRMATIONS)
-        second = start(settings)
-        assert second.wait(OPEN_SECONDS) == 1
-        assert "another vault" in second.communicate()[1]
+        assert start(settings, other).wait(OPEN_SECONDS) == 1
+        assert "another vault" in other.read_text()
         assert (await client.rows(asked.job, asked.plan, asked.terms, 1, 0)).columns["balance"] == [1003]
         process.send_signal(signal.SIGTERM)
-        logs += process.communicate(timeout=OPEN_SECONDS)[1]
-        assert process.returncode == 0
+        assert process.wait(OPEN_SECONDS) == 0
         assert not settings.socket_path.exists()
 
-        process = start(settings)
+        process = start(settings, log)
         await answering(process, client)
         assert (await client.rows(asked.job, asked.plan, asked.terms, 1, 0)).columns["balance"] == [1003]
         process.kill()
         process.wait()
-        process = start(settings)
+        process = start(settings, log)
         await answering(process, client)
         assert leaves_of(await client.leaves(offer.id, lawful.root, 0))[0].signature == submission.signature
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        logs += process.communicate(timeout=OPEN_SECONDS)[1]
-    assert process.returncode == 0
+        process.send_signal(signal.SIGTERM)
+    assert process.wait(OPEN_SECONDS) == 0
+    logs = log.read_text()
     assert "handed out 1 rows" in logs
     for secret in ("correct horse", "customer-00003", submission.opening.salt.hex(), "Traceback"):
         assert secret not in logs

@@ -8,7 +8,7 @@ from sqlalchemy import event
 from placet.core import offers
 from placet.core.errors import NotFoundError
 from placet.core.signatures import Verifiers
-from placet.vault import service
+from placet.vault import lawful_answers
 from placet.vault.admission import Submission
 from placet.vault.frames import MAX_REQUEST, MAX_SUBMISSIONS
 
@@ -55,7 +55,7 @@ def test_records_are_found_by_their_ids(environment) -> None:
 
 
 def test_a_set_that_is_shown_in_parts_is_opened_once(environment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "PART", 2)
+    monkeypatch.setattr(lawful_answers, "PART", 2)
     ids = environment.accept(*environment.customers[:5])
     environment.anchor(list(ids))
     root, opened, packed_set = environment.lawful().root, [], environment.records.sets.packed

@@ -12,7 +12,7 @@ from placet.core.hashing import sha256
 from placet.core.leaves import decode_records
 from placet.jobs import evidence
 from placet.jobs.evidence import Beside
-from placet.vault import service
+from placet.vault import lawful_answers
 from placet.vault.client import VaultClient
 from placet.vault.server import Server
 from shown import leaves_of
@@ -31,7 +31,7 @@ async def test_in_parts(environment, door, monkeypatch: pytest.MonkeyPatch) -> N
     lawful = environment.lawful()
     whole = await door.leaves(environment.offer.id, lawful.root, 0)
     assert (whole.total, whole.count, whole.batches) == (len(ids), len(ids), (root,))
-    monkeypatch.setattr(service, "PART", 3)
+    monkeypatch.setattr(lawful_answers, "PART", 3)
     parts = [await door.leaves(environment.offer.id, lawful.root, start) for start in range(0, len(ids), 3)]
     assert b"".join(part.records for part in parts) == whole.records
     assert {part.total for part in parts} == {len(ids)}
@@ -51,7 +51,7 @@ async def test_in_the_document_or_beside_it(environment, door, monkeypatch: pyte
     assert batch.leaves == tuple(sorted(ids))
     assert b"".join(beside.pieces(b"{}")) == b"{}\n"
 
-    monkeypatch.setattr(service, "PART", 3)
+    monkeypatch.setattr(lawful_answers, "PART", 3)
     monkeypatch.setattr(evidence, "MAX_INLINE", 4)
     beside = Beside()
     for _ in range(2):  # a later attempt may use the same set
@@ -72,7 +72,7 @@ async def test_what_is_erased_meanwhile_is_shown_as_erased(environment, door, mo
     ids = environment.accept(*environment.customers)
     environment.anchor(ids)
     lawful, beside, offer = environment.lawful(), Beside(), environment.offer.id
-    monkeypatch.setattr(service, "PART", 3)
+    monkeypatch.setattr(lawful_answers, "PART", 3)
     monkeypatch.setattr(evidence, "MAX_INLINE", 4)
     honest, asked, gone = door.leaves, [], max(ids)
 

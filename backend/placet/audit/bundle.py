@@ -17,6 +17,7 @@ from placet.audit.sections import Body, Sections, pieces_of
 from placet.core.errors import DeploymentError, InputError, LimitError
 from placet.core.evidence import MAX_EVIDENCE, MAX_SECTIONS, Section, SignedEvidence
 from placet.core.ids import JobId
+from placet.core.noise_opening import SealedNoise
 from placet.core.plan import MAX_PARTIES
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import Address, Value, parse, quotation
@@ -43,6 +44,10 @@ class Bundle(Value):
     trust: TrustList
     facts: ChainFacts
     evidence: Annotated[tuple[PartyEvidence, ...], Field(max_length=MAX_PARTIES + 2)] = ()
+    noise: Annotated[
+        tuple[SealedNoise, ...], Field(max_length=MAX_PARTIES, exclude_if=lambda openings: not openings)
+    ] = ()
+    """What parties opened of their noise, each for the one auditor whose key opens it."""
 
     def sections(self) -> tuple[Section, ...]:
         """All sections of all evidence, in the order in which they follow the bundle, each once."""

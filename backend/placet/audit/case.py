@@ -8,6 +8,7 @@ is found by its key: whoever wrote the bundle decides how much of it there is, a
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,6 +27,7 @@ from placet.core.errors import NotFoundError, PlanError
 from placet.core.evidence import Evidence, InputEvidence, Section, SignedAmendment
 from placet.core.ids import ConsentId, DatasetId, OfferId
 from placet.core.lawful import ModelRef
+from placet.core.noise_opening import NoiseOpening
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.signatures import Verifiers
 from placet.core.trail import Step, evidence_hash
@@ -56,8 +58,15 @@ class PartySubmission:
 class Case:
     """Everything that the checks ask for."""
 
-    def __init__(self, bundle: Bundle, verifiers: Verifiers | None = None, sections: Sections | None = None) -> None:
-        self.bundle = bundle
+    def __init__(
+        self,
+        bundle: Bundle,
+        verifiers: Verifiers | None = None,
+        sections: Sections | None = None,
+        noise: Mapping[int, NoiseOpening] | None = None,
+    ) -> None:
+        """`noise`: by party, as it was opened to the auditor; None where he does not ask for it."""
+        self.bundle, self.noise = bundle, noise
         self.facts = bundle.facts
         self.deployment = bundle.deployment
         self.trust = bundle.trust

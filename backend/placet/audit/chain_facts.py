@@ -12,6 +12,7 @@ from placet.audit.facts import (
     AcceptedMeasurement,
     Amended,
     Anchored,
+    BudgetChange,
     ChainFacts,
     Committed,
     DatasetFact,
@@ -35,7 +36,8 @@ from placet.audit.facts import (
 )
 from placet.chain import events
 from placet.chain.blocks import Block
-from placet.chain.client import Chain, JobStatus
+from placet.chain.client import Chain
+from placet.chain.states import JobStatus
 from placet.core.errors import ChainError
 from placet.core.hashing import document_hash
 from placet.core.ids import ConsentId, DatasetId, JobId, OfferId
@@ -103,6 +105,7 @@ class FactReader:
     def _facts(self, plan: Plan | None) -> ChainFacts:
         inputs = plan.inputs if plan else ()
         offers = tuple(o for i in inputs for o in self._offer(i.offer))
+        datasets = tuple(d for id_ in dict.fromkeys(o.offer.dataset for o in offers) for d in self._dataset(id_))
         models, origins, lineage = self._lineage([one.offer.dataset for one in offers])
         opened, sealed, funded = self.first(events.JobOpened), self.first(events.JobSealed), self.first(events.Funded)
         facts = ChainFacts(
@@ -114,7 +117,8 @@ class FactReader:
             attempt=self.state.attempt,
             opened=self._opened(opened) if opened else None,
             offers=offers,
-            datasets=tuple(d for id_ in dict.fromkeys(o.offer.dataset for o in offers) for d in self._dataset(id_)),
+            datasets=datasets,
+            budgets=tuple(self._budgets(datasets)),
             models=models,
             origins=origins,
             lineage=lineage,
@@ -162,6 +166,7 @@ class FactReader:
     def _opened(self, event: events.JobOpened) -> Opened:
         return Opened(
             at=self.moment(event),
+            block_hash=event.block_hash,
             consumer=event.consumer,
             sponsor=event.sponsor,
             terms=event.terms,
@@ -196,7 +201,28 @@ class FactReader:
 
     def _dataset(self, dataset: DatasetId) -> Iterator[DatasetFact]:
         for e in self.all((events.DatasetRegistered,), dataset=dataset):
-            yield DatasetFact(id=dataset, provider=e.provider, subjects=e.subjects, registered=self.moment(e))
+            yield DatasetFact(
+                id=dataset,
+                provider=e.provider,
+                subjects=e.subjects,
+                budget=e.budget,
+                registered=self.moment(e),
+            )
+
+    def _budgets(self, datasets: Sequence[DatasetFact]) -> Iterator[BudgetChange]:
+        """All that was ever spent of those that have a budget, by whatever job, in order."""
+        kinds: list[type[events.BudgetSpent | events.BudgetRefunded]] = [events.BudgetSpent, events.BudgetRefunded]
+        changes = (e for dataset in datasets if dataset.budget for e in self.all(kinds, dataset=dataset.id))
+        for e in sorted(changes, key=lambda e: (e.block, e.log_index)):
+            yield BudgetChange(
+                kind="spent" if isinstance(e, events.BudgetSpent) else "refunded",
+                dataset=e.dataset,
+                offer=e.offer,
+                job=e.job,
+                amount=e.amount,
+                left=e.left,
+                at=self.moment(e),
+            )
 
     def _model(self, event: events.ModelRegistered) -> ModelFact:
         return ModelFact(

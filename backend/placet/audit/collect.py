@@ -20,7 +20,8 @@ from placet.audit.bundle import Bundle, PartyEvidence, parse_evidence
 from placet.audit.chain_facts import FactReader
 from placet.audit.sections import Body, Sections
 from placet.chain import events
-from placet.chain.client import Chain, JobStatus
+from placet.chain.client import Chain
+from placet.chain.states import JobStatus
 from placet.core.ecdsa import recover
 from placet.core.errors import ConfigError, LimitError, NotFoundError, PeerError, PlacetError, ProtocolError
 from placet.core.evidence import MAX_EVIDENCE, SignedEvidence

@@ -18,7 +18,7 @@ from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
 from placet.core.lawful import ModelRef
 from placet.core.offers import Offer, Subjects
 from placet.core.plan import Plan
-from placet.core.values import U32, U48, U96, Address, Bytes24, Bytes32, Value
+from placet.core.values import U32, U48, U64, U96, Address, Bytes24, Bytes32, Value
 
 Count = Annotated[int, Field(ge=0, lt=2**53, strict=True)]
 Openings = tuple[U32, ...]
@@ -52,9 +52,11 @@ class Ending(StrEnum):
 
 
 class Opened(Value):
-    """`JobOpened`: `openings[i]` is the number that input i's offer gave to this job, from 0."""
+    """`JobOpened`: `openings[i]` is the number that input i's offer gave to this job, from 0; `block_hash` that of the
+    block."""
 
     at: Moment
+    block_hash: Bytes32
     consumer: Address
     sponsor: Address
     terms: Bytes32
@@ -78,13 +80,27 @@ class OfferFact(Value):
 
 
 class DatasetFact(Value):
-    """`DatasetRegistered` of the dataset behind an offer that the job uses: its provider, and whom its rows are
-    about by that provider's word. Neither is ever changed."""
+    """`DatasetRegistered` of the dataset behind an offer that the job uses: its provider, whom its rows are about by
+    that provider's word, and its privacy budget in nano-rho. None is ever changed."""
 
     id: DatasetId
     provider: Address
     subjects: Subjects
+    budget: U64 = 0
     registered: Moment
+
+
+class BudgetChange(Value):
+    """`BudgetSpent` or `BudgetRefunded` by any job, of a dataset behind an offer that this job uses: `amount` of the
+    offer's and the dataset's privacy budgets, and what is `left` of the dataset's after it, in nano-rho."""
+
+    kind: Literal["spent", "refunded"]
+    dataset: DatasetId
+    offer: OfferId
+    job: JobId
+    amount: U64
+    left: U64
+    at: Moment
 
 
 class ModelFact(Value):
@@ -270,6 +286,7 @@ class ChainFacts(Value):
     opened: Opened | None = None
     offers: tuple[OfferFact, ...] = ()
     datasets: tuple[DatasetFact, ...] = ()
+    budgets: tuple[BudgetChange, ...] = ()
     models: tuple[ModelFact, ...] = ()
     """Those behind the job's offers, and those that they were made of."""
     origins: tuple[OriginFact, ...] = ()

@@ -27,6 +27,7 @@ _GROUPS = {
     "trail": "The trail",
     "exchange": "Messages between parties",
     "flow": "From step to step",
+    "budget": "Privacy budgets and noise",
     "model": "Models",
     "enclave": "The enclave",
     "seal": "Seal and keys",

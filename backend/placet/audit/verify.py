@@ -36,8 +36,13 @@ or acknowledged, is named. Where a sender shows a message that the receiver neit
 signed decides: *disputed*.
 
 *Flow.* What goes into a step is a lawful root, a named consent, a received message or an earlier output. The last
-output is the sealed one. This shows descent, not that the computation was right; and *rows used = rows declared* only
-re-execution shows.
+output is the sealed one. In a secure sum each party told all others the same. This shows descent, not that the
+computation was right; and *rows used = rows declared* only re-execution shows.
+
+*Budget.* Where noise hides people: the opening spent what the plan says, of budgets that all jobs together keep; what
+went back, went back where nobody had begun. Variances follow from plan and bounds, cost no more than was spent, and
+stand in the steps. Where parties opened their noise to the auditor, it is drawn again from the committed seeds and the
+opening's block.
 
 *Model.* A model that the job uses was made by a job that its holder was a party of, and no more of its lineage had
 withdrawn before the opening than its offer tolerates. A model that is registered as this job's is the one that its
@@ -65,11 +70,12 @@ Facts are the word of whoever collected them: see `placet.audit.bundle`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from placet.audit.bundle import Bundle
 from placet.audit.case import Case
 from placet.audit.checks import (
+    budget,
     cards,
     chain,
     consent,
@@ -81,6 +87,7 @@ from placet.audit.checks import (
     payment,
     plan,
     seal,
+    sums,
     trail,
     withdrawal,
 )
@@ -91,6 +98,7 @@ from placet.audit.outcome import AuditReport, Basis, Verdict
 from placet.audit.sections import Sections
 from placet.audit.timeline import parties, repetitions, timeline
 from placet.core.lookalikes import doubts, doubts_of
+from placet.core.noise_opening import NoiseOpening
 from placet.core.signatures import Verifiers
 
 CHECKS: tuple[Check, ...] = (
@@ -102,6 +110,8 @@ CHECKS: tuple[Check, ...] = (
     *trail.CHECKS,
     *exchange.CHECKS,
     *flow.CHECKS,
+    *sums.CHECKS,
+    *budget.CHECKS,
     *model.CHECKS,
     *cards.CHECKS,
     *enclave.CHECKS,
@@ -115,8 +125,10 @@ def verify(
     verifiers: Verifiers | None = None,
     basis: Basis = Basis.OWN_FILES,
     sections: Sections | None = None,
+    noise: Mapping[int, NoiseOpening] | None = None,
 ) -> AuditReport:
-    """All checks over one bundle; `sections` hold those that it names (NotFoundError if one is not there).
+    """All checks over one bundle; `sections` hold those that it names (NotFoundError if one is not there). `noise`: by
+    party, as it was opened to the auditor; with it, noise that was not opened is missing evidence.
 
     `basis`: `OWN_FILES` and `LIVE_CHAIN` are the caller's word that deployment and trust list are his own, or were
     compared with his own; under `BUNDLE` nothing is ever called intact.
@@ -125,7 +137,7 @@ def verify(
     P-256 signatures count. A contract's signature that can't be checked, or that its state of now refuses, is missing
     evidence: it names nobody. Persons' consents never count with a contract's.
     """
-    return judged(Case(bundle, verifiers, sections), basis)
+    return judged(Case(bundle, verifiers, sections, noise), basis)
 
 
 def judged(case: Case, basis: Basis) -> AuditReport:

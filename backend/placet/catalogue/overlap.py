@@ -9,6 +9,7 @@ from pydantic import Field
 from placet.catalogue.private_statistics import NOISY
 from placet.catalogue.spec import CONSUMER, IdentifiedParameters, RecipeSpec, Role, SmallestGroup, by_identifier
 from placet.core.lawful import Tells
+from placet.core.privacy import GaussianRelease, variance_for
 from placet.core.purposes import Operation
 from placet.core.values import NanoRho
 
@@ -25,6 +26,11 @@ class OverlapParameters(IdentifiedParameters):
     protocol: Annotated[Literal["cheetah"], Field(description="the MPC protocol")]
 
 
+def counted(parameters: OverlapParameters) -> GaussianRelease:
+    """What either party adds its noise to."""
+    return GaussianRelease("count", 1, 1, variance_for(1, parameters.budget))
+
+
 SPEC = RecipeSpec(
     name="overlap",
     version=1,
@@ -37,16 +43,16 @@ SPEC = RecipeSpec(
     roles=(
         Role(
             PROVIDER,
-            "how long the consumer's list is; not who matched, nor how many: were it to see the result, the consumer's "
-            "own noise is still on it",
+            "about how long the consumer's list is (rounded up, to within an eighth); not who matched, nor how many: "
+            "were it to see the result, the consumer's own noise is still on it",
             alias="accounts",
             persons=True,
             output=True,
         ),
         Role(
             CONSUMER,
-            "after the release the noisy count, or that it looks too small, and not which; exactly how many consented "
-            "rows the provider has",
+            "after the release the noisy count, or that it looks too small, and not which; about how many consented "
+            "rows the provider has (rounded up, to within an eighth)",
             alias="customers",
         ),
     ),
@@ -54,6 +60,7 @@ SPEC = RecipeSpec(
     reads=lambda _, parameters: (parameters.identifier,),
     aligns=by_identifier,
     spends=lambda role, parameters: parameters.budget if role == PROVIDER else 0,
+    noise=lambda _, parameters: ((counted(parameters),),),
     masked=True,
     tells=lambda parameters: Tells(NOISY, parameters.smallest_group),
 )

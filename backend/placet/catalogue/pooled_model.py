@@ -11,8 +11,10 @@ from placet.catalogue.modelling import Penalty, absent
 from placet.catalogue.spec import CONSUMER, Column, RecipeParameters, RecipeSpec, Role, SmallestGroup
 from placet.core.lawful import Aligns, Tells
 from placet.core.offers import CLEAR_MODEL, Bounds
+from placet.core.privacy import Choice
 from placet.core.purposes import Operation
 from placet.core.values import NanoRho, Value
+from placet.models import pooled_noise, pooled_private
 from placet.models.binning import MAX_BINS, MAX_CATEGORY
 from placet.models.preparing import Missing
 from placet.models.scorecard import Scale
@@ -204,6 +206,30 @@ def bounds(role: str, parameters: PooledModelParameters) -> tuple[tuple[str, Bou
     return tuple((one.column, one.bounds) for one in parameters.features if isinstance(one, PooledNumber))
 
 
+def noise(role: str, parameters: PooledModelParameters) -> tuple[Choice, ...]:
+    """What each party adds its own noise to; a scorecard's numbers hang on which columns' noisy bins look large
+    enough."""
+    if (budget := parameters.budget) is None:
+        return ()
+    features, steps = parameters.features, parameters.steps
+    if parameters.scale is None:
+        parts = pooled_private.amounts(budget, steps)
+        first = pooled_noise.described(sum(isinstance(one, PooledNumber) for one in features), parts)
+        widths = range(width := sum(one.width for one in features), width + 1)
+    else:
+        parts = pooled_private.amounts(budget, steps, pooled_private.CARD_SHARES)
+        first = pooled_noise.by_bins([_cells(one) for one in features], parts)
+        widths = range(len(features) + 1)
+    fit = (*pooled_noise.products(widths, parts), *pooled_noise.gradients(widths, steps, parts))
+    return pooled_noise.numbered((*first, *fit, *pooled_noise.by_bands(budget)))
+
+
+def _cells(feature: PooledFeature) -> int:
+    """Of a column of a scorecard: its bins, all other values, and missing ones."""
+    bins = len(feature.edges) + 1 if isinstance(feature, PooledBins) else feature.width - (feature.missing == "own")
+    return bins + 2
+
+
 _LEARNS = (
     "inside the protocol, before the seal, the sums over all parties' rows of each round and so the model itself and "
     "how good it is: each column's mean and spread, how many people have each indicator, train, test and have label 1, "
@@ -234,5 +260,7 @@ SPEC = RecipeSpec(
     aligns=lambda parameters: Aligns(),
     bounds=bounds,
     spends=lambda role, parameters: parameters.budget or 0,
+    noise=noise,
+    ends=("0.people", "0.people-by-bins"),
     tells=lambda parameters: Tells(CLEAR_MODEL, parameters.smallest_group, within=(MEMBER, CONSUMER)),
 )

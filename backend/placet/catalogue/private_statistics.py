@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from placet.catalogue.spec import CONSUMER, Column, RecipeParameters, RecipeSpec, Role, SmallestGroup, scale
 from placet.core.lawful import Aligns, Tells
 from placet.core.offers import Bounds, Decimals
-from placet.core.privacy import variance_for
+from placet.core.privacy import Choice, GaussianRelease, variance_for
 from placet.core.purposes import Operation
 from placet.core.values import NanoRho, Text, Value
 
@@ -119,16 +119,17 @@ class PrivateStatisticsParameters(RecipeParameters):
     smallest_group: SmallestGroup
 
 
-def released(question: Question) -> Iterator[tuple[int, int, int]]:
-    """What a question releases: how many numbers, the square of what one person changes them by together, and the
-    variance of the noise on each."""
+def released(number: int, question: Question) -> tuple[GaussianRelease, ...]:
+    """What a question, the so-manyth of a job, releases."""
+    ask = f"{number}.{question.ask}"
     match question:
         case MeanQuestion(bounds=(low, high), budget=budget):
             most = max(abs(low), abs(high)) ** 2
-            yield 1, 1, variance_for(1, budget // 2)
-            yield 1, most, variance_for(most, budget - budget // 2)
-        case _:
-            yield size_of(question), 1, variance_for(1, question.budget)
+            return (
+                GaussianRelease(f"{ask}.people", 1, 1, variance_for(1, budget // 2)),
+                GaussianRelease(f"{ask}.sum", 1, most, variance_for(most, budget - budget // 2)),
+            )
+    return (GaussianRelease(ask, size_of(question), 1, variance_for(1, question.budget)),)
 
 
 def size_of(question: Question) -> int:
@@ -161,6 +162,13 @@ def reads(role: str, parameters: PrivateStatisticsParameters) -> tuple[str, ...]
             case TableQuestion(axes=axes):
                 columns += [axis.column for axis in axes]
     return tuple(dict.fromkeys(columns))
+
+
+def noise(role: str, parameters: PrivateStatisticsParameters) -> tuple[Choice, ...]:
+    """What the provider adds its noise to."""
+    if role == CONSUMER:
+        return ()
+    return tuple((one,) for number, question in enumerate(parameters.questions) for one in released(number, question))
 
 
 def _measured(parameters: PrivateStatisticsParameters) -> Iterator[MeanQuestion | QuantilesQuestion]:
@@ -203,6 +211,7 @@ SPEC = RecipeSpec(
         () if role == CONSUMER else tuple(dict.fromkeys((one.column, one.bounds) for one in _measured(parameters)))
     ),
     spends=lambda role, parameters: 0 if role == CONSUMER else sum(one.budget for one in parameters.questions),
+    noise=noise,
     masked=True,
     tells=lambda parameters: Tells(NOISY, parameters.smallest_group),
 )

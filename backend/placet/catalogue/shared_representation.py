@@ -13,8 +13,10 @@ from placet.catalogue.pooled_model import MAX_POOLED_WIDTH, MIN_BUDGET, PooledCa
 from placet.catalogue.spec import CONSUMER, Column, RecipeParameters, RecipeSpec, Role, SmallestGroup
 from placet.core.lawful import Aligns, Tells
 from placet.core.offers import CLEAR_MODEL, Bounds
+from placet.core.privacy import Choice
 from placet.core.purposes import Operation
 from placet.core.values import NanoRho
+from placet.models import pooled_noise, pooled_private
 
 PROVIDER = "provider"
 MAX_HEADS = 4
@@ -105,6 +107,23 @@ def bounds(role: str, parameters: SharedRepresentationParameters) -> tuple[tuple
     return tuple((one.column, one.bounds) for one in parameters.shared if isinstance(one, PooledNumber))
 
 
+STEPS = 8
+"""Of each of the provider's labels."""
+
+
+def noise(role: str, parameters: SharedRepresentationParameters) -> tuple[Choice, ...]:
+    """What the provider adds its noise to."""
+    if role == CONSUMER:
+        return ()
+    steps = STEPS * len(parameters.source_labels)
+    parts = pooled_private.amounts(parameters.budget, steps)
+    widths = (sum(one.width for one in parameters.shared),)
+    numbers = sum(isinstance(one, PooledNumber) for one in parameters.shared)
+    described = pooled_noise.described(numbers, parts)
+    fit = (*pooled_noise.products(widths, parts), *pooled_noise.gradients(widths, steps, parts))
+    return pooled_noise.numbered((*described, *fit))
+
+
 SPEC = RecipeSpec(
     name="shared-representation",
     version=1,
@@ -139,6 +158,8 @@ SPEC = RecipeSpec(
     aligns=lambda parameters: Aligns(),
     bounds=bounds,
     spends=lambda role, parameters: 0 if role == CONSUMER else parameters.budget,
+    noise=noise,
+    ends=("0.people",),
     masked=True,
     tells=lambda parameters: Tells(CLEAR_MODEL, parameters.smallest_group),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -13,6 +14,7 @@ from placet.core.lawful import Aligns, ModelRef, Tells
 from placet.core.namespace import Namespace
 from placet.core.offers import Bounds, Decimals, Subjects
 from placet.core.plan import Terms
+from placet.core.privacy import Choice
 from placet.core.purposes import Operation
 from placet.core.values import Value
 from placet.models.contribution import Division
@@ -141,7 +143,9 @@ class RecipeSpec(Generic[P]):
     parameters, terms, parties (signers, in the plan's order) and consumer don't make together; `pays` says by the
     parties' roles how a pot is divided by what each contributed, None where the recipe measures no contribution;
     `bounds` the columns of a role's rows that are added up within bounds;
-    `spends` what a role's rows cost of their privacy budget, in nano-rho, nothing where no noise is added; `masked`:
+    `spends` what a role's rows cost of their privacy budget, in nano-rho, nothing where no noise is added; `noise` what
+    a role adds its own noise to, in the order in which its steps record it; after a release that `ends` names nothing
+    more may come; `masked`:
     nothing that rows under a budget come to is known to anybody else before the release, so that attempts whose keys
     stay secret cost nothing.
     `cost`: of so many rows of the consumer's, where it can be said. `instead`: engines on which other `operations` are
@@ -164,6 +168,8 @@ class RecipeSpec(Generic[P]):
     cost: Callable[[P, int], Cost | None] | None = None
     bounds: Callable[[str, P], tuple[tuple[str, Bounds], ...]] = lambda role, parameters: ()
     spends: Callable[[str, P], int] = lambda role, parameters: 0
+    noise: Callable[[str, P], tuple[Choice, ...]] = lambda role, parameters: ()
+    ends: tuple[str, ...] = ()
     masked: bool = False
     pays: Callable[[P, Sequence[str]], Division | None] = lambda parameters, roles: None
     instead: tuple[tuple[str, Operation], ...] = ()
@@ -220,8 +226,7 @@ class RecipeSpec(Generic[P]):
         return PlanError(message, expected=expected, found=found, code="plan.parameters")
 
 
-def describe(parameters: type[RecipeParameters]) -> dict[str, str]:
-    """Each parameter in words, with the values that it may have where they are few, and whether it may be left out."""
+def _described(parameters: type[RecipeParameters]) -> Mapping[str, str]:
     schema = parameters.model_json_schema()
     words = {}
     for name, field in parameters.model_fields.items():
@@ -231,6 +236,10 @@ def describe(parameters: type[RecipeParameters]) -> dict[str, str]:
             text += f" ({'one of ' if len(values) > 1 else ''}{_listed(values)})"
         words[name] = text if field.is_required() else f"optional: {text}"
     return words
+
+
+describe: Callable[[type[RecipeParameters]], Mapping[str, str]] = functools.cache(_described)
+"""Each parameter in words, with the values that it may have where they are few, and whether it may be left out."""
 
 
 def _values(schema: Mapping[str, Any], root: Mapping[str, Any]) -> list[str]:

@@ -23,6 +23,7 @@ from placet.catalogue import (
     pooled_model,
     private_statistics,
     shared_representation,
+    value_of_data,
 )
 from placet.catalogue.spec import RecipeSpec
 from placet.core.errors import PlanError
@@ -46,6 +47,7 @@ SPECS: tuple[RecipeSpec[Any], ...] = (
     pooled_model.SPEC,
     private_statistics.SPEC,
     shared_representation.SPEC,
+    value_of_data.SPEC,
 )
 _BY_NAME = {spec.name: spec for spec in SPECS}
 NAMES = tuple(_BY_NAME)

@@ -20,6 +20,6 @@ def words_of(spec: RecipeSpec[Any]) -> dict[str, Any]:
         "operations": operations,
         "engines": list(spec.engines),
         "on_withdrawal": spec.on_withdrawal,
-        "parameters": describe(spec.parameters),
+        "parameters": dict(describe(spec.parameters)),
         "learns": {role.name: role.learns for role in spec.roles},
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 
-from placet.chain import events
+from placet.chain import event_logs
 from placet.chain.rpc import octets
 from placet.core.hashing import keccak
 
@@ -27,7 +27,7 @@ def bloom_of(logs: Iterable[dict[str, object]]) -> int:
     """The Bloom filter of a block that holds these logs. ChainError for a log that is none."""
     bits = 0
     for log in logs:
-        for item in (octets(log.get("address"), 20), *events.topics_of(log)):
+        for item in (octets(log.get("address"), 20), *event_logs.topics_of(log)):
             bits |= mask(item)
     return bits
 
@@ -44,7 +44,7 @@ class LogFilter:
         self._rest = [[mask(topic) for topic in options] for options in topics[1:] if options is not None]
 
     def _kinds(self, contract: str) -> set[bytes]:
-        own = events.kinds_by_topic(contract).keys()
+        own = event_logs.kinds_by_topic(contract).keys()
         return own & set(self._topics[0]) if self._topics and self._topics[0] is not None else set(own)
 
     def may_hold(self, bloom: int) -> bool:
@@ -58,7 +58,7 @@ class LogFilter:
         """Is it such a log?"""
         if octets(log.get("address"), 20) not in self._masks:
             return False
-        topics = events.topics_of(log)
+        topics = event_logs.topics_of(log)
         return len(topics) >= len(self._topics) and all(
             options is None or topic in options for options, topic in zip(self._topics, topics, strict=False)
         )

@@ -8,136 +8,39 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 from pydantic import ValidationError
 
-from placet.chain import abi, events
+from placet.chain import abi, event_logs
 from placet.chain.blocks import Block, Head
 from placet.chain.blooms import Topics
+from placet.chain.deployed import check_contracts, same
 from placet.chain.events import E, Event
 from placet.chain.logs import LogReader, Moved
 from placet.chain.rpc import Rpc, RpcError, members, octets, quantity
+from placet.chain.states import (
+    Acceptance,
+    ConsentState,
+    DatasetState,
+    EnclaveClass,
+    Escrow,
+    JobState,
+    JobStatus,
+    OfferState,
+)
 from placet.core.consent import Reason, Status
-from placet.core.errors import ChainError, DeploymentError, InputError, NotFoundError, Reverted
+from placet.core.errors import ChainError, InputError, NotFoundError, Reverted
 from placet.core.hashing import keccak
-from placet.core.ids import NO_JOB, BatchRoot, ConsentId, DatasetId, JobId, OfferId
-from placet.core.lawful import ModelRef
-from placet.core.offers import Offer, Subjects
+from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
 from placet.core.plan import Plan, plan_of
 from placet.core.signatures import ContractCheck
-from placet.core.trust import Contract, Deployment
-from placet.core.values import ZERO20, ZERO32, to_hex
+from placet.core.trust import Deployment
+from placet.core.values import MAX_BUDGET, ZERO20, ZERO32, to_hex
 
 _ERC1271 = keccak(b"isValidSignature(bytes32,bytes)")[:4]
 ERC1271_GAS = 3_000_000
 """More than wallets use; a stranger's contract that burns all it gets keeps a node waiting for milliseconds."""
-
-
-@dataclass(frozen=True)
-class DatasetState:
-    """A dataset's entry: whom its rows are about, `budget` and `spent` in nano-rho, and the job that made it where
-    it is a model (zero for rows)."""
-
-    provider: bytes
-    subjects: Subjects
-    budget: int
-    spent: int
-    schema: bytes
-    commitment: bytes
-    origin: JobId = NO_JOB
-
-    @property
-    def model(self) -> ModelRef | None:
-        """Which model it is a part of; None for rows."""
-        return ModelRef(self.origin, self.commitment) if self.subjects is Subjects.MODEL else None
-
-
-@dataclass(frozen=True)
-class OfferState:
-    """`epoch` (24 bytes): head of the list of proven ends; `openings` so far; `unproven` (24 bytes): head of the list
-    of ends that were unproven when they came; `spent` of its privacy budget, in nano-rho."""
-
-    offer: Offer
-    provider: bytes
-    epoch: bytes
-    openings: int
-    unproven: bytes
-    spent: int = 0
-
-
-@dataclass(frozen=True)
-class ConsentState:
-    """A consent's slot; all zero for one that the chain has not seen, such as a leaf of a batch."""
-
-    status: Status
-    proven: bool
-    offer_index: int
-    not_before: int
-    not_after: int
-    first_opening: int
-    uses: int
-
-
-class JobStatus(IntEnum):
-    """The contract's `JobStatus`."""
-
-    NONE = 0
-    OPEN = 1
-    SEALED = 2
-    COMPLETED = 3
-    CLOSED = 4
-    ABORTED = 5
-    CANCELLED = 6
-
-
-@dataclass(frozen=True)
-class JobState:
-    """A job's slot; all zero for one never seen. Times in Unix seconds; `keys_missing` counts from the seal."""
-
-    status: JobStatus
-    rewarded: bool
-    parties: int
-    keys_missing: int
-    attempt: int
-    opened_at: int
-    deadline: int
-    settle_by: int
-    sealed_at: int
-
-
-@dataclass(frozen=True)
-class Escrow:
-    """A job's account in the escrow: what was paid in by whom, and what is not settled yet."""
-
-    token: bytes
-    funded: int
-    sponsor: bytes
-    left: int
-
-
-class EnclaveClass(IntEnum):
-    """As what a provider accepts a measurement. Simulated is never equal to hardware."""
-
-    NONE = 0
-    SIMULATED = 1
-    HARDWARE = 2
-
-
-@dataclass(frozen=True)
-class Acceptance:
-    """From block `since` on a measurement is accepted; from `until` on it is retired, 0 while it is not."""
-
-    enclave_class: EnclaveClass
-    since: int
-    until: int
-
-    def holds(self, enclave_class: EnclaveClass, block: int) -> bool:
-        """Was it accepted at this block, as of this class and no other?"""
-        ended = self.until != 0 and block >= self.until
-        return enclave_class == self.enclave_class != EnclaveClass.NONE and self.since <= block and not ended
 
 
 class Chain:
@@ -148,43 +51,14 @@ class Chain:
         self.deployment = deployment
         self.rpc = rpc or Rpc(url)
         self.verifiers = deployment.verifiers.asking(erc1271(self.rpc))
-        self.logs = LogReader(self.rpc, events.addresses(deployment))
+        self.logs = LogReader(self.rpc, event_logs.addresses(deployment))
 
     def check(self) -> None:
         """DeploymentError unless the endpoint serves the chain and the contracts that the deployment file names."""
         named = self.deployment
-        _same("chain id", named.chain_id, quantity(self.rpc.call("eth_chainId")))
-        _same("genesis block", to_hex(named.genesis), to_hex(self.block(0).hash))
-        contracts: dict[str, Contract] = {
-            "DatasetRegistry": named.dataset_registry,
-            "ConsentRegistry": named.consent_registry,
-            "JobLedger": named.job_ledger,
-            "RewardEscrow": named.reward_escrow,
-            "P256Verifier": named.p256_verifier,
-            "WebAuthnVerifier": named.webauthn_verifier,
-            "EnclaveRegistry": named.enclave_registry,
-        }
-        for name, contract in contracts.items():
-            code = code_hash(self.rpc, contract.address)
-            _same(f"code of {name}", to_hex(contract.code_hash), to_hex(code))
-        datasets, consents = named.dataset_registry.address, named.consent_registry.address
-        ledger, escrow = named.job_ledger.address, named.reward_escrow.address
-        try:
-            for what, expected, call in (
-                ("ConsentRegistry's datasets", datasets, ("ConsentRegistry", consents, "datasets")),
-                ("DatasetRegistry's consents", consents, ("DatasetRegistry", datasets, "consents")),
-                ("ConsentRegistry's ledger", ledger, ("ConsentRegistry", consents, "ledger")),
-                ("JobLedger's registry", consents, ("JobLedger", ledger, "registry")),
-                ("JobLedger's escrow", escrow, ("JobLedger", ledger, "escrow")),
-                ("RewardEscrow's ledger", ledger, ("RewardEscrow", escrow, "ledger")),
-            ):
-                _same(what, to_hex(expected), to_hex(self._read(*call)[0]))
-            for name, address in (("ConsentRegistry", consents), ("JobLedger", ledger)):
-                for kind, verifier in (("P-256", named.p256_verifier), ("passkeys", named.webauthn_verifier)):
-                    listed = self._read(name, address, "isVerifier", verifier.address)[0]
-                    _same(f"{name}'s verifier of {kind}", True, listed)
-        except (Reverted, RpcError) as error:
-            raise DeploymentError("the contracts do not answer as Placet's", found=error.message) from error
+        same("chain id", named.chain_id, quantity(self.rpc.call("eth_chainId")))
+        same("genesis block", to_hex(named.genesis), to_hex(self.block(0).hash))
+        check_contracts(named, self.rpc, self._read)
 
     def block(self, number: int | str) -> Head:
         """A block by number, or by tag such as `latest`; NotFoundError if the endpoint has none."""
@@ -216,19 +90,24 @@ class Chain:
         return max(self.head().timestamp, int(time.time()))
 
     def dataset(self, dataset: DatasetId, *, block: int | None = None) -> DatasetState:
-        """NotFoundError if nobody registered it."""
+        """NotFoundError if nobody registered it, or with a privacy budget that documents don't count exactly."""
         address = self.deployment.dataset_registry.address
         provider, subjects, *rest = self._read("DatasetRegistry", address, "datasets", dataset, block=block)[0]
         if provider == ZERO20:
             raise NotFoundError("no such dataset on chain", found=to_hex(dataset))
-        return DatasetState(provider, events.subjects_of(subjects), *rest)
+        state = DatasetState(provider, event_logs.subjects_of(subjects), *rest)
+        if state.budget >= MAX_BUDGET:
+            raise NotFoundError(
+                "no dataset that a document can name", expected=f"a budget below {MAX_BUDGET}", found=state.budget
+            )
+        return state
 
     def offer(self, offer: OfferId, *, block: int | None = None) -> OfferState:
         """NotFoundError if nobody made it."""
         terms, provider, epoch, openings, unproven, spent = self._consents("offers", offer, block=block)
         if provider == ZERO20:
             raise NotFoundError("no such offer on chain", found=to_hex(offer))
-        return OfferState(events.offer_of(terms), provider, epoch, openings, unproven, spent)
+        return OfferState(event_logs.offer_of(terms), provider, epoch, openings, unproven, spent)
 
     def withdrawal_heads(self, offers: Sequence[OfferId], *, block: int) -> list[tuple[bytes, bytes]]:
         """Many offers' epochs and heads of their unproven ends (24 bytes each), in as few requests as the endpoint
@@ -404,29 +283,14 @@ def erc1271(rpc: Rpc) -> ContractCheck:
 
 def _topics(kinds: Sequence[type[Event]], indexed: dict[str, bytes | int]) -> list[Topics]:
     """What `eth_getLogs` wants: one query for all kinds, or one for each where indexed fields choose."""
-    types = [events.event_type(kind) for kind in kinds]
+    types = [event_logs.event_type(kind) for kind in kinds]
     if not indexed:
         return [[[one.topic for one in types]]]
     queries: list[Topics] = []
     for one in types:
-        places = {events.field_name(name): of for name, of, is_indexed in one.parameters if is_indexed}
+        places = {event_logs.field_name(name): of for name, of, is_indexed in one.parameters if is_indexed}
         if not indexed.keys() <= places.keys():
             raise LookupError(f"{one.name} is indexed by {sorted(places)}, not by {sorted(indexed)}")
         topics = [[abi.encode((of,), (indexed[name],))] if name in indexed else None for name, of in places.items()]
         queries.append([[one.topic], *topics])
     return queries
-
-
-def code_hash(rpc: Rpc, address: bytes) -> bytes:
-    """keccak256 of a contract's code, as the deployment file has it."""
-    return keccak(octets(rpc.call("eth_getCode", to_hex(address), "latest")))
-
-
-def _same(what: str, expected: object, found: object) -> None:
-    if expected != found:
-        raise DeploymentError(
-            f"the chain's {what} is not the deployment file's",
-            expected=expected,
-            found=found,
-            remedy="use the endpoint of the chain that the deployment file was made for",
-        )

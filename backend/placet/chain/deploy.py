@@ -12,7 +12,8 @@ from web3.utils import get_create_address
 
 from placet.chain import abi
 from placet.chain.blocks import Head, Receipt
-from placet.chain.client import Chain, code_hash
+from placet.chain.client import Chain
+from placet.chain.deployed import code_hash
 from placet.chain.fees import fees
 from placet.chain.rpc import Rpc, octets, quantity
 from placet.core.errors import ChainError, Reverted

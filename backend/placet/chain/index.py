@@ -1,10 +1,9 @@
 """Follows the contracts' events into tables, and forgets what a reorganisation takes back.
 
-The tables hold raw logs; answers are decoded from them. Every answer may be asked as of a block (`at`), for instance
-the last one that is confirmed. `sync` keeps the hashes of the blocks where it stopped, so that it finds the last one
-that is still on the chain and reads on from there. A checkpoint stands only above blocks of which the endpoint has
-shown every event (`logs`); what is stored is taken back only where the chain shows another block in its place, never
-because a machine behind the endpoint does not know a block yet.
+`sync` keeps the hashes of the blocks where it stopped, so that it finds the last one that is still on the chain and
+reads on from there. A checkpoint stands only above blocks of which the endpoint has shown every event (`logs`); what is
+stored is taken back only where the chain shows another block in its place, never because a machine behind the endpoint
+does not know a block yet.
 
 A new process reads the newest blocks once more, and compares each offer's withdrawals with the head that the contract
 keeps of them: an index that has missed something reads everything anew.
@@ -12,43 +11,24 @@ keeps of them: an index that has missed something reads everything anew.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias, TypeVar
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ColumnElement,
-    Connection,
-    Engine,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-    delete,
-    func,
-    insert,
-    select,
-)
+from sqlalchemy import Connection, Engine, delete, func, insert, select
 
-from placet.chain import events
+from placet.chain import event_logs, events
 from placet.chain.blocks import BlockHeader, Head
 from placet.chain.blooms import LogFilter
 from placet.chain.client import Chain
-from placet.chain.events import Event
-from placet.chain.logs import Log, Moved
+from placet.chain.event_tables import EventTables, checkpoints, logs, metadata, store
+from placet.chain.logs import Moved
 from placet.chain.rpc import PAUSE
 from placet.chain.tables import create
 from placet.core.errors import ChainError
-from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
-from placet.core.withdrawal import FIRST_EPOCH, withdrawal_head
+from placet.core.ids import OfferId
+from placet.core.withdrawal import FIRST_EPOCH
 
 CHECKPOINTS = 256
 SKIP_SECONDS = 10.0
@@ -64,47 +44,14 @@ _AT_ONCE = 16
 _BEHIND_ATTEMPTS = 2
 
 log = logging.getLogger(__name__)
-metadata = MetaData()
-checkpoints = Table(
-    "index_read",
-    metadata,
-    Column("block", BigInteger, primary_key=True, autoincrement=False),
-    Column("hash", LargeBinary(32), nullable=False),
-)
-logs = Table(
-    "index_events",
-    metadata,
-    Column("block", BigInteger, primary_key=True, autoincrement=False),
-    Column("log_index", Integer, primary_key=True, autoincrement=False),
-    Column("name", String(40), nullable=False, index=True),
-    Column("offer", LargeBinary(32), index=True),
-    Column("consent", LargeBinary(32), index=True),
-    Column("job", LargeBinary(32), index=True),
-    Column("log", Text, nullable=False),
-)
-
-E = TypeVar("E", bound=Event)
-Ended: TypeAlias = events.ConsentWithdrawn | events.ConsentRevoked | events.WithdrawalProven
 
 
-@dataclass(frozen=True)
-class DeadConsent:
-    """A consent that has ended: how, in which block, whether it stands in the epoch, its place among the ends
-    of its offer."""
-
-    kind: Literal["withdrawn", "revoked"]
-    block: int
-    proven: bool
-    order: int
-
-
-class Index:
+class Index(EventTables):
     """One deployment's events in one database. `sync` first, then ask."""
 
     def __init__(self, engine: Engine, chain: Chain) -> None:
-        self._engine = engine
+        super().__init__(engine, event_logs.addresses(chain.deployment))
         self._chain = chain
-        self._contracts = events.addresses(chain.deployment)
         self._syncing = threading.Lock()
         self._tip: Head | None = None
         self._filter = LogFilter(self._contracts)
@@ -157,65 +104,6 @@ class Index:
             block = connection.execute(select(func.max(checkpoints.c.block))).scalar()
         return self._before_all if block is None else int(block)
 
-    def datasets(self, at: int | None = None) -> list[events.DatasetRegistered]:
-        """All datasets, in order."""
-        return self._events(events.DatasetRegistered, at)
-
-    def models(self, at: int | None = None) -> list[events.ModelRegistered]:
-        """All parts of models, in order."""
-        return self._events(events.ModelRegistered, at)
-
-    def offers(self, at: int | None = None) -> list[events.OfferMade]:
-        """All offers, in order."""
-        return self._events(events.OfferMade, at)
-
-    def batches(self, offer: OfferId, at: int | None = None) -> dict[BatchRoot, int]:
-        """An offer's anchored roots and their blocks, in order."""
-        anchored = self._events(events.BatchAnchored, at, logs.c.offer == offer)
-        return {event.root: event.block for event in anchored}
-
-    def given(self, consent: ConsentId, at: int | None = None) -> events.ConsentGiven | None:
-        """The event of a consent that was granted by itself, or None."""
-        grants = self._events(events.ConsentGiven, at, logs.c.consent == consent)
-        return grants[0] if grants else None
-
-    def given_to(self, offer: OfferId, at: int | None = None) -> list[events.ConsentGiven]:
-        """The events of all consents to an offer that were granted by themselves, in order."""
-        return self._events(events.ConsentGiven, at, logs.c.offer == offer)
-
-    def withdrawal_list(self, offer: OfferId, at: int | None = None) -> list[ConsentId]:
-        """All ended consents of an offer, in order."""
-        return [event.consent for event in self._ended(offer, at)]
-
-    def dead(self, offer: OfferId, at: int | None = None) -> dict[ConsentId, DeadConsent]:
-        """All ended consents of an offer by id."""
-        proven = {event.consent for event in self._events(events.WithdrawalProven, at, logs.c.offer == offer)}
-        return {
-            event.consent: DeadConsent(
-                "withdrawn" if isinstance(event, events.ConsentWithdrawn) else "revoked",
-                event.block,
-                event.proven or event.consent in proven,
-                order,
-            )
-            for order, event in enumerate(self._ended(offer, at))
-        }
-
-    def heads(self, offer: OfferId, at: int | None = None) -> tuple[bytes, bytes]:
-        """An offer's epoch, and the head of its list of unproven ends, as the events lead to them. Where the contract
-        holds others at that block, events are missing here."""
-        proven = unproven = FIRST_EPOCH
-        for event in self._ends(offer, at):
-            if isinstance(event, events.WithdrawalProven) or event.proven:
-                proven = withdrawal_head(proven, event.consent)
-            else:
-                unproven = withdrawal_head(unproven, event.consent)
-        return proven, unproven
-
-    def proven_ends(self, offer: OfferId, at: int | None = None) -> list[Ended]:
-        """The events that changed an offer's epoch, in order."""
-        ends = self._ends(offer, at)
-        return [event for event in ends if isinstance(event, events.WithdrawalProven) or event.proven]
-
     def ended_mark(self, offer: OfferId) -> tuple[int, int]:
         """Is another one as soon as other consents of an offer have ended, as far as is indexed: how many they are, and
         how often a reorganisation has taken events back since this index was made."""
@@ -223,42 +111,6 @@ class Index:
         query = select(func.count()).select_from(logs).where(logs.c.offer == offer, logs.c.name.in_(names))
         with self._engine.connect() as connection:
             return self._taken_back, int(connection.execute(query).scalar_one())
-
-    def jobs(self, at: int | None = None) -> list[JobId]:
-        """The ids of all opened or cancelled jobs, in order."""
-        begun = logs.c.name.in_((events.JobOpened.__name__, events.JobCancelled.__name__))
-        query = select(logs.c.job).where(begun, *_until(at)).order_by(logs.c.block, logs.c.log_index)
-        with self._engine.connect() as connection:
-            return list(dict.fromkeys(JobId(bytes(job)) for job in connection.execute(query).scalars()))
-
-    def claims(self) -> list[events.Claimed]:
-        """All that the escrow has paid out, to anybody, in order."""
-        return self._events(events.Claimed, None)
-
-    def job_events(self, job: JobId, at: int | None = None) -> list[Event]:
-        """Everything that the contracts tell of a job, in order."""
-        return self._decoded(logs.c.job == job, *_until(at))
-
-    def _ends(self, offer: OfferId, at: int | None) -> list[Ended]:
-        """All ends and all later proofs of an offer, in order."""
-        later = self._events(events.WithdrawalProven, at, logs.c.offer == offer)
-        return sorted((*self._ended(offer, at), *later), key=lambda event: (event.block, event.log_index))
-
-    def _ended(self, offer: OfferId, at: int | None) -> list[events.ConsentWithdrawn | events.ConsentRevoked]:
-        withdrawn = self._events(events.ConsentWithdrawn, at, logs.c.offer == offer)
-        revoked = self._events(events.ConsentRevoked, at, logs.c.offer == offer)
-        return sorted((*withdrawn, *revoked), key=lambda event: (event.block, event.log_index))
-
-    def _events(self, kind: type[E], at: int | None, *conditions: ColumnElement[bool]) -> list[E]:
-        events_ = self._decoded(logs.c.name == kind.__name__, *conditions, *_until(at))
-        return [event for event in events_ if isinstance(event, kind)]
-
-    def _decoded(self, *conditions: ColumnElement[bool]) -> list[Event]:
-        query = select(logs.c.log).where(*conditions).order_by(logs.c.block, logs.c.log_index)
-        with self._engine.connect() as connection:
-            rows = connection.execute(query).scalars().all()
-        decoded = (events.decode(json.loads(row), self._contracts) for row in rows)
-        return [event for event in decoded if event is not None]
 
     # Following the chain.
 
@@ -355,7 +207,7 @@ class Index:
                 if last == head:
                     taken += connection.execute(delete(logs).where(logs.c.block > head.number)).rowcount
                 for log_ in rows:
-                    _store(connection, log_)
+                    store(connection, log_)
                 connection.execute(insert(checkpoints).values(block=last.number, hash=last.hash))
                 _prune(connection)
             self._taken_back += taken > 0
@@ -375,25 +227,6 @@ class Index:
             if heads != expected:
                 return False
         return True
-
-
-def _until(at: int | None) -> tuple[ColumnElement[bool], ...]:
-    return () if at is None else (logs.c.block <= at,)
-
-
-def _store(connection: Connection, log_: Log) -> None:
-    raw, event = log_
-    connection.execute(
-        insert(logs).values(
-            block=event.block,
-            log_index=event.log_index,
-            name=type(event).__name__,
-            offer=getattr(event, "offer", None),
-            consent=getattr(event, "consent", None),
-            job=getattr(event, "job", None),
-            log=json.dumps({name: raw[name] for name in events.LOG_FIELDS if raw.get(name) is not None}),
-        )
-    )
 
 
 def _prune(connection: Connection) -> None:

@@ -29,7 +29,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from placet.chain import events
+from placet.chain import event_logs
 from placet.chain.blocks import Block, Head, Receipt
 from placet.chain.blooms import LogFilter, Topics, bloom_of
 from placet.chain.endpoint import EndpointError
@@ -108,7 +108,7 @@ class LogReader:
             for row in rows.get(block.hash, ()):
                 if (
                     log_filter.takes(row)
-                    and (event := events.decode(self._timed(row, block), self._contracts)) is not None
+                    and (event := event_logs.decode(self._timed(row, block), self._contracts)) is not None
                 ):
                     logs.append((self._timed(row, block), event))
         return sorted(logs, key=lambda log: (log[1].block, log[1].log_index))
@@ -245,7 +245,7 @@ class LogReader:
         transaction."""
         answer = self._rpc.call("eth_getTransactionReceipt", to_hex(transaction))
         logs = () if answer is None else Receipt.read(answer).logs
-        decoded = (events.decode(log, self._contracts) for log in logs)
+        decoded = (event_logs.decode(log, self._contracts) for log in logs)
         return tuple(event for event in decoded if event is not None)
 
     # The block as a whole.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from placet.cli.inputs import (
     PassphraseFile,
     demand_url,
     passphrase,
+    read,
     read_address,
     read_deployment,
     read_job,
@@ -55,6 +56,14 @@ def audit(
             "its GET /v1/jobs/{job}/trail answered. Repeatable.",
         ),
     ] = None,
+    noise: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="What a party handed you of its noise (placet job noise), which your --key opens: it is drawn again. "
+            "Repeatable; a party that adds noise and is left out makes the verdict incomplete.",
+        ),
+    ] = None,
     save: Annotated[Path | None, typer.Option(help="Keep the bundle in this file.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as one HTML file.")] = None,
     page: Annotated[
@@ -78,7 +87,7 @@ def audit(
     if bundle is not None:
         if evidence:
             raise typer.BadParameter("--evidence is for a live audit: a bundle brings its own")
-        report = _saved(bundle, url, deployment, trust, save)
+        report = _saved(bundle, url, deployment, trust, save, _opened(noise or [], key, passphrase_file))
     else:
         if job is None or url is None or deployment is None or trust is None:
             raise typer.BadParameter("a live audit needs --url, --deployment and --trust")
@@ -86,10 +95,12 @@ def audit(
 
         known = read_trust(trust)
         elsewhere = _elsewhere(evidence or [], known)
-        live = LiveAudit(job=read_job(job), key=_auditor(key, passphrase_file).secret, elsewhere=elsewhere)
+        signs = _auditor(key, passphrase_file)
+        live = LiveAudit(job=read_job(job), key=signs.secret, elsewhere=elsewhere)
         target = None if save is None else str(save)
         own = read_deployment(deployment)
-        report = judge(AuditRequest(live=live, url=url, deployment=own, trust=known, save=target))
+        handed = _handed(noise or [], None if key is None else signs.secret)
+        report = judge(AuditRequest(live=live, url=url, deployment=own, trust=known, save=target, **handed))
     if html is not None:
         replace(html, drawn.html(report).encode())
     if as_json:
@@ -121,6 +132,25 @@ def _elsewhere(given: list[str], trust: TrustList) -> tuple[ElsewhereEvidence, .
     return tuple(evidence.values())
 
 
+def _opened(files: list[Path], key: Path | None, passphrase_file: Path | None) -> dict[str, Any]:
+    """As `_handed`, of a saved bundle, which may hold openings: the key is read where there is one."""
+    return _handed(files, None if key is None else _auditor(key, passphrase_file).secret)
+
+
+def _handed(files: list[Path], secret: bytes | None) -> dict[str, Any]:
+    """What a request says of noise. InputError for files that are none, or without a key that opens them."""
+    from placet.core.noise_opening import SealedNoise
+    from placet.core.noise_sealing import auditor_secret
+    from placet.core.values import parse
+
+    if files and secret is None:
+        raise InputError("an opening of noise needs the key that it is for", expected="--key", found="none")
+    noise = tuple(parse(SealedNoise, read(file, "opening of noise"), what="opening of noise") for file in files)
+    if len({one.party for one in noise}) < len(noise):
+        raise InputError("two openings of one party's noise", expected="one a party", found=len(noise))
+    return {"noise": noise, "secret": None if secret is None else auditor_secret(secret)}
+
+
 def _auditor(key: Path | None, passphrase_file: Path | None) -> Key:
     from placet.core.signatures import Key
 
@@ -132,7 +162,14 @@ def _auditor(key: Path | None, passphrase_file: Path | None) -> Key:
     return Key(load_secret(key, passphrase(passphrase_file)))
 
 
-def _saved(file: Path, url: str | None, deployment: Path | None, trust: Path | None, save: Path | None) -> AuditReport:
+def _saved(
+    file: Path,
+    url: str | None,
+    deployment: Path | None,
+    trust: Path | None,
+    save: Path | None,
+    noise: dict[str, Any],
+) -> AuditReport:
     """A bundle from a file, judged in a process of its own."""
     from placet.cli.confined import AuditRequest, judge
 
@@ -146,6 +183,7 @@ def _saved(file: Path, url: str | None, deployment: Path | None, trust: Path | N
         deployment=None if deployment is None else read_deployment(deployment),
         trust=None if trust is None else read_trust(trust),
         save=None if save is None else _name(save),
+        **noise,
     )
     return judge(request)
 

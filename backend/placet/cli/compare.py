@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli.inputs import AsJson, NodeConfig, read_address, read_consent, read_job, read_span, replace
+from placet.cli.inputs import AsJson, NodeConfig, Timeout, read_address, read_consent, read_job, read_span, replace
 from placet.cli.jobs import words_of
-from placet.cli.offers import Timeout
 from placet.cli.output import Commands, console, emit, say, stop
 from placet.core.errors import InputError
 

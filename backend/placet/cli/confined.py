@@ -31,6 +31,8 @@ from placet.audit.outcome import AuditFailure, AuditReport, Basis, Judgement
 from placet.chain.child import start_child
 from placet.core.errors import ConfigError, InputError, LimitError, PlacetError, unforeseen
 from placet.core.ids import JobId
+from placet.core.noise_opening import SealedNoise
+from placet.core.plan import MAX_PARTIES
 from placet.core.trust import Deployment, Institution, TrustList
 from placet.core.values import Address, Bytes32, Value, parse
 
@@ -74,7 +76,7 @@ class LiveAudit(Value):
 
 class AuditRequest(Value):
     """What to judge: the bundle's `file`, or a job `live`; what the auditor has of his own, and where to keep the
-    bundle."""
+    bundle. `noise`: what parties handed him of theirs; `secret` opens it, and then it is asked of all."""
 
     file: _Short | None = None
     live: LiveAudit | None = None
@@ -82,6 +84,8 @@ class AuditRequest(Value):
     deployment: Deployment | None = None
     trust: TrustList | None = None
     save: _Short | None = None
+    noise: Annotated[tuple[SealedNoise, ...], Field(max_length=MAX_PARTIES)] = ()
+    secret: Annotated[Bytes32 | None, Field(repr=False)] = None
 
 
 def judge(request: AuditRequest) -> AuditReport:
@@ -223,15 +227,19 @@ def judge_here(request: AuditRequest, heard: Callable[[int], object]) -> AuditRe
     from placet.audit.sections import Sections
     from placet.audit.verify import verify
     from placet.cli.inputs import replace
+    from placet.core.noise_sealing import opened_by
 
     sections = Sections()
     if request.live is not None:
         bundle, verifiers, basis = _collected(request, request.live, sections, heard)
     else:
         bundle, verifiers, basis = _read(request, sections, heard)
+    if request.noise:
+        bundle = bundle.model_copy(update={"noise": request.noise})
     if request.save is not None:
         replace(Path(request.save), bundle_pieces(bundle, sections))
-    return verify(bundle, verifiers, basis, sections)
+    noise = None if request.secret is None or not bundle.noise else opened_by(request.secret, bundle.noise)
+    return verify(bundle, verifiers, basis, sections, noise)
 
 
 def _collected(

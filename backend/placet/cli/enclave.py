@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from placet.cli.inputs import AsJson, NodeConfig
-from placet.cli.offers import Timeout
+from placet.cli.inputs import AsJson, NodeConfig, Timeout
 from placet.cli.operator import EnsureTransaction, Operator
 from placet.cli.output import Commands, emit, say
 from placet.core.errors import StateError
 
 if TYPE_CHECKING:
-    from placet.chain.client import EnclaveClass
+    from placet.chain.states import EnclaveClass
 
 commands = typer.Typer(cls=Commands, no_args_is_help=True, help="Which enclave measurements the institution accepts.")
 
@@ -48,7 +47,7 @@ class Measured:
     @classmethod
     def of(cls, kind: KindName, measurement: str) -> Measured:
         """InputError unless it is as long as this kind's are."""
-        from placet.chain.client import EnclaveClass
+        from placet.chain.states import EnclaveClass
         from placet.core.enclave_policy import CLASS_OF, SIZE_OF
         from placet.core.values import from_hex
         from placet.protocols.enclave.evidence.model import measurement_id
@@ -86,7 +85,7 @@ def accept(kind: Kind, measurement: Measurement, config: NodeConfig, timeout: Ti
 @commands.command()
 def retire(kind: Kind, measurement: Measurement, config: NodeConfig, timeout: Timeout = 120) -> None:
     """Retire a measurement: from that block on it gets no keys, for ever."""
-    from placet.chain.client import EnclaveClass
+    from placet.chain.states import EnclaveClass
 
     office, measured = Operator(config), Measured.of(kind, measurement)
     code = measured.id

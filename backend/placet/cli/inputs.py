@@ -58,6 +58,7 @@ ChainUrl = Annotated[
     typer.Option("--url", envvar="PLACET_CHAIN_URL", help="JSON-RPC endpoint of the chain.", callback=demand_url),
 ]
 NodeConfig = Annotated[Path, typer.Option("--config", envvar="PLACET_NODE_CONFIG", help="The node's node.toml.")]
+Timeout = Annotated[float, typer.Option(min=1, help="Seconds to wait for the chain.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 

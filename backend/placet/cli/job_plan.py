@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from placet.core.offers import Scope
     from placet.core.trust import Institution
     from placet.jobs.messages import JobRequest, ModelInput, OwnInput
-    from placet.owner.client import Offered
+    from placet.owner.drafts import Offered
 
 MAX_REWARD = 2**96
 MAX_PARAMETER = 1 << 20
@@ -114,6 +114,7 @@ def planned(
     if model is not None:
         request = _with_parts(operator, spec, parameters, request, model)
     _tell(operator, spec, choices)
+    _tell_budget(operator, spec, parameters, choices)
     _tell_cost(operator, spec, parameters, request)
     return request
 
@@ -380,6 +381,22 @@ def _tell(operator: Operator, spec: RecipeSpec[Any], offers: Sequence[Offered]) 
         say(f"from {name}: {one.scope.title}, {', '.join(one.scope.columns)}; {one.openings} jobs so far")
     for role in spec.roles:
         say(f"the {role.name} learns: {role.learns}")
+
+
+def _tell_budget(
+    operator: Operator, spec: RecipeSpec[Any], parameters: RecipeParameters, offers: Sequence[Offered]
+) -> None:
+    """What the opening spends of each provider's privacy budgets; nothing where the job adds no noise."""
+    from placet.core.privacy import least_epsilon_hundredths
+
+    for seat, one in zip(spec.seats(len(offers) + 1), offers, strict=False):
+        if spends := spec.spends(seat.name, parameters):
+            epsilon = least_epsilon_hundredths(spends) / 100
+            name = operator.trust.name(one.scope.provider)
+            say(
+                f"the opening spends {spends} nano-rho of the privacy budgets of {name}, for ever: epsilon "
+                f"{epsilon:.2f} at delta 0.000001 at the most; its offer had {one.offer.budget} in all"
+            )
 
 
 def _tell_cost(operator: Operator, spec: RecipeSpec[Any], parameters: RecipeParameters, request: JobRequest) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from placet.cli import job_plan
-from placet.cli.inputs import AsJson, NodeConfig, read_job, read_name, read_text, when
+from placet.cli.inputs import AsJson, NodeConfig, read_job, read_name, read_text, when, write_new
 from placet.cli.operator import Operator
 from placet.cli.output import console, emit, say, stop, table, write_line
 from placet.core.errors import InputError, PeerError
@@ -87,7 +87,7 @@ def listing(config: NodeConfig, as_json: AsJson = False) -> None:
 
 @commands.command()
 def show(config: NodeConfig, job: Job) -> None:
-    """What the node knows of a job, as JSON."""
+    """What the node knows of a job, as JSON; `why` says what ended one that was refused or aborted."""
     emit(Operator(config).ask("GET", f"/v1/jobs/{_id(job)}"))
 
 
@@ -140,9 +140,9 @@ def _tell_plan(plan: dict[str, Any]) -> None:
 
 
 @commands.command()
-def approve(config: NodeConfig, job: Job, by: By = None) -> None:
+def approve(config: NodeConfig, job: Job, by: By = None, as_json: AsJson = False) -> None:
     """Agree to a plan that waits for a person of this institution: it is checked again and signed."""
-    emit(Operator(config).ask("POST", f"/v1/plans/{_id(job)}/sign", {"by": _who(by)}))
+    _decided(Operator(config).ask("POST", f"/v1/plans/{_id(job)}/sign", {"by": _who(by)}), as_json)
 
 
 @commands.command()
@@ -151,16 +151,47 @@ def refuse(
     job: Job,
     reason: Annotated[str, typer.Option("--reason", help="Why, in one line: it goes to who proposed the plan.")],
     by: By = None,
+    as_json: AsJson = False,
 ) -> None:
     """Refuse a plan that waits for a person of this institution, for ever."""
     body = {"reason": read_name(reason, "reason"), "by": _who(by)}
-    emit(Operator(config).ask("POST", f"/v1/plans/{_id(job)}/refuse", body))
+    _decided(Operator(config).ask("POST", f"/v1/plans/{_id(job)}/refuse", body), as_json)
+
+
+def _decided(plan: dict[str, Any], as_json: bool) -> None:
+    """What became of a plan, in a line or as JSON."""
+    if as_json:
+        return emit(plan)
+    why = f": {plan['reason']}" if plan["reason"] else ""
+    write_line(f"{plan['job']} ({plan['recipe']}, asked by {plan['consumer']['name']}) is {plan['state']}{why}")
 
 
 @commands.command()
 def cancel(config: NodeConfig, job: Job) -> None:
     """Cancel a job before it opens."""
     emit(Operator(config).ask("POST", f"/v1/jobs/{_id(job)}/cancel"))
+
+
+@commands.command()
+def noise(
+    config: NodeConfig,
+    job: Job,
+    auditor: Annotated[str, typer.Option("--auditor", help="The auditor's key, as placet key show --noise prints it.")],
+    out: Annotated[Path, typer.Option("--out", help="The new file, for the auditor.")],
+) -> None:
+    """Open this institution's noise of a job that has ended to one auditor, so that he can draw it again. Whoever has
+    the auditor's key, the file and the noisy numbers has the exact numbers: open it to nobody who has these."""
+    from placet.core.values import from_hex, to_hex
+
+    key = to_hex(from_hex(auditor, size=32))
+    sealed = Operator(config).ask("POST", f"/v1/jobs/{_id(job)}/noise", {"auditor": key})
+    write_new(out, json.dumps(sealed).encode(), mode=0o600)
+    say(f"{out}: only the auditor with the key {key} opens it.")
+    say(
+        "With it he draws this institution's noise of the job again, of all attempts. It tells no number and no person "
+        "by itself. Taken from the noisy numbers, it leaves the exact ones, which no privacy budget has paid for: an "
+        "auditor who has the result, or gets it later, has these too."
+    )
 
 
 def _who(by: str | None) -> str:

@@ -27,10 +27,19 @@ def new(file: File, passphrase_file: PassphraseFile = None) -> None:
 
 
 @commands.command()
-def show(file: File, passphrase_file: PassphraseFile = None) -> None:
-    """Print the address of a key."""
+def show(
+    file: File,
+    noise: Annotated[
+        bool, typer.Option("--noise", help="Print the key that parties open their noise to, not the address.")
+    ] = False,
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Print the address of a key; with --noise what an auditor tells parties that open their noise to him."""
     from placet.chain.keystore import load_secret
+    from placet.core.masking import public_key
+    from placet.core.noise_sealing import auditor_secret
     from placet.core.signatures import Key
     from placet.core.values import to_hex
 
-    write_line(to_hex(Key(load_secret(file, passphrase(passphrase_file))).address))
+    secret = load_secret(file, passphrase(passphrase_file))
+    write_line(to_hex(public_key(auditor_secret(secret)) if noise else Key(secret).address))

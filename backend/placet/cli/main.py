@@ -17,6 +17,7 @@ from placet.cli import (
     catalogue,
     chain,
     compare,
+    consents,
     doctor,
     enclave,
     erasure,
@@ -84,8 +85,8 @@ models.commands.command("export")(model_export.export)
 models.commands.command("table")(model_export.table)
 app.add_typer(models.commands, name="model")
 app.add_typer(batches.commands, name="batch")
-app.command("grant")(offers.grant)
-app.command("revoke")(offers.revoke)
+app.command("grant")(consents.grant)
+app.command("revoke")(consents.revoke)
 app.command("erase")(erasure.erase)
 app.add_typer(enclave.commands, name="enclave")
 app.add_typer(compare.commands, name="compare")

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from placet.cli import retrain
-from placet.cli.inputs import AsJson, NodeConfig, read_address, read_offer
+from placet.cli.inputs import AsJson, NodeConfig, Timeout, read_address, read_offer
 from placet.cli.model_inputs import Model, kept_model, kept_models, origin_of
-from placet.cli.offers import Timeout, read_card, registration
 from placet.cli.operator import Operator
 from placet.cli.output import emit, say, table, write_line
+from placet.cli.registering import read_card, registration
 from placet.core.errors import NotFoundError
 
 commands = typer.Typer(no_args_is_help=True, help="Models that jobs made: this institution's parts of them.")

@@ -1,28 +1,24 @@
-"""`placet offer …`, `grant`, `revoke`: what may be asked of a provider's data, its own yes, its no for others."""
+"""`placet offer …`: what may be asked of a provider's data."""
 
 from __future__ import annotations
 
-import asyncio
 import re
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli.inputs import AsJson, NodeConfig, read_address, read_consent, read_name, read_offer, read_span, when
+from placet.cli.inputs import AsJson, NodeConfig, Timeout, read_address, read_name
 from placet.cli.operator import EnsureTransaction, Operator
 from placet.cli.output import emit, say, table, write_line
-from placet.core.errors import ChainError, ConsentError, InputError, NotFoundError
+from placet.cli.registering import registration
+from placet.core.errors import ConsentError, InputError, NotFoundError
 
 if TYPE_CHECKING:
-    from placet.core.consent import Consent
     from placet.core.ids import DatasetId, OfferId
-    from placet.core.model_card import ModelCard
-    from placet.core.offers import Offer, Scope, Subjects
+    from placet.core.offers import Offer, Scope
 
 commands = typer.Typer(no_args_is_help=True, help="Offers: what may be asked of a dataset, by whom, for what.")
-Timeout = Annotated[float, typer.Option(min=1, help="Seconds to wait for the chain.")]
 
 
 @commands.command()
@@ -89,12 +85,14 @@ def make(
         ),
     ] = "",
     budget: Annotated[
-        int, typer.Option(min=0, help="Privacy budget of all jobs under this offer together, in nano-rho.")
+        int,
+        typer.Option(min=0, max=2**53 - 1, help="Privacy budget of all jobs under this offer together, in nano-rho."),
     ] = 0,
     dataset_budget: Annotated[
         int | None,
         typer.Option(
             min=0,
+            max=2**53 - 1,
             help="Of a new dataset, for all its offers together and for ever; as much as this offer's by default.",
         ),
     ] = None,
@@ -275,65 +273,6 @@ def _demand_known(office: Operator, offer: Offer, scope: Scope) -> None:
         raise InputError("provider and consumer must be among the parties")
 
 
-def registration(office: Operator, dataset_info: Mapping[str, Any], budget: int) -> list[EnsureTransaction]:
-    """What registers a dataset of the vault, or commits to its rows as they are now; a part of a model as one.
-    ConsentError, once it is carried out, where it stands on chain as other people's rows."""
-    from placet.core.ids import DatasetId, JobId
-    from placet.core.offers import Subjects
-    from placet.core.values import from_hex
-
-    chain, calls, dataset = office.chain, office.calls, DatasetId(from_hex(dataset_info["id"]))
-    key, schema, commitment = dataset.hex(), from_hex(dataset_info["schema_hash"]), from_hex(dataset_info["commitment"])
-    subjects = Subjects.MODEL if dataset_info.get("origin") else Subjects.of(dataset_info["personal"])
-
-    def registered() -> bool:
-        try:
-            state = chain.dataset(dataset)
-        except NotFoundError:
-            return False
-        if state.provider != office.address:
-            return False
-        demand_subjects(state.subjects, subjects)
-        return True
-
-    def committed() -> bool:
-        return registered() and chain.dataset(dataset).commitment == commitment
-
-    if dataset_info.get("origin"):
-        if registered():
-            return []
-        origin, card = JobId(from_hex(dataset_info["origin"])), kept_card(office, dataset_info["origin"])
-        call = calls.register_model(dataset, origin, schema, commitment, card.hash, budget)
-        return [EnsureTransaction(f"register:{key}", call, registered)]
-    wishes = [
-        EnsureTransaction(f"register:{key}", calls.register(dataset, subjects, schema, commitment, budget), registered)
-    ]
-    if registered() and not committed():
-        wishes.append(
-            EnsureTransaction(f"commit:{key}:{commitment.hex()}", calls.commit(dataset, commitment), committed)
-        )
-    return wishes
-
-
-def kept_card(office: Operator, job: str) -> ModelCard:
-    """This institution's card of the model that a job made, kept for the audit before its hash goes on chain."""
-    from placet.node.jobs.cards import Cards
-
-    card = read_card(office.ask("GET", f"/v1/jobs/{job}/model"))
-    Cards(office.settings.cards).add(card)
-    return card
-
-
-def read_card(about: Mapping[str, Any]) -> ModelCard:
-    """The card in what the node says of a model. NotFoundError where this institution has nothing of it."""
-    from placet.core.model_card import ModelCard
-    from placet.core.values import parse
-
-    if about["card"] is None:
-        raise NotFoundError("this institution has no card of the model", found=about["why"], code="model.none")
-    return parse(ModelCard, about["card"])
-
-
 def _publish(
     office: Operator, dataset_info: Mapping[str, Any], offer: Offer, scope: Scope, budget: int, timeout: float
 ) -> None:
@@ -350,18 +289,6 @@ def _publish(
     office.send(wishes, timeout)
 
 
-def demand_subjects(registered: Subjects, scope: Subjects) -> None:
-    """ConsentError unless an offer's scope says of its dataset's rows what the dataset's registration says."""
-    if scope is not registered:
-        raise ConsentError(
-            "offer and registered dataset disagree on whose data these are",
-            expected=f"{registered.words}, as registered on chain",
-            found=scope.words,
-            remedy="import the table under another name: whose rows a dataset holds is never changed",
-            code="consent.personal",
-        )
-
-
 @commands.command("list")
 def list_(config: NodeConfig, as_json: AsJson = False) -> None:
     """Show the node's offers."""
@@ -371,86 +298,3 @@ def list_(config: NodeConfig, as_json: AsJson = False) -> None:
         return
     rows = [(one["id"], one["scope"]["title"], one["consumer"]["name"], str(one["openings"])) for one in offers]
     table("Offers", ("offer", "data", "consumer", "jobs opened"), rows)
-
-
-def grant(
-    config: NodeConfig,
-    offer: Annotated[str, typer.Option(help="The offer's id; one of the institution's own data (--own).")],
-    until: Annotated[str, typer.Option(help="How long it holds, as in 90d.")] = "90d",
-    uses: Annotated[int, typer.Option(min=1, help="For how many jobs.")] = 1,
-    timeout: Timeout = 120,
-    as_json: AsJson = False,
-) -> None:
-    """The institution's own consent for its own dataset, named on chain."""
-    office = Operator(config)
-    consent, status = asyncio.run(_grant(office, read_offer(offer), read_span(until), uses, timeout))
-    from placet.core.values import to_hex
-
-    if as_json:
-        emit({"consent": to_hex(consent.id), "status": status, "not_after": consent.not_after})
-    else:
-        say(f"{status}, until {when(consent.not_after)}")
-        write_line(to_hex(consent.id))
-
-
-async def _grant(office: Operator, offer: OfferId, seconds: int, uses: int, timeout: float) -> tuple[Consent, str]:
-    from placet.core.signatures import Key
-    from placet.owner.client import OwnerClient
-    from placet.owner.keys import KeyKind, load_key
-
-    secret = office.secret("signer")
-    key = load_key(KeyKind.SECP256K1, secret, office.deployment.p256_verifier.address)
-    async with OwnerClient(office.deployment, office.trust) as client:
-        offered = await client.offer(office.api, offer)
-        if offered.scope.personal:
-            raise ConsentError("these data belong to persons", remedy="only their owners consent: placet owner grant")
-        draft = await client.draft(offered, key.signer, not_after=int(time.time()) + seconds, uses=uses)
-        signature = Key(secret).sign(office.deployment.consents.digest(draft.consent.id))
-        status = await client.submit_own(office.api, draft.consent, signature)
-        deadline = time.monotonic() + timeout
-        while status != "given":
-            if status == "refused":
-                refused = await client.consent(office.api, key.signer, key, draft.consent.id)
-                raise ChainError("the contract refused the consent", found=refused.error)
-            if time.monotonic() > deadline:
-                raise ChainError(
-                    "the consent is not on chain yet", found=status, remedy="look again: placet offer list"
-                )
-            await asyncio.sleep(0.3)
-            status = (await client.consent(office.api, key.signer, key, draft.consent.id)).status
-        return draft.consent, status
-
-
-def revoke(
-    config: NodeConfig,
-    consent: Annotated[str, typer.Argument(help="The consent's id.")],
-    reason: Annotated[str, typer.Option(help="Why; its hash goes on chain, so keep the words.")],
-    timeout: Timeout = 120,
-) -> None:
-    """Revoke a consent to one of the own offers, for ever: a lost key, a court. Owners withdraw by themselves."""
-    from placet.core.consent import Status
-    from placet.core.hashing import sha256
-    from placet.core.merkle import batch_verify
-    from placet.core.values import parse, to_hex
-    from placet.node.consents.scopes import Scopes
-    from placet.owner.answers import ConsentAnswer
-
-    office = Operator(config)
-    identity = read_consent(consent)
-    answer = parse(ConsentAnswer, office.ask("GET", f"/v1/consents/{to_hex(identity)}"))
-    offer = office.chain.offer(answer.offer).offer
-    scope = Scopes(office.settings.path(office.settings.scopes)).of(offer)
-    grant = answer.consent.expand(offer, scope, office.trust.name).grant()
-    why = sha256(reason.encode())
-    anchored = answer.batch is not None and office.chain.batch(answer.offer, answer.batch.root) > 0
-    if answer.batch is not None and anchored and batch_verify(answer.batch.root, identity, answer.batch.proof):
-        call = office.calls.revoke_batched(grant, why, answer.batch.root, answer.batch.proof)
-    else:
-        call = office.calls.revoke(grant, why)
-
-    def ended() -> bool:
-        return office.chain.consent(identity).status in (Status.WITHDRAWN, Status.REVOKED)
-
-    name = f"revoke:{identity.hex()}:{call.data[:4].hex()}:{why.hex()[:16]}"
-    office.send([EnsureTransaction(name, call, ended)], timeout)
-    write_line(office.chain.consent(identity).status.name.lower())

@@ -96,7 +96,7 @@ def list_(wallet: WalletFolder, passphrase_file: PassphraseFile = None, as_json:
 @commands.command()
 def submit(wallet: WalletFolder, consent: ConsentArgument, passphrase_file: PassphraseFile = None) -> None:
     """Send a consent again that was signed but may not have arrived. The same twice changes nothing."""
-    from placet.owner.client import SignedConsent
+    from placet.owner.drafts import SignedConsent
 
     opened = open_wallet(wallet, passphrase_file)
     record = opened.get(read_consent(consent))

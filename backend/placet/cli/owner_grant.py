@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from placet.core.ids import OfferId
     from placet.core.languages import Language
     from placet.core.trust import TrustList
-    from placet.owner.client import Draft, Offered, SignedConsent
+    from placet.owner.drafts import Draft, Offered, SignedConsent
     from placet.owner.keys import KeyKind
     from placet.owner.wallet import Wallet
 
@@ -131,6 +131,7 @@ async def _grant(
     from placet.core.enrolment import EnrolmentOpening
     from placet.core.namespace import namespace_words
     from placet.core.values import parse, to_hex
+    from placet.owner.drafts import enroller_of
     from placet.owner.wallet import Kept
 
     async with client_of(wallet) as client:
@@ -148,7 +149,7 @@ async def _grant(
         _show(draft)
         if not options.yes and ask_line("Do you consent? [y/N]").lower() not in ("y", "yes"):
             raise stop("nothing was signed, nothing was sent; y is yes, and --yes signs without asking")
-        who_enrols = client.enroller(offered, options.enroller)
+        who_enrols = enroller_of(offered, client.trust, options.enroller)
         enrolment = await client.enrol(who_enrols, key, offered.namespace, opening, _code(options.code_file))
         signed = client.sign(api, key, draft, enrolment, opening)
         record = Kept(

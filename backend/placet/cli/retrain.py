@@ -17,7 +17,7 @@ from placet.core.errors import InputError, NotFoundError
 if TYPE_CHECKING:
     from placet.core.ids import OfferId
     from placet.jobs.messages import JobRequest
-    from placet.owner.client import Offered
+    from placet.owner.drafts import Offered
 
 
 def retrain(

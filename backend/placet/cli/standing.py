@@ -67,15 +67,23 @@ def _state(plan: dict[str, Any]) -> str:
 
 
 @commands.command()
-def agree(config: NodeConfig, plan: Plan) -> None:
+def agree(config: NodeConfig, plan: Plan, as_json: AsJson = False) -> None:
     """Agree to a standing plan that waits for this institution: from then on its node signs the openings."""
-    emit(Operator(config).ask("POST", f"/v1/standing/{_id(plan)}/agree"))
+    _told(Operator(config).ask("POST", f"/v1/standing/{_id(plan)}/agree"), as_json)
 
 
 @commands.command()
-def end(config: NodeConfig, plan: Plan) -> None:
+def end(config: NodeConfig, plan: Plan, as_json: AsJson = False) -> None:
     """Sign no opening of a standing plan any more, for ever."""
-    emit(Operator(config).ask("POST", f"/v1/standing/{_id(plan)}/end"))
+    _told(Operator(config).ask("POST", f"/v1/standing/{_id(plan)}/end"), as_json)
+
+
+def _told(plan: dict[str, Any], as_json: bool) -> None:
+    """How a standing plan stands, in a line or as JSON."""
+    if as_json:
+        return emit(plan)
+    used = f"opened {plan['used']} of {plan['openings']} times, until {when(plan['not_after'])}"
+    write_line(f"{plan['id']} ({plan['recipe']}): {_state(plan)}; {used}")
 
 
 @commands.command("open")

@@ -20,8 +20,8 @@ from typing import Any
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
 from placet.catalogue.contract_compare import COLUMN, SPEC
-from placet.chain.client import JobStatus
 from placet.chain.signals import listening
+from placet.chain.states import JobStatus
 from placet.chain.threaded import ask_chain
 from placet.company.acceptance import AcceptancePolicy
 from placet.company.own_document import OwnDocument

@@ -118,6 +118,7 @@ BigUint = Annotated[
     PlainSerializer(str, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,39}$"}),
 ]
+U64 = Annotated[BigUint, Field(ge=0, lt=2**64)]
 U96 = Annotated[BigUint, Field(ge=0, lt=2**96)]
 ChainId = Annotated[BigUint, Field(ge=0, lt=2**256)]
 MAX_BOUND = 2**100

@@ -11,8 +11,8 @@ import logging
 import sqlalchemy as sa
 
 from placet.catalogue.declared import DeclaredTerms, declared, declared_terms, use_of
-from placet.chain.client import DatasetState, OfferState
 from placet.chain.lineage import lineage_at
+from placet.chain.states import DatasetState, OfferState
 from placet.chain.threaded import ask_chain
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import ConsentError, NotFoundError, PlanError, StateError, WarrantError

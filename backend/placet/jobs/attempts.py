@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from placet.catalogue.declared import declared
-from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
+from placet.chain.states import JobStatus
 from placet.chain.threaded import ask_chain
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import PeerError, PlanError, StateError

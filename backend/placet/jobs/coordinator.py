@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 
-from placet.chain.client import JobState
 from placet.chain.intents import Intents
+from placet.chain.states import JobState
 from placet.chain.threaded import ask_chain
 from placet.core.errors import PeerError, PlacetError, Reverted, StateError
 from placet.core.plan import Amendment, Party, Seal, cancellation_hash, demand_signatures

@@ -8,8 +8,10 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from typing import BinaryIO
 
+from placet.catalogue.specs import spec_of
 from placet.chain.events import JobAmended, JobSealed
 from placet.chain.threaded import ask_chain, ask_store
+from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import NotFoundError, PlacetError, StateError
 from placet.core.evidence import (
     MAX_INLINE,
@@ -26,10 +28,13 @@ from placet.core.evidence import (
 )
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 from placet.core.leaves import decode_records
+from placet.core.noise_opening import NoiseOpening, SealedNoise
+from placet.core.noise_sealing import seal_noise
 from placet.core.plan import Amendment, Seal
 from placet.core.trail import evidence_hash
 from placet.core.values import parse
 from placet.jobs.context import RowSource
+from placet.jobs.randomness import noise_seed, work_digest
 from placet.jobs.runner import Runner
 from placet.jobs.store import JobRecord
 
@@ -97,6 +102,28 @@ async def gather(runner: Runner, job: JobId, beside: Beside) -> Evidence:
         seal=next((SignedSeal(seal=seal, signatures=given) for seal, given in seals if seal == sealed), None),
         cards=await ask_store(runner.context.cards, job),
     )
+
+
+async def opened_noise(runner: Runner, job: JobId, auditor: bytes) -> SealedNoise:
+    """This party's noise of a job that has ended, for one auditor's key (X25519). NotFoundError for an unknown job;
+    StateError `noise.none` where this party adds none, `noise.early` before the end, `noise.consumer` for the key
+    under which the job's consumer opens its result: with both it would have the exact numbers."""
+    record = await runner.store.threaded.job(job)
+    spec = spec_of(record.terms.recipe)
+    if not spec.noise(record.terms.roles[record.party], spec.parse(record.terms.parameters)):
+        raise StateError("this institution adds no noise in that job", found=record.terms.recipe, code="noise.none")
+    if record.ended is None:
+        raise StateError("noise is opened once a job has ended", found="it is still going", code="noise.early")
+    if auditor == record.terms.consumer_key:
+        raise StateError(
+            "noise is never opened to who has the noisy numbers",
+            expected="an auditor's key",
+            found="that of the job's consumer",
+            code="noise.consumer",
+        )
+    seed = AtRest(JOBS, runner.context.hpke).open(record.seed, b"seed")
+    opening = NoiseOpening(job=job, party=record.party, work=work_digest(seed), noise=noise_seed(seed))
+    return seal_noise(opening, auditor)
 
 
 async def _standing(runner: Runner, record: JobRecord) -> SignedStanding | None:

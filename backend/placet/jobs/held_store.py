@@ -15,6 +15,8 @@ from placet.core.plan import Plan, Terms
 from placet.core.values import parse, to_hex
 from placet.jobs.tables import metadata, plans_held, prepared
 
+KEPT = 90 * 86_400
+"""Seconds for which a plan that waits no more is kept, with who decided; what comes later takes it away."""
 MOST_WAITING = 50
 """Plans of one consumer that wait at a time."""
 _LARGE = 64 << 20
@@ -72,6 +74,7 @@ class HeldStore:
         plan, numbers = record.plan, record.numbers
         mine = (plans_held.c.consumer == plan.consumer) & (plans_held.c.state == PlanState.WAITING)
         with self._engine.begin() as connection:
+            connection.execute(_outdated(record.created))
             count = connection.execute(sa.select(sa.func.count()).where(mine)).scalar_one()
             if count >= MOST_WAITING:
                 raise LimitError(
@@ -124,6 +127,7 @@ class HeldStore:
     ) -> None:
         """What became of a plan that waits; of another nothing changes."""
         with self._engine.begin() as connection:
+            connection.execute(_outdated(at))
             connection.execute(decision(job, state, at=at, by=by, reason=reason))
 
     def _records(self, query: sa.Select[tuple[object, ...]]) -> list[HeldPlan]:
@@ -135,6 +139,10 @@ def decision(job: JobId, state: PlanState, *, at: int, by: str | None, reason: s
     """The statement of `HeldStore.decide`, to be one transaction with what follows from it."""
     waits = (plans_held.c.job == job) & (plans_held.c.state == PlanState.WAITING)
     return sa.update(plans_held).where(waits).values(state=state, decided=at, decided_by=by, reason=reason)
+
+
+def _outdated(now: int) -> sa.Delete:
+    return sa.delete(plans_held).where(plans_held.c.state != PlanState.WAITING, plans_held.c.decided < now - KEPT)
 
 
 def _record(row: sa.RowMapping) -> HeldPlan:

@@ -17,9 +17,9 @@ from pydantic import JsonValue
 
 from placet.catalogue.declared import DeclaredJob
 from placet.catalogue.spec import RecipeParameters
-from placet.chain.client import JobStatus
 from placet.chain.events import JobOpened
 from placet.chain.signals import listening
+from placet.chain.states import JobStatus
 from placet.chain.threaded import ask_chain, ask_store
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import PlanError, ProtocolError, StateError
@@ -33,9 +33,10 @@ from placet.jobs.context import JobContext
 from placet.jobs.entries import consent_ended, ended_inputs
 from placet.jobs.link import MAX_PAYLOAD, Link
 from placet.jobs.progress import STEPS, VAULT, Wait
-from placet.jobs.randomness import stream
+from placet.jobs.randomness import NoiseSource, noise_seed, stream
 from placet.jobs.store import JobRecord, JobStore
 from placet.models.contribution import PROTOCOL, Contribution, Table, divide
+from placet.protocols.noise import DrawnNoise
 from placet.protocols.order import Entropy
 from placet.vault.rows import Rows
 
@@ -80,6 +81,7 @@ class StepRecorder:
     sent: list[Exchange] = field(default_factory=list)
     received: list[Exchange] = field(default_factory=list)
     outputs: list[Artefact] = field(default_factory=list)
+    noise: list[JsonValue] = field(default_factory=list)
 
     @property
     def me(self) -> str:
@@ -99,6 +101,12 @@ class StepRecorder:
         """Commit to something that this step made; the salt follows from the party's seed."""
         salt = self.run.entropy(b"salt", self.name.encode(), name.encode())(32)
         return self.public(name, commit(salt, content))
+
+    def drew(self, *drawn: DrawnNoise) -> None:
+        """Noise that this party adds: what it hides stands in the step, and what binds to the numbers."""
+        for one in drawn:
+            self.noise.append(one.release.to_json())
+            self.public(f"noise/{one.release.what}", one.commitment)
 
     async def output_of(self, name: str, make: Callable[[], Any]) -> Artefact:
         """The same of plain JSON data that may be large: made, written and hashed in a thread."""
@@ -166,8 +174,16 @@ class PartyRun:
 
     def job_entropy(self, *labels: bytes) -> Entropy:
         """The same for the whole job."""
-        seed = AtRest(JOBS, self.context.hpke).open(self.record.seed, b"seed")
-        return stream(seed, self.record.job, *labels)
+        return stream(self._seed, self.record.job, *labels)
+
+    async def noise(self) -> NoiseSource:
+        """This party's noise in this attempt. StateError as `opening_block`."""
+        block = await self.opening_block()
+        return NoiseSource(noise_seed(self._seed), self.record.job, self.attempt, block)
+
+    @property
+    def _seed(self) -> bytes:
+        return AtRest(JOBS, self.context.hpke).open(self.record.seed, b"seed")
 
     async def opening_block(self) -> bytes:
         """The hash of the block in which the job opened: nobody knew it when seeds were committed to. StateError where
@@ -198,7 +214,7 @@ class PartyRun:
                 index=self._steps,
                 name=name,
                 protocol=protocol,
-                parameters=parameters or {},
+                parameters={**(parameters or {}), **({"noise": stage.noise} if stage.noise else {})},
                 inputs=inputs,
                 outputs=tuple(stage.outputs),
                 sent=tuple(sorted(stage.sent, **by_peer)),  # type: ignore[call-overload]

@@ -34,10 +34,10 @@ import logging
 from dataclasses import dataclass, field
 
 from placet.catalogue.declared import declared
-from placet.chain.client import JobState, JobStatus
 from placet.chain.events import JobOpened
 from placet.chain.intents import Intents
 from placet.chain.signals import listening
+from placet.chain.states import JobState, JobStatus
 from placet.chain.storage import storage_error
 from placet.chain.threaded import ask_chain, ask_store
 from placet.core.errors import ChainError, PeerError, PlacetError, unforeseen

@@ -7,9 +7,9 @@ import logging
 from typing import Any
 
 from placet.catalogue.specs import spec_of
-from placet.chain.client import JobState, JobStatus
 from placet.chain.events import Event, JobAborted, JobCancelled, JobClosed, JobCompleted, JobSealed, KeyReleased
 from placet.chain.intents import Intents
+from placet.chain.states import JobState, JobStatus
 from placet.chain.threaded import ask_chain, ask_store
 from placet.core.errors import PlacetError, Reverted, StateError, unforeseen
 from placet.core.ids import JobId

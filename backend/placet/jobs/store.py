@@ -172,6 +172,15 @@ class JobStore:
             status = connection.execute(last).scalar()
             return "agreed" if status is None else str(status), int(connection.execute(latest).scalar() or 0)
 
+    def why(self, job: JobId) -> str | None:
+        """Why a job ended without a result: the code, and the words of whoever refused it. None where nothing says."""
+        endings = moments.c.status.in_(("refused", "abort-reason"))
+        last = sa.select(moments.c.details).where(moments.c.job == job, endings).order_by(moments.c.id.desc()).limit(1)
+        row = self._one(last)
+        details = {} if row is None else json.loads(row["details"])
+        said = (details.get(name) for name in ("code", "why", "reason"))
+        return ": ".join(str(word) for word in said if word) or None
+
     def signed(self, job: JobId, signatures: Sequence[bytes]) -> None:
         """All signatures under a plan, in the order of its signers, in place of this party's alone."""
         self._write(sa.update(jobs).where(jobs.c.job == job).values(signatures=_hexes(signatures)))
@@ -406,6 +415,7 @@ class ThreadedJobStore(Threaded[JobStore]):
     outcomes = threaded(JobStore.outcomes)
     page = threaded(JobStore.page)
     progress = threaded(JobStore.progress)
+    why = threaded(JobStore.why)
     signed = threaded(JobStore.signed)
     end = threaded(JobStore.end)
     keep_result = threaded(JobStore.keep_result)

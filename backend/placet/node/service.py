@@ -16,15 +16,17 @@ from pydantic import BaseModel
 
 from placet.chain.blocks import BlockHeader
 from placet.chain.calls import Calls
-from placet.chain.client import Chain, DatasetState
+from placet.chain.client import Chain
+from placet.chain.event_tables import DeadConsent
 from placet.chain.events import OfferMade
 from placet.chain.heads import Heads
-from placet.chain.index import DeadConsent, Index
+from placet.chain.index import Index
 from placet.chain.keystore import load_secret, read_passphrase, read_secret_file
 from placet.chain.lineage import lineage_at
 from placet.chain.migrations import upgrade
 from placet.chain.sender import Sender
 from placet.chain.signals import Signal
+from placet.chain.states import DatasetState
 from placet.chain.storage import demand_space, space_error
 from placet.core.encodings import text_of
 from placet.core.errors import ChainError, ConfigError, ConsentError, NotFoundError, PlacetError, StorageError

@@ -1,20 +1,17 @@
-"""The data owner's client. It believes neither node nor enroller: whatever is signed is derived here once more, from
-the owner's own copies of the trust list and the deployment file, and must be the same bit for bit.
-"""
+"""The data owner's client: what is asked of nodes and enrollers. It believes neither; see `placet.owner.drafts`."""
 
 from __future__ import annotations
 
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
 
 import httpx
 
-from placet.core.consent import Consent, ConsentFields, demand_derived, derive
+from placet.core.consent import Consent, ConsentFields, derive
 from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, demand_enrolled, named_enrollers
 from placet.core.errors import ConfigError, ConsentError, InputError, NotFoundError, SignatureError
 from placet.core.hashing import canonical
@@ -22,7 +19,6 @@ from placet.core.ids import BatchRoot, ConsentId, OfferId
 from placet.core.languages import ENGLISH, Language
 from placet.core.merkle import batch_verify
 from placet.core.notice import notice
-from placet.core.offers import Offer, Scope, offer_words
 from placet.core.trust import Deployment, Enroller, TrustList
 from placet.core.values import to_hex
 from placet.core.withdrawal import withdrawal_hash, withdrawal_typed_data
@@ -37,54 +33,12 @@ from placet.owner.answers import (
     UsesAnswer,
     WithdrawalDraftAnswer,
 )
+from placet.owner.drafts import Draft, Offered, SignedConsent, checked_offer, demand_honest, enroller_of
 from placet.owner.keys import KeyKind, OwnerKey, new_key
 from placet.owner.wire import RequestSigner, Signing, ask
 
 Anchored = Callable[[OfferId, BatchRoot], int]
 """(offer, batch root) → when the chain says it was anchored, 0 if never. The caller's own chain endpoint answers."""
-
-
-@dataclass(frozen=True)
-class Offered:
-    """An offer whose scope, provider and consumer were checked against the owner's trust list."""
-
-    api: str
-    offer: Offer
-    scope: Scope
-    openings: int
-
-    @property
-    def id(self) -> OfferId:
-        return self.offer.id
-
-    @property
-    def namespace(self) -> str:
-        """The kind of identifier by which persons are enrolled. ConsentError for a scope that has none."""
-        if self.scope.namespace is None:
-            raise ConsentError("nobody is enrolled for an institution's own data", code="consent.enrolment")
-        return self.scope.namespace
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A consent that was derived here, and the plain words whose hash stands in it."""
-
-    consent: Consent
-    notice: str
-    scope: Scope
-
-
-@dataclass(frozen=True)
-class SignedConsent:
-    """A consent ready to be sent; sending it twice is the same as once. `provider` is the address of the institution
-    that answers at `api`: requests about the consent are signed to it."""
-
-    api: str
-    provider: bytes
-    consent: Consent
-    signature: bytes
-    enrolment: Enrolment
-    opening: EnrolmentOpening
 
 
 class OwnerClient:
@@ -119,7 +73,7 @@ class OwnerClient:
     async def offers(self, api: str) -> list[Offered]:
         """A node's offers. ConsentError if one does not hold together or names strangers."""
         answer = await ask(self._http, OffersAnswer, "GET", api, "/v1/offers")
-        return [self._checked(api, one.id, one.offer, one.scope, one.openings) for one in answer.offers]
+        return [checked_offer(api, one.id, one.offer, one.scope, one.openings, self.trust) for one in answer.offers]
 
     async def offer(self, api: str, offer: OfferId) -> Offered:
         """One of a node's offers; NotFoundError if it is none."""
@@ -127,12 +81,6 @@ class OwnerClient:
             if one.id == offer:
                 return one
         raise NotFoundError("the node has no such offer", found=to_hex(offer), remedy=f"ask {api}/v1/offers")
-
-    def _checked(self, api: str, identity: bytes, offer: Offer, scope: Scope, openings: int) -> Offered:
-        if offer.id != identity:
-            raise ConsentError("the offer's id is not its own", expected=to_hex(offer.id), found=to_hex(identity))
-        offer_words(offer, scope, self.trust.name)
-        return Offered(api, offer, scope, openings)
 
     def prepare(
         self,
@@ -196,44 +144,8 @@ class OwnerClient:
         )
         if terms != got:
             raise ConsentError("the draft is not what was asked for", remedy="don't sign; tell the institution")
-        self._demand_honest(consent, answer, offered)
+        demand_honest(answer, offered, self.trust, self._domain)
         return Draft(consent, answer.notice, offered.scope)
-
-    def _demand_honest(self, consent: Consent, answer: DraftAnswer, offered: Offered) -> None:
-        demand_derived(consent, offered.scope, self.trust.name)
-        times = (consent.not_before, consent.not_after, consent.uses)
-        own = notice(offered.offer, offered.scope, self.trust.name, *times, consent.details.language)
-        typed = consent.typed_data(self._domain)
-        for what, expected, found in (
-            ("id", consent.id, answer.id),
-            ("notice", own, answer.notice),
-            ("typed data", canonical(typed), canonical(answer.typed_data)),
-        ):
-            if expected != found:
-                raise ConsentError(
-                    f"the draft's {what} says something else than its offer",
-                    remedy="don't sign; tell the institution",
-                    code="consent.altered",
-                )
-
-    def enroller(self, offered: Offered, url: str | None = None) -> Enroller:
-        """Whom to enrol with for an offer: an enroller that the offer names, and the trust list for its kind of
-        identifier, at the trust list's URL or at `url`. NotFoundError if there is none, or if `url` could be that of
-        several."""
-        named = named_enrollers(offered.scope, self.trust)
-        accepted = [who for who in self.trust.enrollers if who.address in named]
-        if url is None:
-            listed = [who for who in accepted if who.api is not None]
-        else:
-            listed = [who for who in accepted if who.api == url] or accepted
-        if not listed or (url is not None and len(listed) > 1):
-            raise NotFoundError(
-                "the trust list does not tell which enrolling service this is",
-                expected="one that the offer accepts, with its URL",
-                found=url or "no URL",
-                remedy="give its URL with --enroller, and have the trust list name it",
-            )
-        return listed[0] if url is None else listed[0].model_copy(update={"api": url})
 
     async def enrol(
         self, enroller: Enroller, key: Signing, namespace: str, opening: EnrolmentOpening, code: str
@@ -337,7 +249,7 @@ class OwnerClient:
         draft = self.prepare(
             offered, key.signer, not_before=not_before, not_after=not_after, uses=uses, enrolment=opening.commitment
         )
-        enrolment = await self.enrol(self.enroller(offered, enroller), key, offered.namespace, opening, code)
+        enrolment = await self.enrol(enroller_of(offered, self.trust, enroller), key, offered.namespace, opening, code)
         signed = self.sign(offered.api, key, draft, enrolment, opening)
         await self.submit(signed)
         return key, signed

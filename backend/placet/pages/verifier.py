@@ -27,7 +27,11 @@ _TYPES: Final = {
 _ROOMS: Final = ("alignment", "audit", "catalogue", "comparison", "core", "models", "protocols/enclave/sealed")
 _SINGLE: Final = (
     "__init__.py",
+    "jobs/__init__.py",
+    "jobs/randomness.py",
     "protocols/__init__.py",
+    "protocols/noise.py",
+    "protocols/order.py",
     "protocols/enclave/__init__.py",
     "protocols/enclave/comparing.py",
     *(f"protocols/enclave/evidence/{name}.py" for name in ("__init__", "binding", "model", "refusals")),

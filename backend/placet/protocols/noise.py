@@ -9,13 +9,35 @@ from __future__ import annotations
 
 import math
 import secrets
+from dataclasses import dataclass
 
 from placet.core.errors import InputError
-from placet.core.privacy import LEAST_VARIANCE
+from placet.core.hashing import canonical, commit
+from placet.core.privacy import LEAST_VARIANCE, GaussianRelease
 from placet.protocols.order import Entropy
 
 MAX_VARIANCE = 2**110
 """Enough for a sum within the widest bounds at a budget of 1 nano-rho."""
+
+
+SALT = 32
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnNoise:
+    """A release's noise, number by number, and what binds to it and tells nothing of it."""
+
+    release: GaussianRelease
+    numbers: tuple[int, ...]
+    commitment: bytes
+
+
+def draw(release: GaussianRelease, entropy: Entropy) -> DrawnNoise:
+    """`entropy` is this release's alone. The commitment's salt comes first, so that whoever has the entropy gets the
+    same commitment, and nobody else can try numbers out on it."""
+    salt = entropy(SALT)
+    numbers = tuple(discrete_gaussian(release.variance, entropy) for _ in range(release.numbers))
+    return DrawnNoise(release, numbers, commit(salt, canonical([str(number) for number in numbers])))
 
 
 def discrete_gaussian(variance: int, entropy: Entropy = secrets.token_bytes) -> int:

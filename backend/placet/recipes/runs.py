@@ -20,6 +20,7 @@ from placet.recipes.overlap.run import OVERLAP
 from placet.recipes.pooled_model.run import POOLED_MODEL
 from placet.recipes.private_statistics.run import PRIVATE_STATISTICS
 from placet.recipes.shared_representation.run import SHARED_REPRESENTATION
+from placet.recipes.value_of_data.run import VALUE_OF_DATA
 
 _ALL: tuple[RecipeRun, ...] = (
     ASSET_VIEW,
@@ -40,5 +41,6 @@ _ALL: tuple[RecipeRun, ...] = (
     POOLED_MODEL,
     PRIVATE_STATISTICS,
     SHARED_REPRESENTATION,
+    VALUE_OF_DATA,
 )
 RUNS: Runs = {one.spec.name: one for one in _ALL}

@@ -14,6 +14,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from placet.catalogue import value_of_data
 from placet.catalogue.spec import CONSUMER, describe
 from placet.core.pages import template
 from placet.core.purposes import PURPOSES
@@ -24,6 +25,7 @@ from placet.study.model_facts import Curves, ModelFacts
 from placet.study.outcome import StudyOutcome
 from placet.study.style import CSS
 from placet.study.tables import StudyData
+from placet.study.worth_rows import WorthRow, worth_rows
 
 MAX_PARAMETER = 300
 MAX_COLUMNS = 24
@@ -74,6 +76,7 @@ def html(data: StudyData, judgement: StudyJudgement, outcome: StudyOutcome, mode
         quality=quality,
         compared=None if model is None else _compared(model),
         results=_results(data, outcome) if model is None else None,
+        worth=_worth(data, outcome),
         contribution=None if model is None or not model.shares else _contribution(model),
         payments=list(_payments(outcome, model)),
         checks=_checks(outcome.audit),
@@ -242,6 +245,10 @@ def _results(data: StudyData, outcome: StudyOutcome) -> Chart | None:
         f"{len(totals):,} customers with a total other than 0; what lies beyond the ends counts in the outermost bars."
     )
     return histogram("Totals", note, "total, in the files' own unit", edges, [("customers", "joint", shares)])
+
+
+def _worth(data: StudyData, outcome: StudyOutcome) -> list[WorthRow]:
+    return worth_rows(outcome.report) if data.terms.spec.name == value_of_data.SPEC.name else []
 
 
 def _contribution(model: ModelFacts) -> Bars:

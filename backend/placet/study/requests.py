@@ -29,7 +29,7 @@ def offer_words(terms: StudyTerms, part: StudyPart) -> list[str]:
     words += ["--output", terms.tells.output]
     if part.institution.title:
         words += ["--title", part.institution.title]
-    return words + (_bounds(terms) if part.personal else ["--own"])
+    return words + (_bounds(terms, part) if part.personal else ["--own"])
 
 
 def table_of(part: StudyPart) -> str:
@@ -63,13 +63,15 @@ def script_of(terms: StudyTerms, part: StudyPart, addresses: Mapping[str, str]) 
     return "\n".join(lines) + "\n"
 
 
-def _bounds(terms: StudyTerms) -> list[str]:
+def _bounds(terms: StudyTerms, part: StudyPart) -> list[str]:
     bounds = terms.study.offers
     words = ["--smallest-group", str(max(bounds.smallest_group or 1, terms.tells.group))]
     if bounds.smallest_change is not None:
         words += ["--smallest-change", str(bounds.smallest_change)]
     if bounds.smallest_gap is not None:
         words += ["--smallest-gap", str(bounds.smallest_gap)]
+    if spends := terms.spec.spends(part.role.name, terms.parameters):
+        words += ["--budget", str(spends)]
     if values := terms.spec.aligns(terms.parameters).values:
         words += ["--matched-by", ",".join(values)]
     return words

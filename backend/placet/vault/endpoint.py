@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Collection, Mapping
 
 from placet.chain import endpoint_checks
-from placet.chain.client import Chain, JobStatus
+from placet.chain.client import Chain
 from placet.chain.events import Event, JobAborted, JobAmended, JobClosed, JobCompleted, JobOpened, JobSealed
 from placet.chain.findings import Check, examined
 from placet.chain.index import Index
 from placet.chain.lineage import lineage_at
+from placet.chain.states import JobStatus
 from placet.core.consent import Status
 from placet.core.errors import ChainError, NotFoundError
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from placet.core.errors import DataError, LimitError, ProtocolError
 from placet.protocols.spu.bins import Layout, cuckoo, layout, simple, spread
 from placet.protocols.spu.programs import INTERSECTION, MatchedShares
+from plain_arrays import on_plain_arrays
 
 SESSION = bytes(range(32))
 people = st.lists(st.binary(max_size=8), min_size=1, max_size=120, unique=True)
@@ -78,10 +79,7 @@ def test_the_program_on_plain_arrays(amounts_of: int | None, smallest: int) -> N
     amounts = np.arange(len(lists[amounts_of or 0])) * 3 - 50
     if amounts_of is not None:
         arrays["amounts"] = spread(amounts, laid[amounts_of][1])
-    from jax.experimental import enable_x64
-
-    with enable_x64():
-        found = np.asarray(INTERSECTION.body(MatchedShares(smallest=smallest), arrays)[0])
+    found = on_plain_arrays(INTERSECTION.body, MatchedShares(smallest=smallest), arrays=arrays)[0]
     expected = [10]
     if amounts_of is not None:
         expected.append(int(amounts[20:].sum() if amounts_of == 0 else amounts[:10].sum()))

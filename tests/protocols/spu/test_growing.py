@@ -28,6 +28,7 @@ from placet.protocols.mpc.scorecard import BANDS, TABLE
 from placet.protocols.mpc.scoring import TreesScore
 from placet.protocols.spu import KeptShare, Network, Repeated, Secret, evaluate
 from placet.protocols.spu import compute as computed_by_spu
+from plain_arrays import compiled, on_plain_arrays
 
 needs_jax = pytest.mark.skipif(find_spec("jax") is None, reason="no jax here: it comes with placet[spu]")
 Networks = Callable[..., list[Network]]
@@ -74,23 +75,17 @@ def grown(
     made: TreeGrow, trees: int, codes: np.ndarray, labels: np.ndarray, here: Sequence[np.ndarray] = EVERYBODY
 ) -> tuple[np.ndarray, list[OpenedTree]]:
     """Margins and trees by the body of SPU's program, on arrays in the clear."""
-    import jax
-    import jax.numpy as jnp
-    from jax.experimental import enable_x64
-
     from placet.protocols.spu.growing import tree_grow
 
-    with enable_x64():
-        given = {f"cells-{place}": jnp.asarray(array) for place, array in enumerate(brought(made, codes, labels, here))}
-        body = jax.jit(lambda arrays: tree_grow(made, arrays))
-        margin = base_of(labels[:TRAIN][np.logical_and.reduce(here)[:TRAIN]]) / UNIT
-        first = made.first_state(labels)
-        first[0], first[1] = margin, np.exp(-margin)
-        state, opened = jnp.asarray(first), []
-        for _ in range(trees):
-            state, words, numbers = body(given | {STATE: state})
-            opened.append(OpenedTree(np.asarray(words), np.asarray(numbers)))
-        return np.asarray(state)[0].astype(np.float64), opened
+    given = {f"cells-{place}": array for place, array in enumerate(brought(made, codes, labels, here))}
+    margin = base_of(labels[:TRAIN][np.logical_and.reduce(here)[:TRAIN]]) / UNIT
+    state = made.first_state(labels)
+    state[0], state[1] = margin, np.exp(-margin)
+    body, opened = compiled(tree_grow, made, arrays=given | {STATE: state}), []
+    for _ in range(trees):
+        state, words, numbers = body(given | {STATE: state})
+        opened.append(OpenedTree(words, numbers))
+    return state[0].astype(np.float64), opened
 
 
 MONOTONE = (
@@ -226,9 +221,6 @@ def test_a_plan_without_rows_to_test_on_is_refused() -> None:
 @needs_jax
 @pytest.mark.parametrize(("keeps", "join"), [(False, "any"), (True, "all")])
 def test_margins_are_judged_as_in_the_clear(keeps: bool, join: str) -> None:
-    import jax.numpy as jnp
-    from jax.experimental import enable_x64
-
     from placet.protocols.spu.finishing import trees_finish
 
     made = TreesFinish(grow=program(keeps=keeps, depth=1, join=join), trees=2)
@@ -236,16 +228,14 @@ def test_margins_are_judged_as_in_the_clear(keeps: bool, join: str) -> None:
     margins = luck.normal(size=ROWS)
     labels = (luck.random(ROWS) < 1 / (1 + np.exp(-2 * margins))).astype(np.int64)
     shapes = made.grow.tree_shapes()
-    with enable_x64():
-        present = luck.random(ROWS) < 0.8 if join == "all" else np.ones(ROWS, np.bool_)
-        state = [jnp.asarray(margins), jnp.zeros(ROWS), jnp.asarray(present * 1.0)]
-        arrays = {STATE: jnp.stack(state), LABELS: jnp.asarray(labels)}
-        arrays |= {f"{CUTS}-{n}": jnp.full(shapes[0], n) for n in range(2)}
-        if keeps:
-            first = np.arange(shapes[0][1]) < made.grow.columns[0].cells
-            arrays |= {f"{CUTS}-1": jnp.asarray(first[None].astype(np.int64)), BASE: jnp.array([77])}
-        arrays |= {f"{NUMBERS}-{n}": jnp.full(shapes[1], 10 + n) for n in range(2)}
-        result, *kept = (np.asarray(array) for array in trees_finish(made, arrays))
+    present = luck.random(ROWS) < 0.8 if join == "all" else np.ones(ROWS, np.bool_)
+    arrays = {STATE: np.stack([margins, np.zeros(ROWS), present * 1.0]), LABELS: labels}
+    arrays |= {f"{CUTS}-{n}": np.full(shapes[0], n) for n in range(2)}
+    if keeps:
+        first = np.arange(shapes[0][1]) < made.grow.columns[0].cells
+        arrays |= {f"{CUTS}-1": first[None].astype(np.int64), BASE: np.array([77])}
+    arrays |= {f"{NUMBERS}-{n}": np.full(shapes[1], 10 + n) for n in range(2)}
+    result, *kept = on_plain_arrays(trees_finish, made, arrays=arrays)
     assert result.shape == (made.size,)
     figures = made.opened(result, ROWS)
     expected = made.reference(margins, labels, present).tolist()

@@ -18,6 +18,7 @@ from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.regression import DesignColumn, LinearTrain, TrainedLine
 from placet.protocols.mpc.scoring import LinearScore
 from placet.protocols.spu import Network, evaluate
+from plain_arrays import on_plain_arrays
 
 needs_jax = pytest.mark.skipif(find_spec("jax") is None, reason="no jax here: it comes with placet[spu]")
 ROWS = 1500
@@ -91,16 +92,12 @@ def body(line: LinearTrain, arrays: Sequence[np.ndarray]) -> TrainedLine:
     return line.opened(outputs(line, arrays)[0])
 
 
-def outputs(line: LinearTrain, arrays: Sequence[np.ndarray]) -> list[Any]:
+def outputs(line: LinearTrain, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The result, and what stays with who computes."""
-    import jax.numpy as jnp
-    from jax.experimental import enable_x64
-
     from placet.protocols.spu.regression import linear_train
 
-    with enable_x64():
-        given = {f"input-{place}": jnp.asarray(array) for place, array in enumerate(arrays)}
-        return [np.asarray(array) for array in linear_train(line, given)]
+    given = {f"input-{place}": array for place, array in enumerate(arrays)}
+    return on_plain_arrays(linear_train, line, arrays=given)
 
 
 def demand_same(told: TrainedLine, expected: TrainedLine, *, steps: int, area: float) -> None:

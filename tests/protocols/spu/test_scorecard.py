@@ -22,6 +22,7 @@ from placet.protocols.mpc.cells import CardColumn
 from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.scorecard import BANDS, ScorecardTrain, TrainedCard
 from placet.protocols.spu import Network, evaluate
+from plain_arrays import on_plain_arrays
 
 needs_jax = pytest.mark.skipif(find_spec("jax") is None, reason="no jax here: it comes with placet[spu]")
 SCALE = Scale(base_score=600, pdo=20, base_odds=1, higher=0)
@@ -70,14 +71,10 @@ def plain(made: ScorecardTrain, arrays: Sequence[np.ndarray]) -> TrainedCard:
 
 def body(made: ScorecardTrain, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
     """What the body of SPU's program gives, on arrays in the clear."""
-    import jax.numpy as jnp
-    from jax.experimental import enable_x64
-
     from placet.protocols.spu.scorecard import scorecard_train
 
-    with enable_x64():
-        given = {f"input-{place}": jnp.asarray(array) for place, array in enumerate(arrays)}
-        return [np.asarray(array) for array in scorecard_train(made, given)]
+    given = {f"input-{place}": array for place, array in enumerate(arrays)}
+    return on_plain_arrays(scorecard_train, made, arrays=given)
 
 
 def demand_same(found: TrainedCard, expected: TrainedCard, *, points: int, area: float) -> None:

@@ -6,7 +6,7 @@ import datetime
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +43,13 @@ def opened(tmp_path: Path) -> Iterator[Callable[[Network], Tunnel]]:
             tunnel.close()
 
 
-def together(*tunnels: Tunnel, seconds: float = 60) -> list[PlacetError | None]:
-    """Open all at once; what each ended with."""
+def together(*tunnels: Tunnel, seconds: Sequence[float] = (60, 60)) -> list[PlacetError | None]:
+    """Open all at once, each for so long; what each ended with. Who has ended listens on until it is closed."""
     ended: list[PlacetError | None] = [None] * len(tunnels)
 
     def open_one(place: int) -> None:
         try:
-            tunnels[place].open(seconds)
+            tunnels[place].open(seconds[place])
         except PlacetError as error:
             ended[place] = error
 
@@ -57,7 +57,7 @@ def together(*tunnels: Tunnel, seconds: float = 60) -> list[PlacetError | None]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(seconds + 30)
+        thread.join(max(seconds) + 30)
     return ended
 
 
@@ -145,18 +145,22 @@ def test_another_one_in_a_partys_place_is_refused_at_once(
         type(members[2])("y", members[2].host, members[2].port, identities["telecom"].certificate),
     )
     impostor = Network(tuple(members), 1, b"job/0/step", identities[name].key)
-    first, second = together(opened(ours), opened(impostor), seconds=8)
+    first, second = together(opened(ours), opened(impostor), seconds=(60, 1))
     assert isinstance(first, PeerError) and first.code == "spu.stranger" and second is not None
 
 
-def test_sessions_do_not_mix(networks: Networks, opened: Any) -> None:
+@pytest.mark.parametrize("later", [0, 1])
+def test_sessions_do_not_mix(networks: Networks, opened: Any, later: int) -> None:
+    """Who comes to a party of another session, which listens, is not let in."""
     ours, theirs = networks(2)
-    other = Network(theirs.members, 1, b"job/1/step", theirs.key)
-    assert [e.code for e in together(opened(ours), opened(other), seconds=8) if e] == ["spu.refused", "spu.refused"]
+    parties = [ours, Network(theirs.members, 1, b"job/1/step", theirs.key)]
+    assert together(opened(parties[1 - later]), seconds=(1,)) != [None]
+    (ended,) = together(opened(parties[later]), seconds=(1,))
+    assert ended is not None and ended.code == "spu.refused"
 
 
 def test_nobody_there(networks: Networks, opened: Any) -> None:
-    (ended,) = together(opened(networks(2)[0]), seconds=1)
+    (ended,) = together(opened(networks(2)[0]), seconds=(1,))
     assert isinstance(ended, PeerError) and ended.code == "spu.unreachable"
 
 
@@ -166,7 +170,7 @@ def test_a_taken_port(networks: Networks, opened: Any) -> None:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind((ours.members[0].host, ours.members[0].port))
         taken.listen()
-        (ended,) = together(opened(ours), seconds=60)
+        (ended,) = together(opened(ours))
     assert isinstance(ended, ProtocolError) and ended.code == "spu.port"
 
 
@@ -176,7 +180,9 @@ def test_a_key_of_another_is_ours_to_mend(networks: Networks, opened: Any) -> No
         opened(Network(ours.members, 0, b"", theirs.key))
 
 
-def test_bytes_pass_both_ways_and_a_lost_party_is_reported(networks: Networks, opened: Any, tmp_path: Path) -> None:
+def test_bytes_pass_both_ways_and_a_lost_party_is_reported(
+    networks: Networks, opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ours, theirs = networks(2)
     gone = threading.Event()
     found: list[PlacetError] = []
@@ -209,6 +215,7 @@ def test_bytes_pass_both_ways_and_a_lost_party_is_reported(networks: Networks, o
             sender.join()
     assert not found and doubts in ([], [1], [1, None])
     other.close()
+    monkeypatch.setattr("placet.protocols.spu.tunnel._GONE", 1.0)  # from here on: nobody is there who could be late
     with socket.socket(socket.AF_UNIX) as caller:
         caller.connect(str(tmp_path / "0" / socket_of(1)))
         assert gone.wait(60)

@@ -9,8 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from declaring import CUSTOMER, declaring
+from exploring import audited_with_noise
 from live import LiveConsortium
 from placet.catalogue.declared import declared
 from placet.catalogue.overlap import SPEC
@@ -20,7 +23,8 @@ from placet.core.evidence import SignedEvidence
 from placet.core.hashing import canonical
 from placet.core.privacy import cost, variance_for
 from placet.core.values import from_hex, parse
-from placet.protocols.spu import circuit, open_noisy_count
+from placet.protocols.spu import circuit, open_noisy_count, tabulating
+from placet.protocols.spu.bins import layout, rounded
 from placet.protocols.spu.programs import INTERSECTION, MatchedShares
 from placet.recipes.overlap.run import combine
 
@@ -44,7 +48,7 @@ def test_about_how_many_match_for_a_part_of_the_budget(consortium: LiveConsortiu
     count = 0 if report["too_few"] else report["count"]
     assert abs(max(count, 3) - len(matching)) < 12 * float(report["deviation"]) + 3
     assert chain.offer(offer).spent == 40_000_000
-    assert live.audited(job)["verdict"] == "intact"
+    assert audited_with_noise(live, job, "north", "consumer")["verdict"] == "intact"
     trail = parse(SignedEvidence, live.ask("north", f"/v1/jobs/{job}/trail").content, limit=1 << 24).evidence.steps
     assert [step.name for step in trail] == ["open-accounts", "statistics-start", "statistics", "mask-output"]
 
@@ -74,9 +78,13 @@ def test_plans_that_are_refused(changes: dict[str, Any]) -> None:
         SPEC.parse(PARAMETERS | changes)
 
 
+@pytest.mark.parametrize("at_once", [1 << 17, 4])
 @pytest.mark.parametrize(("noise", "told"), [((0, 0), 3), ((-1, 0), 0), ((2, -3), 0), ((4, -2), 5), ((1, 0), 4)])
-def test_the_noisy_count_is_what_the_smallest_group_is_held_against(noise: tuple[int, int], told: int) -> None:
-    """The circuit in the clear. Three are common."""
+def test_the_noisy_count_is_what_the_smallest_group_is_held_against(
+    noise: tuple[int, int], told: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The circuit in the clear. Three are common, however many are compared at a time."""
+    monkeypatch.setattr(tabulating, "MAX_AT_ONCE", at_once)
     pytest.importorskip("jax", reason="placet[spu] is not installed here")
     arrays = {
         "cuckoo": np.array([11, 12, 13, 14], np.int64),
@@ -88,13 +96,44 @@ def test_the_noisy_count_is_what_the_smallest_group_is_held_against(noise: tuple
     assert numbers.tolist() == [told]
 
 
+def test_a_customer_counts_once_however_often_the_consumer_lists_him() -> None:
+    """In all places of his bin: else one person would reach a smallest group, and stand above any noise."""
+    pytest.importorskip("jax", reason="placet[spu] is not installed here")
+    arrays = {
+        "cuckoo": np.array([11, 12], np.int64),
+        "simple": np.array([[11] * 5, [1] * 5], np.int64),
+        "amounts": np.array([900, 70], np.int64),
+    }
+    (numbers,) = INTERSECTION.body(MatchedShares(smallest=1), arrays)
+    assert numbers.tolist() == [1, 900]
+    (numbers,) = INTERSECTION.body(MatchedShares(smallest=2), arrays)
+    assert numbers.tolist() == [0, 0]
+
+
 def kept(rows: list[int], share: bytes = b"own") -> bytes:
     return canonical({"share": share.hex(), "rows": rows, "smallest_group": 3, "summed": False, "variance": 50})
 
 
-def test_where_one_side_has_too_few_nothing_is_opened() -> None:
-    report = combine({0: b""}, kept([2, 9], b""), Path())["report"]
+def test_what_looks_too_small_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def reconstruct(*_: object, **__: object) -> np.ndarray[Any, Any]:
+        return np.array([0])
+
+    monkeypatch.setattr(circuit, "reconstruct", reconstruct)
+    report = combine({0: b"theirs"}, kept([64, 64]), Path())["report"]
     assert report == {"too_few": True, "smallest_group": 3, "deviation": "10.00"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"), [(0, 64), (1, 64), (64, 64), (65, 72), (72, 72), (73, 80), (129, 144), (9_000, 9_216)]
+)
+def test_how_many_rows_there_are_is_told_to_within_an_eighth(rows: int, told: int) -> None:
+    assert rounded(rows) == told
+    assert layout(rounded(rows), rounded(rows)).bins >= 1.27 * rows
+
+
+@given(st.integers(0, 1_000_000))
+def test_a_number_of_rows_is_rounded_up_and_not_far(rows: int) -> None:
+    assert rows <= rounded(rows) <= max(64, rows + rows // 8 + 1) and rounded(rounded(rows)) == rounded(rows)
 
 
 @pytest.mark.parametrize("count", [0, 3, 9, 30, 120])

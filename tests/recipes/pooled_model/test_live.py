@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from exploring import audited_with_noise
 from live import LASTING, LiveConsortium
 from placet.chain.client import Chain
 from placet.core.csv_file import written
@@ -148,4 +149,9 @@ def test_noise_spends_the_budget_of_every_banks_rows(noisy_banks: LiveConsortium
         assert not report["too_few"] and report["fitted"]["positives"] is None
         for key in (*MEMBERS, "consumer"):
             assert chain.offer(from_hex(noisy_banks.made.offers[key])).spent == number * BUDGET
-        assert noisy_banks.audited(job)["verdict"] == "intact"
+        report = audited_with_noise(noisy_banks, job, *MEMBERS, "consumer")
+        checks = {one["name"]: one for one in report["results"]}
+        assert (report["verdict"], checks["budget.drawn"]["status"]) == ("intact", "passed"), report
+        assert checks["budget.drawn"]["looked_at"] >= 3 * 8 and checks["flow.sums"]["status"] == "passed"
+        report = audited_with_noise(noisy_banks, job, *MEMBERS)
+        assert report["verdict"] == "incomplete" and "Family Office did not open its noise" in report["headline"]

@@ -15,13 +15,13 @@ from declaring import declaring
 from placet.catalogue.declared import declared
 from placet.catalogue.pooled_model import SPEC
 from placet.core.errors import PlanError, StateError
-from placet.core.privacy import cost
+from placet.core.privacy import cost, cost_of
 from placet.models import pooled_private
 from placet.models.pooled_private import Release, amounts, gradient, moments, people_of, positions, products, shrunken
 from placet.models.preparing import LIMIT, UNIT
 from placet.recipes.pooled_model.run import POOLED_MODEL, run
 from placet.recipes.pooled_model.training import MemberTable
-from pooling import together
+from pooling import Adding, together
 
 MOST = 1_000
 PLAIN: dict[str, Any] = {
@@ -55,6 +55,7 @@ def test_a_budget_costs_little_where_there_are_many_rows() -> None:
     other, _ = together(SPEC.parse(PLAIN | {"budget": budget}), tables, b"2")
     plain, _ = together(SPEC.parse(PLAIN), tables)
     assert noisy is not None and other is not None and plain is not None
+    assert declared_whole(adding) and cost_of(adding.noises[0].releases) <= budget
     assert noisy.coefficients != other.coefficients and noisy.positives is None
     scored = [np.array(one.coefficients) for one in (noisy, plain)]
     values = np.concatenate([np.array(one.columns(one.test)).T for one in tables])
@@ -75,9 +76,15 @@ def test_a_budget_costs_little_where_there_are_many_rows() -> None:
     ]
 
 
+def declared_whole(adding: Adding) -> bool:
+    """Whether each party drew all noise that the recipe declares."""
+    return all(one.place == len(one.releases) for one in adding.noises.values())
+
+
 def test_what_looks_too_few_ends_it_at_the_first_sum() -> None:
     pooled, adding = together(SPEC.parse(PLAIN | {"budget": 10**9, "smallest_group": 500}), banks(100))
     assert pooled is None and len(adding.heard) == 1
+    assert adding.noises[0].drawn[-1].release.what in SPEC.ends
 
 
 @pytest.mark.parametrize("steps", [1, 7, 20])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placet.catalogue.pooled_model import SPEC
-from placet.core.privacy import cost
+from placet.core.privacy import cost, cost_of
 from placet.models import quality
 from placet.models.bands import by_score
 from placet.models.pooled_private import CARD_SHARES, amounts, counts, standard_of
@@ -16,7 +16,7 @@ from placet.models.preparing import UNIT
 from placet.recipes.pooled_model.card_training import PooledCard, codes_of, counts_of, scores_of
 from placet.recipes.pooled_model.report import card_outcome
 from placet.recipes.pooled_model.training import MemberTable
-from pooling import cards
+from pooling import Adding, cards
 
 EPSILON_1 = 17_465_000
 PLAIN = {
@@ -61,6 +61,7 @@ def test_a_budget_costs_little_where_there_are_many_rows() -> None:
     other, _ = cards(SPEC.parse(PLAIN | {"budget": EPSILON_1}), tables, b"2")
     plain, _ = cards(SPEC.parse(PLAIN), tables)
     assert noisy is not None and other is not None and plain is not None
+    assert declared_whole(adding) and cost_of(adding.noises[0].releases) <= EPSILON_1
     assert noisy.points != other.points and noisy.positives is None
     assert abs(area(noisy, tables) - area(plain, tables)) < 0.01 and area(plain, tables) > 0.75
     for told, exact in zip(noisy.points, plain.points, strict=True):
@@ -74,9 +75,15 @@ def test_a_budget_costs_little_where_there_are_many_rows() -> None:
     assert card_outcome(SPEC.parse(PLAIN), SPEC.parse(PLAIN).scale, noisy)["fitted"]["positives"] is None  # type: ignore[arg-type]
 
 
+def declared_whole(adding: Adding) -> bool:
+    """Whether each party drew all noise that the recipe declares."""
+    return all(one.place == len(one.releases) for one in adding.noises.values())
+
+
 def test_what_looks_too_few_ends_it_at_the_first_sum() -> None:
     card, adding = cards(SPEC.parse(PLAIN | {"budget": 10**9, "smallest_group": 500}), banks(100))
     assert card is None and len(adding.heard) == 1
+    assert adding.noises[0].drawn[-1].release.what in SPEC.ends
 
 
 @pytest.mark.parametrize("steps", [1, 7, 20])

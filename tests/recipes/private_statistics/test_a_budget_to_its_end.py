@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from exploring import BUDGET, COUNT, MEAN, asked, exploring
+from exploring import BUDGET, COUNT, MEAN, asked, audited_with_noise, exploring
 from live import LiveConsortium
 from placet.chain.client import Chain
 from placet.core.values import from_hex
@@ -15,6 +15,18 @@ from placet.core.values import from_hex
 @pytest.fixture(scope="module")
 def explored(consortium: LiveConsortium) -> LiveConsortium:
     return exploring(consortium, "north")
+
+
+def drawn_again(explored: LiveConsortium, job: str) -> None:
+    """The job is intact, and so is the noise that the provider opens to the auditor; to the consumer it opens none."""
+    report = audited_with_noise(explored, job, "north")
+    checks = {one["name"]: (one["status"], one["looked_at"]) for one in report["results"]}
+    assert report["verdict"] == "intact" and checks["budget.drawn"] == ("passed", 3), report
+    consumers = explored.consumer.get(f"/v1/jobs/{job}/trail")["evidence"]["terms"]["consumer_key"]
+    refusal = explored.ask("north", f"/v1/jobs/{job}/noise", method="POST", body={"auditor": consumers})
+    assert refusal.json()["code"] == "noise.consumer"
+    refusal = explored.ask("consumer", f"/v1/jobs/{job}/noise", method="POST", body={"auditor": "0x" + "ab" * 32})
+    assert refusal.json()["code"] == "noise.none"
 
 
 def test_a_budget_is_spent_to_its_end_and_no_further(explored: LiveConsortium) -> None:
@@ -30,7 +42,7 @@ def test_a_budget_is_spent_to_its_end_and_no_further(explored: LiveConsortium) -
     exact = sum(min(value, 10_000_000) for value in balances.values())
     assert abs(int(mean["sum"]) - exact) < 8 * float(mean["sum_deviation"])
     assert chain.offer(offer).spent == chain.dataset(dataset).spent - before == 30_000_000
-    assert explored.audited(job)["verdict"] == "intact"
+    drawn_again(explored, job)
     words = ("catalogue", "--config", "consumer/node.toml", "--search", "ACCOUNTS", "--json")
     [accounts] = [
         one

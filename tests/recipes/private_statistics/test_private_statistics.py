@@ -15,8 +15,8 @@ from placet.catalogue.declared import declared
 from placet.catalogue.private_statistics import NOISY, SPEC, PrivateStatisticsParameters, released, size_of
 from placet.core.errors import DataError, InputError, PlanError
 from placet.core.hashing import canonical
-from placet.core.privacy import cost
-from placet.jobs.randomness import stream
+from placet.core.privacy import cost_of
+from placet.jobs.randomness import NoiseSource
 from placet.recipes.private_statistics.run import answers, combine, exact, noisy, read, shown, written
 from placet.vault.rows import Rows
 
@@ -48,10 +48,9 @@ def rows(count: int) -> Rows:
 @pytest.mark.parametrize("question", ALL, ids=lambda question: question["ask"])
 def test_what_is_released_costs_no_more_than_the_question_says(question: dict[str, Any]) -> None:
     (asked,) = parameters(question).questions
-    releases = list(released(asked))
-    spent = sum(cost(squared, variance) for _, squared, variance in releases)
-    assert 0 < spent <= asked.budget
-    assert sum(size for size, _, _ in releases) == size_of(asked)
+    releases = released(0, asked)
+    assert 0 < cost_of((one,) for one in releases) <= asked.budget
+    assert sum(one.numbers for one in releases) == size_of(asked)
 
 
 def test_a_plan_spends_what_its_questions_say_and_the_consumer_brings_nothing() -> None:
@@ -130,16 +129,16 @@ def test_one_row_moves_a_release_by_no_more_than_its_noise_hides(place: int, num
     less = Rows(pa.concat_tables([whole.table.slice(0, place), whole.table.slice(place + 1)]), "customer", b"")
     (question,) = parameters(ALL[number]).questions
     changes = [a - b for a, b in zip(exact(question, whole), exact(question, less), strict=True)]
-    for size, squared, _ in released(question):
-        assert sum(change**2 for change in changes[:size]) <= squared
-        changes = changes[size:]
+    for one in released(0, question):
+        assert sum(change**2 for change in changes[: one.numbers]) <= one.squared
+        changes = changes[one.numbers :]
 
 
 def test_noise_is_there_and_follows_from_the_seed_alone() -> None:
     asked, people = parameters(HISTOGRAM, HISTOGRAM, TABLE, smallest_group=2), rows(90_000)
 
-    def drawn(label: bytes) -> list[list[int | None]]:
-        return answers(asked, people, stream(bytes(32), label))
+    def drawn(block: bytes) -> list[list[int | None]]:
+        return answers(asked, people, NoiseSource(bytes(32), bytes(32), 1, block))[0]
 
     assert drawn(b"1") == drawn(b"1") != drawn(b"2")
     plain = [exact(question, people) for question in asked.questions]
@@ -149,7 +148,8 @@ def test_noise_is_there_and_follows_from_the_seed_alone() -> None:
 
 def test_within_the_widest_bounds_and_for_the_least_budget_there_is_noise() -> None:
     (mean,) = parameters(MEAN | {"bounds": [-(2**40), 2**40], "budget": 2}).questions
-    numbers = noisy(mean, [2**30, 2**70], stream(bytes(32), b"noise"))
+    source = NoiseSource(bytes(32), bytes(32), 1, bytes(32))
+    numbers = noisy([2**30, 2**70], [source.draw(one) for one in released(0, mean)])
     assert numbers[0] != 2**30 and numbers[1] != 2**70
     assert read(written([[10, numbers[1]]]), [mean]) == [[10, numbers[1]]]
 

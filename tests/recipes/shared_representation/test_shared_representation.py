@@ -15,19 +15,20 @@ from hypothesis import strategies as st
 
 from declaring import declaring
 from placet.catalogue.declared import declared
-from placet.catalogue.shared_representation import SPEC, SharedRepresentationParameters
-from placet.core.errors import DataError, InputError, PlanError
+from placet.catalogue.shared_representation import SPEC, STEPS, SharedRepresentationParameters
+from placet.core.errors import DataError, InputError, PlanError, StateError
 from placet.core.hashing import canonical
-from placet.core.privacy import cost
-from placet.jobs.randomness import stream
+from placet.core.privacy import cost, cost_of
+from placet.jobs.randomness import NoiseSource, stream
 from placet.models import quality
 from placet.models.bootstrap import percentiles, resampled_aucs
 from placet.models.linear import LinearModel
 from placet.models.pooled_private import Release
 from placet.models.released import released_in
+from placet.recipes.blocks.noise import DeclaredNoise
 from placet.recipes.shared_representation.report import read, written
 from placet.recipes.shared_representation.run import combine, represented
-from placet.recipes.shared_representation.source import STEPS
+from placet.recipes.shared_representation.source import with_declared, with_noise
 from placet.vault.rows import Rows
 from representing import drawn, exact, source, target
 
@@ -192,7 +193,7 @@ def table(columns: dict[str, list[Any]], labels: Any) -> Rows:
 
 
 def part(seed: bytes = b"1") -> bytes:
-    return represented(parameters(), table(SOURCE, LABELS), stream(bytes(32), seed))
+    return represented(parameters(), table(SOURCE, LABELS), with_noise(stream(bytes(32), seed)))
 
 
 def opened(released: bytes, **changes: Any) -> dict[str, Any]:
@@ -240,7 +241,7 @@ def test_too_few_on_either_side_are_told_nothing() -> None:
 
 def part_of_nobody() -> bytes:
     rows = Rows(table(SOURCE, LABELS).table.slice(0, 1), "customer", b"")
-    return represented(parameters(smallest_group=1_000), rows, stream(bytes(32), b"1"))
+    return represented(parameters(smallest_group=1_000), rows, with_noise(stream(bytes(32), b"1")))
 
 
 def test_noise_is_there_and_follows_from_the_seed_alone() -> None:
@@ -249,9 +250,9 @@ def test_noise_is_there_and_follows_from_the_seed_alone() -> None:
 
 def test_rows_of_another_kind_are_refused_at_the_provider() -> None:
     with pytest.raises(DataError):
-        represented(parameters(), table(SOURCE | {"a": SOURCE["town"]}, LABELS), stream(bytes(32)))
+        represented(parameters(), table(SOURCE | {"a": SOURCE["town"]}, LABELS), with_noise(stream(bytes(32))))
     with pytest.raises(DataError):
-        represented(parameters(), table(SOURCE, LABELS + 1), stream(bytes(32)))
+        represented(parameters(), table(SOURCE, LABELS + 1), with_noise(stream(bytes(32))))
 
 
 def test_a_representation_of_no_honest_provider_is_refused() -> None:
@@ -297,3 +298,16 @@ def test_an_interval_of_a_score_that_says_nothing_holds_a_half() -> None:
     (areas,) = resampled_aucs(np.arange(400) % 2, [chance.random(400)])
     low, high = percentiles(areas)
     assert low < 0.5 < high and 0.05 < high - low < 0.2
+
+
+def test_the_noise_that_is_declared_is_the_one_that_is_drawn() -> None:
+    """Of each release as many numbers, with the variance that costs its part of the budget."""
+    for asked in (parameters(), parameters(shared=PLAIN["shared"][2:], source_labels=["label"])):
+        noise = DeclaredNoise(NoiseSource(bytes(32), bytes(32), 1, bytes(32)), SPEC.noise("provider", asked))
+        read(represented(asked, table(SOURCE, LABELS), with_declared(noise)), asked)
+        assert noise.place == len(noise.releases) == len(noise.drawn)
+        assert 0 < cost_of(noise.releases) <= asked.budget
+        with pytest.raises(StateError) as error:
+            noise.on(1, 4)
+        assert error.value.code == "noise.undeclared"
+    assert SPEC.noise("consumer", asked) == ()

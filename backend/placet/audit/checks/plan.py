@@ -9,6 +9,7 @@ from placet.catalogue.declared import declared
 from placet.core.errors import PlanError
 from placet.core.lawful import offer_breaches, scope_breaches
 from placet.core.offers import Subjects
+from placet.core.privacy import least_epsilon_hundredths
 from placet.core.standing import demand_opening
 from placet.core.values import to_hex
 
@@ -126,9 +127,9 @@ def offers(case: Case, tell: Findings) -> None:
         ):
             tell.fail(f"{where}{breach.message}: {breach.expected}", breach.found, party)
         if entry.budget:
-            tell.note(
-                f"input {index} spent {entry.budget} of {fact.offer.budget} nano-rho of its offer's privacy budget"
-            )
+            epsilon = f"epsilon {least_epsilon_hundredths(entry.budget) / 100:.2f} at delta 0.000001 at the most"
+            whole = f"{entry.budget} of {fact.offer.budget} nano-rho of its offer's privacy budget"
+            tell.note(f"input {index} spent {whole}: {epsilon}")
         if fact.made.order >= case.facts.opened.at.order:
             tell.fail("an offer made before the opening", fact.made.order, party)
 

@@ -17,9 +17,11 @@ from placet.chain.threaded import ask_store
 from placet.core.errors import PlanError
 from placet.core.evidence import SignedEvidence
 from placet.core.ids import JobId
+from placet.core.noise_opening import SealedNoise
 from placet.core.purposes import purpose_words
 from placet.core.trust import TrustList
-from placet.jobs.evidence import Beside, signed
+from placet.core.values import Bytes32
+from placet.jobs.evidence import Beside, opened_noise, signed
 from placet.jobs.following import all_happenings, happenings
 from placet.jobs.messages import JobRequest
 from placet.jobs.progress import PROPOSALS
@@ -37,9 +39,9 @@ _EVENT_SECONDS = 3600
 
 
 class JobResponse(BaseModel):
-    """A job as this node knows it. `status` is the last thing that happened, `waits` what it waits for now. `party` and
-    `role` are this institution's. `nth`: which of its consumer's jobs over the consents that it used here it is, from
-    1; null before it used any."""
+    """A job as this node knows it. `status` is the last thing that happened, `waits` what it waits for now; `why` it
+    was refused or aborted, null otherwise. `party` and `role` are this institution's. `nth`: which of its consumer's
+    jobs over the consents that it used here it is, from 1; null before it used any."""
 
     id: JobId
     recipe: str
@@ -50,6 +52,7 @@ class JobResponse(BaseModel):
     parties: list[Named]
     status: str
     ended: str | None
+    why: str | None
     waits: list[dict[str, JsonValue]]
     attempt: int
     created: int
@@ -95,6 +98,7 @@ async def job_response(runner: Runner, record: JobRecord) -> JobResponse:
         parties=[named(trust, party.signer) for party in plan.parties],
         status=status,
         ended=record.ended,
+        why=await runner.store.threaded.why(record.job) if record.ended in ("refused", "aborted") else None,
         waits=runner.store.waits.of(record.job),
         attempt=attempt,
         created=record.created,
@@ -236,6 +240,19 @@ async def trail(runner: TheRunner, job: JobId, _: InstitutionOrAuditor) -> Respo
     if shown.evidence.sections():
         return StreamingResponse(beside.pieces(document), media_type=_SECTIONS)
     return Response(document, media_type="application/json")
+
+
+class NoiseRequest(BaseModel):
+    """Whom this institution opens its noise to: the auditor's X25519 key."""
+
+    auditor: Bytes32
+
+
+@router.post("/v1/jobs/{job}/noise", response_model=SealedNoise, responses=problems(403, 404, 409))
+async def noise(runner: TheRunner, job: JobId, whom: NoiseRequest, _: Institution) -> SealedNoise:
+    """Open this institution's noise of a job that has ended to one auditor. Whoever has it and the noisy numbers has
+    the exact ones."""
+    return await opened_noise(runner, job, whom.auditor)
 
 
 @router.post("/v1/jobs/{job}/cancel", status_code=202, response_model=JobResponse, responses=problems(403, 404, 409))

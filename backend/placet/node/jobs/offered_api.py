@@ -20,7 +20,7 @@ from placet.core.namespace import Namespace
 from placet.core.offers import Decimals, Offer, Scope
 from placet.core.requests import MAX_LIFETIME, Credential, request_hash
 from placet.core.trust import Institution as ListedInstitution
-from placet.core.values import U32, Name, Text, parse
+from placet.core.values import U32, Name, NanoRho, Text, parse
 from placet.node.consents.models import ColumnMeaning, Named
 from placet.node.http.auth import Institution
 from placet.node.http.dependencies import TheNode
@@ -32,8 +32,6 @@ router = APIRouter(tags=["jobs"])
 MAX_DATASETS = 1000
 MAX_OFFERS = 1000
 MAX_COLUMNS = 4096
-OnChain = Annotated[int, Field(ge=0, lt=2**64)]
-"""Nano-rho as the contracts count it."""
 _MAX_ANSWER = 4 << 20
 _ASK_SECONDS = 10.0
 _AT_A_TIME = 8
@@ -49,7 +47,7 @@ class ForeignOffer(BaseModel):
     offer: Offer
     scope: Scope
     openings: U32
-    spent: OnChain | None = None
+    spent: NanoRho | None = None
 
 
 class ForeignDataset(BaseModel):
@@ -64,8 +62,8 @@ class ForeignDataset(BaseModel):
     decimals: Annotated[dict[Name, Decimals], Field(max_length=MAX_COLUMNS)]
     personal: bool
     origin: JobId | None = None
-    budget: OnChain | None = None
-    spent: OnChain | None = None
+    budget: NanoRho | None = None
+    spent: NanoRho | None = None
     about: Text | None = None
     refreshed: date | None = None
     meanings: Annotated[dict[Name, ColumnMeaning], Field(max_length=MAX_COLUMNS)] = Field(default_factory=dict)

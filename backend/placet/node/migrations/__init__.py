@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from placet.chain import index, outbox
+from placet.chain import event_tables, outbox
 from placet.chain.migrations import DatabaseSchema
 from placet.jobs import tables
 from placet.node import state
 
-NODE = DatabaseSchema("node", Path(__file__).parent, (state.metadata, tables.metadata, outbox.metadata, index.metadata))
+NODE = DatabaseSchema(
+    "node", Path(__file__).parent, (state.metadata, tables.metadata, outbox.metadata, event_tables.metadata)
+)

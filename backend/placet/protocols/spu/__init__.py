@@ -11,7 +11,14 @@ programs  the register: how to add a program is said there
 engine    `choose`: two parties get Cheetah, three ABY3
 """
 
-from placet.protocols.spu.circuit import count_and_sum, demand_range, open_count_and_sum, open_noisy_count
+from placet.protocols.spu.circuit import (
+    count_and_sum,
+    count_table,
+    demand_range,
+    open_count_and_sum,
+    open_noisy_count,
+    open_table,
+)
 from placet.protocols.spu.engine import Engine, choose
 from placet.protocols.spu.kept import KeptShare
 from placet.protocols.spu.mpc import Repeated, Secret, compute, reconstruct
@@ -31,10 +38,12 @@ __all__ = [
     "choose",
     "compute",
     "count_and_sum",
+    "count_table",
     "demand_range",
     "free_port",
     "intersect",
     "open_count_and_sum",
     "open_noisy_count",
+    "open_table",
     "reconstruct",
 ]

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from placet.core.errors import DataError, LimitError, ProtocolError
 
 Words = npt.NDArray[np.int64]
-MAX_ENTRIES = 1 << 19
+MAX_ENTRIES = 1 << 21
 _EMPTY_CUCKOO = -1
 _EMPTY_SIMPLE = -2
 _SLACK_BITS = 42
@@ -59,6 +59,12 @@ def layout(cuckoo_rows: int, simple_rows: int) -> Layout:
     return Layout(3 * third, depth)
 
 
+def rounded(rows: int) -> int:
+    """A number of rows that says little of the exact one: the next higher of eight an octave, 64 at the least."""
+    step = 1 << max(rows - 1, 63).bit_length() - 4
+    return max(64, -(-rows // step) * step)
+
+
 def cuckoo(identifiers: Sequence[bytes | str], session: bytes, shape: Layout) -> tuple[Words, Words]:
     """Tags by bin (bins,), and which row lies in each (-1 for none). ProtocolError where there is no room."""
     places = _places(identifiers, session, shape)
@@ -86,8 +92,9 @@ def simple(identifiers: Sequence[bytes | str], session: bytes, shape: Layout) ->
 
 
 def spread(values: Words, rows: Words) -> Words:
-    """Values of rows brought to where the rows lie, zero elsewhere."""
-    return np.where(rows >= 0, values[np.maximum(rows, 0)], 0).astype(np.int64)
+    """Values of rows (n, …) brought to where the rows lie, zero elsewhere."""
+    laid: Words = np.concatenate([values, np.zeros((1, *values.shape[1:]), np.int64)])[rows]
+    return laid
 
 
 def _overflow_bits(rows: int, third: int, depth: int) -> float:

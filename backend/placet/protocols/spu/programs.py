@@ -26,6 +26,7 @@ from placet.protocols.mpc.scorecard import ScorecardTrain
 from placet.protocols.mpc.scoring import LinearScore, ScorecardScore, TreesScore
 from placet.protocols.mpc.transfer import TransferJudge
 from placet.protocols.spu import arithmetic, banding, finishing, growing, regression, scorecard, scoring, transferring
+from placet.protocols.spu.tabulating import NOISE, MatchedTable, commons, matched_table, once, parts
 
 Array = Any
 """A jax array under trace."""
@@ -52,10 +53,6 @@ def _sum_of_vectors(_: NoParameters, arrays: Mapping[str, Array]) -> tuple[Array
     return (sum(rest, start=first),)
 
 
-NOISE = ("noise-0", "noise-1")
-"""By rank, what each of two parties adds to a count."""
-
-
 class MatchedShares(Value):
     """`smallest`: how many common entries there must be, lest nothing of them comes out."""
 
@@ -68,23 +65,28 @@ def _intersection(asked: MatchedShares, arrays: Mapping[str, Array]) -> tuple[Ar
     rank's `noise-RANK` (1,), where they bring some, is added to the count before anything is compared."""
     import jax.numpy as jnp
 
-    common = (arrays["simple"] == arrays["cuckoo"][:, None]).astype(jnp.int64)
-    found = jnp.sum(common, axis=1)
-    numbers = [jnp.sum(found) + sum(jnp.sum(arrays[one]) for one in NOISE if one in arrays)]
-    if "amounts" in arrays:
-        amounts = arrays["amounts"]
-        numbers.append(jnp.sum(amounts * (common if amounts.ndim == 2 else found)))
+    count, total = sum(jnp.sum(arrays[one]) for one in NOISE if one in arrays), 0
+    for some in parts(*arrays["simple"].shape):
+        common = commons(arrays, some)
+        matched = once(common)
+        count = count + jnp.sum(matched)
+        if "amounts" in arrays:
+            amounts = arrays["amounts"][some]
+            total = total + jnp.sum(amounts * (common if amounts.ndim == 2 else matched))
+    numbers = [count, total] if "amounts" in arrays else [count]
     enough = (numbers[0] >= asked.smallest).astype(jnp.int64)
     return (jnp.stack(numbers) * enough,)
 
 
 SUM_OF_VECTORS = Program("sum-of-vectors", NoParameters, _sum_of_vectors)
 INTERSECTION = Program("intersection-count-and-sum", MatchedShares, _intersection)
+TABLE = Program("intersection-table", MatchedTable, matched_table)
 PROGRAMS: dict[str, Program] = {
     program.name: program
     for program in (
         SUM_OF_VECTORS,
         INTERSECTION,
+        TABLE,
         Program("sum", declared.Sum, arithmetic.total),
         Program("mean", declared.Mean, arithmetic.total),
         Program("weighted-sum", declared.WeightedSum, arithmetic.weighted_sum),

@@ -3,23 +3,27 @@
 The functionality is private intersection-sum with cardinality (Ion et al., EuroS&P 2020) on the distributed engine. The
 count is compared with the plan's smallest group inside the circuit, and below it nothing else comes out. What comes out
 stays shares, the provider's until the release; nobody learns which rows matched.
+
+Without noise each side tells how many rows it has. With noise it tells no more than that number rounded up, so that by
+the places that stay empty nobody sees who has gone, and something runs however few rows there are.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from placet.core.hashing import canonical
+from placet.core.privacy import GaussianRelease
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun
-from placet.protocols.noise import discrete_gaussian
-from placet.protocols.spu import choose, count_and_sum, demand_range, open_count_and_sum, open_noisy_count
+from placet.protocols.spu import Network, choose, count_and_sum, demand_range, open_count_and_sum, open_noisy_count
+from placet.protocols.spu.bins import rounded
 from placet.recipes.blocks import distributed
 from placet.recipes.blocks.columns import subjects, whole
 
@@ -32,14 +36,14 @@ PROVIDER, PARTIES = 0, (0, 1)
 @dataclass(frozen=True)
 class MatchedRows:
     """What two parties count: whose rows are the same by `identifier`, from `smallest` on; `value` names the provider's
-    column that is added up over them, None for a count alone. `variance`: of the noise that each of them adds to the
-    count, None for none."""
+    column that is added up over them, None for a count alone. `release`: the count, where each of them adds noise to
+    it."""
 
     identifier: str
     value: str | None
     smallest: int
     protocol: str
-    variance: int | None = None
+    release: GaussianRelease | None = None
 
     async def run(self, job: PartyRun) -> None:
         """The same function at both parties."""
@@ -55,15 +59,48 @@ class MatchedRows:
         share, counts, artefact = await self._compute(job, customers, None, opened)
         state: dict[str, JsonValue] = {"share": share.hex(), "rows": list(counts), "smallest_group": self.smallest}
         state["summed"] = self.value is not None
-        if self.variance is not None:
-            state["variance"] = self.variance
+        if self.release is not None:
+            state["variance"] = self.release.variance
         await job.collect(canonical(state), artefact)
 
     async def _compute(
         self, job: PartyRun, identifiers: Sequence[bytes], values: Sequence[int] | None, opened: Artefact
     ) -> tuple[bytes, tuple[int, int], Artefact]:
-        """This party's share, both sides' numbers of rows, and what the last step made. Where one side has fewer rows
-        than the smallest group, which both know then, nothing runs and the share is empty."""
+        async def count(network: Network, rows: tuple[int, int], noise: Sequence[int]) -> bytes:
+            return await count_and_sum(
+                network,
+                identifiers,
+                values,
+                rows=rows,
+                amounts_of=None if self.value is None else PROVIDER,
+                smallest=self.smallest,
+                scratch=job.context.engine_ports.scratch,
+                seconds=job.seconds_left,
+                noise=noise[0] if noise else None,
+            )
+
+        circuit = MatchedCircuit(self.smallest, self.protocol, self.release)
+        return await circuit.run(job, len(identifiers), opened, count)
+
+
+Counting = Callable[[Network, tuple[int, int], Sequence[int]], Awaitable[bytes]]
+"""This party's share of what is counted, over a network, with room for so many rows of each, with so much noise."""
+
+
+@dataclass(frozen=True)
+class MatchedCircuit:
+    """Two parties that count by circuit PSI, each with its own noise on what is released; None for none."""
+
+    smallest: int
+    protocol: str
+    release: GaussianRelease | None
+
+    async def run(
+        self, job: PartyRun, number: int, opened: Artefact, count: Counting
+    ) -> tuple[bytes, tuple[int, int], Artefact]:
+        """This party's share, both sides' numbers of rows, of which we have `number`, and what the last step made. With
+        noise numbers of rows are rounded up. Without it, where one side has fewer than the smallest group, which both
+        know then, nothing runs and the share is empty."""
         (peer,) = (party for party in PARTIES if party != job.party)
         engine = choose(len(PARTIES), named=self.protocol)
         protocol = f"psi.circuit.{engine.protocol}/1"
@@ -73,32 +110,24 @@ class MatchedRows:
             "field": engine.field,
             "smallest_group": self.smallest,
         }
-        noise = None
-        if self.variance is not None:
-            public["variance"] = self.variance
-            entropy = job.entropy(b"noise", await job.opening_block())
-            noise = await asyncio.to_thread(discrete_gaussian, self.variance, entropy)
+        drawn = None
+        if self.release is not None:
+            number = rounded(number)
+            source = await job.noise()
+            drawn = await asyncio.to_thread(source.draw, self.release)
         async with job.engine_port() as port:
             async with job.step("statistics-start", protocol, opened, parameters=public) as step:
-                theirs = await distributed.numbers_of_rows(step, peer, len(identifiers))
-                counts = (len(identifiers), theirs) if job.party == PROVIDER else (theirs, len(identifiers))
-                enough = min(counts) >= self.smallest
+                if drawn is not None:
+                    step.drew(drawn)
+                theirs = await distributed.numbers_of_rows(step, peer, number)
+                counts = (number, theirs) if job.party == PROVIDER else (theirs, number)
+                enough = drawn is not None or min(counts) >= self.smallest
                 network = await distributed.meet(job, step, PARTIES, b"statistics", port) if enough else None
             if network is None:
                 return b"", counts, opened
             async with job.step("statistics", protocol, opened, parameters=public) as step:
                 with job.working(f"the engine to count over {counts[0]} and {counts[1]} rows"):
-                    share = await count_and_sum(
-                        network,
-                        identifiers,
-                        values,
-                        rows=counts,
-                        amounts_of=None if self.value is None else PROVIDER,
-                        smallest=self.smallest,
-                        scratch=job.context.engine_ports.scratch,
-                        seconds=job.seconds_left,
-                        noise=noise,
-                    )
+                    share = await count(network, counts, () if drawn is None else drawn.numbers)
                 artefact = step.output("share", share)
         return share, counts, artefact
 
@@ -130,8 +159,6 @@ def noisy_count(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> No
     """What comes out of a job with noise. InputError as `count_and_total`."""
     state = json.loads(private)
     smallest, variance, rows = state["smallest_group"], state["variance"], (state["rows"][0], state["rows"][1])
-    if min(rows) < smallest:
-        return NoisyCount(None, smallest, variance)
     shares = (parts[PROVIDER], bytes.fromhex(state["share"]))
     opening = open_noisy_count(
         shares, rows=rows, variance=variance, smallest=smallest, scratch=scratch, seconds=SECONDS

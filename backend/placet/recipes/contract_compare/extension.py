@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from placet.catalogue.contract_compare import SPEC
-from placet.chain.client import EnclaveClass
+from placet.chain.states import EnclaveClass
 from placet.chain.threaded import ask_chain
 from placet.core.consent import Status
 from placet.core.enclave_policy import CLASS_OF, Role

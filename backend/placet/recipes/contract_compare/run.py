@@ -20,9 +20,9 @@ from pydantic import JsonValue
 
 from placet.catalogue import contract_compare
 from placet.catalogue.contract_compare import ENCLAVE, ContractCompareParameters
-from placet.chain.client import EnclaveClass, JobStatus
 from placet.chain.events import JobOpened
 from placet.chain.signals import listening
+from placet.chain.states import EnclaveClass, JobStatus
 from placet.chain.threaded import ask_chain
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.consent import Status

@@ -15,7 +15,6 @@ from typing import Any
 
 from placet.catalogue import overlap
 from placet.catalogue.overlap import OverlapParameters
-from placet.core.privacy import variance_for
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
 from placet.recipes.blocks.matched import MatchedRows, noisy_count
@@ -24,8 +23,8 @@ from placet.recipes.blocks.matched import MatchedRows, noisy_count
 async def run(job: PartyRun) -> None:
     """The same function at both parties."""
     asked = job.parameters(OverlapParameters)
-    variance = variance_for(1, asked.budget)
-    await MatchedRows(asked.identifier, None, asked.smallest_group, asked.protocol, variance).run(job)
+    release = overlap.counted(asked)
+    await MatchedRows(asked.identifier, None, asked.smallest_group, asked.protocol, release).run(job)
 
 
 def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:

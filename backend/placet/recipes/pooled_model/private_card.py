@@ -18,7 +18,6 @@ from placet.models import pooled_private
 from placet.models.pooled import band_edges, told_groups
 from placet.models.pooled_private import BANDS, CARD_SHARES, NoisyFit, standard_of
 from placet.models.scorecard import Scale
-from placet.protocols.order import Entropy
 from placet.recipes.pooled_model.card_training import (
     Groups,
     PooledCard,
@@ -30,7 +29,7 @@ from placet.recipes.pooled_model.card_training import (
     scores_of,
     weights_of,
 )
-from placet.recipes.pooled_model.private_training import NoisySums, judged
+from placet.recipes.pooled_model.private_training import Noise, NoisySums, judged
 from placet.recipes.pooled_model.training import MOST_PEOPLE, Add, MemberTable
 
 CLEAR = 3
@@ -42,13 +41,13 @@ async def trained(
     scale: Scale,
     table: MemberTable,
     add: Add,
-    entropy: Entropy,
+    noise: Noise,
     budget: int,
     parties: int,
 ) -> PooledCard | None:
     """As `card_training.trained`, by sums with noise: one of counts, one of products, a gradient a step, one of people
     by bands. None where they look too few for two smallest groups."""
-    sums, parts = NoisySums(add, entropy), pooled_private.amounts(budget, parameters.steps, CARD_SHARES)
+    sums, parts = NoisySums(add, noise), pooled_private.amounts(budget, parameters.steps, CARD_SHARES)
     codes, labels = codes_of(parameters, table, table.train), table.labels[table.train]
     cells = [bins_of(feature).cells for feature in parameters.features]
     lines = [counts_of(codes[:, place], labels, size) for place, size in enumerate(cells)]
@@ -59,8 +58,8 @@ async def trained(
     if people < least:
         return None
     counted = [[[max(0, number) for number in line] for line in one] for one in noisy]
-    noise = math.sqrt(parties * release.variance(parts["counts"]))
-    groups = [_groups(one, least, CLEAR * noise) for one in counted]
+    deviation = math.sqrt(parties * release.variance(parts["counts"]))
+    groups = [_groups(one, least, CLEAR * deviation) for one in counted]
     by_group = (
         sum(one[label][low:high]) for one, g in zip(counted, groups, strict=True) for low, high in g for label in (0, 1)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,26 +27,38 @@ from placet.recipes.pooled_model.training import (
     scores_of,
 )
 
+Noise = Callable[[Release, int], Awaitable[Sequence[int]]]
+"""A release, and the nano-rho that it may cost, to a party's own noise on each of its numbers."""
+
+
+def drawn_from(entropy: Entropy) -> Noise:
+    """Noise of which no job keeps anything."""
+
+    async def noise(release: Release, amount: int) -> list[int]:
+        return [discrete_gaussian(release.variance(amount), entropy) for _ in release.numbers]
+
+    return noise
+
 
 @dataclass(frozen=True)
 class NoisySums:
     """Adds up releases, each of which costs so many nano-rho, with this party's own noise before anything is masked."""
 
     add: Add
-    entropy: Entropy
+    noise: Noise
 
     async def total(self, what: str, release: Release, amount: int) -> list[int]:
-        variance = release.variance(amount)
-        noisy = [number + discrete_gaussian(variance, self.entropy) for number in release.numbers]
+        noise = await self.noise(release, amount)
+        noisy = [number + own for number, own in zip(release.numbers, noise, strict=True)]
         return await self.add(f"{what}, with noise", noisy, release.most_with_noise(amount, MAX_MEMBERS))
 
 
 async def trained(
-    parameters: PooledModelParameters, table: MemberTable, add: Add, entropy: Entropy, budget: int, parties: int
+    parameters: PooledModelParameters, table: MemberTable, add: Add, noise: Noise, budget: int, parties: int
 ) -> Pooled | None:
     """As `training.trained`, by sums with noise: three of what columns are like, one of products, a gradient a step,
     one of people by bands. None where they look too few for two smallest groups."""
-    sums, parts = NoisySums(add, entropy), pooled_private.amounts(budget, parameters.steps)
+    sums, parts = NoisySums(add, noise), pooled_private.amounts(budget, parameters.steps)
     train = table.columns(table.train)
     counted = pooled_private.people_of(len(table.train), MOST_PEOPLE)
     (people,) = await sums.total("people", counted, parts["people"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,13 @@ from placet.core.values import to_hex
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import UNFIT, RecipeRun
 from placet.models.pooled_checks import IMPOSSIBLE
+from placet.models.pooled_private import Release
 from placet.recipes.blocks import split
+from placet.recipes.blocks.noise import PROTOCOL, DeclaredNoise
 from placet.recipes.blocks.secure_sums import SecureSums
 from placet.recipes.pooled_model import card_training, private_card, private_training, tree_training
 from placet.recipes.pooled_model.alone import alone, alone_card, alone_trees
+from placet.recipes.pooled_model.private_training import Noise
 from placet.recipes.pooled_model.report import card_outcome, outcome_of, told_of, tree_outcome
 from placet.recipes.pooled_model.training import MemberTable, table_of, trained
 
@@ -60,24 +63,36 @@ async def _trained(
     """What all parties come to, and at the consumer what its own rows do alone."""
     consumes, add, by_party = job.role == CONSUMER, sums.add, sums if parameters.leave_one_out else None
     budget, parties = parameters.budget, len(job.plan.parties)
-    entropy = job.entropy(b"noise", await job.opening_block()) if budget else None
+    noise = _recorded(job, await DeclaredNoise.of(job)) if budget else None
     if (scale := parameters.scale) is not None:
-        if budget is None or entropy is None:
+        if budget is None or noise is None:
             card = await card_training.trained(parameters, scale, table, add, by_party)
         else:
-            card = await private_card.trained(parameters, scale, table, add, entropy, budget, parties)
+            card = await private_card.trained(parameters, scale, table, add, noise, budget, parties)
         own = alone_card(parameters, scale, table, card) if card and consumes else None
         return canonical(card_outcome(parameters, scale, card)), own
     if (trees := parameters.trees) is not None:
         grown = await tree_training.trained(parameters, trees, table, add, parties)
         own = await asyncio.to_thread(alone_trees, parameters, trees, table, grown) if grown and consumes else None
         return canonical(tree_outcome(grown)), own
-    if budget is None or entropy is None:
+    if budget is None or noise is None:
         pooled = await trained(parameters, table, add, by_party)
     else:
-        pooled = await private_training.trained(parameters, table, add, entropy, budget, parties)
+        pooled = await private_training.trained(parameters, table, add, noise, budget, parties)
     own = await asyncio.to_thread(alone, parameters, table, pooled) if pooled and consumes else None
     return canonical(outcome_of(parameters, pooled)), own
+
+
+def _recorded(job: PartyRun, noise: DeclaredNoise) -> Noise:
+    """Each release's noise is a step of its own, before the sum that it is in."""
+
+    async def of(release: Release, amount: int) -> Sequence[int]:
+        numbers = await asyncio.to_thread(noise.on, len(release.numbers), release.variance(amount))
+        async with job.step("noise", PROTOCOL) as step:
+            step.drew(noise.drawn[-1])
+        return numbers
+
+    return of
 
 
 async def _demand_unopened(job: PartyRun, *, noisy: bool) -> None:

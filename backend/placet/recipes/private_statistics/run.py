@@ -1,9 +1,9 @@
 """`private-statistics`: a provider answers questions about its lawful rows, each number with noise of its own.
 
 The noise is the discrete Gaussian, drawn from the provider's committed seed and the hash of the block that opened the
-job, apart for each attempt: nobody could choose it, whoever gets to see the seed draws it again, and the noise of an
-attempt that was not sealed says nothing about that of the next. The exact numbers stay in the provider's memory, and so
-do noisy ones of groups that look too small, and of the bands that quantiles are read from.
+job, apart for each attempt: nobody could choose it, an auditor to whom the provider opens its noise draws it again, and
+the noise of an attempt that was not sealed says nothing about that of the next. The exact numbers stay in the
+provider's memory, and so do noisy ones of groups that look too small, and of the bands that quantiles are read from.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from pydantic_core import from_json
 from placet.catalogue import private_statistics
 from placet.catalogue.private_statistics import (
     QUANTILE_BANDS,
-    Axis,
     CountQuestion,
     HistogramQuestion,
     MeanQuestion,
@@ -33,17 +32,18 @@ from placet.catalogue.private_statistics import (
     size_of,
 )
 from placet.catalogue.spec import CONSUMER, scale
-from placet.core.errors import DataError, InputError
+from placet.core.errors import InputError
 from placet.core.hashing import canonical
 from placet.jobs.party_run import PartyRun
+from placet.jobs.randomness import NoiseSource
 from placet.jobs.recipe import RecipeRun
-from placet.models.noisy import band_between, clipped_sum, group_of_number, group_of_text, quantiles
+from placet.models.noisy import band_between, clipped_sum, quantiles
 from placet.protocols.mpc.linear import quotient
-from placet.protocols.noise import discrete_gaussian
-from placet.protocols.order import Entropy
+from placet.protocols.noise import DrawnNoise
+from placet.recipes.blocks.grouping import groups, numbers_of
+from placet.recipes.blocks.noise import PROTOCOL
 from placet.vault.rows import Rows
 
-PROTOCOL = "noise.discrete-gaussian/1"
 MAX_PART = 1 << 20
 MAX_NUMBER = 2**80
 Shown = list[int | None]
@@ -55,19 +55,25 @@ async def run(job: PartyRun) -> None:
     if job.role == CONSUMER:
         return await job.collect(canonical({"parameters": job.terms.parameters}))
     rows, opened = await job.open("accounts")
-    entropy = job.entropy(b"noise", await job.opening_block())
+    source = await job.noise()
     async with job.step("answer", PROTOCOL, opened) as step:
-        part = written(await asyncio.to_thread(answers, parameters, rows, entropy))
+        lists, drawn = await asyncio.to_thread(answers, parameters, rows, source)
+        step.drew(*drawn)
+        part = written(lists)
         artefact = step.output("noisy", part)
     await job.release(part, artefact)
 
 
-def answers(parameters: PrivateStatisticsParameters, rows: Rows, entropy: Entropy) -> list[Shown]:
-    """What leaves the provider, of each question."""
-    return [
-        shown(question, noisy(question, exact(question, rows), entropy), parameters.smallest_group)
-        for question in parameters.questions
-    ]
+def answers(
+    parameters: PrivateStatisticsParameters, rows: Rows, source: NoiseSource
+) -> tuple[list[Shown], list[DrawnNoise]]:
+    """What leaves the provider, of each question; and all noise that it drew."""
+    lists, drawn = [], []
+    for number, question in enumerate(parameters.questions):
+        own = [source.draw(release) for release in released(number, question)]
+        lists.append(shown(question, noisy(exact(question, rows), own), parameters.smallest_group))
+        drawn += own
+    return lists, drawn
 
 
 def written(lists: Sequence[Shown]) -> bytes:
@@ -90,10 +96,10 @@ def shown(question: Question, numbers: Sequence[int], smallest: int) -> Shown:
             return [number if number >= smallest else None for number in numbers]
 
 
-def noisy(question: Question, numbers: Sequence[int], entropy: Entropy) -> list[int]:
+def noisy(numbers: Sequence[int], drawn: Sequence[DrawnNoise]) -> list[int]:
     """A question's exact numbers with their noise."""
-    variances = [variance for size, _, variance in released(question) for _ in range(size)]
-    return [number + discrete_gaussian(variance, entropy) for number, variance in zip(numbers, variances, strict=True)]
+    noise = [one for each in drawn for one in each.numbers]
+    return [number + one for number, one in zip(numbers, noise, strict=True)]
 
 
 def exact(question: Question, rows: Rows) -> list[int]:
@@ -116,23 +122,6 @@ def exact(question: Question, rows: Rows) -> list[int]:
                 for value in numbers_of(rows, column)
             ]
             return counted([(band,) for band in bands], [QUANTILE_BANDS])
-
-
-def numbers_of(rows: Rows, column: str) -> list[int | None]:
-    """Each row's whole number, None where it is missing. DataError where one is no integer."""
-    values: list[int | None] = rows.columns[column]
-    if not all(value is None or isinstance(value, int) for value in values):
-        raise DataError("only integers are added up or put in order", found=f"column {column}")
-    return values
-
-
-def groups(axis: Axis, rows: Rows) -> list[int | None]:
-    """Each row's group, None where it has no value."""
-    if axis.edges:
-        numbers = numbers_of(rows, axis.column)
-        return [None if value is None else group_of_number(axis.edges, value) for value in numbers]
-    texts = rows.columns[axis.column]
-    return [None if value is None or value == "" else group_of_text(axis.values, str(value)) for value in texts]
 
 
 def counted(places: Sequence[tuple[int | None, ...]], sizes: Sequence[int]) -> list[int]:
@@ -184,7 +173,7 @@ def read(part: bytes, questions: Sequence[Question]) -> list[Shown]:
 
 def told_of(question: Question, numbers: Sequence[int | None]) -> dict[str, Any]:
     """What a report says of one question."""
-    deviations = [Decimal(variance).sqrt().quantize(Decimal("0.01")) for _, _, variance in released(question)]
+    deviations = [Decimal(one.variance).sqrt().quantize(Decimal("0.01")) for one in released(0, question)]
     about: dict[str, Any] = {"ask": question.ask, "deviation": str(deviations[0])}
     match question:
         case CountQuestion(column=column):

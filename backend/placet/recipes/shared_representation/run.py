@@ -24,11 +24,11 @@ from placet.core.errors import LimitError
 from placet.core.values import to_hex
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import UNFIT, RecipeRun
-from placet.protocols.order import Entropy
 from placet.recipes.blocks import split
 from placet.recipes.blocks.features import labels_of
+from placet.recipes.blocks.noise import DeclaredNoise
 from placet.recipes.shared_representation.report import read, told_of, written
-from placet.recipes.shared_representation.source import MOST_ROWS, learned, with_noise
+from placet.recipes.shared_representation.source import MOST_ROWS, Noisy, learned, with_declared
 from placet.recipes.shared_representation.target import TargetTable, compared
 from placet.vault.rows import Rows
 
@@ -45,9 +45,10 @@ async def run(job: PartyRun) -> None:
 async def _source(job: PartyRun, parameters: SharedRepresentationParameters) -> None:
     rows, opened = await job.open("source")
     _demand_at_most(rows, MOST_ROWS)
-    entropy = job.entropy(b"noise", await job.opening_block())
+    noise = await DeclaredNoise.of(job)
     async with job.step("represent", PROTOCOL, opened) as step:
-        part = await asyncio.to_thread(represented, parameters, rows, entropy)
+        part = await asyncio.to_thread(represented, parameters, rows, with_declared(noise))
+        step.drew(*noise.drawn)
         artefact = step.output("representation", part)
     await job.release(part, artefact)
 
@@ -75,11 +76,11 @@ async def _target(job: PartyRun, parameters: SharedRepresentationParameters) -> 
     await job.collect(private, artefact)
 
 
-def represented(parameters: SharedRepresentationParameters, rows: Rows, entropy: Entropy) -> bytes:
+def represented(parameters: SharedRepresentationParameters, rows: Rows, noisy: Noisy) -> bytes:
     """What leaves the provider. DataError for what is no label or no number."""
     values = [rows.columns[one.column] for one in parameters.shared]
     labels = [labels_of(rows, name) for name in parameters.source_labels]
-    return written(learned(parameters, values, labels, with_noise(entropy)))
+    return written(learned(parameters, values, labels, noisy))
 
 
 def _demand_at_most(rows: Rows, most: int) -> None:

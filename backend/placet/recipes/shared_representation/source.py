@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 
 from placet.catalogue.pooled_model import PooledNumber
-from placet.catalogue.shared_representation import PROVIDER, SharedFeature, SharedRepresentationParameters
+from placet.catalogue.shared_representation import PROVIDER, STEPS, SharedFeature, SharedRepresentationParameters
 from placet.models import pooled_private
 from placet.models.linear import LinearModel, logistic_of
 from placet.models.pooled_private import NoisyFit, Release, Whole
 from placet.models.preparing import PreparedCategory, PreparedNumber
 from placet.protocols.noise import discrete_gaussian
 from placet.protocols.order import Entropy
+from placet.recipes.blocks.noise import DeclaredNoise
 from placet.recipes.pooled_model.training import Columns, as_numbers, category
 
-STEPS = 8
 L2 = 0.001
 MOST_ROWS = 1_000_000
 Noisy = Callable[[Release, int], list[int]]
@@ -40,8 +40,18 @@ class Representation:
     heads: tuple[LinearModel, ...]
 
 
+def with_declared(noise: DeclaredNoise) -> Noisy:
+    """Each number with noise that an auditor can draw again."""
+
+    def noisy(release: Release, amount: int) -> list[int]:
+        drawn = noise.on(len(release.numbers), release.variance(amount))
+        return [number + one for number, one in zip(release.numbers, drawn, strict=True)]
+
+    return noisy
+
+
 def with_noise(entropy: Entropy) -> Noisy:
-    """Each number with a discrete Gaussian of its own."""
+    """Each number with a discrete Gaussian of its own, of which no job keeps anything."""
 
     def noisy(release: Release, amount: int) -> list[int]:
         variance = release.variance(amount)

@@ -105,12 +105,24 @@ export interface Scope {
 /** An offer that another institution makes to this one. */
 export interface Offered {
   readonly id: string;
+  readonly offer: { readonly dataset: string; readonly budget: number };
   readonly scope: Scope;
   readonly openings: number;
+  readonly spent: number | null;
+}
+/** A dataset of which another institution lets this one know; budgets are the chain's, null while it says none. */
+export interface Known {
+  readonly name: string;
+  readonly id: string;
+  readonly columns: readonly string[];
+  readonly about: string | null;
+  readonly budget: number | null;
+  readonly spent: number | null;
 }
 export interface OfferedBy {
   readonly provider: Named;
   readonly offers: readonly Offered[];
+  readonly datasets: readonly Known[];
   readonly error: string | null;
 }
 export interface OwnOffer {

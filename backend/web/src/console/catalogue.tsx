@@ -1,6 +1,6 @@
 /** What this institution has and offers, and what others offer to it. */
 import { Link, Title } from "../common/parts.tsx";
-import { get, type Dataset, type Named, type OfferedBy, type OwnOffer } from "./api.ts";
+import { get, type Dataset, type Known, type Named, type Offered, type OfferedBy, type OwnOffer } from "./api.ts";
 import { listOf, numberOf, purposeName, recipeName, t, tOr } from "./i18n.ts";
 import { Facts, Loaded, Table, useLoad } from "./parts.tsx";
 
@@ -21,7 +21,7 @@ export function Catalogue({ own, news, resumed }: { own: Named; news: number; re
         <p class="hint">{t("catalogue.others-about")}</p>
         <Loaded of={offered}>
           {({ offered: all }) =>
-            all.every((one) => one.offers.length === 0 && one.error === null) ? (
+            all.every((one) => one.offers.length + one.datasets.length === 0 && one.error === null) ? (
               <p>{t("catalogue.others-none")}</p>
             ) : (
               all.map((one) => <Others of={one} />)
@@ -80,8 +80,19 @@ function OneDataset({ dataset, own }: { dataset: Dataset; own: Named }) {
 
 const spentOf = (spent: number, budget: number): string => t("catalogue.spent", { spent: numberOf(spent), budget: numberOf(budget) });
 
-function Others({ of: { provider, offers, error } }: { of: OfferedBy }) {
-  if (error === null && offers.length === 0) return null;
+/** What jobs can still spend of a budget; null where there is none, or the chain did not say. */
+const leftOf = (budget: number | null, spent: number | null): number | null => (budget === null || budget === 0 || spent === null ? null : budget - spent);
+const leftWords = (left: number | null): string => (left === null ? "–" : t("catalogue.left-number", { left: numberOf(left) }));
+
+function leftOfOffer(offer: Offered, datasets: readonly Known[]): number | null {
+  const own = leftOf(offer.offer.budget, offer.spent);
+  const dataset = datasets.find((one) => one.id === offer.offer.dataset);
+  const whole = dataset === undefined ? own : leftOf(dataset.budget, dataset.spent);
+  return own === null || whole === null ? own : Math.min(own, whole);
+}
+
+function Others({ of: { provider, offers, datasets, error } }: { of: OfferedBy }) {
+  if (error === null && offers.length + datasets.length === 0) return null;
   return (
     <article class="card">
       <header>
@@ -90,19 +101,37 @@ function Others({ of: { provider, offers, error } }: { of: OfferedBy }) {
       {error !== null ? (
         <p>{tOr(`error.${error}`, t("catalogue.away", { name: provider.name }), { detail: error })}</p>
       ) : (
-        <Table
-          hidden
-          caption={t("catalogue.of", { name: provider.name })}
-          rows={offers}
-          columns={[
-            { title: t("catalogue.offer"), cell: (one) => one.scope.title },
-            { title: t("plan.purpose"), cell: (one) => purposeName(one.scope.purpose) },
-            { title: t("catalogue.columns"), cell: (one) => listOf(one.scope.columns) },
-            { title: t("catalogue.recipes"), cell: (one) => listOf(one.scope.recipes.map(recipeName)) },
-            { title: t("catalogue.jobs"), cell: (one) => numberOf(one.openings), number: true },
-            { title: t("catalogue.use"), cell: () => <Link to="/console/start">{t("menu/start")}</Link> },
-          ]}
-        />
+        <>
+          {datasets.length > 0 && (
+            <Table
+              caption={t("catalogue.tables")}
+              rows={datasets}
+              columns={[
+                { title: t("catalogue.table"), cell: (one) => one.name },
+                { title: t("catalogue.about"), cell: (one) => one.about ?? "–" },
+                { title: t("catalogue.columns"), cell: (one) => listOf(one.columns) },
+                { title: t("catalogue.left"), cell: (one) => leftWords(leftOf(one.budget, one.spent)) },
+              ]}
+            />
+          )}
+          {offers.length > 0 && (
+            <Table
+              caption={t("catalogue.of", { name: provider.name })}
+              rows={offers}
+              columns={[
+                { title: t("catalogue.offer"), cell: (one) => one.scope.title },
+                { title: t("plan.purpose"), cell: (one) => purposeName(one.scope.purpose) },
+                { title: t("catalogue.columns"), cell: (one) => listOf(one.scope.columns) },
+                { title: t("catalogue.recipes"), cell: (one) => listOf(one.scope.recipes.map(recipeName)) },
+                ...(offers.some((one) => one.offer.budget > 0)
+                  ? [{ title: t("catalogue.left"), cell: (one: Offered) => leftWords(leftOfOffer(one, datasets)) }]
+                  : []),
+                { title: t("catalogue.jobs"), cell: (one) => numberOf(one.openings), number: true },
+                { title: t("catalogue.use"), cell: () => <Link to="/console/start">{t("menu/start")}</Link> },
+              ]}
+            />
+          )}
+        </>
       )}
     </article>
   );

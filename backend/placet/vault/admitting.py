@@ -1,0 +1,118 @@
+"""What comes into a vault, and goes for ever: consents, one by one and in batches, and where their leaves stand."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from placet.core.consent import CompactConsent, Consent, demand_derived
+from placet.core.enrolment import Enrolment, EnrolmentOpening, accepted_enrollers
+from placet.core.errors import ConsentError, InputError, PlacetError, SignatureError, StateError
+from placet.core.ids import BatchRoot, ConsentId, OfferId
+from placet.core.merkle import batch_root
+from placet.core.offers import Offer, Scope
+from placet.core.values import to_hex
+from placet.core.wording import Wording
+from placet.vault.admission import AdmissionContext, Submission, admit, demand_offer
+from placet.vault.admitted import Tag, admit_lines, record_of
+from placet.vault.batches import BatchCheck, BatchReader
+from placet.vault.records import ConsentRecord, OfferBinding
+from placet.vault.schema import DatasetInfo
+from placet.vault.state import VaultState
+
+log = logging.getLogger(__name__)
+
+
+class Admissions(VaultState):
+    """Admits consents to an offer of the vault's own rows, after the same checks as everybody's."""
+
+    def admit(
+        self,
+        consent: Consent,
+        scope: Scope,
+        signature: bytes,
+        enrolment: Enrolment | None,
+        opening: EnrolmentOpening | None,
+    ) -> ConsentId:
+        demand_derived(consent, scope, self._trust.name)
+        submission = Submission(
+            consent=CompactConsent.of(consent), signature=signature, enrolment=enrolment, opening=opening
+        )
+        outcome = self.admit_many(consent.offer, scope, [submission])[0]
+        if isinstance(outcome, PlacetError):
+            raise outcome
+        if outcome != consent.id:
+            raise StateError("two ways to a consent's id disagree", expected=to_hex(consent.id), found=to_hex(outcome))
+        return outcome
+
+    def admit_many(
+        self, offer: Offer, scope: Scope, submissions: Sequence[Submission]
+    ) -> list[ConsentId | PlacetError]:
+        with self._lock:
+            dataset, situation = self._situation(offer, scope)
+            tag = self._tag(dataset)
+            wording = Wording(offer, scope, self._trust.name)
+            outcomes: list[ConsentId | PlacetError] = []
+            admitted: dict[ConsentId, ConsentRecord] = {}
+            for submission in submissions:
+                try:
+                    identity = admit(submission, wording, situation)
+                except (ConsentError, SignatureError, InputError) as error:
+                    outcomes.append(error)
+                    continue
+                admitted[identity] = record_of(submission, tag)
+                outcomes.append(identity)
+            self._records.add(offer.id, admitted)
+        log.info("admitted %d of %d consents to offer %s", len(admitted), len(submissions), to_hex(offer.id))
+        return outcomes
+
+    def admit_batch(self, reader: BatchReader, tell: Callable[[int], None], processes: int = 0) -> None:
+        """Check all of a batch file and admit it, all or nothing. InputError names a line that may not come in."""
+        header = reader.header
+        with self._lock, BatchCheck(header, self._deployment, self._trust, processes) as check:
+            dataset, situation = self._situation(header.offer, header.scope)
+
+            parts = admit_lines(check.run(reader), situation, self._tag(dataset), tell)
+            self._records.add_batch(header.offer.id, header.root, parts)
+        log.info("admitted batch %s: %d consents", to_hex(header.root), header.count)
+
+    def _tag(self, dataset: DatasetInfo) -> Tag:
+        return lambda subject: self._tables.tag(dataset.name, subject)
+
+    def _situation(self, offer: Offer, scope: Scope) -> tuple[DatasetInfo, AdmissionContext]:
+        now = self._look(thorough=False)
+        dataset = self._serve(offer, scope)
+        subjects = self._tables.subjects(dataset.name) if dataset.origin is None else ()
+        return dataset, AdmissionContext(
+            facts=self._chain.offer(offer.id),
+            scope=scope,
+            names=self._trust.name,
+            enrollers=accepted_enrollers(scope, self._trust),
+            institution=self._institution,
+            domain=self._deployment.consents,
+            verifiers=self._chain.verifiers,
+            now=now.time,
+            dead=self._chain.dead(offer.id),
+            knows=lambda subject: self._tables.tag(dataset.name, subject) in subjects,
+        )
+
+    def _serve(self, offer: Offer, scope: Scope) -> DatasetInfo:
+        dataset = self._dataset(offer.dataset)
+        facts = self._chain.offer(offer.id)
+        if facts.offer != offer or scope.hash != offer.scope:
+            raise ConsentError("the offer or its scope is not the one on chain", code="consent.offer")
+        demand_offer(facts, scope, dataset, self._institution, self._trust.name)
+        self._records.bind(OfferBinding(offer=offer, scope=scope, dataset=dataset.name))
+        return dataset
+
+    def note_batch(self, offer: OfferId, root: BatchRoot, leaves: Sequence[ConsentId]) -> None:
+        if batch_root(leaves) != root:
+            raise InputError("these are not the batch's leaves", expected=to_hex(root), code="batch.root")
+        with self._lock:
+            self._records.note_batch(offer, root, leaves)
+
+    def erase(self, consent: ConsentId) -> bool:
+        with self._lock:
+            erased = self._records.erase(consent)
+        log.info("erase %s: %s", to_hex(consent), "done" if erased else "nothing there")
+        return erased
