@@ -34,7 +34,7 @@ from placet.chain.anvil import (
     tail,
     wait_until_up,
 )
-from placet.chain.child import start_child
+from placet.core.child import start_child
 from placet.chain.processes import identity
 from placet.core.errors import ChainError, StateError
 

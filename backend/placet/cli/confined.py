@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import Field
 
 from placet.audit.outcome import AuditFailure, AuditReport, Basis, Judgement
-from placet.chain.child import start_child
+from placet.core.child import start_child
 from placet.core.errors import ConfigError, InputError, LimitError, PlacetError, unforeseen
 from placet.core.ids import JobId
 from placet.core.noise_opening import SealedNoise

@@ -130,7 +130,7 @@ def _become(request: ForkRequest, files: Sequence[int], server: int) -> None:
 
 
 def _tie(request: ForkRequest, server: int) -> None:
-    """Be killed once the server ends, however it does (see `placet.chain.child`), and have a name that `ps` shows."""
+    """Be killed once the server ends, however it does (see `placet.core.child`), and have a name that `ps` shows."""
     library = ctypes.CDLL(None)
     library.prctl(_NAME, " ".join([request.module.partition(".")[0], *request.words[:1]]).encode())
     if not request.lasting and (library.prctl(_KILL_WITH_PARENT, signal.SIGKILL) != 0 or os.getppid() != server):

@@ -125,46 +125,71 @@ def lacking(values: Sequence[Any]) -> Whole:
     return np.array([category_of(value) is None for value in values], np.int64)
 
 
+@dataclass(frozen=True)
+class Described:
+    """What all parties know before a model of theirs is trained. `able`: how many parties have the smallest group of
+    either label; `counts` as of `Pooled`; `used`: the places of the prepared numbers that the model reads."""
+
+    able: int
+    people: int
+    positives: int
+    columns: Columns
+    counts: tuple[int | None, ...]
+    used: list[int]
+
+    @property
+    def reads(self) -> tuple[bool, ...]:
+        """Of each prepared number whether the model reads it."""
+        return tuple(place in self.used for place in range(len(self.counts)))
+
+
+async def describe(features: Sequence[PooledFeature], smallest: int, table: MemberTable, add: Add) -> Described | None:
+    """By two sums, of what may be opened and of what columns are like; None where too few have either label."""
+    train = table.columns(table.train)
+    labels = table.labels[table.train]
+    numbers = np.concatenate([raw(one, values) for one, values in zip(features, train, strict=True)], axis=1)
+    gates = [both(labels, smallest), *(differing(lacking(values), smallest) for values in train)]
+    gates += [differing(column, smallest) for column in numbers.T]
+    enough = await add("parties with enough people", [int(gate) for gate in gates], MAX_MEMBERS)
+    may = [parties >= ENOUGH for parties in enough]
+    if not may[0]:
+        return None
+    apart, opened = may[1 : 1 + len(features)], may[1 + len(features) :]
+    people, positives, columns, counts = await _described(features, train, labels, numbers, apart, opened, add)
+    spreads = [one.kind != "number" or one.low != one.high for one in columns for _ in range(one.width)]
+    used = [place for place, (is_open, spread) in enumerate(zip(opened, spreads, strict=True)) if is_open and spread]
+    return Described(enough[0], people, positives, columns, tuple(counts), used)
+
+
 async def trained(
     parameters: PooledModelParameters, table: MemberTable, add: Add, by_party: ByParty | None = None
 ) -> Pooled | None:
     """The model, and how good it is; None where too few have either label. Two sums of what may be opened and of what
     columns are like, one a Newton step, two for the bands. With `by_party`, and the smallest group of either label at
     every party, what the model were without each."""
-    smallest, features = parameters.smallest_group, parameters.features
-    train = table.columns(table.train)
-    labels = table.labels[table.train]
-    numbers = np.concatenate([raw(one, values) for one, values in zip(features, train, strict=True)], axis=1)
-    gates = [both(labels, smallest), *(differing(lacking(values), smallest) for values in train)]
-    gates += [differing(column, smallest) for column in numbers.T]
-    enough = await asked_all("parties with enough people", [int(gate) for gate in gates], add)
-    may = [parties >= ENOUGH for parties in enough]
-    if not may[0]:
+    smallest = parameters.smallest_group
+    described = await describe(parameters.features, smallest, table, add)
+    if described is None:
         return None
-    apart, opened = may[1 : 1 + len(features)], may[1 + len(features) :]
-    people, positives, columns, counts = await _described(features, train, labels, numbers, apart, opened, add)
-    prepared = prepared_of(columns, table, table.train)
-    spreads = [one.kind != "number" or one.low != one.high for one in columns for _ in range(one.width)]
-    used = [place for place, (is_open, spread) in enumerate(zip(opened, spreads, strict=True)) if is_open and spread]
-    design = Design(prepared[:, used] / UNIT, labels)
+    people, positives, columns, used = described.people, described.positives, described.columns, described.used
+    design = Design(prepared_of(columns, table, table.train)[:, used] / UNIT, table.labels[table.train])
     fit = Fit(len(used), people, positives, parameters.l2 / 1000)
     every = [limit for one in columns for limit in limits_of(one)]
     limits = [every[place] for place in used]
-    mean = [square for pair in zip(features, columns, strict=True) for square in squares_of(*pair)]
+    mean = [square for pair in zip(parameters.features, columns, strict=True) for square in squares_of(*pair)]
     squares = [people * mean[place] for place in used]
     steps, slopes = await fitted(fit, design, limits, squares, parameters, add)
     without = None
-    if by_party is not None and enough[0] == by_party.members:
+    if by_party is not None and described.able == by_party.members:
         without = await left_out(by_party, fit, DESCRIBED, slopes, [*limits, 1.0])
-    coefficients = [0.0] * len(opened) + [fit.coefficients[-1]]
+    coefficients = [0.0] * len(described.counts) + [fit.coefficients[-1]]
     for place, coefficient in zip(used, fit.coefficients, strict=False):
         coefficients[place] = coefficient
     scores = scores_of(prepared_of(columns, table, table.test), coefficients)
     edges = band_edges(SCORE_UNIT * fit.mean, SCORE_UNIT * fit.deviation)
     bands = await judged(scores, table.labels[table.test], edges, smallest, add)
     return Pooled(
-        people, positives, columns, tuple(counts), tuple(place in used for place in range(len(opened))),
-        tuple(coefficients), steps, bands, without,
+        people, positives, columns, described.counts, described.reads, tuple(coefficients), steps, bands, without,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from placet.chain import child
 
 PARENT = """
 import sys, threading
-from placet.chain.child import start_child
+from placet.core.child import start_child
 starter = threading.Thread(target=start_child, args=(["sh", "-c", "echo $$; exec sleep 600"],))
 starter.start()
 starter.join()
