@@ -28,6 +28,7 @@ from _exploring import exploration, worth_of_columns
 from _pooled_trees import COUNT, measured
 from _representation import shared_representation
 from _transfer import transfers
+from _federated import network
 
 from placet.catalogue.pooled_model import SPEC, PooledModelParameters
 from placet.jobs.randomness import stream
@@ -276,6 +277,13 @@ def loss_of(budget: int, runs: Sequence[float], without: float) -> dict[str, Any
     }
 
 
+def federated(case: Case, how: str) -> dict[str, Any]:
+    """A small network by Flower's strategies, beside the same one trained on all rows in one place."""
+    columns = [(one.feature.column, [int(value) for value in one.values]) for one in case.columns]
+    ends = [(name, min(own), max(own)) for name, own in columns]
+    return network(ends, tables_of(case, columns, how), Sums, SMALLEST)
+
+
 def asked_of(columns: Sequence[tuple[str, int, int]]) -> PooledModelParameters:
     features = [
         {"kind": "number", "column": name, "bounds": [low, high], "missing": "usual"} for name, low, high in columns
@@ -403,6 +411,8 @@ def rows_of(case: Case | None) -> dict[str, Callable[[], dict[str, Any]]]:
         "trees_like": of(trees, "like"),
         "trees_different": of(trees, "different"),
         "trees_tumours": trees_of_tumours,
+        "network_like": of(federated, "like"),
+        "network_different": of(federated, "different"),
         "shared_representation": shared_representation,
         "exploration": of(exploration, EPSILON_1),
         "worth_of_columns": of(worth_of_columns, EPSILON_1),

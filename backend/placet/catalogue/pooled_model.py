@@ -85,6 +85,10 @@ class PooledBins(Value):
         return 1
 
 
+TrainPercent = Annotated[
+    int,
+    Field(strict=True, ge=10, le=95, description="how many percent of each party's rows train: the others test"),
+]
 PooledFeature = Annotated[PooledNumber | PooledCategory | PooledBins, Field(discriminator="kind")]
 
 
@@ -111,10 +115,7 @@ class PooledModelParameters(RecipeParameters):
             "of integers, or categories",
         ),
     ]
-    train: Annotated[
-        int,
-        Field(strict=True, ge=10, le=95, description="how many percent of each party's rows train: the others test"),
-    ]
+    train: TrainPercent
     smallest_group: SmallestGroup
     steps: Annotated[
         int,

@@ -7,6 +7,7 @@ from typing import Any
 from placet.catalogue import (
     asset_view,
     contract_compare,
+    federated_network,
     joint_linear,
     joint_scorecard,
     joint_statistics,
@@ -31,6 +32,7 @@ from placet.core.errors import PlanError
 SPECS: tuple[RecipeSpec[Any], ...] = (
     asset_view.SPEC,
     contract_compare.SPEC,
+    federated_network.SPEC,
     joint_linear.SPEC,
     joint_scorecard.SPEC,
     joint_statistics.SPEC,

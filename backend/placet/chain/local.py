@@ -34,8 +34,8 @@ from placet.chain.anvil import (
     tail,
     wait_until_up,
 )
-from placet.core.child import start_child
 from placet.chain.processes import identity
+from placet.core.child import start_child
 from placet.core.errors import ChainError, StateError
 
 __all__ = [

@@ -152,6 +152,8 @@ class Agreement:
         run_of(self.runs, name).demand(job)
         if job.terms.engine == "spu":
             extra.require()
+        if job.terms.engine == "flower":
+            self.context.engine_ports.flower.require()
 
     def _demand_purpose(self, purpose: bytes) -> None:
         if purpose not in {purpose_id(p) for p in PURPOSES if p in self.context.purposes}:

@@ -28,6 +28,7 @@ from placet.core.values import Value
 from placet.jobs.holding import Hold
 from placet.jobs.messages import PartyEntry
 from placet.jobs.sessions import WarmSessions
+from placet.protocols.flower.extra import FlowerEngine
 from placet.protocols.spu import free_port, leftovers
 from placet.vault.models import KeptModel
 from placet.vault.responses import BatchLeaves, DeadLeaves, LawfulSet, LeavesPart, SetToSign
@@ -94,13 +95,14 @@ that ends wakes who waits."""
 @dataclass(frozen=True)
 class EnginePorts:
     """Where this institution's engine listens (one of the ports, any if both are 0), its TLS key in PEM, unencrypted,
-    and the folder in which each task gets a folder of its own. Sessions that nobody uses now keep their ports, until
-    another task has none."""
+    the folder in which each task gets a folder of its own, and whether there is Flower. Sessions that nobody uses now
+    keep their ports, until another task has none."""
 
     host: str
     ports: tuple[int, int]
     key: bytes = field(repr=False)
     scratch: Path
+    flower: FlowerEngine = field(default_factory=FlowerEngine.here)
     sessions: WarmSessions = field(default_factory=WarmSessions, init=False, repr=False, compare=False)
     _held: set[int] = field(default_factory=set, init=False, repr=False, compare=False)
     _freed: Signal = field(default_factory=Signal, init=False, repr=False, compare=False)

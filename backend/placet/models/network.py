@@ -97,7 +97,7 @@ def snapped(weights: Reals) -> Whole:
 def _whole(numbers: Reals, most: int) -> Whole:
     if not np.isfinite(numbers).all():
         raise InputError("training has no numbers any more", remedy="a smaller learning rate", code="flower.diverged")
-    return np.rint(np.clip(numbers, -most, most) * WEIGHT).astype(np.int64)
+    return np.asarray(np.rint(np.clip(numbers, -most, most) * WEIGHT), np.int64)
 
 
 def forward(layers: Sequence[npt.NDArray[Any]], design: Reals) -> Reals:

@@ -118,6 +118,7 @@ class NodeSettings(EnvironmentFirst):
     peer_port: Port = 8602
     engine_host: str = "127.0.0.1"
     engine_ports: Annotated[tuple[Port, Port], AfterValidator(_range)] = (0, 0)
+    flower_python: Path | None = None
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
     public_url: Url = "http://localhost:8601"
     chain_url: Url

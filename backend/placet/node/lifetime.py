@@ -14,10 +14,18 @@ from placet.jobs.context import EnginePorts, JobContext
 from placet.jobs.link import Acknowledged, unpack
 from placet.jobs.recipe import Runs
 from placet.jobs.runner import Runner
+from placet.node.config import NodeSettings
 from placet.node.consents import uses
 from placet.node.jobs.peers import PeerLink, PeerServer, private_key, tls_context
 from placet.node.loops import GOING, SLOW, follow_chain, run_forever, send
 from placet.node.service import Node
+from placet.protocols.flower.extra import FlowerEngine
+
+
+def flower_engine(settings: NodeSettings) -> FlowerEngine:
+    """In the Python that the settings name, or in this one."""
+    python = settings.flower_python
+    return FlowerEngine.here() if python is None else FlowerEngine.at(settings.path(python))
 
 
 def job_context(node: Node) -> JobContext:
@@ -28,6 +36,7 @@ def job_context(node: Node) -> JobContext:
         ports=node.settings.engine_ports,
         key=private_key(folder, passphrase),
         scratch=node.settings.folder / "engine",
+        flower=flower_engine(node.settings),
     )
     ports.clear()
     return JobContext(

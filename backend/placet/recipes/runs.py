@@ -5,6 +5,7 @@ from __future__ import annotations
 from placet.jobs.recipe import RecipeRun, Runs
 from placet.recipes.asset_view.run import ASSET_VIEW
 from placet.recipes.contract_compare.run import CONTRACT_COMPARE
+from placet.recipes.federated_network.run import FEDERATED_NETWORK
 from placet.recipes.joint_linear.run import JOINT_LINEAR
 from placet.recipes.joint_scorecard.run import JOINT_SCORECARD
 from placet.recipes.joint_statistics.run import JOINT_STATISTICS
@@ -25,6 +26,7 @@ from placet.recipes.value_of_data.run import VALUE_OF_DATA
 _ALL: tuple[RecipeRun, ...] = (
     ASSET_VIEW,
     CONTRACT_COMPARE,
+    FEDERATED_NETWORK,
     JOINT_LINEAR,
     JOINT_SCORECARD,
     JOINT_STATISTICS,

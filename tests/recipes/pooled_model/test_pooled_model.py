@@ -58,7 +58,7 @@ def bank(seed: int, count: int, *, moon: int = 0) -> Rows:
 
 def member(rows: Rows, asked: PooledModelParameters) -> MemberTable:
     order = np.random.default_rng(rows.count).permutation(rows.count).tolist()
-    return table_of(rows, asked, order, rows.count * asked.train // 100)
+    return table_of(rows, asked.label, asked.features, order, rows.count * asked.train // 100)
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +177,7 @@ def test_three_to_eight_parties_and_no_two() -> None:
 def test_labels_and_columns_that_are_none() -> None:
     rows = bank(0, 30)
     with pytest.raises(DataError) as caught:
-        table_of(rows, parameters(label="age", features=PLAIN["features"][:1]), range(30), 20)
+        table_of(rows, "age", parameters(features=PLAIN["features"][:1]).features, range(30), 20)
     assert caught.value.code == "joint.label"
     asked = parameters(features=[{"kind": "number", "column": "branch", "bounds": [0, 1]}])
     with pytest.raises(DataError, match="branch"):

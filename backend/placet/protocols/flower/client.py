@@ -15,8 +15,8 @@ from flwr.app import Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
 from placet.models.network import Reals
+from placet.models.network_training import Training
 from placet.protocols.flower.grid import ARRAYS, EXAMPLES, METRICS, arrays_of
-from placet.protocols.flower.task import Training
 
 MOMENTUM = 0.9
 LARGEST_NORM = 5.0
@@ -70,7 +70,7 @@ def client_of(local: LocalTraining, training: Training, rows: int) -> ClientApp:
     """Flower's client: a `train` message with arrays is answered by arrays."""
     client = ClientApp()
 
-    @client.train()
+    @client.train()  # type: ignore[untyped-decorator]  # flwr has no types here
     def train(message: Message, _: Context) -> Message:
         config = message.content["config"]
         layers = message.content[ARRAYS].to_numpy_ndarrays()

@@ -5,7 +5,7 @@ moved is added to the others' (`add`), and the reply carries the mean over all r
 strategy that averages replies by their weight comes to the same as from all parties' own replies, which nobody sees.
 Every message is told to `record`, as deterministic protobuf bytes without the time.
 
-Imported only in the engine's process. Flower's own secure aggregation is refused by name: see `SECAGG`.
+Imported only in the engine's process. Flower's own secure aggregation is refused by name (`SECAGG`).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from flwr.supercore.task_identity import TaskIdentity
 from placet.core.errors import InputError, ProtocolError
 from placet.models import network
 from placet.models.network import Whole
+from placet.models.network_training import SECAGG, is_secagg
 
 NODE, RUN = 1, 1
 ARRAYS, METRICS, EXAMPLES = "arrays", "metrics", "num-examples"
@@ -40,8 +41,7 @@ def identify() -> None:
 def refusal(found: str) -> InputError:
     """Flower's SecAgg and SecAgg+, by name."""
     return InputError(
-        "Flower's SecAgg+ is refused: its masks follow from seeds of 32 bits (numpy's RandomState under a key that is "
-        "folded by XOR), and a party that goes before it shared its keys ends the round by a KeyError",
+        SECAGG,
         expected="sums by secure-sum.bonawitz/1, which every strategy here gets",
         found=found[:80],
         code="flower.secagg",
@@ -53,7 +53,7 @@ def demand_no_mods(client: ClientApp, mods: Sequence[Any] = ()) -> None:
     sends is for the sum."""
     for mod in (*getattr(client, "_mods", ()), *mods):
         name = getattr(mod, "__name__", type(mod).__name__)
-        if "secagg" in name.lower():
+        if is_secagg(name):
             raise refusal(name)
         raise InputError("a client has mods", expected="none", found=name[:80], code="flower.mods")
 
@@ -120,8 +120,8 @@ class SecureGrid(Grid):  # type: ignore[misc]  # flwr has no types here
         return self.pull_messages(self.push_messages(messages))
 
     def _turn(self, message: Message) -> Message:
-        secagg = [key for key in message.content if "secagg" in key.lower()]
-        if secagg or "secagg" in message.metadata.message_type.lower():
+        secagg = [key for key in message.content if is_secagg(key)]
+        if secagg or is_secagg(message.metadata.message_type):
             raise refusal(secagg[0] if secagg else message.metadata.message_type)
         if message.metadata.message_type.partition(".")[0] != "train" or message.metadata.dst_node_id != NODE:
             raise ProtocolError(

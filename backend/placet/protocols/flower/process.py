@@ -20,8 +20,9 @@ from placet import __version__
 from placet.core.child import start_child
 from placet.core.errors import InputError, ProtocolError
 from placet.models.network import WEIGHT, Reals, Whole
+from placet.models.network_training import Training
 from placet.models.preparing import Prepared
-from placet.protocols.flower.task import EVENTS, MAX_LINE, SECONDS, EngineFailed, FlowerOrder, Trained, Training, Turn
+from placet.protocols.flower.task import EVENTS, MAX_LINE, SECONDS, EngineFailed, FlowerOrder, Trained, Turn
 
 Answer = Callable[[list[bytes], Whole], Awaitable[Whole]]
 """(messages that passed the grid since the last turn, the own words) to the totals of all parties."""

@@ -8,8 +8,8 @@ from flwr.app import ArrayRecord, MetricRecord
 from flwr.serverapp.strategy import FedAdam, FedAvg, FedProx
 
 from placet.models.network import WEIGHT, snapped
+from placet.models.network_training import FedAdamStrategy, FedProxStrategy, Strategy
 from placet.protocols.flower.grid import arrays_of, flat
-from placet.protocols.flower.task import FedAdamStrategy, FedProxStrategy, Strategy
 
 ONE_NODE: dict[str, Any] = {"fraction_evaluate": 0.0, "min_train_nodes": 1, "min_available_nodes": 1}
 

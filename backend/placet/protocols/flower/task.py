@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from placet.core.values import Value
-from placet.models.network import MAX_HIDDEN, MAX_UNITS, count
+from placet.models.network import count
+from placet.models.network_training import Training
 
 FLOWER = "1.42.0"
 MAX_LINE = 64 << 10
@@ -15,41 +16,6 @@ MAX_MESSAGE = 8 << 20
 """Bytes of one message of a strategy."""
 MAX_ROWS, MAX_COLUMNS = 1_000_000, 256
 SECONDS = 86_400
-Thousandths = Annotated[int, Field(strict=True, ge=1, le=1000)]
-
-
-class FedAvgStrategy(Value):
-    """The next network is the mean of the parties' ones, by their rows."""
-
-    kind: Literal["fedavg"] = "fedavg"
-
-
-class FedProxStrategy(Value):
-    """The same, and each party's training is held near the common network: `mu` thousandths of half the squared way."""
-
-    kind: Literal["fedprox"]
-    mu: Thousandths
-
-
-class FedAdamStrategy(Value):
-    """The next network is a step of Adam's towards the mean: `eta` is its length in thousandths."""
-
-    kind: Literal["fedadam"]
-    eta: Thousandths
-
-
-Strategy = Annotated[FedAvgStrategy | FedProxStrategy | FedAdamStrategy, Field(discriminator="kind")]
-
-
-class Training(Value):
-    """How a network is trained: what all parties have in common."""
-
-    hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_UNITS)], ...], Field(min_length=1, max_length=MAX_HIDDEN)]
-    rounds: Annotated[int, Field(ge=1, le=100)]
-    epochs: Annotated[int, Field(ge=1, le=10)]
-    batch: Annotated[int, Field(ge=8, le=4096)]
-    rate: Thousandths
-    strategy: Strategy
 
 
 class FlowerOrder(Value):

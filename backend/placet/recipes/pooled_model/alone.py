@@ -38,7 +38,7 @@ def alone(parameters: PooledModelParameters, table: MemberTable, pooled: Pooled)
     coefficients = np.zeros(len(used) + 1)
     coefficients[:-1][used], coefficients[-1] = fitted[:-1], fitted[-1]
     scores = {"alone": scores_of(judged, coefficients.tolist()), "pooled": scores_of(judged, pooled.coefficients)}
-    return {name: _table(by_score(one.tolist(), test.tolist())) for name, one in scores.items()}
+    return {name: lines_of(by_score(one.tolist(), test.tolist())) for name, one in scores.items()}
 
 
 def alone_card(
@@ -54,7 +54,7 @@ def alone_card(
     if own is None or not both(test, smallest):
         return None
     scores = {"alone": own.scores(judged), "pooled": scores_of_card(pooled.base, pooled.points, judged)}
-    return {name: _table(by_score((risk(scale) * one).tolist(), test.tolist())) for name, one in scores.items()}
+    return {name: lines_of(by_score((risk(scale) * one).tolist(), test.tolist())) for name, one in scores.items()}
 
 
 def alone_trees(
@@ -72,8 +72,9 @@ def alone_trees(
     )
     _, margins = train(Own(columns), (), labels, len(cells), boosting_of(parameters, trees))
     scores = {"alone": margins[len(labels) :], "pooled": scores_of_trees(pooled.model, pooled.part, judged)}
-    return {name: _table(by_score(one.tolist(), test.tolist())) for name, one in scores.items()}
+    return {name: lines_of(by_score(one.tolist(), test.tolist())) for name, one in scores.items()}
 
 
-def _table(table: BandTable) -> dict[str, Any]:
+def lines_of(table: BandTable) -> dict[str, Any]:
+    """As plain JSON."""
     return {"edges": list(table.edges), "positives": list(table.positives), "negatives": list(table.negatives)}

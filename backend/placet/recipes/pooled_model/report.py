@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from placet.catalogue.pooled_model import PooledModelParameters
+from placet.catalogue.pooled_model import PooledFeature, PooledModelParameters
 from placet.catalogue.spec import CONSUMER
 from placet.core.values import to_hex
 from placet.jobs.party_run import name_of
@@ -18,7 +18,7 @@ from placet.recipes.blocks.judged import bands_of, gain_of, gains_row, importanc
 from placet.recipes.blocks.tree_report import opened_trees
 from placet.recipes.pooled_model.card_training import PooledCard, bins_of
 from placet.recipes.pooled_model.leaving_out import LeftOut
-from placet.recipes.pooled_model.training import Pooled
+from placet.recipes.pooled_model.training import Columns, Pooled
 from placet.recipes.pooled_model.tree_training import TrainedTrees
 
 
@@ -32,14 +32,15 @@ def outcome_of(parameters: PooledModelParameters, pooled: Pooled | None) -> dict
         "too_few": False,
         "fitted": {"people": pooled.people, "positives": pooled.positives},
         "steps": pooled.steps,
-        "columns": list(_columns(parameters, pooled)),
+        "columns": list(columns_of(parameters.features, pooled.columns, pooled.counts, pooled.open)),
         "linear": model_of(parameters, pooled).to_json(),
-        "bands": _lines(pooled.bands),
+        "bands": lines_in(pooled.bands),
         "left_out": _left_out(pooled.left_out),
     }
 
 
-def _lines(bands: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None) -> dict[str, list[int]] | None:
+def lines_in(bands: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None) -> dict[str, list[int]] | None:
+    """As plain JSON."""
     return None if bands is None else dict(zip(("edges", "positives", "negatives"), map(list, bands), strict=True))
 
 
@@ -70,7 +71,7 @@ def card_outcome(parameters: PooledModelParameters, scale: Scale, card: PooledCa
         "fitted": {"people": card.people, "positives": card.positives},
         "steps": card.steps,
         "scorecard": scorecard.to_json(),
-        "bands": _lines(card.bands),
+        "bands": lines_in(card.bands),
         "left_out": _left_out(card.left_out),
     }
 
@@ -85,7 +86,7 @@ def tree_outcome(trained: TrainedTrees | None) -> dict[str, Any]:
         "steps": len(trained.model.trees),
         "model": trained.model.to_json(),
         "part": trained.part.to_json(),
-        "bands": _lines(trained.bands),
+        "bands": lines_in(trained.bands),
     }
 
 
@@ -95,10 +96,12 @@ def model_of(parameters: PooledModelParameters, pooled: Pooled) -> LinearModel:
     return logistic_of(parameters.label, CONSUMER, list(zip(names, pooled.columns, strict=True)), pooled.coefficients)
 
 
-def _columns(parameters: PooledModelParameters, pooled: Pooled) -> Iterator[dict[str, Any]]:
+def columns_of(
+    features: Sequence[PooledFeature], columns: Columns, people: Sequence[int | None], reads: Sequence[bool]
+) -> Iterator[dict[str, Any]]:
     """An entry for each number that a column becomes; `people` of an indicator that may be told."""
-    counts, opened = iter(pooled.counts), iter(pooled.open)
-    for feature, column in zip(parameters.features, pooled.columns, strict=True):
+    counts, opened = iter(people), iter(reads)
+    for feature, column in zip(features, columns, strict=True):
         for word in column.words():
             yield {"column": feature.column, "value": word or None, "people": next(counts), "in_model": next(opened)}
 
@@ -115,7 +118,16 @@ def told_of(
     if report["too_few"]:
         return report
     higher = 1 if parameters.scale is None else parameters.scale.higher
-    lines = outcome["bands"]
+    return report | {
+        **{name: outcome.get(name) for name in ("fitted", "steps", "left_out")},
+        **_model(outcome),
+        **judging_of(outcome["bands"], own, higher),
+    }
+
+
+def judging_of(lines: Mapping[str, Any] | None, own: Mapping[str, Any] | None, higher: int) -> dict[str, Any]:
+    """{metrics, bands, gains, alone, own, gain} of `told_of`, by bands of all parties' rows that test and by the
+    consumer's own ones."""
     table = None
     if lines is not None and lines["edges"]:
         table = BandTable(*(tuple(lines[name]) for name in ("edges", "positives", "negatives")))
@@ -124,9 +136,7 @@ def told_of(
         metrics = metrics_of(table, quality.auc(table), quality.ks(table)[0])
         metrics["auc_by"] = f"{len(table.positives)} bands"
     by = {name: own_metrics(own and own[name]) for name in ("alone", "pooled")}
-    return report | {
-        **{name: outcome.get(name) for name in ("fitted", "steps", "left_out")},
-        **_model(outcome),
+    return {
         "metrics": {"test": metrics},
         "bands": {"test": table and bands_of(table, higher)},
         "gains": {"test": table and [gains_row(row, higher) for row in quality.gains(table)]},

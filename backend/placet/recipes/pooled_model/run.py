@@ -18,7 +18,7 @@ from pydantic_core import from_json
 
 from placet.catalogue import pooled_model
 from placet.catalogue.modelling import Split
-from placet.catalogue.pooled_model import MAX_POOLED_ROWS, PooledModelParameters
+from placet.catalogue.pooled_model import MAX_POOLED_ROWS, PooledFeature, PooledModelParameters
 from placet.catalogue.spec import CONSUMER
 from placet.core.errors import InputError, LimitError, StateError
 from placet.core.hashing import canonical
@@ -40,14 +40,14 @@ from placet.recipes.pooled_model.training import MemberTable, table_of, trained
 MAX_PART = 4 << 20
 SPLIT = "split"
 """The last step before anything is opened."""
-_FINAL = UNFIT | {"joint.label", "joint.list", "sums.opened", IMPOSSIBLE}
+FINAL = UNFIT | {"joint.label", "joint.list", "sums.opened", IMPOSSIBLE}
 
 
 async def run(job: PartyRun) -> None:
     """The same function at every party."""
     parameters = job.parameters(PooledModelParameters)
-    await _demand_unopened(job, noisy=parameters.budget is not None)
-    table, artefact = await _table(job, parameters)
+    await demand_unopened(job, noisy=parameters.budget is not None)
+    table, artefact = await opened_table(job, parameters.label, parameters.features, parameters.train)
     await job.anchored(*(party for party in range(len(job.plan.parties)) if party != job.party))
     sums = SecureSums(job, artefact, keeps=parameters.leave_one_out is not None)
     outcome, own = await _trained(job, parameters, table, sums)
@@ -95,7 +95,7 @@ def _recorded(job: PartyRun, noise: DeclaredNoise) -> Noise:
     return of
 
 
-async def _demand_unopened(job: PartyRun, *, noisy: bool) -> None:
+async def demand_unopened(job: PartyRun, *, noisy: bool) -> None:
     """StateError `sums.opened` where an earlier attempt may have opened sums over other rows than now: the difference
     would tell those of whoever withdrew. And in any case where they had noise: the opening spent the budget once."""
     for earlier in await job.store.threaded.attempts(job.record.job):
@@ -110,7 +110,9 @@ async def _demand_unopened(job: PartyRun, *, noisy: bool) -> None:
             )
 
 
-async def _table(job: PartyRun, parameters: PooledModelParameters) -> tuple[MemberTable, Artefact]:
+async def opened_table(
+    job: PartyRun, label: str, features: Sequence[PooledFeature], train: int
+) -> tuple[MemberTable, Artefact]:
     """The own rows, of which some train: by a keyed hash of their consents, under a key that nobody chose."""
     rows, opened = await job.open("rows")
     if rows.count > MAX_POOLED_ROWS:
@@ -120,8 +122,8 @@ async def _table(job: PartyRun, parameters: PooledModelParameters) -> tuple[Memb
     async with job.step(SPLIT, split.PROTOCOL, opened, parameters=about) as step:
         key = job.job_entropy(b"split", block)(32)
         consents = [to_hex(consent) for consent in rows.consents]
-        order, parts = split.order(consents, key, Split(train=parameters.train, validation=0), None)
-        table = await asyncio.to_thread(table_of, rows, parameters, order, parts.train)
+        order, parts = split.order(consents, key, Split(train=train, validation=0), None)
+        table = await asyncio.to_thread(table_of, rows, label, features, order, parts.train)
         artefact = step.output("order", canonical(order))
     return table, artefact
 
@@ -131,13 +133,18 @@ def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, An
     InputError where a party released another model than this one came to."""
     state = json.loads(private)
     own = canonical(state["outcome"])
+    demand_same(parts, own)
+    parameters = pooled_model.SPEC.parse(state["parameters"])
+    return {"rows": [], "report": told_of(parameters, from_json(own), state["alone"])}
+
+
+def demand_same(parts: Mapping[int, bytes], own: bytes) -> None:
+    """InputError where a party released another model than this one came to."""
     for party, part in parts.items():
         if len(part) > MAX_PART or part != own:
             raise InputError(
                 "a party came to another model", expected="the same one at all", found=f"another at party {party}"
             )
-    parameters = pooled_model.SPEC.parse(state["parameters"])
-    return {"rows": [], "report": told_of(parameters, from_json(own), state["alone"])}
 
 
-POOLED_MODEL = RecipeRun(spec=pooled_model.SPEC, run=run, combine=combine, final=_FINAL.__contains__)
+POOLED_MODEL = RecipeRun(spec=pooled_model.SPEC, run=run, combine=combine, final=FINAL.__contains__)

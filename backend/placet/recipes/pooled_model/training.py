@@ -91,11 +91,13 @@ class Pooled:
     left_out: LeftOut | None = None
 
 
-def table_of(rows: Rows, parameters: PooledModelParameters, order: Sequence[int], train: int) -> MemberTable:
+def table_of(
+    rows: Rows, label: str, features: Sequence[PooledFeature], order: Sequence[int], train: int
+) -> MemberTable:
     """`order`: of the rows, of which the first `train` ones train. DataError for what is no label."""
-    labels = labels_of(rows, parameters.label)
+    labels = labels_of(rows, label)
     places = np.array(order, np.int64)
-    columns = tuple(rows.columns[feature.column] for feature in parameters.features)
+    columns = tuple(rows.columns[feature.column] for feature in features)
     return MemberTable(columns, labels, np.sort(places[:train]), np.sort(places[train:]))
 
 
@@ -150,7 +152,7 @@ async def describe(features: Sequence[PooledFeature], smallest: int, table: Memb
     numbers = np.concatenate([raw(one, values) for one, values in zip(features, train, strict=True)], axis=1)
     gates = [both(labels, smallest), *(differing(lacking(values), smallest) for values in train)]
     gates += [differing(column, smallest) for column in numbers.T]
-    enough = await add("parties with enough people", [int(gate) for gate in gates], MAX_MEMBERS)
+    enough = await asked_all("parties with enough people", [int(gate) for gate in gates], add)
     may = [parties >= ENOUGH for parties in enough]
     if not may[0]:
         return None
