@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from exploring import audited_with_noise
+from flower_engine import python_with_flower
 from live import LASTING, LiveConsortium
 from placet.chain.client import Chain
 from placet.core.csv_file import written
 from placet.core.evidence import SignedEvidence
 from placet.core.values import from_hex, parse, to_hex
 from placet.models.linear import LinearModel
+from placet.models.network import NetworkModel
 from placet.models.released import ReleasedTrees, released_in
 from placet.models.scorecard import Scorecard
 from placet.sandbox.consortium import NAMESPACE
@@ -65,7 +67,7 @@ def offered(consortium: LiveConsortium, table: str, *more: object) -> LiveConsor
         answer = made.run(
             *("offer", "make", "--config", f"{key}/node.toml", "--dataset", table, "--purpose", "CreditChecking"),
             *("--consumer", made.members["consumer"].address, "--operations", "FL", "--output", "model"),
-            *("--recipes", "pooled-model", "--parties", parties, "--columns", ",".join(COLUMNS), "--json"),
+            *("--recipes", "pooled-model,federated-network", "--parties", parties, "--columns", ",".join(COLUMNS), "--json"),
             *("--smallest-group", 2, *more),
         )
         offers[key] = json.loads(answer)["offer"]
@@ -155,3 +157,37 @@ def test_noise_spends_the_budget_of_every_banks_rows(noisy_banks: LiveConsortium
         assert checks["budget.drawn"]["looked_at"] >= 3 * 8 and checks["flow.sums"]["status"] == "passed"
         report = audited_with_noise(noisy_banks, job, *MEMBERS)
         assert report["verdict"] == "incomplete" and "Family Office did not open its noise" in report["headline"]
+
+
+@pytest.mark.slow  # `federated_network/test_federated_network` has its parts by default
+def test_three_banks_come_to_one_network(banks: LiveConsortium) -> None:
+    """Each bank's node runs Flower in an environment of its own; the messages of the strategy are the same at all."""
+    python, made = python_with_flower(), banks.made
+    for key in (*MEMBERS, "consumer"):
+        settings = made.members[key].folder / "node.toml"
+        settings.write_text(f"flower_python = {json.dumps(str(python))}\n" + settings.read_text())
+        made.end(f"{key}-node")
+        made.start_node(key)
+    for key in (*MEMBERS, "consumer"):
+        made.wait_healthy(key)
+    asked = PARAMETERS | {"hidden": [4], "rounds": 3, "batch": 8, "strategy": {"kind": "fedprox", "mu": 10}}
+    providers = [{"address": made.members[key].address, "offer": made.offers[key], "reward": "7"} for key in MEMBERS]
+    job, result = banks.result(
+        recipe="federated-network", engine="flower", parameters=asked, providers=providers,
+        own={"offer": made.offers["consumer"]},
+    )  # fmt: skip
+    report = result["report"]
+    model = NetworkModel.model_validate(report["network"])
+    assert report["commitment"] == to_hex(model.commitment) and len(report["losses"]) == 3
+    assert banks.audited(job)["verdict"] == "intact"
+    trails = [
+        parse(SignedEvidence, banks.ask(key, f"/v1/jobs/{job}/trail").content, limit=1 << 24).evidence.steps
+        for key in (*MEMBERS, "consumer")
+    ]
+    messages = [
+        [one.commitment for step in trail for one in step.outputs if one.name.startswith("message/")]
+        for trail in trails
+    ]
+    assert messages[0] == messages[1] == messages[2] and len(set(messages[0])) == 6
+    training = [[step for step in trail if step.parameters.get("sums") == "training"] for trail in trails]
+    assert [len(steps) for steps in training] == [3, 3, 3]
