@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import resource
-import secrets
 import subprocess
 import tempfile
 import time
@@ -30,12 +29,13 @@ from placet.recipes.federated_network.training import Federated, reading, scores
 from placet.recipes.pooled_model.training import MemberTable, prepared_of
 
 ROOT = Path(__file__).resolve().parents[2]
+SECAGG = Path(__file__).resolve().parent / "_secagg.py"
 SEED, SECONDS = b"a seed of nobody's", 3600
 NETWORK: dict[str, Any] = {"hidden": [16], "rounds": 20, "epochs": 1, "batch": 128, "rate": 20}
 STRATEGIES: tuple[dict[str, Any], ...] = (
     {"kind": "fedavg"},
     {"kind": "fedprox", "mu": 10},
-    {"kind": "fedadam", "eta": 10},
+    {"kind": "fedadam", "eta": 50},
 )
 
 
@@ -44,7 +44,9 @@ def engine() -> FlowerEngine:
     return FlowerEngine.at(Path(named) if named else ROOT / ".tools" / "flower" / "bin" / "python")
 
 
-def asked_of(columns: Sequence[tuple[str, int, int]], strategy: dict[str, Any], smallest: int) -> FederatedNetworkParameters:
+def asked_of(
+    columns: Sequence[tuple[str, int, int]], strategy: dict[str, Any], smallest: int
+) -> FederatedNetworkParameters:
     features = [
         {"kind": "number", "column": name, "bounds": [low, high], "missing": "usual"} for name, low, high in columns
     ]
@@ -75,13 +77,27 @@ def together(
         return asyncio.run(run_all(Path(folder)))
 
 
+def secure_sums(words: int) -> dict[str, Any]:
+    """A round of Flower's SecAgg+ and one of our own over one grid: processor time of all parties, and errors."""
+    flower = engine()
+    if flower.problem is not None:
+        return _missing(flower)
+    answer = subprocess.run([flower.python, SECAGG, str(words)], capture_output=True, check=True, timeout=SECONDS)
+    figures: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
+    return figures
+
+
+def _missing(flower: FlowerEngine) -> dict[str, Any]:
+    return {"skipped": f"{flower.problem}: scripts/flower makes an environment with Flower and PyTorch"}
+
+
 def network(
     columns: Sequence[tuple[str, int, int]], tables: Sequence[MemberTable], sums: Callable[[int], Any], smallest: int
 ) -> dict[str, Any]:
     """AUC on all banks' rows that test: of each strategy, of the same network of all rows, of each bank's alone."""
     flower = engine()
     if flower.problem is not None:
-        return {"skipped": f"{flower.problem}: scripts/flower makes an environment with Flower and PyTorch"}
+        return _missing(flower)
     figures: dict[str, Any] = {}
     known = np.concatenate([one.labels[one.test] for one in tables])
 

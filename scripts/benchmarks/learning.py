@@ -7,6 +7,7 @@ of them, and three that differ, by credit limit. Everything runs in one process:
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import math
 import operator
@@ -25,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _bad_party import one_bad_party
 from _credit import Case, tumours, uci
 from _exploring import exploration, worth_of_columns
+from _federated import network, secure_sums
 from _pooled_trees import COUNT, measured
 from _representation import shared_representation
 from _transfer import transfers
@@ -53,6 +55,8 @@ CARD_BINS, CARD_L2, CARD_STEPS = 5, 30, 4
 EPSILON_1, LEAST_EPSILON_1 = 17_465_000, 24_355_000
 """Nano-rho: as notices convert it, and by the best conversion that rho allows."""
 NOISY_STEPS, NOISY_RUNS, ENDS = 8, 30, (0.01, 0.99)
+NETWORK_WORDS = (1_000, 100_000)
+"""Of a small network, and of a larger one."""
 JUDGING = 2
 """Sums that only judge the model."""
 
@@ -402,6 +406,7 @@ def rows_of(case: Case | None) -> dict[str, Callable[[], dict[str, Any]]]:
 
     return {
         "secure_sum": cost_of_a_sum,
+        **{f"secaggplus_{words}": functools.partial(secure_sums, words) for words in NETWORK_WORDS},
         "pooled_like": of(pooled, "like"),
         "pooled_different": of(pooled, "different"),
         "pooled_with_one_bad_party": of(bad_party),
