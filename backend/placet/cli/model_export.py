@@ -14,7 +14,14 @@ from placet.core.errors import InputError
 if TYPE_CHECKING:
     from placet.models.released import Released
 
-FORMS = {"scorecard": (".json", ".csv", ".sql"), "linear model": (".json", ".onnx"), "trees": (".json", ".onnx")}
+FORMS = {
+    "scorecard": (".json", ".csv", ".sql"),
+    "linear model": (".json", ".onnx"),
+    "network": (".json", ".onnx"),
+    "trees": (".json", ".onnx"),
+}
+
+KINDS = {"placet.scorecard": "scorecard", "placet.linear": "linear model", "placet.network": "network"}
 
 
 def export(
@@ -23,19 +30,19 @@ def export(
         Path,
         typer.Option(
             "--out",
-            help="The new file: its ending says the form: .json, and of a scorecard .csv or .sql, of a linear model or "
-            "trees .onnx.",
+            help="The new file: its ending says the form: .json, and of a scorecard .csv or .sql, of a linear "
+            "model, a network or trees .onnx.",
         ),
     ],
     table: Annotated[str, typer.Option("--table", help="With .sql: the table whose rows are scored.")] = "applicants",
 ) -> None:
     """Write a model as its JSON document; a scorecard as a table of points, or as an SQL query that scores a table's
-    rows; a linear model or trees as ONNX. Needs neither node nor chain."""
+    rows; a linear model, a network or trees as ONNX. Needs neither node nor chain."""
     if not any(out.suffix in forms for forms in FORMS.values()):
         expected = sorted({form for forms in FORMS.values() for form in forms})
         raise InputError("no such form of a model", expected=", ".join(expected), found=out.name[:80])
     model = _model(result)
-    kind = {"placet.scorecard": "scorecard", "placet.linear": "linear model"}.get(model.type, "trees")
+    kind = KINDS.get(model.type, "trees")
     if out.suffix not in FORMS[kind]:
         raise InputError("no such form of this model", expected=", ".join(FORMS[kind]), found=out.name[:80])
     write_new(out, _content(model, out.suffix, table))

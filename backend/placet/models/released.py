@@ -13,7 +13,9 @@ from placet.core.errors import InputError
 from placet.core.hashing import canonical, sha256
 from placet.core.values import Value, parse
 from placet.models.linear import LinearModel
+from placet.models.network import NetworkModel
 from placet.models.onnx_linear import linear_to_onnx
+from placet.models.onnx_network import network_to_onnx
 from placet.models.onnx_trees import to_onnx
 from placet.models.scorecard import Scorecard, Text
 from placet.models.trees import MAX_PARTIES, TreeModel, TreePart
@@ -35,10 +37,11 @@ class ReleasedTrees(Value):
         return sha256(b"placet.model/1", canonical(self.to_json()))
 
 
-Released: TypeAlias = Scorecard | LinearModel | ReleasedTrees
+Released: TypeAlias = Scorecard | LinearModel | NetworkModel | ReleasedTrees
 _KINDS: dict[str, type[Released]] = {
     "placet.scorecard": Scorecard,
     "placet.linear": LinearModel,
+    "placet.network": NetworkModel,
     "placet.released-trees": ReleasedTrees,
 }
 
@@ -49,6 +52,8 @@ def released_in(report: Mapping[str, Any]) -> Released | None:
         return _parsed(Scorecard, report["scorecard"])
     if report.get("linear") is not None:
         return _parsed(LinearModel, report["linear"])
+    if report.get("network") is not None:
+        return _parsed(NetworkModel, report["network"])
     if report.get("model") is None or report.get("parts") is None:
         return None
     return _parsed(ReleasedTrees, {name: report.get(name) for name in ("model", "parts", "parties")})
@@ -63,14 +68,16 @@ def released_of(document: object) -> Released:
 
 
 def json_of(model: Released) -> bytes:
-    """The document; a scorecard's or linear model's commitment is over the canonical form of the same."""
+    """The document; a scorecard's, linear model's or network's commitment is over the canonical form of the same."""
     return json.dumps(model.to_json(), indent=2, ensure_ascii=False).encode() + b"\n"
 
 
-def onnx_of(model: LinearModel | ReleasedTrees) -> bytes:
+def onnx_of(model: LinearModel | NetworkModel | ReleasedTrees) -> bytes:
     """As ONNX runtimes read it. InputError for parts of another model; ConfigError without `placet[export]`."""
     if isinstance(model, LinearModel):
         return linear_to_onnx(model)
+    if isinstance(model, NetworkModel):
+        return network_to_onnx(model)
     return to_onnx(model.model, model.parts, model.parties)
 
 
