@@ -337,7 +337,7 @@ class JobEnvironment:
             engine=open_engine(f"sqlite:///{self.folder / f'{party}.db'}"),
             trust=self.trust,
             deployment=self.deployment,
-            engine_ports=EnginePorts("127.0.0.1", (0, 0), b"", Path()),
+            engine_ports=EnginePorts("127.0.0.1", (0, 0), b"", Path(), FlowerEngine(Path("python"), None)),
             scope=self._opened,
             recipes=tuple(RUNS),
             purposes=(PURPOSE,),

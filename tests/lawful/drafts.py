@@ -158,6 +158,7 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "pooled model with noise": ("pooled-model", "embedded", 4, _POOLED | {"budget": 20_000_000}),
     "representation": ("shared-representation", "embedded", 2, _REPRESENTATION),
     "pooled trees": ("pooled-model", "embedded", 3, _POOLED | {"trees": {"count": 10}}),
+    "federated network": ("federated-network", "flower", 3, _POOLED | {"hidden": [4]}),
     "scores": ("model-score", "spu", 2, _SCORE | {"protocol": "cheetah", "output": "score"}),
     "explained decisions of four": (
         "model-score",

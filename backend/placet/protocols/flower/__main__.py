@@ -15,7 +15,7 @@ from placet.models import network
 from placet.models.network import WEIGHT, Whole, layers_of, snapped
 from placet.models.preparing import UNIT
 from placet.protocols.flower.confined import confine
-from placet.protocols.flower.task import MAX_LINE, EngineFailed, FlowerOrder, Trained, Turn
+from placet.protocols.flower.task import MAX_LINE, EngineFailed, FlowerOrder, SumAsked, Trained
 
 
 def main() -> None:
@@ -57,7 +57,7 @@ def _train(order: FlowerOrder, source: BinaryIO, out: BinaryIO) -> None:
     messages: list[bytes] = []
 
     def add(words: Whole) -> Whole:
-        _say(out, Turn(messages=tuple(map(len, messages)), words=len(words)), *messages, _bytes(words))
+        _say(out, SumAsked(messages=tuple(map(len, messages)), words=len(words)), *messages, _bytes(words))
         messages.clear()
         return np.frombuffer(_exactly(source, 8 * len(words)), "<i8").astype(np.int64)
 

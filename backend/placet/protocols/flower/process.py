@@ -22,7 +22,7 @@ from placet.core.errors import InputError, ProtocolError
 from placet.models.network import WEIGHT, Reals, Whole
 from placet.models.network_training import Training
 from placet.models.preparing import Prepared
-from placet.protocols.flower.task import EVENTS, MAX_LINE, SECONDS, EngineFailed, FlowerOrder, Trained, Turn
+from placet.protocols.flower.task import EVENTS, MAX_LINE, SECONDS, EngineFailed, FlowerOrder, SumAsked, Trained
 
 Answer = Callable[[list[bytes], Whole], Awaitable[Whole]]
 """(messages that passed the grid since the last turn, the own words) to the totals of all parties."""
@@ -135,7 +135,7 @@ def _write(target: IO[bytes], *parts: bytes) -> None:
         target.flush()
 
 
-def _event(source: IO[bytes], order: FlowerOrder) -> tuple[Turn | Trained, list[bytes], Whole]:
+def _event(source: IO[bytes], order: FlowerOrder) -> tuple[SumAsked | Trained, list[bytes], Whole]:
     said = source.readline(MAX_LINE)
     if not said:
         raise ProtocolError("the engine's process ended without an outcome", code="flower.crashed")

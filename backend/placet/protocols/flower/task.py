@@ -46,7 +46,7 @@ class FlowerOrder(Value):
 _Sizes = Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_MESSAGE)], ...], Field(max_length=4)]
 
 
-class Turn(Value):
+class SumAsked(Value):
     """It waits for the totals of all parties' words. Behind it: messages of these sizes that passed the grid since the
     last turn, in their order, and the own words (int64)."""
 
@@ -72,6 +72,6 @@ class EngineFailed(Value):
     found: Annotated[str | None, Field(max_length=400)] = None
 
 
-EVENTS: TypeAdapter[Turn | Trained | EngineFailed] = TypeAdapter(
-    Annotated[Turn | Trained | EngineFailed, Field(discriminator="event")]
+EVENTS: TypeAdapter[SumAsked | Trained | EngineFailed] = TypeAdapter(
+    Annotated[SumAsked | Trained | EngineFailed, Field(discriminator="event")]
 )
