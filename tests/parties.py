@@ -38,6 +38,7 @@ from placet.jobs.standing_proposal import propose_opening, stand
 from placet.jobs.standing_store import StandingRecord
 from placet.jobs.store import JobRecord, JobStore
 from placet.node.state import open_engine
+from placet.protocols.flower.extra import FlowerEngine
 from placet.recipes.runs import RUNS
 from placet.vault.responses import DeadLeaves, LawfulSet, SetToSign
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import stat
 import time
@@ -274,6 +275,24 @@ def _transactions(office: Operator) -> str:
     return "the endpoint has taken all that were sent"
 
 
+def _engines(office: Operator) -> str:
+    """Which a plan may name here beside the embedded one. One that the settings name and that can't run is wrong."""
+    from placet.protocols.flower.extra import FlowerEngine
+    from placet.protocols.spu import extra
+
+    named = office.settings.flower_python
+    flower = FlowerEngine.here() if named is None else FlowerEngine.at(office.settings.path(named))
+    if named is not None:
+        flower.require()
+    engines = ["embedded"]
+    with contextlib.suppress(ConfigError):
+        extra.require()
+        engines.append("spu")
+    if flower.problem is None:
+        engines.append("flower")
+    return ", ".join(engines)
+
+
 _LOCAL: tuple[Check[Operator], ...] = (
     ("files", _permissions),
     ("storage", _storage),
@@ -284,6 +303,7 @@ _LOCAL: tuple[Check[Operator], ...] = (
     ("deployment", _deployment),
     ("trust list", _trust),
     ("transactions", _transactions),
+    ("engines", _engines),
 )
 
 

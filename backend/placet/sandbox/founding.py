@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -139,7 +140,9 @@ def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
         settings = group.folder / key / "node.toml"
         limits = "\n[limits]\n" + "".join(f"{limit} = 1000000\n" for limit in LIMITS)
         policy = f"\n[policy]\nrecipes = {json.dumps(NAMES)}\n"
-        settings.write_text("batch_seconds = 1\n" + settings.read_text() + limits + policy)
+        flower = os.environ.get("PLACET_NODE_FLOWER_PYTHON")
+        engine = f"flower_python = {json.dumps(flower)}\n" if flower else ""
+        settings.write_text(f"batch_seconds = 1\n{engine}" + settings.read_text() + limits + policy)
 
     def registry() -> None:
         port = free_port()
