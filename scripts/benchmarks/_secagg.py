@@ -11,7 +11,6 @@ import json
 import logging
 import sys
 import time
-import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,62 +25,38 @@ from flwr.proto.message_pb2 import Message as ProtoMessage
 from flwr.server import LegacyContext, ServerConfig
 from flwr.server.strategy import FedAvg
 from flwr.server.workflow import DefaultWorkflow, SecAggPlusWorkflow
-from flwr.serverapp import Grid
-from flwr.supercore.task_identity import TaskIdentity
 
+from placet.protocols.flower.grid import LocalGrid, identify
 from placet.protocols.mpc.secure_sum import Dealt, Revealed, SumMember, total
 
 CLIENTS, ROUNDS = 4, 10
 STEP = 2**24
 
 
-class HashingGrid(Grid):  # type: ignore[misc]
+class HashingGrid(LocalGrid):
     """Hands each message to its client, and the reply back; both as bytes that are hashed."""
 
     def __init__(self, clients: dict[int, Callable[[Any, Any], Any]]) -> None:
+        super().__init__()
         self.clients, self.sent = clients, 0
-        self._run: Any = types.SimpleNamespace(run_id=1)
-        self._replies: dict[str, Any] = {}
         self._contexts = {
             one: Context(run_id=1, node_id=one, node_config={}, state=RecordDict(), run_config={}) for one in clients
         }
 
-    def set_run(self, run: Any) -> None:
-        self._run = run
-
-    @property
-    def run(self) -> Any:
-        return self._run
-
-    def create_message(
-        self, content: Any, message_type: str, dst_node_id: int, group_id: str, ttl: float | None = None
-    ) -> Any:
-        return Message(content=content, message_type=message_type, dst_node_id=dst_node_id, group_id=group_id, ttl=ttl)
-
     def get_node_ids(self) -> list[int]:
         return list(self.clients)
 
-    def push_messages(self, messages: Any) -> list[str]:
-        ids = []
-        for message in messages:
-            to = message.metadata.dst_node_id
-            message.metadata.__dict__["_message_id"] = f"{self.sent}"
-            reply = self._carried(self.clients[to](self._carried(message), self._contexts[to]))
-            ids.append(f"{self.sent}")
-            self._replies[ids[-1]] = reply
-        return ids
-
-    def _carried(self, message: Any) -> Any:
+    def turn(self, message: Any) -> Any:
+        to = message.metadata.dst_node_id
         self.sent += 1
-        content = serde.message_to_proto(message).SerializeToString(deterministic=True)
-        hashlib.sha256(content).digest()
-        return serde.message_from_proto(ProtoMessage.FromString(content))
+        message.metadata.__dict__["_message_id"] = f"{self.sent}"
+        return _carried(self.clients[to](_carried(message), self._contexts[to]))
 
-    def pull_messages(self, message_ids: Any) -> list[Any]:
-        return [self._replies.pop(one) for one in message_ids if one in self._replies]
 
-    def send_and_receive(self, messages: Any, *, timeout: float | None = None) -> list[Any]:
-        return self.pull_messages(self.push_messages(messages))
+def _carried(message: Any) -> Any:
+    content = serde.message_to_proto(message).SerializeToString(deterministic=True)
+    hashlib.sha256(content).digest()
+    return serde.message_from_proto(ProtoMessage.FromString(content))
 
 
 def theirs(vectors: dict[int, Any]) -> tuple[float, float]:
@@ -201,7 +176,7 @@ def summed(words: list[Any]) -> Any:
 
 def main() -> None:
     logging.disable(logging.CRITICAL)
-    TaskIdentity.run_id, TaskIdentity.node_id, TaskIdentity.task_id = 1, 0, 1
+    identify()
     chance, words = np.random.default_rng(0), int(sys.argv[1])
     vectors = {number: chance.normal(size=words) for number in range(1, CLIENTS + 1)}
     (flower, error), (placet, off), (link, away) = theirs(vectors), ours(vectors), by_link(vectors)

@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import sys
-import types
 from typing import Any
 
 import numpy as np
@@ -18,13 +17,12 @@ from flwr.common import ndarrays_to_parameters
 from flwr.server import LegacyContext, ServerConfig
 from flwr.server import strategy as legacy
 from flwr.server.workflow import DefaultWorkflow, SecAggPlusWorkflow
-from flwr.serverapp import Grid
 from flwr.serverapp.strategy import FedAdam, FedAvg, FedProx
 
 from placet.core.errors import PlacetError
 from placet.models import network
 from placet.models.network_training import FedAdamStrategy, FedAvgStrategy, FedProxStrategy
-from placet.protocols.flower.grid import SecureGrid, flat, identify
+from placet.protocols.flower.grid import LocalGrid, SecureGrid, flat, identify
 from placet.protocols.flower.strategies import strategy_of
 
 ROWS, ROUNDS = (10, 30, 7), 4
@@ -47,35 +45,20 @@ def client(number: int, seen: list[Any]) -> ClientApp:
     return app
 
 
-class Network(Grid):  # type: ignore[misc]
+class Network(LocalGrid):
     """What Flower's own network would do: each client gets its message and its reply goes back."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.clients = {number + 1: client(number, []) for number in range(len(ROWS))}
         self.context = Context(run_id=1, node_id=1, node_config={}, state=RecordDict(), run_config={})
-        self._run: Any = types.SimpleNamespace(run_id=1)
-
-    def set_run(self, run: Any) -> None:
-        self._run = run
-
-    @property
-    def run(self) -> Any:
-        return self._run
-
-    def create_message(self, *parts: Any, **words: Any) -> Any:
-        raise NotImplementedError
 
     def get_node_ids(self) -> list[int]:
         return list(self.clients)
 
-    def push_messages(self, messages: Any) -> Any:
-        raise NotImplementedError
-
-    def pull_messages(self, message_ids: Any) -> Any:
-        raise NotImplementedError
-
-    def send_and_receive(self, messages: Any, *, timeout: float | None = None) -> list[Any]:
-        return [self.clients[one.metadata.dst_node_id](one, self.context) for one in messages]
+    def turn(self, message: Message) -> Message:
+        message.metadata.__dict__["_message_id"] = str(message.metadata.dst_node_id)
+        return self.clients[message.metadata.dst_node_id](message, self.context)
 
 
 def start() -> ArrayRecord:
@@ -94,14 +77,12 @@ def under_sums(strategy: Any) -> tuple[Any, list[str], list[Any], list[float]]:
                 own.append(numbers)
                 return next(known, numbers * 0)
 
-            grid = SecureGrid(client(number, []), network.snapped(flat(start())), rows, people, lambda _: None, add)
+            grid = SecureGrid(client(number, []), rows, people, lambda _: None, add)
             strategy_of(strategy).start(grid, start(), num_rounds=len(totals) + 1)
             words.append(own[-1])
         totals.append(sum(words))
     recorded, seen, known = list[bytes](), list[Any](), iter(totals)
-    grid = SecureGrid(
-        client(0, seen), network.snapped(flat(start())), ROWS[0], people, recorded.append, lambda _: next(known)
-    )
+    grid = SecureGrid(client(0, seen), ROWS[0], people, recorded.append, lambda _: next(known))
     result = strategy_of(strategy).start(grid, start(), num_rounds=ROUNDS)
     return flat(result.arrays), [hashlib.sha256(one).hexdigest() for one in recorded], seen, grid.losses
 
@@ -122,7 +103,7 @@ def refused(work: Any) -> dict[str, Any]:
 
 
 def grid_of(app: ClientApp) -> SecureGrid:
-    return SecureGrid(app, np.zeros(8, np.int64), 1, 3, lambda _: None, lambda words: words)
+    return SecureGrid(app, 1, 3, lambda _: None, lambda words: words)
 
 
 def secagg_workflow() -> None:

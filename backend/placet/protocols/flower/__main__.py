@@ -63,7 +63,7 @@ def _train(order: FlowerOrder, source: BinaryIO, out: BinaryIO) -> None:
 
     local = LocalTraining(training, design, labels, order.seed)
     layers = layers_of(weights / WEIGHT, order.width, training.hidden)
-    grid = SecureGrid(client_of(local, training, order.rows), weights, order.rows, order.people, messages.append, add)
+    grid = SecureGrid(client_of(local, training, order.rows), order.rows, order.people, messages.append, add)
     first = arrays_of(weights / WEIGHT, [one.shape for one in layers])
     outcome = strategy_of(training.strategy).start(grid, first, num_rounds=training.rounds)
     parts = [snapped(flat(outcome.arrays))]

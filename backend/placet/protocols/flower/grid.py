@@ -71,17 +71,16 @@ def copied(message: Message) -> Message:
     return serde.message_from_proto(serde.message_to_proto(message))
 
 
-class SecureGrid(Grid):  # type: ignore[misc]  # flwr has no types here
-    """`client` trains on `rows` own ones of `people` in all; `weights` of the network are those it starts from."""
+class LocalGrid(Grid):  # type: ignore[misc]  # flwr has no types here
+    """A grid that answers each message at once, in this process: `turn` says by what."""
 
-    def __init__(self, client: ClientApp, weights: Whole, rows: int, people: int, record: Record, add: Add) -> None:
-        demand_no_mods(client)
-        self._client, self._record, self._add = client, record, add
-        self._rows, self._people, self._size = rows, people, len(weights)
+    def __init__(self) -> None:
         self._run: Any = types.SimpleNamespace(run_id=RUN)
-        self._context = Context(run_id=RUN, node_id=NODE, node_config={}, state=RecordDict(), run_config={})
         self._replies: dict[str, Message] = {}
-        self.losses: list[float] = []
+
+    def turn(self, message: Message) -> Message:
+        """The reply to a message that has its id."""
+        raise NotImplementedError
 
     def set_run(self, run: Any) -> None:
         """Grid: nothing but a name."""
@@ -98,15 +97,11 @@ class SecureGrid(Grid):  # type: ignore[misc]  # flwr has no types here
         """Grid."""
         return Message(content=content, message_type=message_type, dst_node_id=dst_node_id, group_id=group_id, ttl=ttl)
 
-    def get_node_ids(self) -> list[int]:
-        """Grid: all parties are one node."""
-        return [NODE]
-
     def push_messages(self, messages: Iterable[Message]) -> list[str]:
         """Grid: each is answered at once."""
         ids = []
         for message in messages:
-            reply = self._turn(message)
+            reply = self.turn(message)
             ids.append(reply.metadata.reply_to_message_id)
             self._replies[ids[-1]] = reply
         return ids
@@ -119,7 +114,24 @@ class SecureGrid(Grid):  # type: ignore[misc]  # flwr has no types here
         """Grid: all that a strategy calls."""
         return self.pull_messages(self.push_messages(messages))
 
-    def _turn(self, message: Message) -> Message:
+
+class SecureGrid(LocalGrid):
+    """`client` trains on `rows` own ones of `people` in all."""
+
+    def __init__(self, client: ClientApp, rows: int, people: int, record: Record, add: Add) -> None:
+        super().__init__()
+        demand_no_mods(client)
+        self._client, self._record, self._add = client, record, add
+        self._rows, self._people = rows, people
+        self._context = Context(run_id=RUN, node_id=NODE, node_config={}, state=RecordDict(), run_config={})
+        self.losses: list[float] = []
+
+    def get_node_ids(self) -> list[int]:
+        """Grid: all parties are one node."""
+        return [NODE]
+
+    def turn(self, message: Message) -> Message:
+        """The own training, the sum, and the mean of all."""
         secagg = [key for key in message.content if is_secagg(key)]
         if secagg or is_secagg(message.metadata.message_type):
             raise refusal(secagg[0] if secagg else message.metadata.message_type)
