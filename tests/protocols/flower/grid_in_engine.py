@@ -20,7 +20,6 @@ from flwr.server.workflow import DefaultWorkflow, SecAggPlusWorkflow
 from flwr.serverapp.strategy import FedAdam, FedAvg, FedProx
 
 from placet.core.errors import PlacetError
-from placet.models import network
 from placet.models.network_training import FedAdamStrategy, FedAvgStrategy, FedProxStrategy
 from placet.protocols.flower.grid import LocalGrid, SecureGrid, flat, identify
 from placet.protocols.flower.strategies import strategy_of
