@@ -35,7 +35,7 @@ NETWORK: dict[str, Any] = {"hidden": [16], "rounds": 20, "epochs": 1, "batch": 1
 STRATEGIES: tuple[dict[str, Any], ...] = (
     {"kind": "fedavg"},
     {"kind": "fedprox", "mu": 10},
-    {"kind": "fedadam", "eta": 50},
+    {"kind": "fedadam", "eta": 100},
 )
 
 

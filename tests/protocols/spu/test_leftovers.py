@@ -125,7 +125,7 @@ def test_a_folder_that_does_not_go_is_an_error(folder: Path, monkeypatch: pytest
 
 def test_a_node_clears_what_a_killed_one_left(folder: Path, trace: Path) -> None:
     other, kept = folder.with_name("spu-other"), folder.with_name("kept")
-    for one in (other, kept):
+    for one in (other, kept, folder.with_name("flower-one")):
         one.mkdir()
     leftovers.clear(folder.parent)
     assert list(folder.parent.iterdir()) == [kept]

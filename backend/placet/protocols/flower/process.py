@@ -22,7 +22,7 @@ from placet.core.errors import InputError, ProtocolError
 from placet.models.network import WEIGHT, Reals, Whole
 from placet.models.network_training import Training
 from placet.models.preparing import Prepared
-from placet.protocols.flower.task import EVENTS, MAX_LINE, SECONDS, EngineFailed, FlowerOrder, SumAsked, Trained
+from placet.protocols.flower.task import EVENTS, FOLDER, MAX_LINE, SECONDS, EngineFailed, FlowerOrder, SumAsked, Trained
 
 Answer = Callable[[list[bytes], Whole], Awaitable[Whole]]
 """(messages that passed the grid since the last turn, the own words) to the totals of all parties."""
@@ -68,7 +68,7 @@ async def train(
         alone=own.alone,
     )
     parts = (first.astype("<i8"), own.prepared.astype("<i2"), own.labels.astype(np.uint8))
-    with tempfile.TemporaryDirectory(prefix="flower-", dir=scratch) as folder:
+    with tempfile.TemporaryDirectory(prefix=FOLDER, dir=scratch) as folder:
         process = await asyncio.to_thread(_start, python, Path(folder))
         try:
             async with asyncio.timeout(order.seconds):

@@ -11,6 +11,8 @@ from placet.models.network import count
 from placet.models.network_training import Training
 
 FLOWER = "1.42.0"
+FOLDER = "flower-"
+"""Of a task's own folder, before the rest of its name."""
 MAX_LINE = 64 << 10
 MAX_MESSAGE = 8 << 20
 """Bytes of one message of a strategy."""

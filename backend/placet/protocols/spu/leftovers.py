@@ -8,6 +8,7 @@ import shutil
 import time
 from pathlib import Path
 
+from placet.protocols.flower import task as flower
 from placet.protocols.spu.task import FOLDER
 
 LOG = "process.log"
@@ -35,7 +36,7 @@ def remove(folder: Path) -> None:
 
 
 def clear(scratch: Path) -> None:
-    """All tasks of a node that was killed; what does not go is left for the next time."""
-    for left in scratch.glob(f"{FOLDER}*"):
+    """All tasks of a node that was killed, of any engine; what does not go is left for the next time."""
+    for left in (one for prefix in (FOLDER, flower.FOLDER) for one in scratch.glob(f"{prefix}*")):
         with contextlib.suppress(OSError):
             remove(left)
