@@ -38,7 +38,6 @@ from placet.jobs.standing_proposal import propose_opening, stand
 from placet.jobs.standing_store import StandingRecord
 from placet.jobs.store import JobRecord, JobStore
 from placet.node.state import open_engine
-from placet.protocols.flower.extra import FlowerEngine
 from placet.recipes.runs import RUNS
 from placet.vault.responses import DeadLeaves, LawfulSet, SetToSign
 
@@ -338,7 +337,7 @@ class JobEnvironment:
             engine=open_engine(f"sqlite:///{self.folder / f'{party}.db'}"),
             trust=self.trust,
             deployment=self.deployment,
-            engine_ports=EnginePorts("127.0.0.1", (0, 0), b"", Path(), FlowerEngine(Path("python"), None)),
+            engine_ports=EnginePorts("127.0.0.1", (0, 0), b"", Path()),
             scope=self._opened,
             recipes=tuple(RUNS),
             purposes=(PURPOSE,),

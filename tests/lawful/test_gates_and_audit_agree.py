@@ -26,6 +26,8 @@ from placet.audit.findings import CheckStatus
 from placet.catalogue.specs import NAMES
 from placet.chain.states import DatasetState, OfferState
 from placet.core.errors import ConsentError, PlanError, WarrantError
+from placet.chain.client import DatasetState, OfferState
+from placet.core.errors import ConfigError, ConsentError, PlanError, WarrantError
 from placet.core.evidence import Evidence, InputEvidence, SignedEvidence
 from placet.core.hashing import document_hash
 from placet.core.lawful import ModelRef
@@ -34,6 +36,7 @@ from placet.core.purposes import PURPOSES
 from placet.core.trail import evidence_hash
 from placet.core.values import ZERO32
 from placet.jobs.agreement import Agreement
+from placet.protocols.flower.extra import FlowerEngine
 from placet.protocols.spu import extra
 from placet.recipes.runs import RUNS
 from placet.vault.chain_view import ChainSnapshot, JobFacts, OfferFacts
@@ -50,9 +53,10 @@ RECORDERS = {context.address: context.recorder.address for context in ENVIRONMEN
 
 @pytest.fixture(autouse=True, scope="module")
 def engines() -> Iterator[None]:
-    """Whether SPU is installed here, and who has withdrawn since a model was made, is no part of the rule."""
+    """Whether SPU or Flower is installed here, and who has withdrawn since a model was made, is no part of the rule."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(extra, "require", lambda: None)
+        patch.setattr(FlowerEngine, "require", lambda engine: engine.python)
         patch.setattr(Agreement, "_lineage", lambda _, dataset: LINEAGES.get(dataset))
         yield
 
@@ -208,6 +212,18 @@ def test_every_recipe_has_a_lawful_draft() -> None:
 @pytest.mark.parametrize("name", LAWFUL)
 def test_what_is_lawful_passes_everywhere(name: str) -> None:
     assert demand_agreement(lawful(name, PEOPLE)).passed
+
+
+def test_a_node_without_flower_signs_no_plan_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def require(_: FlowerEngine) -> None:
+        raise ConfigError("there is none", code="flower.missing")
+
+    monkeypatch.setattr(FlowerEngine, "require", require)
+    job = made(lawful("federated network", PEOPLE), TLS, RECORDERS)
+    with pytest.raises(ConfigError):
+        node_allows(job, PEOPLE[0])
+    other = made(lawful("pooled model", PEOPLE), TLS, RECORDERS)
+    assert node_allows(other, PEOPLE[0])
 
 
 @settings(
