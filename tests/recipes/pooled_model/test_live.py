@@ -67,7 +67,15 @@ def offered(consortium: LiveConsortium, table: str, *more: object) -> LiveConsor
         answer = made.run(
             *("offer", "make", "--config", f"{key}/node.toml", "--dataset", table, "--purpose", "CreditChecking"),
             *("--consumer", made.members["consumer"].address, "--operations", "FL", "--output", "model"),
-            *("--recipes", "pooled-model,federated-network", "--parties", parties, "--columns", ",".join(COLUMNS), "--json"),
+            *(
+                "--recipes",
+                "pooled-model,federated-network",
+                "--parties",
+                parties,
+                "--columns",
+                ",".join(COLUMNS),
+                "--json",
+            ),
             *("--smallest-group", 2, *more),
         )
         offers[key] = json.loads(answer)["offer"]
