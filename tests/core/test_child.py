@@ -9,7 +9,7 @@ import sys
 
 import psutil
 
-from placet.chain import child
+from placet.core import child
 
 PARENT = """
 import sys, threading
