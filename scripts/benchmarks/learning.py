@@ -30,7 +30,6 @@ from _federated import network, secure_sums
 from _pooled_trees import COUNT, measured
 from _representation import shared_representation
 from _transfer import transfers
-from _federated import network
 
 from placet.catalogue.pooled_model import SPEC, PooledModelParameters
 from placet.jobs.randomness import stream

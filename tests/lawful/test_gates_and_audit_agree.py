@@ -25,8 +25,6 @@ from placet.audit.facts import ChainFacts, DatasetFact, Ending, ModelFact, Momen
 from placet.audit.findings import CheckStatus
 from placet.catalogue.specs import NAMES
 from placet.chain.states import DatasetState, OfferState
-from placet.core.errors import ConsentError, PlanError, WarrantError
-from placet.chain.client import DatasetState, OfferState
 from placet.core.errors import ConfigError, ConsentError, PlanError, WarrantError
 from placet.core.evidence import Evidence, InputEvidence, SignedEvidence
 from placet.core.hashing import document_hash
