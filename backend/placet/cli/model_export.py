@@ -59,10 +59,13 @@ def table(
     from placet.core.csv_file import written
     from placet.core.model_table import MODEL_TABLE, pieces_of
     from placet.core.values import to_hex
+    from placet.models.network import NetworkModel
     from placet.models.released import json_of
     from placet.models.source import halves_of
 
     model = _model(result)
+    if isinstance(model, NetworkModel):
+        raise InputError("no source of a transfer", expected="a scorecard, a linear model or trees", found="a network")
     shape, _ = halves_of(model)
     write_new(out, written([MODEL_TABLE, *pieces_of(json_of(model))]))
     emit({"commitment": to_hex(model.commitment), "columns": list(shape.names)})
