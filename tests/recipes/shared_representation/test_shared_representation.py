@@ -4,6 +4,7 @@ helps."""
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,9 @@ def people(count: int, seed: int) -> tuple[dict[str, list[Any]], np.ndarray[Any,
 
 
 SOURCE, LABELS = people(8_000, 1)
-TARGET, WISHES = people(2_060, 2)
+TARGET, WISHES = people(1_040, 8)
 EVERYBODY = np.arange(8_000)
-FEW, MANY = np.arange(60), np.arange(60, 2_060)
+FEW, MANY = np.arange(40), np.arange(40, 1_040)
 
 
 def test_with_few_labels_it_helps_beside_own_columns_and_noise_costs_little() -> None:
@@ -96,6 +97,19 @@ def test_one_that_does_not_help_is_not_taken() -> None:
     rows = target(parameters(), TARGET, WISHES, MANY, FEW, representation)
     assert [one.accepted for one in rows] == [True, False, False]
     assert all(one.over == "alone" and one.gain is not None and one.gain[1] <= 0 for one in rows[1:])
+
+
+def test_made_up_coefficients_are_not_taken() -> None:
+    """A source that says what it likes is no worse for the target than none."""
+    honest = source(parameters(), SOURCE, [LABELS], EVERYBODY[:100], exact)
+    assert honest is not None
+    made_up = [
+        one.model_copy(update={"coefficients": tuple("-64" if n % 2 else "64" for n in range(one.prepared.width))})
+        for one in honest.heads[0].columns
+    ]
+    lie = replace(honest, heads=(honest.heads[0].model_copy(update={"columns": tuple(made_up)}),))
+    rows = target(parameters(), TARGET, WISHES, MANY, FEW, lie)
+    assert [one.accepted for one in rows] == [True, False, False]
 
 
 def test_several_labels_are_several_scores_of_the_same_columns() -> None:
@@ -214,7 +228,7 @@ def test_a_report_shows_target_alone_representation_and_joined_and_hands_out_wha
     report = opened(part())
     assert (report["epsilon"], report["delta"], report["too_few"]) == ("1.00", "1e-06", False)
     assert [one["model"] for one in report["compared"]] == ["alone", "representation", "joined"]
-    assert report["fitted"] == {"people": 60, "positives": int(WISHES[:60].sum())}
+    assert report["fitted"] == {"people": 40, "positives": int(WISHES[:40].sum())}
     last = [one for one in report["compared"] if one["accepted"]][-1]
     assert report["accepted"] == last["model"] == "joined" and report["metrics"]["test"] == last["metrics"]
     assert last["over"] in ("alone", "representation") and float(last["gain"]["low"]) > 0
