@@ -30,6 +30,7 @@ from placet.recipes.blocks.noise import DeclaredNoise
 from placet.recipes.shared_representation.report import read, written
 from placet.recipes.shared_representation.run import combine, represented
 from placet.recipes.shared_representation.source import with_declared, with_noise
+from placet.recipes.shared_representation.target import demand_numbers
 from placet.vault.rows import Rows
 from representing import drawn, exact, source, target
 
@@ -267,6 +268,14 @@ def test_rows_of_another_kind_are_refused_at_the_provider() -> None:
         represented(parameters(), table(SOURCE | {"a": SOURCE["town"]}, LABELS), with_noise(stream(bytes(32))))
     with pytest.raises(DataError):
         represented(parameters(), table(SOURCE, LABELS + 1), with_noise(stream(bytes(32))))
+
+
+@pytest.mark.parametrize("column", ["a", "b", "c"])
+def test_a_target_whose_numbers_are_none_ends_before_anything_comes(column: str) -> None:
+    demand_numbers(parameters(), TARGET)
+    with pytest.raises(DataError) as caught:
+        demand_numbers(parameters(), TARGET | {column: TARGET["d"]})
+    assert f"column {column} " in str(caught.value)
 
 
 def test_a_representation_of_no_honest_provider_is_refused() -> None:
