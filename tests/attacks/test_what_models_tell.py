@@ -19,7 +19,7 @@ import _audits  # noqa: E402
 import _inference  # noqa: E402
 from _handed_out import People, logistic, pooled_design  # noqa: E402
 
-FEW, MODELS, MORE_MODELS = 160, 10, 24
+FEW, MODELS, MORE_MODELS = 160, 8, 24
 BUDGET = 2 * 10**9
 """Of which mu is 2 and epsilon 12.52, so that few runs of a canary tell noise that is too little."""
 SLOW = pytest.mark.slow
