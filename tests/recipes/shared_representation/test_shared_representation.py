@@ -143,7 +143,7 @@ def test_all_sums_of_a_row_cost_no_more_than_the_budget(heads: int, budget: int)
 
 
 @given(st.integers(0, 39), st.integers(0, 9))
-@settings(max_examples=examples(25))
+@settings(max_examples=examples(60))
 def test_one_row_changes_each_sum_by_no_more_than_its_noise_is_for(place: int, seed: int) -> None:
     """The recipe over some rows, and over these without one where the same noisy numbers came out: all that it hands
     to noise, of every step."""
@@ -309,7 +309,7 @@ def test_a_representation_of_no_honest_provider_is_refused() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(-3, 3)), min_size=8, max_size=30))
-@settings(max_examples=examples(25))
+@settings(max_examples=examples(60))
 def test_resampled_areas_are_those_of_the_people_drawn(rows: list[tuple[int, int]]) -> None:
     labels = np.array([0, 1, *(label for label, _ in rows)])
     scores = np.array([0.0, 0.0, *(float(score) for _, score in rows)])
