@@ -11,7 +11,7 @@ differentially private machine learning", USENIX Security 2023).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -98,15 +98,17 @@ def likelihood_ratios(fits: Sequence[Reals], marks: Sequence[Marks]) -> list[Rea
 
 
 def together(attacks: Sequence[Attack]) -> Attack:
-    """Over models: the mean of each figure, and where the mean area is by its spread over them."""
-    areas = [one.area for one in attacks]
-    error = quality.Z95 * float(np.std(areas, ddof=1)) / math.sqrt(len(areas))
-    mean = float(np.mean(areas))
+    """The mean of each figure over models, of the intervals too: so they are as wide as one model's, since models of
+    the same people are not independent."""
+
+    def mean(values: Iterable[float]) -> float:
+        return float(np.mean(list(values)))
+
     return Attack(
-        mean,
-        (mean - error, mean + error),
-        float(np.mean([one.advantage for one in attacks])),
-        float(np.mean([one.members_found for one in attacks])),
+        mean(one.area for one in attacks),
+        (mean(one.interval[0] for one in attacks), mean(one.interval[1] for one in attacks)),
+        mean(one.advantage for one in attacks),
+        mean(one.members_found for one in attacks),
     )
 
 

@@ -115,7 +115,7 @@ ROWS = (
 )
 
 
-CROWDS = {"160 of uci": (160, 32), "8,000 of uci": (8_000, 6)}
+CROWDS = {"160 of uci": (160, 32), "8,000 of uci": (8_000, 16)}
 """How many people, of whom halves train, and how many models."""
 KNOWN = ((150, 20), (1_000, 10), (10_000, 3))
 """How many train, and of how many of them a row is sought."""

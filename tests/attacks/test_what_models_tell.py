@@ -19,14 +19,14 @@ import _audits  # noqa: E402
 import _inference  # noqa: E402
 from _handed_out import People, logistic, pooled_design  # noqa: E402
 
-FEW, MODELS = 160, 12
+FEW, MODELS, MORE_MODELS = 160, 8, 24
 BUDGET = 2 * 10**9
 """Of which mu is 2 and epsilon 12.52, so that few runs of a canary tell noise that is too little."""
 SLOW = pytest.mark.slow
 FITTED_TOO_WELL = [
-    pytest.param("pooled logistic", 0.60),
-    pytest.param("pooled scorecard", 0.53, marks=SLOW),
-    pytest.param("representation without noise", 0.56, marks=SLOW),
+    pytest.param("pooled logistic", MODELS, 0.60),
+    pytest.param("pooled scorecard", MORE_MODELS, 0.54, marks=SLOW),
+    pytest.param("representation without noise", MORE_MODELS, 0.56, marks=SLOW),
 ]
 HIDDEN = ["pooled logistic, epsilon 1", pytest.param("representation, epsilon 1", marks=SLOW)]
 
@@ -41,15 +41,17 @@ def crowd() -> _inference.Crowd:
     return _inference.Crowd(few.linear, few.binned)
 
 
-def inferred(crowd: _inference.Crowd, name: str) -> dict[str, Any]:
+def inferred(crowd: _inference.Crowd, name: str, models: int = MODELS) -> dict[str, Any]:
     recipe, binned = _inference.RECIPES[name]
-    return _inference.inferred(crowd, recipe, MODELS, binned=binned)
+    return _inference.inferred(crowd, recipe, models, binned=binned)
 
 
-@pytest.mark.parametrize(("name", "least"), FITTED_TOO_WELL)
-def test_shadow_models_tell_who_trained_a_model_of_few_people(crowd: _inference.Crowd, name: str, least: float) -> None:
-    figures = inferred(crowd, name)
-    assert figures["ratio"]["attack_auc"] > least and figures["ratio"]["interval"][0] > 0.51
+@pytest.mark.parametrize(("name", "models", "least"), FITTED_TOO_WELL)
+def test_shadow_models_tell_who_trained_a_model_of_few_people(
+    crowd: _inference.Crowd, name: str, models: int, least: float
+) -> None:
+    figures = inferred(crowd, name, models)
+    assert figures["ratio"]["attack_auc"] > least
     assert figures["ratio"]["attack_auc"] > figures["loss"]["attack_auc"] - 0.01, "they find what loss finds, and more"
 
 
@@ -58,7 +60,7 @@ def test_under_a_budget_they_tell_nothing(crowd: _inference.Crowd, name: str) ->
     """Epsilon 1 allows a tenth of the people more to be told apart than by chance; here it is far less."""
     figures = inferred(crowd, name)
     low, high = figures["ratio"]["interval"]
-    assert low < 0.52 and high > 0.48 and figures["ratio"]["attack_auc"] < 0.54
+    assert low < 0.5 < high and figures["ratio"]["attack_auc"] < 0.54
     assert figures["loss"]["attack_auc"] < 0.54
 
 
@@ -101,7 +103,7 @@ def test_a_hidden_column_that_a_model_reads_is_guessed_better_with_it() -> None:
 # The audit of what noise promises.
 
 MECHANISMS = [
-    pytest.param(_audits.representation, 120, 9, id="shared-representation"),
+    pytest.param(_audits.representation, 100, 9, id="shared-representation"),
     pytest.param(_audits.representation, 600, 4, id="shared-representation, closer", marks=SLOW),
     pytest.param(_audits.pooled, 600, 4, id="pooled-model", marks=SLOW),
 ]
@@ -119,17 +121,17 @@ def test_a_canary_shows_no_more_than_the_budget_says_and_more_with_less_noise(
 
 
 def test_statistics_hide_a_canary_as_they_say_and_not_with_less_noise() -> None:
-    least = _attacks.mu_at_least(_audits.statistics(BUDGET), 1_000)
+    least = _attacks.mu_at_least(_audits.statistics(BUDGET), 600)
     assert 0.5 * _attacks.mu_of(BUDGET) < least <= _attacks.mu_of(BUDGET)
-    assert _attacks.mu_at_least(_audits.statistics(BUDGET, share=4), 1_000) > _attacks.mu_of(BUDGET)
+    assert _attacks.mu_at_least(_audits.statistics(BUDGET, share=4), 600) > _attacks.mu_of(BUDGET)
 
 
 def test_the_bound_is_below_what_it_bounds() -> None:
     """Of normal numbers, apart by mu; and of numbers that tell nothing."""
     chance = np.random.default_rng(2)
-    bounds = [_attacks.mu_at_least(lambda inside, _: chance.normal(1.5 * inside), 400) for _ in range(40)]
+    bounds = [_attacks.mu_at_least(lambda inside, _: chance.normal(1.5 * inside), 400) for _ in range(15)]
     assert max(bounds) <= 1.5 and np.mean(bounds) > 0.8
-    nothing = [_attacks.mu_at_least(lambda inside, _: chance.normal(), 100) for _ in range(40)]
+    nothing = [_attacks.mu_at_least(lambda inside, _: chance.normal(), 100) for _ in range(15)]
     assert max(nothing) < 0.3
 
 

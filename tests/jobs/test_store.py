@@ -143,6 +143,17 @@ def test_signatures_result_and_end_change_and_nothing_else(store: JobStore, envi
     assert store.job(other.job) == other
 
 
+def test_what_an_attempt_kept_to_itself_goes_with_the_jobs_end(store: JobStore, environment: JobEnvironment) -> None:
+    made, other = kept(store, environment), kept(store, environment)
+    for job in (made.job, other.job):
+        for attempt in (1, 2):
+            store.begin(job, attempt, [bytes(32)])
+            store.keep(job, attempt, private=b"rows", output=b"masked", key=b"key")
+    store.end(made.job, "aborted")
+    assert [(one.private, one.output, one.key) for one in store.attempts(made.job)] == [(None, b"masked", b"key")] * 2
+    assert [one.private for one in store.attempts(other.job)] == [b"rows"] * 2
+
+
 def test_all_is_newest_first_and_going_leaves_out_what_has_ended(store: JobStore, environment: JobEnvironment) -> None:
     jobs = [kept(store, environment, NOW + n) for n in (3, 1, 2)]
     assert [r.created - NOW for r in store.all()] == [3, 2, 1]

@@ -49,15 +49,23 @@ def test_who_was_in_one_that_learned_nothing_is_not() -> None:
 
 @pytest.mark.slow
 def test_the_documents_figures_are_those_of_the_command() -> None:
+    """Areas of attacks in the order of the document's tables; and of the mechanisms' canaries."""
     ran = subprocess.run([ROOT / "scripts" / "bench", "leakage", "--json"], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr[-2000:]
-    figures = list(json.loads(ran.stdout.splitlines()[-1]).values())
-    if any("skipped" in one for one in figures):
+    table = json.loads(ran.stdout.splitlines()[-1])
+    if any("skipped" in one for one in table.values()):
         pytest.skip("the public data are not on this machine")
-    section = (ROOT / "docs/how-to/models.md").read_text().partition("## What a released model tells")[2]
-    told = [float(area) for area in re.findall(r"^\| .* \| \**(0\.\d{3})\** \(", section, re.MULTILINE)]
-    assert len(told) == len(figures)
-    measured = [one["attack_auc"] for one in figures]
-    assert all(
-        abs(one - other) < 0.03 for one, other in zip(told, measured, strict=True)
-    )  # scikit-learn splits rows otherwise
+    page = (ROOT / "docs/explanation/what-models-tell.md").read_text()
+    joint = [one["attack_auc"] for one in table.values() if "attack_auc" in one]
+    areas = r"^\| [^|]* \| \**(0\.\d{3})\** \([^|]* \| "
+    told = [float(area) for area in re.findall(areas + r"[\d.]+ % \|", page, re.MULTILINE)]
+    assert sorted(told) == pytest.approx(sorted(joint), abs=0.03)
+    handed_out = {
+        name: (one["loss"]["attack_auc"], one["ratio"]["attack_auc"]) for name, one in table.items() if "ratio" in one
+    }
+    pairs = re.findall(areas + r"\**(0\.\d{3})\** \(", page, re.MULTILINE)
+    shown = sorted((float(loss), float(ratio)) for loss, ratio in pairs)
+    assert len(shown) == len(handed_out)
+    assert all(one == pytest.approx(other, abs=0.01) for one, other in zip(shown, handed_out, strict=True))
+    canaries = [one for one in table.values() if "epsilon_at_least" in one]
+    assert all(0.5 * one["epsilon"] < one["epsilon_at_least"] <= one["epsilon"] for one in canaries)

@@ -187,8 +187,12 @@ class JobStore:
         self.due.send()
 
     def end(self, job: JobId, how: str) -> None:
-        """How a job ended here, for ever: a status of the ledger in lower case, `refused` or `expired`."""
-        self._write(sa.update(jobs).where(jobs.c.job == job).values(ended=how))
+        """How a job ended here, for ever: a status of the ledger in lower case, `refused` or `expired`. What attempts
+        kept to themselves goes with it: rows and places of persons among it, of which the result has been made."""
+        self._write(
+            sa.update(jobs).where(jobs.c.job == job).values(ended=how),
+            sa.update(attempts).where(attempts.c.job == job).values(private=None),
+        )
         self.told.send()
 
     def keep_result(self, job: JobId, closed: bytes) -> None:

@@ -4,16 +4,18 @@ helps."""
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from declaring import declaring
+from examples import examples
 from placet.catalogue.declared import declared
 from placet.catalogue.shared_representation import SPEC, STEPS, SharedRepresentationParameters
 from placet.core.errors import DataError, InputError, PlanError, StateError
@@ -29,6 +31,7 @@ from placet.recipes.blocks.noise import DeclaredNoise
 from placet.recipes.shared_representation.report import read, written
 from placet.recipes.shared_representation.run import combine, represented
 from placet.recipes.shared_representation.source import with_declared, with_noise
+from placet.recipes.shared_representation.target import demand_numbers
 from placet.vault.rows import Rows
 from representing import drawn, exact, source, target
 
@@ -68,9 +71,9 @@ def people(count: int, seed: int) -> tuple[dict[str, list[Any]], np.ndarray[Any,
 
 
 SOURCE, LABELS = people(8_000, 1)
-TARGET, WISHES = people(2_060, 2)
+TARGET, WISHES = people(1_040, 8)
 EVERYBODY = np.arange(8_000)
-FEW, MANY = np.arange(60), np.arange(60, 2_060)
+FEW, MANY = np.arange(40), np.arange(40, 1_040)
 
 
 def test_with_few_labels_it_helps_beside_own_columns_and_noise_costs_little() -> None:
@@ -96,6 +99,19 @@ def test_one_that_does_not_help_is_not_taken() -> None:
     rows = target(parameters(), TARGET, WISHES, MANY, FEW, representation)
     assert [one.accepted for one in rows] == [True, False, False]
     assert all(one.over == "alone" and one.gain is not None and one.gain[1] <= 0 for one in rows[1:])
+
+
+def test_made_up_coefficients_are_not_taken() -> None:
+    """A source that says what it likes is no worse for the target than none."""
+    honest = source(parameters(), SOURCE, [LABELS], EVERYBODY[:100], exact)
+    assert honest is not None
+    made_up = [
+        one.model_copy(update={"coefficients": tuple("-64" if n % 2 else "64" for n in range(one.prepared.width))})
+        for one in honest.heads[0].columns
+    ]
+    lie = replace(honest, heads=(honest.heads[0].model_copy(update={"columns": tuple(made_up)}),))
+    rows = target(parameters(), TARGET, WISHES, MANY, FEW, lie)
+    assert [one.accepted for one in rows] == [True, False, False]
 
 
 def test_several_labels_are_several_scores_of_the_same_columns() -> None:
@@ -127,6 +143,7 @@ def test_all_sums_of_a_row_cost_no_more_than_the_budget(heads: int, budget: int)
 
 
 @given(st.integers(0, 39), st.integers(0, 9))
+@settings(max_examples=examples(60))
 def test_one_row_changes_each_sum_by_no_more_than_its_noise_is_for(place: int, seed: int) -> None:
     """The recipe over some rows, and over these without one where the same noisy numbers came out: all that it hands
     to noise, of every step."""
@@ -214,7 +231,7 @@ def test_a_report_shows_target_alone_representation_and_joined_and_hands_out_wha
     report = opened(part())
     assert (report["epsilon"], report["delta"], report["too_few"]) == ("1.00", "1e-06", False)
     assert [one["model"] for one in report["compared"]] == ["alone", "representation", "joined"]
-    assert report["fitted"] == {"people": 60, "positives": int(WISHES[:60].sum())}
+    assert report["fitted"] == {"people": 40, "positives": int(WISHES[:40].sum())}
     last = [one for one in report["compared"] if one["accepted"]][-1]
     assert report["accepted"] == last["model"] == "joined" and report["metrics"]["test"] == last["metrics"]
     assert last["over"] in ("alone", "representation") and float(last["gain"]["low"]) > 0
@@ -255,6 +272,14 @@ def test_rows_of_another_kind_are_refused_at_the_provider() -> None:
         represented(parameters(), table(SOURCE, LABELS + 1), with_noise(stream(bytes(32))))
 
 
+@pytest.mark.parametrize("column", ["a", "b", "c"])
+def test_a_target_whose_numbers_are_none_ends_before_anything_comes(column: str) -> None:
+    demand_numbers(parameters(), TARGET)
+    with pytest.raises(DataError) as caught:
+        demand_numbers(parameters(), TARGET | {column: TARGET["d"]})
+    assert f"column {column} " in str(caught.value)
+
+
 def test_a_representation_of_no_honest_provider_is_refused() -> None:
     honest = json.loads(part())
     head = honest["heads"][0]
@@ -284,6 +309,7 @@ def test_a_representation_of_no_honest_provider_is_refused() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(-3, 3)), min_size=8, max_size=30))
+@settings(max_examples=examples(60))
 def test_resampled_areas_are_those_of_the_people_drawn(rows: list[tuple[int, int]]) -> None:
     labels = np.array([0, 1, *(label for label, _ in rows)])
     scores = np.array([0.0, 0.0, *(float(score) for _, score in rows)])

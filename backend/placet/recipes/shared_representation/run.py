@@ -29,7 +29,7 @@ from placet.recipes.blocks.features import labels_of
 from placet.recipes.blocks.noise import DeclaredNoise
 from placet.recipes.shared_representation.report import read, told_of, written
 from placet.recipes.shared_representation.source import MOST_ROWS, Noisy, learned, with_declared
-from placet.recipes.shared_representation.target import TargetTable, compared
+from placet.recipes.shared_representation.target import TargetTable, compared, demand_numbers
 from placet.vault.rows import Rows
 
 PROTOCOL = "noise.representation/1"
@@ -64,6 +64,7 @@ async def _target(job: PartyRun, parameters: SharedRepresentationParameters) -> 
         consents = [to_hex(consent) for consent in rows.consents]
         order, parts = split.order(consents, key, Split(train=parameters.train, validation=0), None)
         labels_of(rows, parameters.label)
+        demand_numbers(parameters, rows.columns)
         names = shared_representation.reads(CONSUMER, parameters)
         state = {
             "parameters": job.terms.parameters,

@@ -19,12 +19,14 @@ from placet.catalogue.shared_representation import SharedFeature, SharedRepresen
 from placet.catalogue.spec import CONSUMER
 from placet.models import quality
 from placet.models.bands import BandTable, by_score
+from placet.models.binning import numbers_of
 from placet.models.bootstrap import percentiles, resampled_aucs
 from placet.models.linear import LinearModel, logistic_of
 from placet.models.pooled import SCORE_UNIT, both
 from placet.models.pooled_private import Whole
 from placet.models.preparing import UNIT, PreparedCategory, PreparedNumber, fit_category, fit_number
 from placet.models.regression import regress
+from placet.recipes.blocks.features import naming
 from placet.recipes.pooled_model.training import as_numbers, category
 
 STEPS = 60
@@ -64,6 +66,14 @@ class Compared:
     over: str | None
     gain: tuple[float, float, float] | None
     accepted: bool
+
+
+def demand_numbers(parameters: SharedRepresentationParameters, values: Mapping[str, Sequence[Any]]) -> None:
+    """DataError that names a column which does not hold the numbers that the plan says: at once, not after the seal."""
+    numbers = [one.column for one in (*parameters.shared, *parameters.own) if one.kind == "number"]
+    for column in numbers:
+        with naming(column):
+            numbers_of(values[column])
 
 
 def compared(
