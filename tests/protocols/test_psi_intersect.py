@@ -19,7 +19,7 @@ from placet.core.errors import DataError, InputError, LimitError, ProtocolError
 from placet.protocols.local import LocalNetwork
 from placet.protocols.order import Entropy, secret_permutation
 from placet.protocols.psi import ecdh, salted_hash
-from placet.protocols.psi.curve import Blinding, P, hash_to_curve
+from placet.protocols.psi.ristretto import Blinding, hash_to_group
 
 Together = Callable[..., list[Any]]
 identifiers = st.lists(st.binary(max_size=3), unique=True, max_size=10)
@@ -99,7 +99,7 @@ def test_points_are_the_documented_ones_in_secret_orders(together: Together, see
     _, _, sent = run(together, ecdh.intersect, rows["shop"], rows["bank"], None, entropy=entropy)
     keys = {who: Blinding(source) for who, source in drawn.items()}
     blinded = {
-        who: [keys[who](hash_to_curve(rows[who][i], CONTEXT)) for i in secret_permutation(len(rows[who]), drawn[who])]
+        who: [keys[who](hash_to_group(rows[who][i], CONTEXT)) for i in secret_permutation(len(rows[who]), drawn[who])]
         for who in rows
     }
     for who, other in (("shop", "bank"), ("bank", "shop")):
@@ -183,11 +183,10 @@ def test_own_duplicates_and_bad_receivers_are_refused_before_anything_is_sent(sc
     assert channel.sent == {}
 
 
-GOOD = [Blinding()(hash_to_curve(name, b"")) for name in NAMES]
-TWIN = pow(int.from_bytes(GOOD[0], "little"), -1, P).to_bytes(32, "little")
+GOOD = [Blinding()(hash_to_group(name, b"")) for name in NAMES]
 BAD_POINTS = {
-    "not canonical": (GOOD[0] + (P + 9).to_bytes(32, "little"), "not canonical"),
-    "low order": (GOOD[0] + bytes(32), "low order"),
+    "not canonical": (GOOD[0] + (2**255 - 17).to_bytes(32, "little"), "no point"),
+    "identity": (GOOD[0] + bytes(32), "the identity"),
     "twice": (GOOD[0] * 2, "sent a point twice"),
     "cut short": (GOOD[0] + GOOD[1][:-1], "cut short"),
     "too many": (b"".join(GOOD), "more points than agreed"),
@@ -206,11 +205,7 @@ def test_bad_points_are_refused_by_name_and_get_no_answer(scripted: Any, bad: st
         asyncio.run(ecdh.intersect(returned, "bank", NAMES[:2], receiver=None, context=b"", max_rows=3))
 
 
-def test_points_that_coincide_once_blinded_and_missing_ones_are_refused(scripted: Any) -> None:
-    channel = scripted({"psi.blinded": GOOD[0] + TWIN})
-    with pytest.raises(ProtocolError, match="sent a point twice"):
-        asyncio.run(ecdh.intersect(channel, "bank", NAMES, receiver=None, context=b"", max_rows=3))
-    assert "psi.returned" not in channel.sent
+def test_a_missing_point_is_refused(scripted: Any) -> None:
     channel = scripted({"psi.blinded": GOOD[0], "psi.returned": GOOD[0]})
     with pytest.raises(ProtocolError, match="did not send every row back"):
         asyncio.run(ecdh.intersect(channel, "bank", NAMES, receiver="me", context=b"", max_rows=3))

@@ -1,7 +1,7 @@
 """ECDH PSI: with placement, where a provider learns at which places of a secret order its rows stand, and plain.
 
-After Meadows (1986) and Huberman, Franklin, Hogg (1999), on Curve25519 (`curve`). H hashes to the curve, a and b are
-fresh scalars of the two parties for this pair and attempt. With placement (`arrange`, `place`):
+After Meadows (1986) and Huberman, Franklin, Hogg (1999), in ristretto255 (`ristretto`). H hashes to the group, a and b
+are fresh scalars of the two parties for this pair and attempt. With placement (`arrange`, `place`):
 
     consumer → provider   psi.list     a·H(x) for its identifiers x, in the secret order of the job
     provider → consumer   psi.rows     b·H(y) for its rows y, in a secret order of its own
@@ -28,9 +28,9 @@ from dataclasses import dataclass, field
 from placet.core.errors import ProtocolError
 from placet.protocols.channel import Channel
 from placet.protocols.order import Entropy, require_permutation, restore, secret_permutation
-from placet.protocols.psi.curve import POINT_BYTES, Blinding, hash_to_curve, require_point
+from placet.protocols.psi.ristretto import POINT_BYTES, Blinding, hash_to_group, require_point
 from placet.protocols.psi.rows import require_distinct_rows, require_receiver
-from placet.protocols.work import Progress, each
+from placet.protocols.work import Progress, each_at_once
 
 LIST, ROWS, DOUBLED = "psi.list", "psi.rows", "psi.doubled"
 BLINDED, RETURNED = "psi.blinded", "psi.returned"
@@ -83,13 +83,10 @@ async def arrange(
     require_permutation(permutation, len(identifiers))
     key = Blinding(entropy)
 
-    listed = await each(
-        lambda i: key(hash_to_curve(identifiers[i], context)), permutation, stage="blind", progress=progress
-    )
+    listed = await _blind(key, identifiers, permutation, context, progress)
     await channel.send(provider, LIST, b"".join(listed))
     rows = await _receive(channel, provider, ROWS, max_rows, progress)
-    doubled = await each(key, rows, stage="double", progress=progress)
-    _require_distinct_points(doubled, provider)
+    doubled = await each_at_once(key, rows, stage="double", progress=progress)
     await channel.send(provider, DOUBLED, b"".join(doubled))
     return len(rows)
 
@@ -113,11 +110,10 @@ async def place(
     key = Blinding(entropy)
     order = secret_permutation(len(identifiers), entropy)
 
-    rows = await each(lambda i: key(hash_to_curve(identifiers[i], context)), order, stage="blind", progress=progress)
+    rows = await _blind(key, identifiers, order, context, progress)
     await channel.send(consumer, ROWS, b"".join(rows))
     listed = await _receive(channel, consumer, LIST, max_positions, progress)
-    places = await each(key, listed, stage="double", progress=progress)
-    _require_distinct_points(places, consumer)
+    places = await each_at_once(key, listed, stage="double", progress=progress)
 
     doubled = await _receive_all(channel, consumer, DOUBLED, len(rows), progress)
     place_of = {point: place for place, point in enumerate(places)}
@@ -145,11 +141,10 @@ async def intersect(
     key = Blinding(entropy)
     order = secret_permutation(len(identifiers), entropy)
 
-    blinded = await each(lambda i: key(hash_to_curve(identifiers[i], context)), order, stage="blind", progress=progress)
+    blinded = await _blind(key, identifiers, order, context, progress)
     await channel.send(peer, BLINDED, b"".join(blinded))
     rows = await _receive(channel, peer, BLINDED, max_rows, progress)
-    doubled = await each(key, rows, stage="double", progress=progress)
-    _require_distinct_points(doubled, peer)
+    doubled = await each_at_once(key, rows, stage="double", progress=progress)
     if receiver != channel.me:
         await channel.send(peer, RETURNED, b"".join(doubled))
     if receiver not in (None, channel.me):
@@ -157,6 +152,15 @@ async def intersect(
     returned = await _receive_all(channel, peer, RETURNED, len(identifiers), progress)
     theirs = frozenset(doubled)
     return tuple(sorted(row for row, point in zip(order, returned, strict=True) if point in theirs))
+
+
+async def _blind(
+    key: Blinding, identifiers: Sequence[bytes], order: Sequence[int], context: bytes, progress: Progress | None
+) -> list[bytes]:
+    """The blinded points of a party's own identifiers, in the given order."""
+    return await each_at_once(
+        lambda i: key(hash_to_group(identifiers[i], context)), order, stage="blind", progress=progress
+    )
 
 
 async def _receive_all(channel: Channel, sender: str, tag: str, count: int, progress: Progress | None) -> list[bytes]:
@@ -178,12 +182,7 @@ async def _receive(channel: Channel, sender: str, tag: str, limit: int, progress
     if count > limit:
         raise ProtocolError(f"{sender} sent more points than agreed", expected=f"at most {limit}", found=count)
     points = [payload[start : start + POINT_BYTES] for start in range(0, len(payload), POINT_BYTES)]
-    _require_distinct_points(points, sender)
-    await each(lambda point: require_point(point, sender), points, stage="check", progress=progress)
+    if len(set(points)) != count:
+        raise ProtocolError(f"{sender} sent a point twice", expected=count, found=len(set(points)))
+    await each_at_once(lambda point: require_point(point, sender), points, stage="check", progress=progress)
     return points
-
-
-def _require_distinct_points(points: Sequence[bytes], sender: str) -> None:
-    """Of what a peer sent and of what came of it: points that differ by a small-order part coincide once blinded."""
-    if len(set(points)) != len(points):
-        raise ProtocolError(f"{sender} sent a point twice", expected=len(points), found=len(set(points)))

@@ -11,7 +11,7 @@ from placet.protocols import psi
 from placet.protocols.order import secret_permutation
 from placet.protocols.psi import Placement
 
-PROTOCOL = "psi.ecdh-x25519/1"
+PROTOCOL = "psi.ecdh-ristretto255/1"
 
 
 async def provider(
