@@ -1,7 +1,7 @@
 """ECDH PSI in ristretto255, both sides in one process: with placement, and plain for both. Takes --n rows a side.
 
 `ratio_to_x25519` is the processor time of the placement over that of as many bare X25519 exchanges (four a row, by
-OpenSSL), taken in turn with it: the least that the same protocol would cost on Curve25519, with hashing and checks free.
+OpenSSL), taken in turn with it: the least that the same protocol would cost on Curve25519, hashing and checks free.
 """
 
 from __future__ import annotations
