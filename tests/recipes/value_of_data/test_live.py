@@ -27,6 +27,10 @@ PEOPLE, BUDGET = 3_000, 200_000_000
 LABEL = "default.payment.next.month"
 COLUMNS = {"PAY_0": [0, 1, 2], "LIMIT_BAL": [50_000, 150_000, 300_000], "AGE": [30, 45]}
 SCORE = {"column": "PAY_AMT1", "edges": [500, 5_000]}
+SMALLEST = 5
+REACH = 7.5
+"""No noise goes beyond so many of its standard deviations: sums of discrete Gaussians are sub-Gaussian, so that one of
+the 29 below does so with a probability below 29 · 2 · exp(-7.5² / 2) < 4e-11."""
 
 
 @pytest.mark.slow
@@ -39,12 +43,14 @@ def test_a_bank_learns_what_a_bureau_is_worth(tmp_path: Path) -> None:
     study(tmp_path, people)
     report = told(tmp_path / "study.toml", tmp_path / "out")
     deviation = float(report["deviation"])
-    assert abs(report["people"] - len(overlap)) < 8 * deviation and not report["too_few"]
-    for judged, (name, edges) in zip(report["columns"], COLUMNS.items(), strict=True):
-        exact = exact_counts(overlap, name, edges)
+    by_column = [exact_counts(overlap, name, edges) for name, edges in COLUMNS.items()]
+    off = farthest(np.concatenate([exact.ravel() for exact in by_column]), deviation) / len(COLUMNS)
+    assert abs(report["people"] - len(overlap)) < off < len(overlap) / 5 and not report["too_few"]
+    assert report["people"] == round(sum(count or 0 for one in report["columns"] for count in flat(one)) / len(COLUMNS))
+    for judged, exact in zip(report["columns"], by_column, strict=True):
         shown = np.array([[count or 0 for count in judged["counts"][line]] for line in ("positives", "negatives")])
-        assert (np.abs(shown - exact) < 6 * np.sqrt(4) * deviation + 5).all(), name
-        clear = worth_of(exact, 0.0, 5, ordered=True)
+        assert (np.abs(shown - exact.sum(axis=0)) < farthest(exact, deviation)).all(), judged["column"]
+        clear = worth_of(exact.sum(axis=0), 0.0, SMALLEST, ordered=True)
         assert clear is not None and judged["iv"]["low"] <= f"{clear.iv.high:.4f}"
     status, *_ = report["columns"]
     assert status["beyond_chance"] and float(status["iv"]["low"]) > 0.3
@@ -80,10 +86,31 @@ def told(study: Path, out: Path) -> dict[str, Any]:
 
 
 def exact_counts(people: list[dict[str, str]], name: str, edges: list[int]) -> Any:
-    counts = np.zeros((2, len(edges) + 2))
+    """By the score's band, label and group; nobody's value or score is missing."""
+    score = SCORE["edges"]
+    counts = np.zeros((len(score) + 2, 2, len(edges) + 2))
     for one in people:
-        counts[1 - int(one[LABEL]), np.searchsorted(edges, float(one[name]), side="right")] += 1
+        band, group = (
+            np.searchsorted(at, float(one[of]), side="right") for at, of in ((score, "PAY_AMT1"), (edges, name))
+        )
+        counts[band, 1 - int(one[LABEL]), group] += 1
     return counts
+
+
+def flat(column: dict[str, Any]) -> list[int | None]:
+    return [*column["counts"]["positives"], *column["counts"]["negatives"]]
+
+
+def farthest(exact: Any, deviation: float) -> Any:
+    """How far noisy counts' sum over the first axis is from exact ones.
+
+    A count that looks smaller than the smallest group is told as 0. Were it told as the smallest group, it would follow
+    its noise monotonically and never faster, so that its distance from its mean is sub-Gaussian with at most twice the
+    variance; that mean is at most the smallest group and a deviation off, and so is what is told, where a count's noise
+    may make it look so small."""
+    reach = REACH * np.sqrt(2) * deviation
+    may_be_hidden = (exact < SMALLEST + reach).sum(axis=0)
+    return reach * np.sqrt(len(exact)) + may_be_hidden * (SMALLEST + deviation)
 
 
 def study(folder: Path, people: list[dict[str, str]]) -> None:
@@ -109,7 +136,7 @@ columns = {toml(columns)}
 own = {toml(own)}
 
 [offers]
-smallest_group = 5
+smallest_group = {SMALLEST}
 
 [[institutions]]
 name = "Bureau"
