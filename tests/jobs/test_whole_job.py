@@ -366,8 +366,8 @@ def test_a_partys_answer_that_takes_more_memory_than_its_size_allows_gets_no_ver
     consortium: LiveConsortium, first: First, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a party answers to a live audit is read in a process of its own, as a stranger's bundle is. Empty lists are
-    hundreds of bytes each in memory, and 3 in the answer."""
-    monkeypatch.setattr(confined, "EMPTY", 100 << 20)
+    hundreds of bytes each in memory, and 3 in the answer. The honest audit takes some 100 MiB."""
+    monkeypatch.setattr(confined, "EMPTY", 160 << 20)
     request = confined.AuditRequest(
         live=confined.LiveAudit(job=from_hex(first.done.job), key=Key().secret),
         url=consortium.made.chain.url,
@@ -377,7 +377,7 @@ def test_a_partys_answer_that_takes_more_memory_than_its_size_allows_gets_no_ver
     )
     assert confined.judge(request).verdict == "incomplete"  # a stranger is handed no evidence
     hostile = tmp_path / "hostile.json"
-    hostile.write_text('{"evidence": {"steps": [{"parameters": {"x": [' + "[]," * 700_000 + "[]]}}]}}")
+    hostile.write_text('{"evidence": {"steps": [{"parameters": {"x": [' + "[]," * 2_000_000 + "[]]}}]}}")
     whose = consortium.trust.institutions[0].address
     place = confined.ElsewhereEvidence(institution=whose, file=str(hostile))
     live = confined.LiveAudit(job=from_hex(first.done.job), key=Key().secret, elsewhere=(place,))
