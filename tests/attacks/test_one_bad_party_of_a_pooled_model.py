@@ -79,7 +79,7 @@ def test_honest_banks_that_differ_are_not_named() -> None:
     assert all(one.pull < 10 and one.harm < 0.004 for one in without.parties)
 
 
-@pytest.mark.parametrize("share", [1.0, 0.4])
+@pytest.mark.parametrize("share", [pytest.param(1.0, marks=pytest.mark.slow), 0.4])
 def test_who_flips_labels_is_named_and_the_harm_told_is_about_the_true_one(share: float) -> None:
     own = BANKS_OF_ALL[BAD].labels
     pooled = trained(with_bad(np.where(some(share), 1 - own, own)))
@@ -91,6 +91,7 @@ def test_who_flips_labels_is_named_and_the_harm_told_is_about_the_true_one(share
     assert fall > 0.003 and 1 / 6 < without.parties[BAD].harm / fall < 6
 
 
+@pytest.mark.slow  # a subtle backdoor stands for it
 def test_a_few_flipped_labels_harm_little_and_name_nobody() -> None:
     own = BANKS_OF_ALL[BAD].labels
     pooled = trained(with_bad(np.where(some(0.03), 1 - own, own)))
@@ -135,6 +136,7 @@ def test_who_pushes_beyond_all_rows_ends_the_job() -> None:
         assert caught.value.code == "sums.impossible"
 
 
+@pytest.mark.slow  # flipped labels, and pushes beyond all rows, stand for it
 def test_who_pushes_as_more_rows_would_is_named_and_who_pushes_otherwise_keeps_the_fit_from_coming_to_rest() -> None:
     tables = with_bad(1 - BANKS_OF_ALL[BAD].labels)
     assert trained(tables, pushing(2, LOSS | GRADIENT)).left_out.harms == BAD  # type: ignore[union-attr]
