@@ -269,7 +269,9 @@ def test_rows_of_another_kind_are_refused_at_the_provider() -> None:
     with pytest.raises(DataError):
         represented(parameters(), table(SOURCE | {"a": SOURCE["town"]}, LABELS), with_noise(stream(bytes(32))))
     with pytest.raises(DataError):
-        represented(parameters(), table(SOURCE, LABELS + 1), with_noise(stream(bytes(32))))
+        represented(parameters(source_labels=["town"], shared=PLAIN["shared"][:1]), table(SOURCE, LABELS), drawn(1))
+    nobody = json.loads(represented(parameters(smallest_group=2_000), table(SOURCE, LABELS + 2), drawn(1)))
+    assert nobody["heads"] == [], "no row has a label"
 
 
 @pytest.mark.parametrize("column", ["a", "b", "c"])

@@ -237,4 +237,4 @@ def opened(result: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_a_word_has_room_for_all_who_may_match() -> None:
-    assert program_of(parameters(own=SCORE), (640, 64)) == MatchedTable(smallest=10, classes=6, bits=7)
+    assert program_of(parameters(own=SCORE), (640, 64)) == MatchedTable(smallest=10, classes=6, bits=10)

@@ -110,7 +110,7 @@ async def count_table(
     Errors as there.
     """
     shape = (len(identifiers), cells) if network.me == 0 else (len(identifiers),)
-    if brought.shape != shape or len(noise) != program.classes * cells or min(rows) >> program.bits:
+    if brought.shape != shape or len(noise) != program.classes * cells or rows[0] >> program.bits:
         raise InputError("what is counted does not fit", expected=f"{shape}, and noise for each count")
     laid = _laid(network, identifiers, rows)
     bins, depth = laid.shape.bins, laid.shape.depth

@@ -28,7 +28,8 @@ MAX_AT_ONCE = 1 << 17
 
 
 class MatchedTable(Value):
-    """`smallest`: below it a count does not come out. `bits` has room for the largest count of all."""
+    """`smallest`: below it a count does not come out. `bits` has room for all rows of who brings the cells: so many may
+    match whatever the other side brings."""
 
     smallest: Annotated[int, Field(strict=True, ge=1, le=2**31)]
     classes: Annotated[int, Field(strict=True, ge=1, le=MAX_CLASSES)]

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from placet.catalogue.modelling import MAX_ROWS, Feature, TrainingParameters
 from placet.core.errors import DataError, LimitError
@@ -32,6 +34,18 @@ def labels_of(rows: Rows, column: str) -> Codes:
             code="joint.label",
         )
     return labels
+
+
+def known_labels(rows: Rows, column: str) -> tuple[Codes, npt.NDArray[np.bool_]]:
+    """Of rows that spend a privacy budget: each one's label, 0 where it has none, and whether it has one. No row ends
+    the job by what stands in it, since the end would tell that row without noise; a column that can hold no label does,
+    by its type: DataError."""
+    if not pa.types.is_integer(rows.table.schema.field(column).type):
+        raise DataError("labels are integers", found=f"column {column}")
+    values = [-1 if value is None else value for value in rows.columns[column]]
+    labels = np.array(values, dtype=np.int64)
+    known = np.isin(labels, (0, 1))
+    return np.where(known, labels, 0), known
 
 
 def labelled(rows: Rows, parameters: TrainingParameters) -> tuple[list[str], Codes, list[int] | None]:

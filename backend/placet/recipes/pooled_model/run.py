@@ -46,8 +46,9 @@ FINAL = UNFIT | {"joint.label", "joint.list", "sums.opened", IMPOSSIBLE}
 async def run(job: PartyRun) -> None:
     """The same function at every party."""
     parameters = job.parameters(PooledModelParameters)
-    await demand_unopened(job, noisy=parameters.budget is not None)
-    table, artefact = await opened_table(job, parameters.label, parameters.features, parameters.train)
+    noisy = parameters.budget is not None
+    await demand_unopened(job, noisy=noisy)
+    table, artefact = await opened_table(job, parameters.label, parameters.features, parameters.train, noisy=noisy)
     await job.anchored(*(party for party in range(len(job.plan.parties)) if party != job.party))
     sums = SecureSums(job, artefact, keeps=parameters.leave_one_out is not None)
     outcome, own = await _trained(job, parameters, table, sums)
@@ -111,9 +112,11 @@ async def demand_unopened(job: PartyRun, *, noisy: bool) -> None:
 
 
 async def opened_table(
-    job: PartyRun, label: str, features: Sequence[PooledFeature], train: int
+    job: PartyRun, label: str, features: Sequence[PooledFeature], train: int, *, noisy: bool = False
 ) -> tuple[MemberTable, Artefact]:
-    """The own rows, of which some train: by a keyed hash of their consents, under a key that nobody chose."""
+    """The own rows, of which some train: by a keyed hash of their consents, under a key that nobody chose. With noise
+    each by its own hash alone: what trains and what tests may each spend the whole budget only if no row is in both,
+    whoever else is there."""
     rows, opened = await job.open("rows")
     if rows.count > MAX_POOLED_ROWS:
         raise LimitError("too many rows", expected=f"at most {MAX_POOLED_ROWS}", found=rows.count, code="joint.list")
@@ -122,8 +125,11 @@ async def opened_table(
     async with job.step(SPLIT, split.PROTOCOL, opened, parameters=about) as step:
         key = job.job_entropy(b"split", block)(32)
         consents = [to_hex(consent) for consent in rows.consents]
-        order, parts = split.order(consents, key, Split(train=train, validation=0), None)
-        table = await asyncio.to_thread(table_of, rows, label, features, order, parts.train)
+        if noisy:
+            order, parts = split.each(consents, key, train)
+        else:
+            order, parts = split.order(consents, key, Split(train=train, validation=0), None)
+        table = await asyncio.to_thread(table_of, rows, label, features, order, parts.train, noisy=noisy)
         artefact = step.output("order", canonical(order))
     return table, artefact
 

@@ -45,7 +45,7 @@ from placet.models.pooled import (
 from placet.models.pooled_checks import Slopes, demand, demand_counts, demand_moments, rest_of
 from placet.models.pooled_pulls import WEIGHT
 from placet.models.preparing import LIMIT, UNIT, Prepared, PreparedCategory, PreparedNumber
-from placet.recipes.blocks.features import labels_of, naming
+from placet.recipes.blocks.features import known_labels, labels_of, naming
 from placet.recipes.pooled_model.leaving_out import ByParty, LeftOut, left_out
 from placet.vault.rows import Rows
 
@@ -92,13 +92,15 @@ class Pooled:
 
 
 def table_of(
-    rows: Rows, label: str, features: Sequence[PooledFeature], order: Sequence[int], train: int
+    rows: Rows, label: str, features: Sequence[PooledFeature], order: Sequence[int], train: int, *, noisy: bool = False
 ) -> MemberTable:
-    """`order`: of the rows, of which the first `train` ones train. DataError for what is no label."""
-    labels = labels_of(rows, label)
+    """`order`: of the rows, of which the first `train` ones train. DataError for what is no label; with noise such rows
+    neither train nor test."""
     places = np.array(order, np.int64)
+    labels, known = known_labels(rows, label) if noisy else (labels_of(rows, label), np.ones(rows.count, np.bool_))
     columns = tuple(rows.columns[feature.column] for feature in features)
-    return MemberTable(columns, labels, np.sort(places[:train]), np.sort(places[train:]))
+    parts = (np.sort(part[known[part]]) for part in (places[:train], places[train:]))
+    return MemberTable(columns, labels, *parts)
 
 
 def as_numbers(feature: PooledNumber, values: Sequence[Any]) -> npt.NDArray[np.float64]:

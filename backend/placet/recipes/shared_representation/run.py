@@ -25,7 +25,7 @@ from placet.core.values import to_hex
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import UNFIT, RecipeRun
 from placet.recipes.blocks import split
-from placet.recipes.blocks.features import labels_of
+from placet.recipes.blocks.features import known_labels, labels_of
 from placet.recipes.blocks.noise import DeclaredNoise
 from placet.recipes.shared_representation.report import read, told_of, written
 from placet.recipes.shared_representation.source import MOST_ROWS, Noisy, learned, with_declared
@@ -78,10 +78,11 @@ async def _target(job: PartyRun, parameters: SharedRepresentationParameters) -> 
 
 
 def represented(parameters: SharedRepresentationParameters, rows: Rows, noisy: Noisy) -> bytes:
-    """What leaves the provider. DataError for what is no label or no number."""
-    values = [rows.columns[one.column] for one in parameters.shared]
-    labels = [labels_of(rows, name) for name in parameters.source_labels]
-    return written(learned(parameters, values, labels, noisy))
+    """What leaves the provider, of its rows that have all labels. DataError for what is no number."""
+    labels, known = zip(*(known_labels(rows, name) for name in parameters.source_labels), strict=True)
+    trains = np.flatnonzero(np.logical_and.reduce(known))
+    values = [[rows.columns[one.column][row] for row in trains.tolist()] for one in parameters.shared]
+    return written(learned(parameters, values, [one[trains] for one in labels], noisy))
 
 
 def _demand_at_most(rows: Rows, most: int) -> None:

@@ -70,8 +70,10 @@ async def run(job: PartyRun) -> None:
 
 
 def program_of(parameters: ValueOfDataParameters, room: tuple[int, int]) -> MatchedTable:
+    """A count has room for all of the provider's rows, however few the consumer says that it has: its bins hold more
+    than that, and who fills them all would carry one class' count into the next, many times what a row may change."""
     return MatchedTable(
-        smallest=parameters.smallest_group, classes=LABELS * parameters.bands, bits=min(room).bit_length()
+        smallest=parameters.smallest_group, classes=LABELS * parameters.bands, bits=room[0].bit_length()
     )
 
 
