@@ -48,4 +48,4 @@ def target(
     """What the target comes to by what was released."""
     names = [one.column for one in (*parameters.shared, *parameters.own)]
     table = TargetTable({name: columns[name] for name in names}, labels, train, test)
-    return compared(parameters, table, read(written(representation), parameters).heads)
+    return compared(parameters, table, read(written(parameters, representation), parameters).heads)

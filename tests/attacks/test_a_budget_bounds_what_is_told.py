@@ -12,12 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from placet.catalogue import pooled_model, shared_representation, value_of_data
+from placet.catalogue import pooled_model, private_statistics, shared_representation, value_of_data
 from placet.core.hashing import sha256
-from placet.jobs.randomness import stream
+from placet.jobs.randomness import NoiseSource, stream
 from placet.protocols.spu.tabulating import matched_table
 from placet.recipes.pooled_model.run import opened_table
 from placet.recipes.pooled_model.training import MemberTable
+from placet.recipes.private_statistics.run import MAX_NUMBER, read, room_of, run, written
+from placet.recipes.shared_representation.report import room_of as room_of_heads
 from placet.recipes.shared_representation.run import represented
 from placet.recipes.shared_representation.source import with_noise
 from placet.recipes.value_of_data.run import program_of
@@ -56,6 +58,18 @@ WORTH = value_of_data.SPEC.parse(
 )
 
 
+STATISTICS = private_statistics.SPEC.parse(
+    {
+        "questions": [
+            {"ask": "mean", "column": "income", "bounds": [0, 1000], "budget": 10_000_000},
+            {"ask": "histogram", "axis": {"column": "income", "edges": [10, 500]}, "budget": 10_000_000},
+            {"ask": "quantiles", "column": "income", "bounds": [0, 1000], "parts": 4, "budget": 10_000_000},
+        ],
+        "smallest_group": 30,
+    }
+)
+
+
 def rows_of(people: int, *, without: int | None = None, odd: dict[int, int | None] | None = None) -> Rows:
     """Incomes, and labels of which some are `odd`; all but one person."""
     places = [place for place in range(people) if place != without]
@@ -66,12 +80,12 @@ def rows_of(people: int, *, without: int | None = None, odd: dict[int, int | Non
     return Rows(table, "customer", b"".join(sha256(place.to_bytes(4, "big")) for place in places))
 
 
-def opened(rows: Rows) -> MemberTable:
-    """A bank's table as it comes to train, of which parts follow from its seed and the opening's block."""
+def job_over(rows: Rows, attempt: int = 1, released: list[bytes] | None = None, **more: Any) -> Any:
+    """A party's run, of which all follows from one seed and the opening's block."""
 
     @asynccontextmanager
     async def step(*_: object, **__: object) -> Any:
-        yield SimpleNamespace(output=lambda *_: None)
+        yield SimpleNamespace(output=lambda *_: None, drew=lambda *_: None)
 
     async def brought(_: str) -> tuple[Rows, None]:
         return rows, None
@@ -79,10 +93,22 @@ def opened(rows: Rows) -> MemberTable:
     async def block() -> bytes:
         return bytes(32)
 
-    job: Any = SimpleNamespace(
-        open=brought, opening_block=block, step=step, job_entropy=lambda *labels: stream(bytes(32), *labels)
-    )
-    table, _ = asyncio.run(opened_table(job, POOLED.label, POOLED.features, POOLED.train, noisy=True))
+    async def noise() -> NoiseSource:
+        return NoiseSource(bytes(32), bytes(32), attempt, bytes(32))
+
+    async def release(part: bytes, *_: object) -> None:
+        assert released is not None
+        released.append(part)
+
+    return SimpleNamespace(
+        **{"open": brought, "opening_block": block, "noise": noise, "step": step, "release": release},
+        job_entropy=lambda *labels: stream(bytes(32), *labels), **more,
+    )  # fmt: skip
+
+
+def opened(rows: Rows) -> MemberTable:
+    """A bank's table as it comes to train."""
+    table, _ = asyncio.run(opened_table(job_over(rows), POOLED.label, POOLED.features, POOLED.train, noisy=True))
     return table
 
 
@@ -135,3 +161,24 @@ def test_a_consumer_that_fills_all_bins_makes_no_count_spill_into_the_next() -> 
 
     for most in (63, 127, 199):
         assert np.abs(counts(most + 1) - counts(most)).sum() <= 1
+
+
+def test_how_long_a_masked_part_is_tells_nothing_of_what_stands_in_it() -> None:
+    """The consumer has one of each attempt, and only the one that is sealed is paid for: else who makes attempts fail
+    reads digits of noisy numbers, and which groups look too small, until noise averages out."""
+    parts: list[bytes] = []
+    for attempt, people in enumerate((0, 25, 35, 90, 101, 1_000, 10_001)):
+        about = {"role": "provider", "parameters": lambda _: STATISTICS}
+        asyncio.run(run(job_over(rows_of(people), attempt, parts, **about)))
+    contents = [read(part, STATISTICS.questions) for part in parts]
+    assert contents[0][0] == [None, None] and contents[-1][0] != [None, None], "some look too few and others not"
+    assert len(set(map(len, parts))) == 1
+    widest = [[-MAX_NUMBER] * 2, [-MAX_NUMBER] * 3, [-MAX_NUMBER] * 3]
+    assert len(written(widest)) <= room_of(STATISTICS.questions) == len(parts[0])
+
+    heads = [
+        represented(SHARED, rows_of(people), with_noise(stream(seed.to_bytes(32, "big"))))
+        for seed, people in enumerate((0, 200, 3_000))
+    ]
+    assert {len(head) for head in heads} == {room_of_heads(SHARED)}
+    assert len({len(head.rstrip()) for head in heads}) > 1, "else it would be as long without care"

@@ -251,7 +251,7 @@ def test_a_report_shows_target_alone_representation_and_joined_and_hands_out_wha
 def test_too_few_on_either_side_are_told_nothing() -> None:
     few = opened(part(), smallest_group=100)
     assert few["too_few"] and few["representation"] and "linear" not in few
-    assert written(None) == part_of_nobody()
+    assert written(parameters(), None) == part_of_nobody()
     nobody = opened(part_of_nobody())
     assert nobody["too_few"] and nobody["source"] is None and nobody["representation"] == []
 

@@ -14,6 +14,13 @@ from placet.protocols.noise import DrawnNoise
 PROTOCOL = "noise.discrete-gaussian/1"
 
 
+def padded(part: bytes, room: int) -> bytes:
+    """JSON with spaces behind it. A masked part is shown as long as it is in each attempt, and only the sealed one is
+    paid for: how many digits noisy numbers have, and which are not told, must not stand in its length. `room` follows
+    from the plan."""
+    return part.ljust(room)
+
+
 @dataclass
 class DeclaredNoise:
     """Draws in the order of `releases`. `drawn`: what a step still has to record."""

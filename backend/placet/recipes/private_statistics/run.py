@@ -41,11 +41,12 @@ from placet.models.noisy import band_between, clipped_sum, quantiles
 from placet.protocols.mpc.linear import quotient
 from placet.protocols.noise import DrawnNoise
 from placet.recipes.blocks.grouping import groups, numbers_of
-from placet.recipes.blocks.noise import PROTOCOL
+from placet.recipes.blocks.noise import PROTOCOL, padded
 from placet.vault.rows import Rows
 
-MAX_PART = 1 << 20
+MAX_PART = 1 << 21
 MAX_NUMBER = 2**80
+_WIDTH = len(f"{-MAX_NUMBER},")
 Shown = list[int | None]
 
 
@@ -59,7 +60,7 @@ async def run(job: PartyRun) -> None:
     async with job.step("answer", PROTOCOL, opened) as step:
         lists, drawn = await asyncio.to_thread(answers, parameters, rows, source)
         step.drew(*drawn)
-        part = written(lists)
+        part = padded(written(lists), room_of(parameters.questions))
         artefact = step.output("noisy", part)
     await job.release(part, artefact)
 
@@ -79,6 +80,16 @@ def answers(
 def written(lists: Sequence[Shown]) -> bytes:
     """As `read` takes it: JSON, and not the canonical form, which has no sums of 2^53 and more."""
     return json.dumps(lists, separators=(",", ":")).encode()
+
+
+def room_of(questions: Sequence[Question]) -> int:
+    """Bytes for any answers."""
+    return 2 + sum(3 + told(question) * _WIDTH for question in questions)
+
+
+def told(question: Question) -> int:
+    """How many numbers leave the provider."""
+    return question.parts - 1 if isinstance(question, QuantilesQuestion) else size_of(question)
 
 
 def shown(question: Question, numbers: Sequence[int], smallest: int) -> Shown:
@@ -158,7 +169,7 @@ def read(part: bytes, questions: Sequence[Question]) -> list[Shown]:
         lists = from_json(part)
     except ValueError:
         raise refusal from None
-    sizes = [one.parts - 1 if isinstance(one, QuantilesQuestion) else size_of(one) for one in questions]
+    sizes = [told(one) for one in questions]
     if not isinstance(lists, list) or [len(one) if isinstance(one, list) else -1 for one in lists] != sizes:
         raise refusal
     for question, numbers in zip(questions, lists, strict=True):

@@ -16,10 +16,13 @@ from placet.core.values import Value, to_hex
 from placet.models import quality
 from placet.models.linear import LinearModel
 from placet.recipes.blocks.judged import importance_of, metrics_of
+from placet.recipes.blocks.noise import padded
 from placet.recipes.shared_representation.source import Representation
 from placet.recipes.shared_representation.target import Compared, TargetTable, fits
 
-MAX_PART = 1 << 20
+MAX_PART = 1 << 23
+_WORDS, _NUMBER = 512, 64
+"""Bytes for the names of what is told, and for a number."""
 
 
 class ReleasedHeads(Value):
@@ -29,13 +32,16 @@ class ReleasedHeads(Value):
     heads: Annotated[tuple[LinearModel, ...], Field(max_length=MAX_HEADS)]
 
 
-def written(representation: Representation | None) -> bytes:
-    """What leaves the provider, as `read` takes it."""
-    if representation is None:
-        return canonical({"people": 0, "heads": []})
-    return canonical(
-        {"people": representation.people, "heads": [head.to_json() for head in representation.heads]}
-    )  # fmt: skip
+def written(parameters: SharedRepresentationParameters, representation: Representation | None) -> bytes:
+    """What leaves the provider, as `read` takes it, as long whatever came out."""
+    people, heads = (0, ()) if representation is None else (representation.people, representation.heads)
+    return padded(canonical({"people": people, "heads": [head.to_json() for head in heads]}), room_of(parameters))
+
+
+def room_of(parameters: SharedRepresentationParameters) -> int:
+    """Bytes for any representation."""
+    columns = sum(_WORDS + len(canonical(one.to_json())) + _NUMBER * (one.width + 4) for one in parameters.shared)
+    return _WORDS + len(parameters.source_labels) * (_WORDS + columns)
 
 
 def read(part: bytes, parameters: SharedRepresentationParameters) -> ReleasedHeads:

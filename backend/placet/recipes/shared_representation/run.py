@@ -82,7 +82,7 @@ def represented(parameters: SharedRepresentationParameters, rows: Rows, noisy: N
     labels, known = zip(*(known_labels(rows, name) for name in parameters.source_labels), strict=True)
     trains = np.flatnonzero(np.logical_and.reduce(known))
     values = [[rows.columns[one.column][row] for row in trains.tolist()] for one in parameters.shared]
-    return written(learned(parameters, values, [one[trains] for one in labels], noisy))
+    return written(parameters, learned(parameters, values, [one[trains] for one in labels], noisy))
 
 
 def _demand_at_most(rows: Rows, most: int) -> None:
