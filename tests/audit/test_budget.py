@@ -51,6 +51,12 @@ def test_an_honest_job_is_intact_and_says_what_the_dataset_has_spent() -> None:
     assert any(f"spent {BEFORE + SPENT} of {KEPT} nano-rho of its dataset's" in note for note in report.notes)
 
 
+def test_a_job_of_several_attempts_says_that_noise_was_drawn_in_each() -> None:
+    simulation = noisy(options={"withdraw": (0,)})
+    assert any("noise was drawn in 2 attempts" in note for note in verify(simulation.bundle()).notes)
+    assert not any("noise was drawn" in note for note in verify(noisy().bundle()).notes)
+
+
 def test_noise_that_nobody_opened_takes_nothing_away_and_is_said_to_be_a_word() -> None:
     simulation = noisy()
     told = result(simulation, "budget.drawn")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from typing import BinaryIO
@@ -32,11 +33,13 @@ from placet.core.noise_opening import NoiseOpening, SealedNoise
 from placet.core.noise_sealing import seal_noise
 from placet.core.plan import Amendment, Seal
 from placet.core.trail import evidence_hash
-from placet.core.values import parse
+from placet.core.values import parse, to_hex
 from placet.jobs.context import RowSource
 from placet.jobs.randomness import noise_seed, work_digest
 from placet.jobs.runner import Runner
 from placet.jobs.store import JobRecord
+
+log = logging.getLogger("placet.jobs")
 
 _PIECE = 1 << 20
 
@@ -107,7 +110,8 @@ async def gather(runner: Runner, job: JobId, beside: Beside) -> Evidence:
 async def opened_noise(runner: Runner, job: JobId, auditor: bytes) -> SealedNoise:
     """This party's noise of a job that has ended, for one auditor's key (X25519). NotFoundError for an unknown job;
     StateError `noise.none` where this party adds none, `noise.early` before the end, `noise.consumer` for the key
-    under which the job's consumer opens its result: with both it would have the exact numbers."""
+    under which the job's consumer opens its result: with both it would have the exact numbers. The log says to
+    which key: it can't be taken back."""
     record = await runner.store.threaded.job(job)
     spec = spec_of(record.terms.recipe)
     if not spec.noise(record.terms.roles[record.party], spec.parse(record.terms.parameters)):
@@ -123,7 +127,9 @@ async def opened_noise(runner: Runner, job: JobId, auditor: bytes) -> SealedNois
         )
     seed = AtRest(JOBS, runner.context.hpke).open(record.seed, b"seed")
     opening = NoiseOpening(job=job, party=record.party, work=work_digest(seed), noise=noise_seed(seed))
-    return seal_noise(opening, auditor)
+    sealed = seal_noise(opening, auditor)
+    log.warning("noise of job %s was opened to the auditor's key %s", to_hex(job), to_hex(auditor))
+    return sealed
 
 
 async def _standing(runner: Runner, record: JobRecord) -> SignedStanding | None:

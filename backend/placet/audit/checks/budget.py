@@ -146,6 +146,8 @@ def noise(case: Case, tell: Findings) -> None:
             )
     for party in case.absent:
         tell.lack(f"no evidence of {case.name(party)}")
+    if (attempts := len(case.attempts)) > 1:
+        tell.note(f"noise was drawn in {attempts} attempts: who made one fail knew its own noise in it, not the next")
 
 
 def _compare(
