@@ -34,13 +34,13 @@ def test_worth_is_told_once_for_a_budget_and_not_of_a_few(consortium: LiveConsor
     labels = {"customer": consortium.customers, "bad": [place % 2 for place in range(len(consortium.customers))]}
     pq.write_table(pa.table(labels), made.folder / "labelled.parquet")
     made.run(
-        *("vault", "import", "--config", "consumer-vault/vault.toml", "--name", "labelled", "--own"),
+        *("vault", "import", "--config", "consumer-vault/vault.toml", "--name", "worth", "--own"),
         *("--file", "labelled.parquet", "--identifier", "customer", "--namespace", NAMESPACE),
         *("--column", "bad=bad:integer"),
     )
     live = consortium.offering(
         *("value-of-data", "noisy-statistics", "PSI,MPC,DP", ["north"], 12),
-        tables={"consumer": ("labelled", "customer,bad")},
+        tables={"consumer": ("worth", "customer,bad")},
         budget=BUDGET,
     )
     chain, offer = Chain(made.chain.url, live.deployment), from_hex(live.made.offers["north"])

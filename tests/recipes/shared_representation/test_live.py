@@ -58,15 +58,15 @@ def pair(consortium: LiveConsortium) -> LiveConsortium:
 def offered(consortium: LiveConsortium, key: str, columns: Sequence[str], lines: Sequence[tuple[object, ...]]) -> str:
     """The offer of a new table of theirs."""
     made = consortium.made
-    (made.folder / f"{key}-labelled.csv").write_bytes(written([columns, *lines]))
+    (made.folder / f"{key}-represented.csv").write_bytes(written([columns, *lines]))
     made.run(
-        *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", "labelled"),
-        *("--file", f"{key}-labelled.csv", "--identifier", "customer", "--namespace", NAMESPACE),
+        *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", "represented"),
+        *("--file", f"{key}-represented.csv", "--identifier", "customer", "--namespace", NAMESPACE),
         *(word for name in columns[1:] for word in ("--column", name if name != "branch" else "branch:text")),
     )
     budget = ("--budget", BUDGET, "--bounds", "income=0..10000") if key == "north" else ()
     answer = made.run(
-        *("offer", "make", "--config", f"{key}/node.toml", "--dataset", "labelled", "--purpose", "CreditChecking"),
+        *("offer", "make", "--config", f"{key}/node.toml", "--dataset", "represented", "--purpose", "CreditChecking"),
         *("--consumer", made.members["consumer"].address, "--operations", "FL,DP", "--output", "model", "--json"),
         *("--recipes", "shared-representation", "--columns", ",".join(columns), "--smallest-group", 2, *budget),
         *("--parties", ",".join(made.members[one].address for one in ("north", "consumer"))),
