@@ -139,6 +139,20 @@ def test_of_persons_rows_the_own_offer_is_taken_without_a_consent() -> None:
             job_plan._own(Lender(offers, [given(rows, 1)]), spec, ALIGNS, PURPOSE, "matches")
 
 
+def test_of_several_own_offers_the_named_one_is_taken() -> None:
+    spec = spec_of("joint-scorecard")
+    own, other = (offered(LENDER, recipe="joint-scorecard") for _ in range(2))
+    lender = Lender([own, other], [])
+    words, named = job_plan._apart(lender, ["Bank A", to_hex(other.id).replace("a", "A"), "0x" + "99" * 32])
+    assert (words, named) == (["Bank A", "0x" + "99" * 32], {to_hex(other.id)})
+    assert job_plan._own(lender, spec, ALIGNS, PURPOSE, "matches", named).offer == other.id  # type: ignore[union-attr]
+    with pytest.raises(NotFoundError) as refused:
+        job_plan._own(lender, spec, ALIGNS, PURPOSE, "matches")
+    assert (
+        to_hex(own.id) in str(refused.value.found) and refused.value.remedy == "name one of them: --offers and its id"
+    )
+
+
 def test_what_a_scorecard_takes_is_told_by_the_rows_of_the_own_table(capsys: pytest.CaptureFixture[str]) -> None:
     spec, dataset = spec_of("joint-scorecard"), to_hex(bytes(31) + b"\7")
     offer = bytes(31) + b"\5"

@@ -46,8 +46,8 @@ def plan(
         list[str] | None,
         typer.Option(
             "--offers",
-            help="A provider by its name or address, or one of its offers by its id; repeat it. With --model all who "
-            "keep a part of that by default.",
+            help="A provider by its name or address, or one of its offers by its id; repeat it. An own offer's id "
+            "where several of them fit. With --model all who keep a part of that by default.",
         ),
     ] = None,
     model: Annotated[
@@ -99,7 +99,8 @@ def planned(
 ) -> JobRequest:
     """A job's request from what the parties offer, of whom `offers` are words; and what it means, on stderr."""
     given = model_inputs.with_model(spec, model, given)
-    words = list(offers) or (model.providers(operator.address) if model is not None else [])
+    words, named = _apart(operator, offers)
+    words = words or (model.providers(operator.address) if model is not None else [])
     if not words:
         raise InputError("no provider is named", expected="--offers and a provider, or an offer's id")
     output = _output(spec, given)
@@ -110,13 +111,23 @@ def planned(
         choices = [choices[place] for place in places]
     scopes = [one.scope for one in choices]
     parameters = _scaled(spec, _with_kind(spec, given, scopes), scopes)
-    request = _request(operator, spec, parameters, choices, engine or spec.engines[0], payment)
+    request = _request(operator, spec, parameters, choices, engine or spec.engines[0], payment, named)
     if model is not None:
         request = _with_parts(operator, spec, parameters, request, model)
     _tell(operator, spec, choices)
     _tell_budget(operator, spec, parameters, choices)
     _tell_cost(operator, spec, parameters, request)
     return request
+
+
+def _apart(operator: Operator, words: Sequence[str]) -> tuple[list[str], set[str]]:
+    """The words that speak of providers, and the ids among them of this institution's own offers."""
+    own = {one["id"] for one in operator.ask("GET", "/v1/offers")["offers"]} if any(map(_is_id, words)) else set()
+    return [one for one in words if one.lower() not in own], {one.lower() for one in words} & own
+
+
+def _is_id(word: str) -> bool:
+    return word.startswith("0x") and len(word) == 66
 
 
 def _under(consent: str | None, request: JobRequest) -> JobRequest:
@@ -185,7 +196,7 @@ def _scaled(spec: RecipeSpec[Any], parameters: RecipeParameters, scopes: Sequenc
 
 def _offered(operator: Operator, word: str) -> list[Offered]:
     """What the institution that a word names offers this one; of an offer's id, that offer."""
-    if word.startswith("0x") and len(word) == 66:
+    if _is_id(word):
         offer = read_offer(word)
         others = [one for one in operator.trust.institutions if one.address != operator.address]
         offered = [one for one in _of_all(operator, others, patient=True) if one.id == offer]
@@ -301,6 +312,7 @@ def _request(
     offers: Sequence[Offered],
     engine: str,
     payment: Payment,
+    named: Collection[str],
 ) -> JobRequest:
     from placet.core.values import ZERO20
     from placet.jobs.messages import JobRequest, ProviderRequest
@@ -313,7 +325,7 @@ def _request(
     (purpose, *others) = dict.fromkeys(one.scope.purpose for one in offers)
     if others:
         raise InputError("the offers are for several purposes", expected="one", found=", ".join([purpose, *others]))
-    own = _own(operator, spec, spec.aligns(parameters), purpose, spec.tells(parameters).output)
+    own = _own(operator, spec, spec.aligns(parameters), purpose, spec.tells(parameters).output, named)
     return JobRequest(
         recipe=spec.name,
         engine=engine,
@@ -328,10 +340,12 @@ def _request(
     )
 
 
-def _own(operator: Operator, spec: RecipeSpec[Any], aligns: Aligns, purpose: str, output: str) -> OwnInput | None:
-    """This institution's own offer to itself for recipe, purpose and output, of rows that are found as the others' are.
-    Of its own rows the one that it consented to, the last if there are several; of persons' rows the only one. None
-    where the recipe takes nothing of the consumer."""
+def _own(
+    operator: Operator, spec: RecipeSpec[Any], aligns: Aligns, purpose: str, output: str, named: Collection[str] = ()
+) -> OwnInput | None:
+    """This institution's own offer to itself for recipe, purpose and output, of rows that are found as the others' are,
+    and of those `named` if there are any. Of its own rows the one that it consented to, the last if there are several;
+    of persons' rows the only one. None where the recipe takes nothing of the consumer."""
     from placet.catalogue.spec import CONSUMER
     from placet.core.lawful import alignment_breaches
     from placet.core.offers import Scope
@@ -349,14 +363,17 @@ def _own(operator: Operator, spec: RecipeSpec[Any], aligns: Aligns, purpose: str
         and (one["scope"]["purpose"], one["scope"]["output"]) == (purpose, output)
         and one["scope"]["personal"] is persons
         and not any(alignment_breaches(aligns, parse(Scope, one["scope"])))
+        and (not named or one["id"] in named)
     }
     if persons:
         if len(own) != 1:
             raise NotFoundError(
                 f"not one own offer of persons' rows for {recipe}",
                 expected=f"one offer of this institution to itself for {recipe} and {purpose}, output {output}",
-                found=f"{len(own)} such offers",
-                remedy="placet vault import --namespace, placet offer make, and consents to it",
+                found=", ".join(sorted(own)) or "no such offer",
+                remedy="name one of them: --offers and its id"
+                if own
+                else "placet vault import --namespace, placet offer make, and consents to it",
             )
         return OwnInput(offer=read_offer(own.pop()))
     consents = operator.ask_all(f"/v1/consents?status=given&owner={to_hex(operator.address)}", "consents")
@@ -395,7 +412,8 @@ def _tell_budget(
             name = operator.trust.name(one.scope.provider)
             say(
                 f"the opening spends {spends} nano-rho of the privacy budgets of {name}, for ever: epsilon "
-                f"{epsilon:.2f} at delta 0.000001 at the most; its offer had {one.offer.budget} in all"
+                f"{epsilon:.2f} at delta 0.000001 at the most; its offer had {one.offer.budget} in all, and placet "
+                "catalogue says what is left"
             )
 
 

@@ -154,13 +154,15 @@ def offer_breaches(
         yield Breach("operations", "the offer does not allow these operations", allowed, operations)
     if spends > offer.budget:
         allowed = f"at most {offer.budget} nano-rho of all jobs together"
-        yield Breach("budget", "the job spends more than the offer's privacy budget", allowed, spends)
+        message, remedy = "the job spends more than the offer's privacy budget", "ask less, or under an offer with more"
+        yield Breach("budget", message, allowed, f"{spends} nano-rho", remedy)
     if offer.budget and not spends:
         yield Breach(
             "noise",
             "the offer promises that all results carry noise, and the job adds none",
             "a job that spends of the privacy budget",
             "one that spends nothing",
+            "give the job a budget, where its recipe takes one; or name an offer without a privacy budget",
         )
 
 

@@ -25,7 +25,7 @@ from placet.study.model_facts import Curves, ModelFacts
 from placet.study.outcome import StudyOutcome
 from placet.study.style import CSS
 from placet.study.tables import StudyData
-from placet.study.worth_rows import WorthRow, worth_rows
+from placet.study.worth_rows import WORTH, WorthRow, worth_rows
 
 MAX_PARAMETER = 300
 MAX_COLUMNS = 24
@@ -106,7 +106,11 @@ def _tiles(
                 f"{model.joint.curves.reached(0.2):.0%}", "of the positives are in the fifth with the highest scores"
             )
     else:
-        yield Tile(f"{len(outcome.rows):,}", "rows of the result", key=True)
+        if worth := _worth(data, outcome):
+            told = sum(one.words == WORTH for one in worth)
+            yield Tile(f"{told} of {len(worth)}", "columns are worth something, beyond noise and chance", key=True)
+        elif outcome.rows:
+            yield Tile(f"{len(outcome.rows):,}", "rows of the result", key=True)
         yield Tile(f"{judgement.somewhere:,}", "of the consumer's rows met a row that may be used")
     yield Tile(f"{outcome.consents:,}", "consents, each signed under a key of its own")
     passed = sum(one["status"] == "passed" for one in outcome.audit["results"])
@@ -130,12 +134,17 @@ def _parameters(data: StudyData) -> Iterator[tuple[str, str, str]]:
     words = describe(data.terms.spec.parameters)
     for name, value in data.terms.parameters.to_json().items():
         if name not in ("features", "identifier", "namespace", "label"):
-            text = (
-                ", ".join(f"{key} {one}" for key, one in value.items() if one is not None)
-                if isinstance(value, dict)
-                else str(value)
-            )
-            yield name, text[:MAX_PARAMETER], words.get(name, "").removeprefix("optional: ")
+            yield name, _plain(value)[:MAX_PARAMETER], words.get(name, "").removeprefix("optional: ")
+
+
+def _plain(value: object) -> str:
+    """A parameter as people write it: entries by commas, entries that have parts of their own by semicolons."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(one)}" for key, one in value.items() if one is not None)
+    if isinstance(value, list):
+        nested = any(isinstance(one, dict) for one in value)
+        return "; ".join(map(_plain, value)) if nested else " ".join(map(_plain, value))
+    return str(value)
 
 
 def _names(data: StudyData, role: str) -> str:

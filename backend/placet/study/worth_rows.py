@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+WORTH = "worth something"
 NO_WORTH = "cannot be told from nothing"
 TOO_FEW = "too few people to say"
 
@@ -35,7 +36,7 @@ def _row(judged: Mapping[str, Any]) -> WorthRow:
         gain += f" ({NO_WORTH})"
     if "iv" not in judged:
         return WorthRow(judged["column"], TOO_FEW, "–", "–", "–", gain)
-    words = "worth something" if judged["beyond_chance"] else NO_WORTH
+    words = WORTH if judged["beyond_chance"] else NO_WORTH
     iv, auc, ks = (_figure(judged[name]) for name in ("iv", "auc", "ks"))
     return WorthRow(judged["column"], words, iv, auc, ks, gain)
 

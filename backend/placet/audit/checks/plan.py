@@ -129,7 +129,7 @@ def offers(case: Case, tell: Findings) -> None:
         if entry.budget:
             epsilon = f"epsilon {least_epsilon_hundredths(entry.budget) / 100:.2f} at delta 0.000001 at the most"
             whole = f"{entry.budget} of {fact.offer.budget} nano-rho of its offer's privacy budget"
-            tell.note(f"input {index} spent {whole}: {epsilon}")
+            tell.note(f"input {index}, of {case.name(party)}, spent {whole}: {epsilon}")
         if fact.made.order >= case.facts.opened.at.order:
             tell.fail("an offer made before the opening", fact.made.order, party)
 
