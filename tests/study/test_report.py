@@ -122,6 +122,8 @@ def test_what_columns_are_worth_is_said_in_words_that_claim_no_more(document: di
     assert order == sorted(order) and "script" not in parsed(text).tags
     for one in ("0.392 (0.112 to 0.840)", "+0.392 (0.112 to 0.840) (cannot be told from nothing)", "5,000 people"):
         assert one in parts, one
+    assert "1 of 3 columns tell more than noise" in parts and "rows of the result" not in parts
+    assert "column balance, edges 0" in parts
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def _tiles(
     else:
         if worth := _worth(data, outcome):
             told = sum(one.words == WORTH for one in worth)
-            yield Tile(f"{told} of {len(worth)}", "columns are worth something, beyond noise and chance", key=True)
+            yield Tile(f"{told} of {len(worth)}", "columns tell more than noise and chance would", key=True)
         elif outcome.rows:
             yield Tile(f"{len(outcome.rows):,}", "rows of the result", key=True)
         yield Tile(f"{judgement.somewhere:,}", "of the consumer's rows met a row that may be used")
