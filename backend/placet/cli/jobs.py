@@ -130,10 +130,13 @@ def held_plans(config: NodeConfig, as_json: AsJson = False) -> None:
 
 def _tell_plan(plan: dict[str, Any]) -> None:
     """What a person decides about who signs a plan, on standard error."""
+    from placet.core.privacy import least_epsilon_hundredths
+
     say(f"\n{plan['job']}")
     say(f"{plan['does']} Purpose: {plan['purpose']}")
     if plan["budget"]:
-        say(f"It spends {plan['budget']} nano-rho of privacy budgets.")
+        epsilon = f"epsilon {least_epsilon_hundredths(plan['budget']) / 100:.2f} at delta 0.000001 at the most"
+        say(f"It spends {plan['budget']} nano-rho of privacy budgets, for ever: {epsilon}.")
     for role, learns in plan["learns"].items():
         say(f"the {role} learns: {learns}")
     say("placet job approve and its id signs it; placet job refuse with --reason ends it")
@@ -311,7 +314,7 @@ def _waits(waits: list[dict[str, Any]]) -> str:
         if wait.get("why"):
             more.append(str(wait["why"]))
         words.append(f"{wait.get('for')} ({', '.join(more)})")
-    return "; ".join(words) or "the next look at it"
+    return "; ".join(words) or "the node's next look at it"
 
 
 def words_of(moment: dict[str, Any]) -> str:
