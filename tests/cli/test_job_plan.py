@@ -143,9 +143,9 @@ def test_of_several_own_offers_the_named_one_is_taken() -> None:
     spec = spec_of("joint-scorecard")
     own, other = (offered(LENDER, recipe="joint-scorecard") for _ in range(2))
     lender = Lender([own, other], [])
-    words, named = job_plan._apart(lender, ["Bank A", to_hex(other.id).replace("a", "A"), "0x" + "99" * 32])
-    assert (words, named) == (["Bank A", "0x" + "99" * 32], {to_hex(other.id)})
-    assert job_plan._own(lender, spec, ALIGNS, PURPOSE, "matches", named).offer == other.id  # type: ignore[union-attr]
+    words, own_ids = job_plan._apart(lender, ["Bank A", to_hex(other.id).replace("a", "A"), "0x" + "99" * 32])
+    assert (words, own_ids) == (["Bank A", "0x" + "99" * 32], {to_hex(other.id)})
+    assert job_plan._own(lender, spec, ALIGNS, PURPOSE, "matches", own_ids).offer == other.id  # type: ignore[union-attr]
     with pytest.raises(NotFoundError) as refused:
         job_plan._own(lender, spec, ALIGNS, PURPOSE, "matches")
     assert (

@@ -99,7 +99,7 @@ def planned(
 ) -> JobRequest:
     """A job's request from what the parties offer, of whom `offers` are words; and what it means, on stderr."""
     given = model_inputs.with_model(spec, model, given)
-    words, named = _apart(operator, offers)
+    words, own_ids = _apart(operator, offers)
     words = words or (model.providers(operator.address) if model is not None else [])
     if not words:
         raise InputError("no provider is named", expected="--offers and a provider, or an offer's id")
@@ -111,7 +111,7 @@ def planned(
         choices = [choices[place] for place in places]
     scopes = [one.scope for one in choices]
     parameters = _scaled(spec, _with_kind(spec, given, scopes), scopes)
-    request = _request(operator, spec, parameters, choices, engine or spec.engines[0], payment, named)
+    request = _request(operator, spec, parameters, choices, engine or spec.engines[0], payment, own_ids)
     if model is not None:
         request = _with_parts(operator, spec, parameters, request, model)
     _tell(operator, spec, choices)
@@ -312,7 +312,7 @@ def _request(
     offers: Sequence[Offered],
     engine: str,
     payment: Payment,
-    named: Collection[str],
+    own_ids: Collection[str],
 ) -> JobRequest:
     from placet.core.values import ZERO20
     from placet.jobs.messages import JobRequest, ProviderRequest
@@ -325,7 +325,7 @@ def _request(
     (purpose, *others) = dict.fromkeys(one.scope.purpose for one in offers)
     if others:
         raise InputError("the offers are for several purposes", expected="one", found=", ".join([purpose, *others]))
-    own = _own(operator, spec, spec.aligns(parameters), purpose, spec.tells(parameters).output, named)
+    own = _own(operator, spec, spec.aligns(parameters), purpose, spec.tells(parameters).output, own_ids)
     return JobRequest(
         recipe=spec.name,
         engine=engine,
@@ -341,10 +341,10 @@ def _request(
 
 
 def _own(
-    operator: Operator, spec: RecipeSpec[Any], aligns: Aligns, purpose: str, output: str, named: Collection[str] = ()
+    operator: Operator, spec: RecipeSpec[Any], aligns: Aligns, purpose: str, output: str, own_ids: Collection[str] = ()
 ) -> OwnInput | None:
     """This institution's own offer to itself for recipe, purpose and output, of rows that are found as the others' are,
-    and of those `named` if there are any. Of its own rows the one that it consented to, the last if there are several;
+    and of `own_ids` if there are any. Of its own rows the one that it consented to, the last if there are several;
     of persons' rows the only one. None where the recipe takes nothing of the consumer."""
     from placet.catalogue.spec import CONSUMER
     from placet.core.lawful import alignment_breaches
@@ -363,7 +363,7 @@ def _own(
         and (one["scope"]["purpose"], one["scope"]["output"]) == (purpose, output)
         and one["scope"]["personal"] is persons
         and not any(alignment_breaches(aligns, parse(Scope, one["scope"])))
-        and (not named or one["id"] in named)
+        and (not own_ids or one["id"] in own_ids)
     }
     if persons:
         if len(own) != 1:

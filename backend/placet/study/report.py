@@ -107,8 +107,8 @@ def _tiles(
             )
     else:
         if worth := _worth(data, outcome):
-            told = sum(one.words == WORTH for one in worth)
-            yield Tile(f"{told} of {len(worth)}", "columns tell more than noise and chance would", key=True)
+            useful = sum(one.words == WORTH for one in worth)
+            yield Tile(f"{useful} of {len(worth)}", "columns tell more than noise and chance would", key=True)
         elif outcome.rows:
             yield Tile(f"{len(outcome.rows):,}", "rows of the result", key=True)
         yield Tile(f"{judgement.somewhere:,}", "of the consumer's rows met a row that may be used")
@@ -142,8 +142,8 @@ def _plain(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_plain(one)}" for key, one in value.items() if one is not None)
     if isinstance(value, list):
-        nested = any(isinstance(one, dict) for one in value)
-        return "; ".join(map(_plain, value)) if nested else " ".join(map(_plain, value))
+        deep = any(isinstance(one, dict) for one in value)
+        return "; ".join(map(_plain, value)) if deep else " ".join(map(_plain, value))
     return str(value)
 
 
