@@ -9,7 +9,7 @@ from typing import Any
 from placet.catalogue.pooled_model import MEMBER, SPEC, PooledModelParameters
 from placet.core.hashing import sha256
 from placet.jobs.randomness import NoiseSource, stream
-from placet.models.pooled_checks import demand
+from placet.models.pooled_checks import Seat, demand
 from placet.models.pooled_private import Release
 from placet.protocols.mpc import shamir
 from placet.recipes.blocks.noise import DeclaredNoise
@@ -104,7 +104,7 @@ def together(
     async def member(number: int, table: MemberTable) -> Pooled | None:
         add = adder(number)
         if asked.budget is None:
-            return await trained(asked, table, add, adding if asked.leave_one_out else None)
+            return await trained(asked, table, add, Seat(number, len(tables)), adding if asked.leave_one_out else None)
         noise = adding.noise(asked, number, seed)
         return await private_training.trained(asked, table, add, noise, asked.budget, len(tables))
 
@@ -126,7 +126,8 @@ def cards(
     async def member(number: int, table: MemberTable) -> PooledCard | None:
         if asked.budget is None:
             by_party = adding if apart else None
-            return await card_training.trained(asked, scale, table, adding.of(number), by_party)
+            seat = Seat(number, len(tables))
+            return await card_training.trained(asked, scale, table, adding.of(number), seat, by_party)
         noise, count = adding.noise(asked, number, seed), len(tables)
         return await private_card.trained(asked, scale, table, adding.of(number), noise, asked.budget, count)
 

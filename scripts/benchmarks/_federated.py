@@ -22,6 +22,7 @@ from placet.catalogue.federated_network import SPEC, FederatedNetworkParameters
 from placet.models import quality
 from placet.models.bands import by_score
 from placet.models.network import Whole, initial, largest_sum
+from placet.models.pooled_checks import Seat
 from placet.protocols.flower import process
 from placet.protocols.flower.extra import FlowerEngine
 from placet.protocols.flower.process import FlowerOutcome, Material
@@ -68,7 +69,7 @@ def together(
 
             return await process.train(python, scratch, SECONDS, asked.training, first, own, answer)
 
-        return await trained(asked, table, add, run, SEED, alone=True)
+        return await trained(asked, table, add, Seat(number, len(tables)), run, SEED, alone=True)
 
     async def run_all(scratch: Path) -> list[Federated | None]:
         return await asyncio.gather(*(member(n, table, scratch) for n, table in enumerate(tables)))

@@ -15,6 +15,7 @@ import numpy as np
 from placet.catalogue import pooled_model, shared_representation
 from placet.core.errors import InputError
 from placet.jobs.randomness import stream
+from placet.models.pooled_checks import Seat
 from placet.models.pooled_private import Release
 from placet.models.preparing import UNIT
 from placet.models.scorecard import Scale
@@ -60,7 +61,7 @@ def entropy_of(seed: bytes) -> Entropy:
 
 async def _alone(what: str, numbers: list[int], most: int) -> list[int]:
     """One place's numbers as the totals of all; where it has enough people, a second one does."""
-    return [2 * number for number in numbers] if what.startswith("parties with") else numbers
+    return [3 * number for number in numbers] if what.startswith("parties with") else numbers
 
 
 def _pooled_parameters(people: People, **more: Any) -> pooled_model.PooledModelParameters:
@@ -75,7 +76,7 @@ def _table(people: People) -> MemberTable:
 
 def pooled(people: People) -> Pooled:
     """Without noise."""
-    model = asyncio.run(training.trained(_pooled_parameters(people, steps=20), _table(people), _alone))
+    model = asyncio.run(training.trained(_pooled_parameters(people, steps=20), _table(people), _alone, Seat(0, 2)))
     if model is None:
         raise InputError("too few people", found=len(people.labels))
     return model
@@ -129,7 +130,7 @@ def pooled_design(people: People, budget: int | None, seed: bytes) -> tuple[Real
 def scorecard(people: People, seed: bytes) -> Trained:
     """`pooled-model` with a scale, whose points anybody can add up."""
     parameters = _pooled_parameters(people, scale=SCALE.to_json(), steps=20)
-    card = asyncio.run(card_training.trained(parameters, SCALE, _table(people), _alone))
+    card = asyncio.run(card_training.trained(parameters, SCALE, _table(people), _alone, Seat(0, 2)))
     if card is None:
         raise InputError("too few people", found=len(people.labels))
 

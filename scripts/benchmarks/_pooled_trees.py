@@ -17,6 +17,7 @@ from placet.models.bands import BandTable, by_score
 from placet.models.boosting import Own
 from placet.models.boosting_twin import train as side_by_side
 from placet.models.cuts import CodedColumn
+from placet.models.pooled_checks import Seat
 from placet.models.pooled_trees_twin import train
 from placet.models.trees import Whole
 from placet.recipes.pooled_model.training import MemberTable
@@ -92,7 +93,10 @@ def _trained(
     async def run() -> list[TrainedTrees | None]:
         adds = [listening(sums.of(0)), *(sums.of(number) for number in range(1, len(tables)))]
         return await asyncio.gather(
-            *(trained(asked, trees, one, add, len(tables)) for one, add in zip(tables, adds, strict=True))
+            *(
+                trained(asked, trees, one, add, Seat(number, len(tables)))
+                for number, (one, add) in enumerate(zip(tables, adds, strict=True))
+            )
         )
 
     outcomes = asyncio.run(run())

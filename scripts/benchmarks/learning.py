@@ -35,6 +35,7 @@ from placet.catalogue.pooled_model import SPEC, PooledModelParameters
 from placet.jobs.randomness import stream
 from placet.models import quality
 from placet.models.bands import by_score
+from placet.models.pooled_checks import Seat
 from placet.models.preparing import UNIT
 from placet.models.scorecard import Scale
 from placet.protocols.mpc import shamir
@@ -252,7 +253,7 @@ def card_with_noise(case: Case) -> dict[str, Any]:
 
         async def member(number: int, table: MemberTable) -> PooledCard | None:
             if asked.budget is None:
-                return await card_training.trained(asked, scale, table, sums.of(number))
+                return await card_training.trained(asked, scale, table, sums.of(number), Seat(number, len(tables)))
             noise = drawn_from(stream(bytes([number]) * 32, seed.to_bytes(4, "big")))
             add, count = sums.of(number), len(tables)
             return await private_card.trained(asked, scale, table, add, noise, asked.budget, count)
@@ -310,7 +311,7 @@ def fitted_by(asked: PooledModelParameters, tables: Sequence[MemberTable], seed:
     async def member(number: int, table: MemberTable) -> Pooled | None:
         add = sums.of(number)
         if asked.budget is None:
-            return await trained(asked, table, add, sums if asked.leave_one_out else None)
+            return await trained(asked, table, add, Seat(number, len(tables)), sums if asked.leave_one_out else None)
         noise = drawn_from(stream(bytes([number]) * 32, seed.to_bytes(4, "big")))
         return await private_training.trained(asked, table, add, noise, asked.budget, len(tables))
 

@@ -110,7 +110,7 @@ def reads(role: str, parameters: FederatedNetworkParameters) -> tuple[str, ...]:
 _LEARNS = (
     "inside the protocol, before the seal, the sums over all parties' rows: each column's mean and spread, how many "
     "people have each indicator, train, test and have label 1, people and positives by bands of the score, each only "
-    "where at least two parties have the smallest group in it, and how many have; and after each round the network "
+    "where at least two parties have the smallest group in it, and which have; and after each round the network "
     "that is the mean of all rows' training, and the mean loss. Nobody's rows or labels, and no other party's own "
     "training, unless all the others pool what they know. A network may remember single rows: no noise is added"
 )

@@ -235,12 +235,12 @@ _LEARNS = (
     "inside the protocol, before the seal, the sums over all parties' rows of each round and so the model itself and "
     "how good it is: each column's mean and spread, how many people have each indicator, train, test and have label 1, "
     "gradients and curvatures, people and positives by bands of the score; each only where at least two parties have "
-    "the smallest group in it, and how many have; of trees, of each node by groups of neighbouring values, gradients "
+    "the smallest group in it, and which have; of trees, of each node by groups of neighbouring values, gradients "
     "and curvatures, which in the first tree are people by label, and how many came to each leaf: of one column and "
     "tree none that differs from another one by fewer people; with a budget sums with noise instead. Nobody's rows or "
     "labels, and no other party's own sums, unless all the others pool what they know; but with leave_one_out how many "
     "people of each party train, and at most eight weighted sums of its own last gradient, half as many as that has "
-    "numbers"
+    "numbers, of which every party has the smallest group"
 )
 
 SPEC = RecipeSpec(

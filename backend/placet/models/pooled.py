@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from statistics import NormalDist
 
@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from placet.core.errors import InputError
+from placet.models.pooled_pairs import Alike, Pair, fill
 from placet.models.preparing import Missing, PreparedNumber, standardised
 from placet.models.regression import MAX_LOGIT
 
@@ -40,6 +41,7 @@ MAX_COEFFICIENT = 64.0
 FRESH = 0.1
 """A step that moves a coefficient by more is followed by a sum of curvatures; after others the last ones will do."""
 CONVERGED = 2.0**-18
+LIFTS = 16
 Reals = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 Totals = Sequence[int]
@@ -90,10 +92,12 @@ def standardised_by(totals: Totals, low: int, high: int, missing: Missing) -> Pr
 
 @dataclass(frozen=True)
 class Design:
-    """A place's own training rows: numbers (rows, columns), none further from 0 than 4, and labels."""
+    """A place's own training rows: numbers (rows, columns), none further from 0 than 4, and labels. Of `hidden` pairs
+    of numbers the curvature is 0."""
 
     numbers: Reals
     labels: Whole
+    hidden: Collection[Pair] = ()
 
     def sums(self, coefficients: Sequence[float], *, curvature: bool) -> list[int]:
         """The loss, the sum of the log odds and a sixteenth of that of their squares, the gradient, and the curvature's
@@ -105,6 +109,8 @@ class Design:
         parts = [np.array([loss, predictors.sum(), (predictors**2).sum() / 16]), design.T @ (self.labels - expected)]
         if curvature:
             hessian = (design.T * (expected * (1 - expected))) @ design
+            for i, j in self.hidden:
+                hessian[i, j] = 0.0
             parts.append(hessian[np.triu_indices(len(hessian))])
         return [int(number) for number in np.rint(np.concatenate(parts) * FRACTION)]
 
@@ -118,12 +124,14 @@ def words_of(width: int, *, curvature: bool) -> int:
 @dataclass
 class Fit:
     """Newton's steps by sums, from the log odds of all. `people` and `positives` train; `l2` is the penalty on half a
-    squared coefficient, by the mean loss of a row; the intercept, which is the last one, has none."""
+    squared coefficient, by the mean loss of a row; the intercept, which is the last one, has none. `hidden`: pairs of
+    indicators whose curvature is not summed (`pooled_pairs`)."""
 
     width: int
     people: int
     positives: int
     l2: float
+    hidden: Mapping[Pair, Alike] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         start = log_odds(self.positives, self.people - self.positives)
@@ -161,12 +169,19 @@ class Fit:
         loss += sum(weight * one * one / 2 for weight, one in zip(penalty, now, strict=True))
         if self._before is not None and loss > self._loss + 1e-6 * max(1.0, abs(self._loss)):
             self.coefficients = [snapped((a + b) / 2) for a, b in zip(now, self._before[0], strict=True)]
+            if any(alike is not None for alike in self.hidden.values()):
+                self.hidden, self._curvature = dict.fromkeys(self.hidden), None
             return
         slope = [weight * one - g for g, weight, one in zip(rest[:size], penalty, now, strict=True)]
         if self._curvature is None:
             self._curvature = symmetric(rest[size:], size)
             for place, weight in enumerate(penalty):
                 self._curvature[place][place] += weight
+            if self.hidden:
+                fill(self._curvature, self.hidden)
+                if not all(factored(self._curvature)[1]):
+                    fill(self._curvature, dict.fromkeys(self.hidden))
+                make_definite(self._curvature)
             self._summed = [list(row) for row in self._curvature]
         elif self._before is not None:
             _update(self._curvature, *(_less(a, b) for a, b in zip((now, slope), self._before, strict=True)))
@@ -223,6 +238,15 @@ def factored(matrix: Sequence[Sequence[float]]) -> tuple[list[list[float]], list
         pivot = matrix[i][i] - sum(lower[i][k] ** 2 * pivots[k] for k in range(i))
         pivots[i] = pivot if pivot > 1e-9 * max(1.0, matrix[i][i]) else 0.0
     return lower, pivots
+
+
+def make_definite(matrix: list[list[float]]) -> None:
+    """In place: with filled pairs it may have no inverse, and a larger diagonal makes a step shorter."""
+    for _ in range(LIFTS):
+        if all(factored(matrix)[1]):
+            return
+        for place, row in enumerate(matrix):
+            row[place] *= 2.0
 
 
 def solved(matrix: Sequence[Sequence[float]], right: Sequence[float]) -> list[float]:

@@ -41,6 +41,31 @@ def demand_counts(what: str, rest: Sequence[int], most: int) -> None:
     demand(what, all(0 <= number <= most for number in rest))
 
 
+@dataclass(frozen=True)
+class Seat:
+    """One of so many places, counted from 0."""
+
+    number: int
+    places: int
+
+    @property
+    def most(self) -> int:
+        """The largest total of all places' marks."""
+        return (1 << self.places) - 1
+
+    def marks(self, answers: Sequence[int]) -> list[int]:
+        """Each answer, 0 or 1, as a bit that no other place has."""
+        return [answer << self.number for answer in answers]
+
+    def counted(self, what: str, answers: Sequence[int], totals: Sequence[int]) -> list[int]:
+        """How many places say 1, by the totals of all marks. ProtocolError where this place's own bit is another one in
+        a total. All others look at theirs too, so a place that adds what is no mark of its own can at the most say 1
+        itself: two that have enough are one other at the least."""
+        own = all(total >> self.number & 1 == answer for answer, total in zip(answers, totals, strict=True))
+        demand(what, own and all(0 <= total <= self.most for total in totals))
+        return [total.bit_count() for total in totals]
+
+
 def demand_moments(column: str, rest: Sequence[int], people: int) -> None:
     """Of a column of numbers, as of `pooled.moments`."""
     known, total, squares = rest
@@ -51,12 +76,14 @@ def demand_moments(column: str, rest: Sequence[int], people: int) -> None:
 @dataclass(frozen=True)
 class Slopes:
     """Holds `pooled.Design.sums` against each other. `limits`: how far from zero each number of a row can be, 1 last;
-    `squares`: what those of all rows can sum to; `places`: how many round their sums."""
+    `squares`: what those of all rows can sum to; `places`: how many round their sums; `hidden`: numbers
+    that have a curvature with another one which is not summed."""
 
     limits: Sequence[float]
     squares: Sequence[float]
     people: int
     places: int
+    hidden: frozenset[int] = frozenset()
 
     def demand(self, what: str, rest: Sequence[int]) -> None:
         demand(what, all(self._holds(rest)))
@@ -76,4 +103,5 @@ class Slopes:
             matrix = np.array(symmetric(curvature, size))
             ends = np.minimum(np.array(self.squares) / 4, np.array(self.limits) ** 2 * loss)
             yield bool((np.diag(matrix) <= ends + 17 * rounding).all())
-            yield float(np.linalg.eigvalsh(matrix).min()) >= -rounding * size * 2
+            whole = [place for place in range(size) if place not in self.hidden]
+            yield float(np.linalg.eigvalsh(matrix[np.ix_(whole, whole)]).min()) >= -rounding * size * 2

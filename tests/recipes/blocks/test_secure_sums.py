@@ -124,6 +124,25 @@ def test_who_is_shown_another_upload_ends_the_sum_at_every_party() -> None:
     assert all(isinstance(one, ProtocolError) and one.code == "peer.told" for one in outcomes)
 
 
+def test_parties_that_came_to_different_totals_open_no_other_sum() -> None:
+    """One reveals another share of a seed to one party: that party's total has a mask left, and none of the next does
+    without one. Any total may be: words are as wide as it."""
+    lies = 0
+
+    def lie(sender: int, receiver: int, tag: str, payload: bytes) -> bytes:
+        nonlocal lies
+        if (sender, receiver, tag) != (0, 2, REVEALED) or lies:
+            return payload
+        lies += 1
+        return payload[:-1] + bytes([payload[-1] ^ 1])
+
+    parties = Parties(lie)
+    outcomes = parties.sums(2, 2**47 - 1)
+    first = [steps[0]["made"]["total"] for steps in parties.steps.values()]
+    assert lies == 1 and first[0] == first[1] != first[2]
+    assert all(isinstance(one, list) and not set(one) & set(TOTALS) for one in outcomes)
+
+
 @pytest.mark.parametrize("tag", [SHARES, UPLOAD])
 def test_parts_of_another_size_are_refused(tag: str) -> None:
     def lie(sender: int, receiver: int, sent: str, payload: bytes) -> bytes:

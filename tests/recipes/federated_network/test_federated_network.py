@@ -21,6 +21,7 @@ from placet.core.hashing import canonical
 from placet.models import network, quality
 from placet.models.bands import by_score
 from placet.models.network import NetworkModel, Whole
+from placet.models.pooled_checks import Seat
 from placet.models.preparing import UNIT
 from placet.protocols.flower import process
 from placet.protocols.flower.process import FlowerOutcome, Material
@@ -122,7 +123,8 @@ def together(
 
     async def party(number: int, table: MemberTable) -> Federated | None:
         add = adding.of(number)
-        return await trained(asked, table, add, engine(asked, add), b"seed of all", alone=number == 0)
+        seat = Seat(number, len(tables))
+        return await trained(asked, table, add, seat, engine(asked, add), b"seed of all", alone=number == 0)
 
     async def run() -> list[Federated | None]:
         return await asyncio.gather(*(party(n, table) for n, table in enumerate(tables)))

@@ -80,8 +80,9 @@ def test_the_model_is_that_of_all_rows_in_one_place(three: list[MemberTable]) ->
     values = [v for one in three for v in one.columns(one.train)[2]]
     age = pooled.columns[2]
     assert age.kind == "number" and abs(float(age.centre) - np.mean(values)) < 0.02 * np.std(values)
-    assert [what for what, *_ in adding.heard[:3]] == [
-        "parties with enough people", "people and columns", "gradients and curvatures"]  # fmt: skip
+    assert [what for what, *_ in adding.heard[:4]] == [
+        "parties with enough people", "people and columns",
+        "parties with enough people in pairs", "gradients and curvatures"]  # fmt: skip
 
 
 def test_what_too_few_have_is_not_opened(three: list[MemberTable]) -> None:

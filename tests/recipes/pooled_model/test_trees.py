@@ -12,6 +12,7 @@ import pytest
 from placet.catalogue.pooled_model import SPEC, PooledModelParameters
 from placet.core.errors import PlanError
 from placet.core.hashing import canonical
+from placet.models.pooled_checks import Seat
 from placet.models.pooled_trees_twin import train
 from placet.models.released import ReleasedTrees, onnx_of, released_in
 from placet.models.trees import UNIT, TreeFork, TreeLeaf, Whole
@@ -71,7 +72,7 @@ def together(asked: PooledModelParameters, tables: list[MemberTable]) -> tuple[T
     assert trees is not None
 
     async def run() -> list[TrainedTrees | None]:
-        members = (trained(asked, trees, one, adding.of(n), len(tables)) for n, one in enumerate(tables))
+        members = (trained(asked, trees, one, adding.of(n), Seat(n, len(tables))) for n, one in enumerate(tables))
         return await asyncio.gather(*members)
 
     outcomes = asyncio.run(run())

@@ -49,6 +49,8 @@ class SecureSums:
     keeps: bool = False
     """Whether `parts` may be asked for."""
     rounds: int = 0
+    heard: bytes = bytes(32)
+    """A hash of all that was opened: masks hang on it, so that parties which came to different totals open no more."""
     _kept: dict[str, _Round] = field(default_factory=dict)
 
     async def add(self, what: str, numbers: list[int], most: int) -> list[int]:
@@ -61,7 +63,7 @@ class SecureSums:
         self.rounds += 1
         await job.demand_consented()
         count = self.members
-        context = b"".join((job.record.job, job.attempt.to_bytes(4, "big"), number.to_bytes(4, "big")))
+        context = b"".join((job.record.job, job.attempt.to_bytes(4, "big"), number.to_bytes(4, "big"), self.heard))
         size = bytes_of(most)
         about: dict[str, JsonValue] = {"round": number, "sums": what, "words": len(numbers), "members": count}
         about |= {"bytes": size}
@@ -75,7 +77,8 @@ class SecureSums:
                 sums = await turn.run(step, words)
             if self.keeps:
                 self._kept[what] = turn
-            self.made = step.output("total", sums.astype("<u8").tobytes())
+            self.made = step.output("total", opened := sums.astype("<u8").tobytes())
+            self.heard = sha256(self.heard, opened)
         totals = [int(one) for one in sums.view(np.int64)]
         demand(what, all(abs(one) <= most for one in totals))
         return totals

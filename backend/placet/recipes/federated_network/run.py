@@ -25,6 +25,7 @@ from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
 from placet.models.network import Whole, largest_sum
+from placet.models.pooled_checks import Seat
 from placet.protocols.flower import process
 from placet.protocols.flower.process import FlowerOutcome, Material
 from placet.protocols.flower.task import FLOWER
@@ -84,7 +85,8 @@ async def run(job: PartyRun) -> None:
     sums, consumes = SecureSums(job, artefact), job.role == CONSUMER
     rounds = _Rounds(job, parameters, artefact, sums)
     seed = sha256(SEED, job.record.job, await job.opening_block())
-    federated = await trained(parameters, table, sums.add, rounds.train, seed, alone=consumes)
+    seat = Seat(job.party, sums.members)
+    federated = await trained(parameters, table, sums.add, seat, rounds.train, seed, alone=consumes)
     outcome = canonical(outcome_of(parameters, federated))
     if not consumes:
         return await job.release(outcome, sums.made)

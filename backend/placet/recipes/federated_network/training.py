@@ -15,6 +15,7 @@ import numpy as np
 from placet.catalogue.federated_network import FederatedNetworkParameters
 from placet.models.network import Reals, Whole, forward, initial, layers_of
 from placet.models.pooled import FRACTION, LARGEST_SUMMAND, SCORE_UNIT, band_edges
+from placet.models.pooled_checks import Seat
 from placet.models.preparing import UNIT, Prepared
 from placet.models.regression import MAX_LOGIT
 from placet.protocols.flower.process import FlowerOutcome, Material
@@ -37,12 +38,19 @@ class Federated:
 
 
 async def trained(
-    parameters: FederatedNetworkParameters, table: MemberTable, add: Add, engine: Engine, seed: bytes, *, alone: bool
+    parameters: FederatedNetworkParameters,
+    table: MemberTable,
+    add: Add,
+    seat: Seat,
+    engine: Engine,
+    seed: bytes,
+    *,
+    alone: bool,
 ) -> Federated | None:
     """None where too few have either label. Two sums of what columns are like, one a round (which `engine` asks for),
     one of what scores are like and two for the bands. `seed`: of the first weights, the same at all parties."""
     smallest = parameters.smallest_group
-    described = await describe(parameters.features, smallest, table, add)
+    described = await describe(parameters.features, smallest, table, add, seat)
     if described is None:
         return None
     prepared = reading(described, prepared_of(described.columns, table, table.train))
@@ -58,7 +66,7 @@ async def trained(
     edges = band_edges(SCORE_UNIT * mean, SCORE_UNIT * max(deviation, 0.01))
     tested = reading(described, prepared_of(described.columns, table, table.test))
     scores = scores_of(parameters.hidden, outcome.weights, tested)
-    bands = await judged(scores, table.labels[table.test], edges, smallest, add)
+    bands = await judged(scores, table.labels[table.test], edges, smallest, add, seat)
     return Federated(described, outcome.weights, outcome.losses, bands, outcome.alone)
 
 

@@ -27,7 +27,7 @@ from placet.models.pooled import (
     log_odds,
     told_groups,
 )
-from placet.models.pooled_checks import demand_counts, rest_of
+from placet.models.pooled_checks import Seat, demand_counts, rest_of
 from placet.models.scorecard import Scale
 from placet.models.scorecard_fit import MAX_WOE
 from placet.recipes.pooled_model.leaving_out import ByParty, LeftOut, left_out
@@ -74,7 +74,12 @@ def risk(scale: Scale) -> int:
 
 
 async def trained(
-    parameters: PooledModelParameters, scale: Scale, table: MemberTable, add: Add, by_party: ByParty | None = None
+    parameters: PooledModelParameters,
+    scale: Scale,
+    table: MemberTable,
+    add: Add,
+    seat: Seat,
+    by_party: ByParty | None = None,
 ) -> PooledCard | None:
     """As `training.trained`: a sum of what may be opened, one of counts, one a Newton step, two for the bands. Bins
     stand together until two parties have the smallest group of either label in each; missing values have no weight
@@ -89,7 +94,7 @@ async def trained(
         whole,
         *(_enough(line, one, smallest) for line, each in zip(lines, all_groups, strict=True) for one in each),
     ]
-    enough = await asked_all("parties with enough people", gates, add)
+    enough = await asked_all("parties with enough people", gates, add, seat)
     may = iter([parties >= ENOUGH for parties in enough])
     if not next(may):
         return None
@@ -108,7 +113,7 @@ async def trained(
     steps, slopes = await fitted(fit, design, limits, squares, parameters, add)
     without = None
     if by_party is not None and enough[0] == by_party.members:
-        without = await left_out(by_party, fit, COUNTED, slopes, [*limits, 1.0])
+        without = await left_out(by_party, fit, COUNTED, slopes, [*limits, 1.0], range(len(used) + 1))
     coefficients = dict(zip(used, fit.coefficients, strict=False))
     points = points_of(scale, weights, coefficients)
     base = round(scale.offset + scale.factor * fit.coefficients[-1])
@@ -116,7 +121,7 @@ async def trained(
     edges = band_edges(
         risk(scale) * scale.offset + abs(scale.factor) * fit.mean, max(1.0, abs(scale.factor) * fit.deviation)
     )
-    bands = await judged(scores, table.labels[table.test], edges, smallest, add)
+    bands = await judged(scores, table.labels[table.test], edges, smallest, add, seat)
     return PooledCard(people, positives, base, points, iv, steps, bands, without)
 
 

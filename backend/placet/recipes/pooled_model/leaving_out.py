@@ -44,19 +44,22 @@ class LeftOut:
 
 
 async def left_out(
-    by_party: ByParty, fit: Fit, people_sum: str, slopes: str, limits: Sequence[float]
+    by_party: ByParty, fit: Fit, people_sum: str, slopes: str, limits: Sequence[float], numbers: Sequence[int]
 ) -> LeftOut | None:
-    """None where the fit has not come to rest, or has one number alone. `people_sum`, of which the first number is
-    how many, and `slopes` are names of sums; `limits`: how far from 0 each number of a row can be, 1 last.
+    """None where the fit has not come to rest, or has one number alone to look at: `numbers` are those of the
+    smallest group at every party, so that no number of projections tells of fewer. `people_sum`, of which the first
+    number is how many, and `slopes` are names of sums; `limits`: how far from 0 each number of a row can be, 1 last.
     ProtocolError, by its name, for a party that added more than its people could."""
-    curvature = fit.curvature
-    if curvature is None or len(curvature) < 2 or max(map(abs, fit.slope)) > AT_REST * fit.people:
+    if fit.curvature is None or len(numbers) < 2 or max(map(abs, fit.slope)) > AT_REST * fit.people:
         return None
+    curvature = [[fit.curvature[i][j] for j in numbers] for i in numbers]
     people = [own[0] for own in await by_party.parts(people_sum, [[1]])]
     directions = directions_of(curvature, by_party.coin(slopes))
-    values = await by_party.parts(slopes, [[0] * MOMENTS + one for one in directions])
+    places = {number: place for place, number in enumerate(numbers)}
+    spread = [[one[places[n]] if n in places else 0 for n in range(len(limits))] for one in directions]
+    values = await by_party.parts(slopes, [[0] * MOMENTS + one for one in spread])
     for party, (count, added) in enumerate(zip(people, values, strict=True)):
-        if count < 1 or beyond(count, added, directions, limits):
+        if count < 1 or beyond(count, added, spread, limits):
             raise ProtocolError(
                 f"{name_of(party)} added more to {slopes} than its people could",
                 expected=f"{count} rows within the plan's bounds",

@@ -26,7 +26,7 @@ from placet.core.trail import Artefact
 from placet.core.values import to_hex
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import UNFIT, RecipeRun
-from placet.models.pooled_checks import IMPOSSIBLE
+from placet.models.pooled_checks import IMPOSSIBLE, Seat
 from placet.models.pooled_private import Release
 from placet.recipes.blocks import split
 from placet.recipes.blocks.noise import PROTOCOL, DeclaredNoise
@@ -64,20 +64,21 @@ async def _trained(
     """What all parties come to, and at the consumer what its own rows do alone."""
     consumes, add, by_party = job.role == CONSUMER, sums.add, sums if parameters.leave_one_out else None
     budget, parties = parameters.budget, len(job.plan.parties)
+    seat = Seat(job.party, parties)
     noise = _recorded(job, await DeclaredNoise.of(job)) if budget else None
     if (scale := parameters.scale) is not None:
         if budget is None or noise is None:
-            card = await card_training.trained(parameters, scale, table, add, by_party)
+            card = await card_training.trained(parameters, scale, table, add, seat, by_party)
         else:
             card = await private_card.trained(parameters, scale, table, add, noise, budget, parties)
         own = alone_card(parameters, scale, table, card) if card and consumes else None
         return canonical(card_outcome(parameters, scale, card)), own
     if (trees := parameters.trees) is not None:
-        grown = await tree_training.trained(parameters, trees, table, add, parties)
+        grown = await tree_training.trained(parameters, trees, table, add, seat)
         own = await asyncio.to_thread(alone_trees, parameters, trees, table, grown) if grown and consumes else None
         return canonical(tree_outcome(grown)), own
     if budget is None or noise is None:
-        pooled = await trained(parameters, table, add, by_party)
+        pooled = await trained(parameters, table, add, seat, by_party)
     else:
         pooled = await private_training.trained(parameters, table, add, noise, budget, parties)
     own = await asyncio.to_thread(alone, parameters, table, pooled) if pooled and consumes else None

@@ -42,7 +42,9 @@ from placet.models.pooled import (
     standardised_by,
     told_groups,
 )
-from placet.models.pooled_checks import Slopes, demand, demand_counts, demand_moments, rest_of
+from placet.models.pooled_checks import Seat, Slopes, demand, demand_counts, demand_moments, rest_of
+from placet.models.pooled_pairs import gates as pair_gates
+from placet.models.pooled_pairs import hidden_of, pairs_of
 from placet.models.pooled_pulls import WEIGHT
 from placet.models.preparing import LIMIT, UNIT, Prepared, PreparedCategory, PreparedNumber
 from placet.recipes.blocks.features import known_labels, labels_of, naming
@@ -132,7 +134,9 @@ def lacking(values: Sequence[Any]) -> Whole:
 @dataclass(frozen=True)
 class Described:
     """What all parties know before a model of theirs is trained. `able`: how many parties have the smallest group of
-    either label; `counts` as of `Pooled`; `used`: the places of the prepared numbers that the model reads."""
+    either label; `counts` as of `Pooled`; `used`: the places of the prepared numbers that the model reads; `owners`: by
+    place the column whose indicator it is; `everywhere`: by place whether each party has the smallest group in it, and
+    in what is left without it."""
 
     able: int
     people: int
@@ -140,6 +144,8 @@ class Described:
     columns: Columns
     counts: tuple[int | None, ...]
     used: list[int]
+    owners: list[int | None]
+    everywhere: list[bool]
 
     @property
     def reads(self) -> tuple[bool, ...]:
@@ -147,61 +153,100 @@ class Described:
         return tuple(place in self.used for place in range(len(self.counts)))
 
 
-async def describe(features: Sequence[PooledFeature], smallest: int, table: MemberTable, add: Add) -> Described | None:
+async def describe(
+    features: Sequence[PooledFeature], smallest: int, table: MemberTable, add: Add, seat: Seat
+) -> Described | None:
     """By two sums, of what may be opened and of what columns are like; None where too few have either label."""
     train = table.columns(table.train)
     labels = table.labels[table.train]
     numbers = np.concatenate([raw(one, values) for one, values in zip(features, train, strict=True)], axis=1)
     gates = [both(labels, smallest), *(differing(lacking(values), smallest) for values in train)]
     gates += [differing(column, smallest) for column in numbers.T]
-    enough = await asked_all("parties with enough people", [int(gate) for gate in gates], add)
+    owners = owners_of(features)
+    categories = categories_of(owners, features)
+    gates += [len(numbers) - int(numbers[:, places].sum()) >= smallest for places in categories]
+    enough = await asked_all("parties with enough people", [int(gate) for gate in gates], add, seat)
     may = [parties >= ENOUGH for parties in enough]
     if not may[0]:
         return None
-    apart, opened = may[1 : 1 + len(features)], may[1 + len(features) :]
+    ends = 1 + len(features), 1 + len(features) + len(owners)
+    apart, opened = may[1 : ends[0]], with_usual(categories, may[ends[0] : ends[1]], may[ends[1] :])
     people, positives, columns, counts = await _described(features, train, labels, numbers, apart, opened, add)
     spreads = [one.kind != "number" or one.low != one.high for one in columns for _ in range(one.width)]
     used = [place for place, (is_open, spread) in enumerate(zip(opened, spreads, strict=True)) if is_open and spread]
-    return Described(enough[0], people, positives, columns, tuple(counts), used)
+    at_all = [parties == seat.places for parties in enough]
+    everywhere = with_usual(categories, at_all[ends[0] : ends[1]], at_all[ends[1] :])
+    return Described(enough[0], people, positives, columns, tuple(counts), used, owners, everywhere)
 
 
 async def trained(
-    parameters: PooledModelParameters, table: MemberTable, add: Add, by_party: ByParty | None = None
+    parameters: PooledModelParameters, table: MemberTable, add: Add, seat: Seat, by_party: ByParty | None = None
 ) -> Pooled | None:
     """The model, and how good it is; None where too few have either label. Two sums of what may be opened and of what
-    columns are like, one a Newton step, two for the bands. With `by_party`, and the smallest group of either label at
-    every party, what the model were without each."""
+    columns are like, one of pairs of indicators if there are any, one a Newton step, two for the bands. With
+    `by_party`, and the smallest group of either label at every party, what the model were without each: by those
+    numbers of which each party has the smallest group."""
     smallest = parameters.smallest_group
-    described = await describe(parameters.features, smallest, table, add)
+    described = await describe(parameters.features, smallest, table, add, seat)
     if described is None:
         return None
     people, positives, columns, used = described.people, described.positives, described.columns, described.used
-    design = Design(prepared_of(columns, table, table.train)[:, used] / UNIT, table.labels[table.train])
-    fit = Fit(len(used), people, positives, parameters.l2 / 1000)
+    numbers, hidden = prepared_of(columns, table, table.train)[:, used] / UNIT, {}
+    if pairs := pairs_of([described.owners[place] for place in used]):
+        own = list(pair_gates(numbers, pairs, smallest))
+        hidden = hidden_of(pairs, await asked_all("parties with enough people in pairs", own, add, seat), ENOUGH)
+    design = Design(numbers, table.labels[table.train], hidden)
+    fit = Fit(len(used), people, positives, parameters.l2 / 1000, hidden)
     every = [limit for one in columns for limit in limits_of(one)]
     limits = [every[place] for place in used]
     mean = [square for pair in zip(parameters.features, columns, strict=True) for square in squares_of(*pair)]
     squares = [people * mean[place] for place in used]
     steps, slopes = await fitted(fit, design, limits, squares, parameters, add)
     without = None
-    if by_party is not None and described.able == by_party.members:
-        without = await left_out(by_party, fit, DESCRIBED, slopes, [*limits, 1.0])
+    if by_party is not None and described.able == seat.places:
+        numbers_of_all = [number for number, place in enumerate(used) if described.everywhere[place]]
+        without = await left_out(by_party, fit, DESCRIBED, slopes, [*limits, 1.0], [*numbers_of_all, len(used)])
     coefficients = [0.0] * len(described.counts) + [fit.coefficients[-1]]
     for place, coefficient in zip(used, fit.coefficients, strict=False):
         coefficients[place] = coefficient
     scores = scores_of(prepared_of(columns, table, table.test), coefficients)
     edges = band_edges(SCORE_UNIT * fit.mean, SCORE_UNIT * fit.deviation)
-    bands = await judged(scores, table.labels[table.test], edges, smallest, add)
+    bands = await judged(scores, table.labels[table.test], edges, smallest, add, seat)
     return Pooled(
         people, positives, columns, described.counts, described.reads, tuple(coefficients), steps, bands, without,
     )  # fmt: skip
 
 
-async def asked_all(what: str, gates: list[int], add: Add) -> list[int]:
-    """Of how many parties each is so."""
-    totals = await add(what, gates, MAX_MEMBERS)
-    demand_counts(what, rest_of(totals, gates), MAX_MEMBERS - 1)
-    return totals
+async def asked_all(what: str, gates: list[int], add: Add, seat: Seat) -> list[int]:
+    """Of how many parties each is so. ProtocolError where this one's own answer is not in a total."""
+    return seat.counted(what, gates, await add(what, seat.marks(gates), seat.most))
+
+
+def owners_of(features: Sequence[PooledFeature]) -> list[int | None]:
+    """By number of a row the column whose indicator it is, None for a column's own number."""
+    return [
+        None if isinstance(one, PooledNumber) and place == 0 else owner
+        for owner, one in enumerate(features)
+        for place in range(one.width)
+    ]
+
+
+def categories_of(owners: Sequence[int | None], features: Sequence[PooledFeature]) -> list[list[int]]:
+    """Of each category the places of its indicators."""
+    columns = [column for column, one in enumerate(features) if isinstance(one, PooledCategory)]
+    return [[place for place, owner in enumerate(owners) if owner == column] for column in columns]
+
+
+def with_usual(categories: Sequence[list[int]], opened: Sequence[bool], enough: Sequence[bool]) -> list[bool]:
+    """Which numbers may be opened, by which have enough, and which categories have with none of their indicators: that
+    is what all people less those of the indicators are. Where it has not, the first indicator that has counts as the
+    usual category."""
+    outcome = list(opened)
+    for places, rest in zip(categories, enough, strict=True):
+        several = [place for place in places if opened[place]]
+        if len(several) > 1 and not rest:
+            outcome[several[0]] = False
+    return outcome
 
 
 async def fitted(
@@ -220,7 +265,8 @@ async def fitted(
     rest = fit.people - len(design.labels)
     own_squares = (design.numbers**2).sum(axis=0).tolist()
     others = [min(limit**2 * rest, all_ - own) for limit, all_, own in zip(limits, squares, own_squares, strict=True)]
-    slopes = Slopes([*limits, 1.0], [*others, float(rest)], rest, MAX_MEMBERS)
+    hidden = frozenset(itertools.chain(*fit.hidden))
+    slopes = Slopes([*limits, 1.0], [*others, float(rest)], rest, MAX_MEMBERS, hidden)
     while steps < parameters.steps and not fit.converged:
         what = "gradients and curvatures" if fit.wants_curvature else "gradients"
         own = design.sums(fit.coefficients, curvature=fit.wants_curvature)
@@ -308,14 +354,14 @@ def scores_of(prepared: Prepared, coefficients: Sequence[float]) -> Whole:
 
 
 async def judged(
-    scores: Whole, labels: Whole, edges: tuple[int, ...], smallest: int, add: Add
+    scores: Whole, labels: Whole, edges: tuple[int, ...], smallest: int, add: Add, seat: Seat
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None:
     """People by label in bands of the score, none too small; None where all together are too few."""
     bands = np.searchsorted(np.array(edges, np.int64), scores, side="right")
     lines = [np.bincount(bands[labels == label], minlength=len(edges) + 1).tolist() for label in (1, 0)]
     groups = halves(len(edges) + 1)
     gates = [int(all(sum(line[low:high]) >= smallest for line in lines)) for low, high in groups]
-    enough = dict(zip(groups, await asked_all("parties with enough people in bands", gates, add), strict=True))
+    enough = dict(zip(groups, await asked_all("parties with enough people in bands", gates, add, seat), strict=True))
     parts = told_groups(len(edges) + 1, lambda group: enough[group] >= ENOUGH)
     if not parts:
         return None

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from placet.catalogue.pooled_model import (
-    MAX_MEMBERS,
     PooledBins,
     PooledCategory,
     PooledFeature,
@@ -22,10 +21,11 @@ from placet.catalogue.pooled_model import (
 from placet.models.binning import CategoryBins, NumberBins
 from placet.models.boosting import MAX_GRADIENT, Boosting
 from placet.models.pooled import ENOUGH, SCORE_UNIT, band_edges, both, halves, log_odds
+from placet.models.pooled_checks import Seat, demand_counts, rest_of
 from placet.models.pooled_pieces import SHARE, Line, bins_of, grid, positions
-from placet.models.pooled_trees import CutList, Enough, OwnRows, PooledColumn, PooledTree, Request, grow, with_rows
+from placet.models.pooled_trees import CutList, Enough, OwnRows, PooledColumn, PooledTree, grow, with_rows
 from placet.models.trees import UNIT, Tree, TreeColumn, TreeModel, TreePart, Whole
-from placet.recipes.pooled_model.training import MOST_PEOPLE, Add, MemberTable, as_numbers, judged
+from placet.recipes.pooled_model.training import MOST_PEOPLE, Add, MemberTable, as_numbers, asked_all, judged
 
 MOMENT_UNIT, LARGEST_MOMENT = 1_000, 64_000
 """Of log odds whose mean and spread say where bands begin."""
@@ -48,23 +48,26 @@ def boosting_of(parameters: PooledModelParameters, trees: PooledTrees) -> Boosti
 
 
 async def trained(
-    parameters: PooledModelParameters, trees: PooledTrees, table: MemberTable, add: Add, parties: int
+    parameters: PooledModelParameters, trees: PooledTrees, table: MemberTable, add: Add, seat: Seat
 ) -> TrainedTrees | None:
     """As `training.trained`: a sum of what may be opened, one of people, of each tree one for its root and two for each
     level below, one of leaves and scores, two for the bands."""
     smallest, labels = parameters.smallest_group, table.labels[table.train]
     values = table.columns(table.train)
     flags = [int(both(labels, smallest)), *flags_of(parameters, values)]
-    enough, *totals = await add("parties with enough people", flags, MAX_MEMBERS)
+    enough, *totals = await asked_all("parties with enough people", flags, add, seat)
     if enough < ENOUGH:
         return None
-    part, columns = cut_by(parameters, totals, parties)
-    people, positives = await add("people", [len(labels), int(labels.sum())], MOST_PEOPLE)
+    part, columns = cut_by(parameters, totals, seat.places)
+    own = [len(labels), int(labels.sum())]
+    people, positives = totals = await add("people", own, MOST_PEOPLE)
+    rest, rest_positives = rest_of(totals, own)
+    demand_counts("people", (rest, rest_positives, rest - rest_positives), MOST_PEOPLE)
     base = round(log_odds(positives, people - positives) * UNIT)
     rows = OwnRows(columns, cells_of(part, values), labels, base, smallest)
     boosting, cuts, grown = boosting_of(parameters, trees), CutList(), []
     for _ in range(trees.count if any(len(one.pieces) > 1 for one in columns) else 0):
-        tree, moves = await _tree(columns, boosting, cuts, rows, add, people)
+        tree, moves = await _tree(columns, boosting, cuts, rows, add, seat, people)
         await asyncio.to_thread(rows.end, tree, moves)
         rows.begin()
         grown.append(tree)
@@ -73,29 +76,33 @@ async def trained(
     model = TreeModel(parties=1, base=base, trees=tuple(_counted(grown, rows.leaves, counts)))
     scores = scores_of(model, part, table.columns(table.test))
     return TrainedTrees(
-        people, positives, model, part, await judged(scores, table.labels[table.test], edges, smallest, add)
+        people, positives, model, part, await judged(scores, table.labels[table.test], edges, smallest, add, seat)
     )
 
 
 async def _tree(
-    columns: Sequence[PooledColumn], boosting: Boosting, cuts: CutList, rows: OwnRows, add: Add, people: int
+    columns: Sequence[PooledColumn],
+    boosting: Boosting,
+    cuts: CutList,
+    rows: OwnRows,
+    add: Add,
+    seat: Seat,
+    people: int,
 ) -> PooledTree:
     dialogue = grow(columns, boosting, cuts)
     request = next(dialogue)
     while True:
         numbers = await asyncio.to_thread(rows.answer, request)
-        totals = await add(*_about(request, numbers, people)) if numbers else []
+        totals = []
+        if numbers and isinstance(request, Enough):
+            totals = await asked_all("parties with enough people in nodes", numbers, add, seat)
+        elif numbers:
+            totals = await add("gradients and curvatures in nodes", numbers, people * MAX_GRADIENT)
         try:
             request = dialogue.send(totals)
         except StopIteration as end:
             tree: PooledTree = end.value
             return tree
-
-
-def _about(request: Request, numbers: list[int], people: int) -> tuple[str, list[int], int]:
-    if isinstance(request, Enough):
-        return "parties with enough people in nodes", numbers, MAX_MEMBERS
-    return "gradients and curvatures in nodes", numbers, people * MAX_GRADIENT
 
 
 async def _described(rows: OwnRows, add: Add, people: int) -> tuple[list[int], tuple[int, ...]]:
