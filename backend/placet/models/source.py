@@ -146,13 +146,7 @@ def halves_of(model: SourceModel) -> tuple[ModelShape, SourceWeights]:
         own = np.abs(np.array(weights[place : place + one.width]))
         reach += float(own.max() if isinstance(one, BinnedShape) else own.sum())
         place += one.width
-    if reach > STEEPEST:
-        raise InputError(
-            "the source's model is too steep",
-            expected=f"log odds within ±{STEEPEST} for rows as they usually are",
-            found=f"up to {reach:.0f}",
-            code="transfer.model",
-        )
+    _demand_gentle(reach)
     return shape, SourceWeights(whole.astype(np.int64))
 
 
@@ -176,6 +170,16 @@ def _card_halves(card: Scorecard) -> tuple[ModelShape, float, list[float]]:
     return _shape(columns), (card.base - card.scale.offset) / factor, weights
 
 
+def _demand_gentle(reach: float) -> None:
+    if reach > STEEPEST:
+        raise InputError(
+            "the source's model is too steep",
+            expected=f"log odds within ±{STEEPEST} for rows as they usually are",
+            found=f"up to {reach:.0f}",
+            code="transfer.model",
+        )
+
+
 def _shape(columns: Sequence[PreparedShape | BinnedShape]) -> ModelShape:
     names = [one.column for one in columns]
     if len(set(names)) < len(names) or len(names) > MAX_COLUMNS:
@@ -195,6 +199,8 @@ def _tree_halves(model: ReleasedTrees) -> tuple[ModelShape, SourceWeights]:
     depth = max((_depth(tree, 0) for tree in model.model.trees), default=0)
     if not depth:
         raise InputError("the source's model has no cut", expected="trees that cut", code="transfer.model")
+    leaves_of = ([abs(node.weight) for node in tree if isinstance(node, TreeLeaf)] for tree in model.model.trees)
+    _demand_gentle((abs(model.model.base) + sum(map(max, leaves_of))) / 2**UNIT_BITS)
     shape = TreesShape(trees=len(model.model.trees), depth=depth)
     whole = _shape(columns).model_copy(update={"trees": shape})
     starts = np.concatenate([[0], np.cumsum([one.width for one in columns])])

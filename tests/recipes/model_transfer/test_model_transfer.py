@@ -472,3 +472,12 @@ def test_no_error_of_the_protocol_is_a_reason_to_try_the_same_again() -> None:
     final = module.MODEL_TRANSFER.final
     assert final("model.parts") and final("transfer.list") and not final("peer.silent")
     assert issubclass(ProtocolError, PlacetError)
+
+
+def test_trees_steeper_than_any_of_people_are_no_source() -> None:
+    """A hundred leaves of the largest weight would take shares to log odds of thousands."""
+    model = trees(0)
+    heavy = model.model.model_copy(update={"base": 63 * 2**18 + 1 + 2**18})
+    with pytest.raises(InputError, match="steep") as caught:
+        halves_of(model.model_copy(update={"model": heavy}))
+    assert caught.value.code == "transfer.model" and halves_of(model)
