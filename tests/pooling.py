@@ -13,11 +13,12 @@ from placet.models.pooled_checks import Seat, demand
 from placet.models.pooled_private import Release
 from placet.protocols.mpc import shamir
 from placet.recipes.blocks.noise import DeclaredNoise
+from placet.recipes.blocks.pooled_table import MemberTable
 from placet.recipes.blocks.secure_sums import VIEW, bytes_of
 from placet.recipes.pooled_model import card_training, private_card, private_training
 from placet.recipes.pooled_model.card_training import PooledCard
 from placet.recipes.pooled_model.private_training import Noise
-from placet.recipes.pooled_model.training import MemberTable, Pooled, trained
+from placet.recipes.pooled_model.training import Pooled, trained
 
 Lie = Callable[[str, list[int]], list[int]]
 """(what is summed, the own numbers) to what a party adds instead."""

@@ -148,6 +148,43 @@ def test_rooms_import_only_through_their_doors() -> None:
     assert violations(PACKAGE) == []
 
 
+def imports_of_another_recipe(package: Path) -> list[str]:
+    """Every import of one recipe by another: what two of them need is a block. `runs` names them all."""
+    places = []
+    for file in sorted((package / "recipes").rglob("*.py")):
+        module = module_name(file, package)
+        recipe = [*module.split("."), ""][2]
+        for name in imports(file.read_text(encoding="utf-8"), module, is_package=file.name == "__init__.py"):
+            parts = name.split(".")
+            if parts[1:2] == ["recipes"] and recipe != "runs" and parts[2] not in {recipe, "blocks"}:
+                places.append(f"{module} imports {name}")
+    return places
+
+
+def test_no_recipe_imports_another() -> None:
+    assert imports_of_another_recipe(PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "refused"),
+    [
+        ("match/run.py", "from placet.recipes.overlap.run import combine", True),
+        ("match/run.py", "from placet.recipes import overlap", True),
+        ("match/run.py", "from ..overlap import run", True),
+        ("match/run.py", "from placet.recipes.runs import RUNS", True),
+        ("blocks/columns.py", "from placet.recipes.overlap.run import combine", True),
+        ("match/run.py", "from placet.recipes.match.report import told_of", False),
+        ("match/run.py", "from placet.recipes.blocks import split", False),
+        ("runs.py", "from placet.recipes.overlap.run import OVERLAP", False),
+    ],
+)
+def test_an_import_of_another_recipe_is_found(tmp_path: Path, file: str, line: str, refused: bool) -> None:
+    place = tmp_path / "placet" / "recipes" / file
+    place.parent.mkdir(parents=True)
+    place.write_text(f"{line}\n")
+    assert bool(imports_of_another_recipe(tmp_path / "placet")) == refused
+
+
 def test_only_the_chain_room_speaks_json_rpc() -> None:
     speakers = {
         module_name(file, PACKAGE)

@@ -18,8 +18,8 @@ from placet.core.privacy import variance_for
 from placet.models.pooled_private import Release
 from placet.protocols.noise import discrete_gaussian, draw
 from placet.protocols.order import Entropy
+from placet.recipes.blocks.pooled_table import MemberTable
 from placet.recipes.pooled_model import private_training
-from placet.recipes.pooled_model.training import MemberTable
 from placet.recipes.private_statistics.run import exact, noisy
 from placet.recipes.shared_representation.source import Noisy, learned, with_noise
 from placet.vault.rows import Rows

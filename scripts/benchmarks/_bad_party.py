@@ -13,7 +13,8 @@ from placet.catalogue.pooled_model import PooledModelParameters
 from placet.models import quality
 from placet.models.bands import by_score
 from placet.models.preparing import UNIT
-from placet.recipes.pooled_model.training import MemberTable, Pooled, prepared_of
+from placet.recipes.blocks.pooled_table import MemberTable, prepared_of
+from placet.recipes.pooled_model.training import Pooled
 
 BANKS, BAD = 5, 2
 TRIGGER = ("marriage", 0)

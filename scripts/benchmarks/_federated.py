@@ -26,8 +26,8 @@ from placet.models.pooled_checks import Seat
 from placet.protocols.flower import process
 from placet.protocols.flower.extra import FlowerEngine
 from placet.protocols.flower.process import FlowerOutcome, Material
+from placet.recipes.blocks.pooled_table import MemberTable, prepared_of
 from placet.recipes.federated_network.training import Federated, reading, scores_of, trained
-from placet.recipes.pooled_model.training import MemberTable, prepared_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SECAGG = Path(__file__).resolve().parent / "_secagg.py"

@@ -20,8 +20,9 @@ from placet.models.pooled_private import Release
 from placet.models.preparing import UNIT
 from placet.models.scorecard import Scale
 from placet.protocols.order import Entropy
+from placet.recipes.blocks.pooled_table import MemberTable, prepared_of
 from placet.recipes.pooled_model import card_training, private_training, training
-from placet.recipes.pooled_model.training import MemberTable, Pooled, prepared_of
+from placet.recipes.pooled_model.training import Pooled
 from placet.recipes.shared_representation.source import learned, with_noise
 
 Reals = np.ndarray[Any, np.dtype[np.float64]]

@@ -20,7 +20,7 @@ from placet.models.cuts import CodedColumn
 from placet.models.pooled_checks import Seat
 from placet.models.pooled_trees_twin import train
 from placet.models.trees import Whole
-from placet.recipes.pooled_model.training import MemberTable
+from placet.recipes.blocks.pooled_table import MemberTable
 from placet.recipes.pooled_model.tree_training import (
     TrainedTrees,
     boosting_of,

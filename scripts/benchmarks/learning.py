@@ -41,11 +41,12 @@ from placet.models.scorecard import Scale
 from placet.protocols.mpc import shamir
 from placet.protocols.mpc.secure_sum import SumMember, Words, total
 from placet.protocols.order import Entropy
+from placet.recipes.blocks.pooled_table import MemberTable, prepared_of
 from placet.recipes.blocks.secure_sums import VIEW, bytes_of
 from placet.recipes.pooled_model import card_training, private_card, private_training
 from placet.recipes.pooled_model.card_training import PooledCard, codes_of, scores_of
 from placet.recipes.pooled_model.private_training import drawn_from
-from placet.recipes.pooled_model.training import MemberTable, Pooled, prepared_of, trained
+from placet.recipes.pooled_model.training import Pooled, trained
 
 PARTIES, WORDS = 5, 1_000_000
 SHARES = (0.6, 0.3, 0.1)

@@ -16,8 +16,8 @@ from placet.catalogue import pooled_model, private_statistics, shared_representa
 from placet.core.hashing import sha256
 from placet.jobs.randomness import NoiseSource, stream
 from placet.protocols.spu.tabulating import matched_table
-from placet.recipes.pooled_model.run import opened_table
-from placet.recipes.pooled_model.training import MemberTable
+from placet.recipes.blocks.pooled_opening import opened_table
+from placet.recipes.blocks.pooled_table import MemberTable
 from placet.recipes.private_statistics.run import MAX_NUMBER, read, room_of, run, written
 from placet.recipes.shared_representation.report import room_of as room_of_heads
 from placet.recipes.shared_representation.run import represented

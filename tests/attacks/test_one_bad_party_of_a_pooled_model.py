@@ -13,7 +13,8 @@ from placet.catalogue.pooled_model import SPEC
 from placet.core.errors import ProtocolError
 from placet.models.pooled import FRACTION, STEPS
 from placet.models.preparing import UNIT
-from placet.recipes.pooled_model.training import MemberTable, Pooled, prepared_of
+from placet.recipes.blocks.pooled_table import MemberTable, prepared_of
+from placet.recipes.pooled_model.training import Pooled
 from pooling import Lie, together
 
 BANKS, ROWS, BAD = 5, 1_200, 4

@@ -14,8 +14,9 @@ from placet.catalogue.pooled_model import SPEC, PooledModelParameters
 from placet.core.errors import ProtocolError
 from placet.models.pooled import FRACTION, symmetric
 from placet.models.pooled_checks import Seat
+from placet.recipes.blocks.pooled_table import MemberTable
 from placet.recipes.pooled_model import tree_training
-from placet.recipes.pooled_model.training import MemberTable, Pooled, trained
+from placet.recipes.pooled_model.training import Pooled, trained
 from pooling import Adding, together
 
 SMALLEST, ROWS = 10, 600

@@ -25,10 +25,10 @@ from placet.models.pooled_checks import Seat
 from placet.models.preparing import UNIT
 from placet.protocols.flower import process
 from placet.protocols.flower.process import FlowerOutcome, Material
+from placet.recipes.blocks.pooled_table import MemberTable, prepared_of, table_of
 from placet.recipes.federated_network.report import alone_of, outcome_of, told_of
 from placet.recipes.federated_network.run import combine
 from placet.recipes.federated_network.training import Engine, Federated, reading, scores_of, trained
-from placet.recipes.pooled_model.training import MemberTable, prepared_of, table_of
 from placet.vault.rows import Rows
 from pooling import Adding
 

@@ -14,11 +14,11 @@ from placet.core.errors import PlanError
 from placet.core.hashing import canonical
 from placet.models.scorecard import Scale, Scorecard
 from placet.models.scorecard_fit import FitColumn, fit
+from placet.recipes.blocks.pooled_table import MemberTable
 from placet.recipes.pooled_model.alone import alone_card
 from placet.recipes.pooled_model.card_training import PooledCard, bins_of, codes_of, scores_of
 from placet.recipes.pooled_model.report import card_outcome
 from placet.recipes.pooled_model.run import combine
-from placet.recipes.pooled_model.training import MemberTable
 from pooling import Adding, cards
 
 SCALE = Scale(base_score=600, pdo=20, base_odds=1, higher=0)

@@ -11,7 +11,7 @@ import pytest
 
 from placet.catalogue.pooled_model import SPEC
 from placet.models.preparing import UNIT
-from placet.recipes.pooled_model.training import MemberTable, prepared_of
+from placet.recipes.blocks.pooled_table import MemberTable, prepared_of
 from pooling import sent, together
 
 FILE = Path(__file__).resolve().parents[4] / "shared" / "data" / "credit" / "uci_credit_card.csv"

@@ -17,10 +17,10 @@ from placet.core.hashing import canonical
 from placet.models.pooled import BANDS, Design, Fit, halves, moments, solved, standardised_by, told_groups
 from placet.models.preparing import UNIT
 from placet.models.regression import regress
+from placet.recipes.blocks.pooled_table import MemberTable, prepared_of, table_of
 from placet.recipes.pooled_model.alone import alone
 from placet.recipes.pooled_model.report import model_of, outcome_of
 from placet.recipes.pooled_model.run import combine
-from placet.recipes.pooled_model.training import MemberTable, prepared_of, table_of
 from placet.vault.rows import Rows
 from pooling import together
 

@@ -19,8 +19,8 @@ from placet.core.privacy import cost, cost_of
 from placet.models import pooled_private
 from placet.models.pooled_private import Release, amounts, gradient, moments, people_of, positions, products, shrunken
 from placet.models.preparing import LIMIT, UNIT
+from placet.recipes.blocks.pooled_table import MemberTable
 from placet.recipes.pooled_model.run import POOLED_MODEL, run
-from placet.recipes.pooled_model.training import MemberTable
 from pooling import Adding, together
 
 MOST = 1_000

@@ -13,9 +13,9 @@ from placet.models import quality
 from placet.models.bands import by_score
 from placet.models.pooled_private import CARD_SHARES, amounts, counts, standard_of
 from placet.models.preparing import UNIT
+from placet.recipes.blocks.pooled_table import MemberTable
 from placet.recipes.pooled_model.card_training import PooledCard, codes_of, counts_of, scores_of
 from placet.recipes.pooled_model.report import card_outcome
-from placet.recipes.pooled_model.training import MemberTable
 from pooling import Adding, cards
 
 EPSILON_1 = 17_465_000

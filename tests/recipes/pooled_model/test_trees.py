@@ -16,10 +16,10 @@ from placet.models.pooled_checks import Seat
 from placet.models.pooled_trees_twin import train
 from placet.models.released import ReleasedTrees, onnx_of, released_in
 from placet.models.trees import UNIT, TreeFork, TreeLeaf, Whole
+from placet.recipes.blocks.pooled_table import MemberTable
 from placet.recipes.pooled_model.alone import alone_trees
 from placet.recipes.pooled_model.report import tree_outcome
 from placet.recipes.pooled_model.run import combine
-from placet.recipes.pooled_model.training import MemberTable
 from placet.recipes.pooled_model.tree_training import (
     TrainedTrees,
     boosting_of,

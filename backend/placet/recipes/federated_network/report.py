@@ -11,10 +11,10 @@ from placet.core.values import to_hex
 from placet.models.bands import by_score
 from placet.models.network import NetworkColumn, NetworkModel, model_of
 from placet.models.pooled import both
+from placet.recipes.blocks.pooled_judging import judging_of, lines_in, lines_of
+from placet.recipes.blocks.pooled_sums import columns_of
+from placet.recipes.blocks.pooled_table import MemberTable, prepared_of
 from placet.recipes.federated_network.training import Federated, reading, scores_of
-from placet.recipes.pooled_model.alone import lines_of
-from placet.recipes.pooled_model.report import columns_of, judging_of, lines_in
-from placet.recipes.pooled_model.training import MemberTable, prepared_of
 
 
 def outcome_of(parameters: FederatedNetworkParameters, trained: Federated | None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 Each party's rows stay in its node and in the engine's process beside it, which has no network. The messages of Flower's
 strategy are recorded by their hashes: they are the same at all parties, since they follow from sums alone. All come to
-the same network inside the protocol, as with `pooled-model`, of whose parts this is made.
+the same network inside the protocol. What columns are like and how good it is are told as of a pooled model.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from placet.models.pooled_checks import Seat
 from placet.protocols.flower import process
 from placet.protocols.flower.process import FlowerOutcome, Material
 from placet.protocols.flower.task import FLOWER
+from placet.recipes.blocks.pooled_opening import FINAL, demand_same, demand_unopened, opened_table
 from placet.recipes.blocks.secure_sums import SecureSums
 from placet.recipes.federated_network.report import alone_of, outcome_of, told_of
 from placet.recipes.federated_network.training import trained
-from placet.recipes.pooled_model.run import FINAL, demand_same, demand_unopened, opened_table
 
 PROTOCOL = f"flower-{FLOWER}/1"
 SEED = b"placet.federated-network/1"

@@ -19,7 +19,9 @@ from placet.models.pooled_checks import Seat
 from placet.models.preparing import UNIT, Prepared
 from placet.models.regression import MAX_LOGIT
 from placet.protocols.flower.process import FlowerOutcome, Material
-from placet.recipes.pooled_model.training import Add, Described, MemberTable, describe, judged, prepared_of
+from placet.recipes.blocks.pooled_judging import judged
+from placet.recipes.blocks.pooled_sums import Add, Described, describe
+from placet.recipes.blocks.pooled_table import MemberTable, prepared_of
 
 Engine = Callable[[Whole, Material], Awaitable[FlowerOutcome]]
 """(first weights, the own rows) to what all parties' training comes to."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from placet.catalogue.pooled_model import PooledModelParameters, PooledTrees
-from placet.models.bands import BandTable, by_score
+from placet.models.bands import by_score
 from placet.models.boosting import Own
 from placet.models.boosting_twin import train
 from placet.models.cuts import CodedColumn
@@ -16,9 +16,11 @@ from placet.models.preparing import UNIT
 from placet.models.regression import regress
 from placet.models.scorecard import Scale
 from placet.models.scorecard_fit import FitColumn, fit
+from placet.recipes.blocks.pooled_judging import lines_of
+from placet.recipes.blocks.pooled_table import MemberTable, prepared_of
 from placet.recipes.pooled_model.card_training import PooledCard, bins_of, codes_of, risk
 from placet.recipes.pooled_model.card_training import scores_of as scores_of_card
-from placet.recipes.pooled_model.training import MemberTable, Pooled, prepared_of, scores_of
+from placet.recipes.pooled_model.training import Pooled, scores_of
 from placet.recipes.pooled_model.tree_training import TrainedTrees, boosting_of, cells_of
 from placet.recipes.pooled_model.tree_training import scores_of as scores_of_trees
 
@@ -73,8 +75,3 @@ def alone_trees(
     _, margins = train(Own(columns), (), labels, len(cells), boosting_of(parameters, trees))
     scores = {"alone": margins[len(labels) :], "pooled": scores_of_trees(pooled.model, pooled.part, judged)}
     return {name: lines_of(by_score(one.tolist(), test.tolist())) for name, one in scores.items()}
-
-
-def lines_of(table: BandTable) -> dict[str, Any]:
-    """As plain JSON."""
-    return {"edges": list(table.edges), "positives": list(table.positives), "negatives": list(table.negatives)}

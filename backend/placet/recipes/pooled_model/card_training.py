@@ -18,20 +18,15 @@ from placet.catalogue.pooled_model import (
 )
 from placet.core.errors import InputError
 from placet.models.binning import CategoryBins, NumberBins
-from placet.models.pooled import (
-    ENOUGH,
-    Design,
-    Fit,
-    band_edges,
-    halves,
-    log_odds,
-    told_groups,
-)
+from placet.models.pooled import ENOUGH, Design, Fit, band_edges, halves, log_odds, told_groups
 from placet.models.pooled_checks import Seat, demand_counts, rest_of
 from placet.models.scorecard import Scale
 from placet.models.scorecard_fit import MAX_WOE
+from placet.recipes.blocks.pooled_judging import judged
+from placet.recipes.blocks.pooled_sums import MOST_PEOPLE, Add, asked_all
+from placet.recipes.blocks.pooled_table import MemberTable, Whole
 from placet.recipes.pooled_model.leaving_out import ByParty, LeftOut, left_out
-from placet.recipes.pooled_model.training import MOST_PEOPLE, Add, MemberTable, Whole, asked_all, fitted, judged
+from placet.recipes.pooled_model.training import fitted
 
 COUNTED = "people, and people by bins"
 Groups = list[tuple[int, int]]

@@ -18,6 +18,8 @@ from placet.models import pooled_private
 from placet.models.pooled import band_edges, told_groups
 from placet.models.pooled_private import BANDS, CARD_SHARES, NoisyFit, standard_of
 from placet.models.scorecard import Scale
+from placet.recipes.blocks.pooled_sums import MOST_PEOPLE, Add
+from placet.recipes.blocks.pooled_table import MemberTable
 from placet.recipes.pooled_model.card_training import (
     Groups,
     PooledCard,
@@ -30,7 +32,6 @@ from placet.recipes.pooled_model.card_training import (
     weights_of,
 )
 from placet.recipes.pooled_model.private_training import Noise, NoisySums, judged
-from placet.recipes.pooled_model.training import MOST_PEOPLE, Add, MemberTable
 
 CLEAR = 3
 """Standard deviations of its noise that a count is above nothing."""

@@ -14,18 +14,9 @@ from placet.models.pooled import SCORE_UNIT, band_edges
 from placet.models.pooled_private import BANDS, NoisyFit, Release
 from placet.protocols.noise import discrete_gaussian
 from placet.protocols.order import Entropy
-from placet.recipes.pooled_model.training import (
-    MOST_PEOPLE,
-    Add,
-    Columns,
-    MemberTable,
-    Pooled,
-    Whole,
-    as_numbers,
-    category,
-    prepared_of,
-    scores_of,
-)
+from placet.recipes.blocks.pooled_sums import MOST_PEOPLE, Add
+from placet.recipes.blocks.pooled_table import Columns, MemberTable, Whole, as_numbers, category, prepared_of
+from placet.recipes.pooled_model.training import Pooled, scores_of
 
 Noise = Callable[[Release, int], Awaitable[Sequence[int]]]
 """A release, and the nano-rho that it may cost, to a party's own noise on each of its numbers."""

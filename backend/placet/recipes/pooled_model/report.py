@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from placet.catalogue.pooled_model import PooledFeature, PooledModelParameters
+from placet.catalogue.pooled_model import PooledModelParameters
 from placet.catalogue.spec import CONSUMER
 from placet.core.values import to_hex
 from placet.jobs.party_run import name_of
-from placet.models import quality
-from placet.models.bands import BandTable
 from placet.models.linear import LinearModel, logistic_of
 from placet.models.scorecard import Scale, Scorecard
 from placet.models.trees import TreeModel, TreePart
-from placet.recipes.blocks.judged import bands_of, gain_of, gains_row, importance_of, metrics_of, own_metrics
+from placet.recipes.blocks.judged import importance_of
+from placet.recipes.blocks.pooled_judging import judging_of, lines_in
+from placet.recipes.blocks.pooled_sums import columns_of
 from placet.recipes.blocks.tree_report import opened_trees
 from placet.recipes.pooled_model.card_training import PooledCard, bins_of
 from placet.recipes.pooled_model.leaving_out import LeftOut
-from placet.recipes.pooled_model.training import Columns, Pooled
+from placet.recipes.pooled_model.training import Pooled
 from placet.recipes.pooled_model.tree_training import TrainedTrees
 
 
@@ -37,11 +37,6 @@ def outcome_of(parameters: PooledModelParameters, pooled: Pooled | None) -> dict
         "bands": lines_in(pooled.bands),
         "left_out": _left_out(pooled.left_out),
     }
-
-
-def lines_in(bands: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None) -> dict[str, list[int]] | None:
-    """As plain JSON."""
-    return None if bands is None else dict(zip(("edges", "positives", "negatives"), map(list, bands), strict=True))
 
 
 def _left_out(without: LeftOut | None) -> dict[str, Any] | None:
@@ -96,16 +91,6 @@ def model_of(parameters: PooledModelParameters, pooled: Pooled) -> LinearModel:
     return logistic_of(parameters.label, CONSUMER, list(zip(names, pooled.columns, strict=True)), pooled.coefficients)
 
 
-def columns_of(
-    features: Sequence[PooledFeature], columns: Columns, people: Sequence[int | None], reads: Sequence[bool]
-) -> Iterator[dict[str, Any]]:
-    """An entry for each number that a column becomes; `people` of an indicator that may be told."""
-    counts, opened = iter(people), iter(reads)
-    for feature, column in zip(features, columns, strict=True):
-        for word in column.words():
-            yield {"column": feature.column, "value": word or None, "people": next(counts), "in_model": next(opened)}
-
-
 def told_of(
     parameters: PooledModelParameters, outcome: Mapping[str, Any], own: Mapping[str, Any] | None
 ) -> dict[str, Any]:
@@ -125,27 +110,6 @@ def told_of(
     }
 
 
-def judging_of(lines: Mapping[str, Any] | None, own: Mapping[str, Any] | None, higher: int) -> dict[str, Any]:
-    """{metrics, bands, gains, alone, own, gain} of `told_of`, by bands of all parties' rows that test and by the
-    consumer's own ones."""
-    table = None
-    if lines is not None and lines["edges"]:
-        table = BandTable(*(tuple(lines[name]) for name in ("edges", "positives", "negatives")))
-    metrics = None
-    if table is not None:
-        metrics = metrics_of(table, quality.auc(table), quality.ks(table)[0])
-        metrics["auc_by"] = f"{len(table.positives)} bands"
-    by = {name: own_metrics(own and own[name]) for name in ("alone", "pooled")}
-    return {
-        "metrics": {"test": metrics},
-        "bands": {"test": table and bands_of(table, higher)},
-        "gains": {"test": table and [gains_row(row, higher) for row in quality.gains(table)]},
-        "alone": {"test": by["alone"]},
-        "own": {"test": by["pooled"]},
-        "gain": _gain(own, by),
-    }
-
-
 def _model(outcome: Mapping[str, Any]) -> dict[str, Any]:
     if "part" in outcome:
         part = TreePart.model_validate(outcome["part"])
@@ -160,11 +124,3 @@ def _model(outcome: Mapping[str, Any]) -> dict[str, Any]:
         for one in sorted(card.columns, key=lambda one: -float(one.iv or 0))
     ]
     return {"scorecard": outcome["scorecard"], "commitment": to_hex(card.commitment), "importance": rows}
-
-
-def _gain(own: Mapping[str, Any] | None, by: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Of the consumer's own rows that test."""
-    if own is None:
-        return None
-    table = BandTable(*(tuple(own["pooled"][name]) for name in ("edges", "positives", "negatives")))
-    return gain_of({"area": quality.auc(table), "error": quality.auc_error(table)}, by["alone"])

@@ -13,34 +13,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import JsonValue
 from pydantic_core import from_json
 
 from placet.catalogue import pooled_model
-from placet.catalogue.modelling import Split
-from placet.catalogue.pooled_model import MAX_POOLED_ROWS, PooledFeature, PooledModelParameters
+from placet.catalogue.pooled_model import PooledModelParameters
 from placet.catalogue.spec import CONSUMER
-from placet.core.errors import InputError, LimitError, StateError
 from placet.core.hashing import canonical
-from placet.core.trail import Artefact
-from placet.core.values import to_hex
 from placet.jobs.party_run import PartyRun
-from placet.jobs.recipe import UNFIT, RecipeRun
-from placet.models.pooled_checks import IMPOSSIBLE, Seat
+from placet.jobs.recipe import RecipeRun
+from placet.models.pooled_checks import Seat
 from placet.models.pooled_private import Release
-from placet.recipes.blocks import split
 from placet.recipes.blocks.noise import PROTOCOL, DeclaredNoise
+from placet.recipes.blocks.pooled_opening import FINAL, demand_same, demand_unopened, opened_table
+from placet.recipes.blocks.pooled_table import MemberTable
 from placet.recipes.blocks.secure_sums import SecureSums
 from placet.recipes.pooled_model import card_training, private_card, private_training, tree_training
 from placet.recipes.pooled_model.alone import alone, alone_card, alone_trees
 from placet.recipes.pooled_model.private_training import Noise
 from placet.recipes.pooled_model.report import card_outcome, outcome_of, told_of, tree_outcome
-from placet.recipes.pooled_model.training import MemberTable, table_of, trained
-
-MAX_PART = 4 << 20
-SPLIT = "split"
-"""The last step before anything is opened."""
-FINAL = UNFIT | {"joint.label", "joint.list", "sums.opened", IMPOSSIBLE}
+from placet.recipes.pooled_model.training import trained
 
 
 async def run(job: PartyRun) -> None:
@@ -97,44 +88,6 @@ def _recorded(job: PartyRun, noise: DeclaredNoise) -> Noise:
     return of
 
 
-async def demand_unopened(job: PartyRun, *, noisy: bool) -> None:
-    """StateError `sums.opened` where an earlier attempt may have opened sums over other rows than now: the difference
-    would tell those of whoever withdrew. And in any case where they had noise: the opening spent the budget once."""
-    for earlier in await job.store.threaded.attempts(job.record.job):
-        if earlier.attempt >= job.attempt or (earlier.roots == job.roots and not noisy):
-            continue
-        steps = await job.store.threaded.steps(job.record.job, earlier.attempt)
-        if any(step.name == SPLIT for step in steps):
-            raise StateError(
-                "an earlier attempt may have opened sums, and another one would tell more",
-                remedy="a new job",
-                code="sums.opened",
-            )
-
-
-async def opened_table(
-    job: PartyRun, label: str, features: Sequence[PooledFeature], train: int, *, noisy: bool = False
-) -> tuple[MemberTable, Artefact]:
-    """The own rows, of which some train: by a keyed hash of their consents, under a key that nobody chose. With noise
-    each by its own hash alone: what trains and what tests may each spend the whole budget only if no row is in both,
-    whoever else is there."""
-    rows, opened = await job.open("rows")
-    if rows.count > MAX_POOLED_ROWS:
-        raise LimitError("too many rows", expected=f"at most {MAX_POOLED_ROWS}", found=rows.count, code="joint.list")
-    block = await job.opening_block()
-    about: dict[str, JsonValue] = {"block": to_hex(block)}
-    async with job.step(SPLIT, split.PROTOCOL, opened, parameters=about) as step:
-        key = job.job_entropy(b"split", block)(32)
-        consents = [to_hex(consent) for consent in rows.consents]
-        if noisy:
-            order, parts = split.each(consents, key, train)
-        else:
-            order, parts = split.order(consents, key, Split(train=train, validation=0), None)
-        table = await asyncio.to_thread(table_of, rows, label, features, order, parts.train, noisy=noisy)
-        artefact = step.output("order", canonical(order))
-    return table, artefact
-
-
 def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, Any]:
     """No rows; `report`: {too_few, smallest_group} and, unless too few have either label, what `report.told_of` says.
     InputError where a party released another model than this one came to."""
@@ -143,15 +96,6 @@ def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, An
     demand_same(parts, own)
     parameters = pooled_model.SPEC.parse(state["parameters"])
     return {"rows": [], "report": told_of(parameters, from_json(own), state["alone"])}
-
-
-def demand_same(parts: Mapping[int, bytes], own: bytes) -> None:
-    """InputError where a party released another model than this one came to."""
-    for party, part in parts.items():
-        if len(part) > MAX_PART or part != own:
-            raise InputError(
-                "a party came to another model", expected="the same one at all", found=f"another at party {party}"
-            )
 
 
 POOLED_MODEL = RecipeRun(spec=pooled_model.SPEC, run=run, combine=combine, final=FINAL.__contains__)

@@ -25,7 +25,9 @@ from placet.models.pooled_checks import Seat, demand_counts, rest_of
 from placet.models.pooled_pieces import SHARE, Line, bins_of, grid, positions
 from placet.models.pooled_trees import CutList, Enough, OwnRows, PooledColumn, PooledTree, grow, with_rows
 from placet.models.trees import UNIT, Tree, TreeColumn, TreeModel, TreePart, Whole
-from placet.recipes.pooled_model.training import MOST_PEOPLE, Add, MemberTable, as_numbers, asked_all, judged
+from placet.recipes.blocks.pooled_judging import judged
+from placet.recipes.blocks.pooled_sums import MOST_PEOPLE, Add, asked_all
+from placet.recipes.blocks.pooled_table import MemberTable, as_numbers
 
 MOMENT_UNIT, LARGEST_MOMENT = 1_000, 64_000
 """Of log odds whose mean and spread say where bands begin."""

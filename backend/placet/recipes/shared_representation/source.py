@@ -23,7 +23,7 @@ from placet.models.preparing import PreparedCategory, PreparedNumber
 from placet.protocols.noise import discrete_gaussian
 from placet.protocols.order import Entropy
 from placet.recipes.blocks.noise import DeclaredNoise
-from placet.recipes.pooled_model.training import Columns, as_numbers, category
+from placet.recipes.blocks.pooled_table import Columns, as_numbers, category
 
 L2 = 0.001
 MOST_ROWS = 1_000_000

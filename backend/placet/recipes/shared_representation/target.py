@@ -27,7 +27,7 @@ from placet.models.pooled_private import Whole
 from placet.models.preparing import UNIT, PreparedCategory, PreparedNumber, fit_category, fit_number
 from placet.models.regression import regress
 from placet.recipes.blocks.features import naming
-from placet.recipes.pooled_model.training import as_numbers, category
+from placet.recipes.blocks.pooled_table import as_numbers, category
 
 STEPS = 60
 FREE = 10.0
