@@ -23,7 +23,7 @@ from placet.models.linear import LinearModel
 from placet.models.preparing import UNIT, PreparedColumn
 from placet.models.released import ReleasedTrees
 from placet.models.scorecard import Scorecard, Text
-from placet.models.trees import MAX_DEPTH, MAX_TREES, UNIT_BITS, Tree, TreeFork, TreeLeaf
+from placet.models.trees import MAX_TREES, UNIT_BITS, CompleteTree, Tree, TreeFork, TreeLeaf
 
 Whole = npt.NDArray[np.int64]
 SourceModel: TypeAlias = LinearModel | Scorecard | ReleasedTrees
@@ -63,20 +63,10 @@ class BinnedShape(Value):
         return UNIT * one_hot(self.bins.codes(values), self.bins.cells)
 
 
-class TreesShape(Value):
+class TreesShape(CompleteTree):
     """How many trees there are, all as deep as the deepest."""
 
     trees: Annotated[int, Field(strict=True, ge=1, le=MAX_TREES)]
-    depth: Annotated[int, Field(strict=True, ge=1, le=MAX_DEPTH)]
-
-    @property
-    def nodes(self) -> int:
-        """Of a tree, that are no leaves; a node's children stand at twice its place and one or two more."""
-        return (1 << self.depth) - 1
-
-    @property
-    def leaves(self) -> int:
-        return 1 << self.depth
 
     def numbers(self, width: int) -> int:
         """The base, cells of all nodes that go to `yes`, weights of all leaves."""

@@ -38,6 +38,22 @@ Weight = Annotated[int, Field(strict=True, ge=-MAX_WEIGHT, le=MAX_WEIGHT)]
 Number = Annotated[int, Field(strict=True, ge=0, lt=2**53)]
 
 
+class CompleteTree(Value):
+    """A tree all of whose leaves are `depth` cuts away from its root, which stands at place 0; a node's children stand
+    at twice its place and one or two more."""
+
+    depth: Annotated[int, Field(strict=True, ge=1, le=MAX_DEPTH)]
+
+    @property
+    def nodes(self) -> int:
+        """That are no leaves."""
+        return (1 << self.depth) - 1
+
+    @property
+    def leaves(self) -> int:
+        return 1 << self.depth
+
+
 class TreeCut(Value):
     """The rows whose value of a column is in one of the cells `left` go to `yes`: of numbers those up to an edge, with
     or without what is missing, of categories any set."""

@@ -21,18 +21,7 @@ from placet.core.errors import InputError, PlanError
 from placet.models.boosting import Boosting, Own, base_of
 from placet.models.boosting_twin import train
 from placet.models.cuts import CodedColumn
-from placet.models.trees import (
-    MAX_DEPTH,
-    UNIT,
-    Marks,
-    Tree,
-    TreeCut,
-    TreeFork,
-    TreeLeaf,
-    TreeModel,
-    TreeNode,
-    Whole,
-)
+from placet.models.trees import UNIT, CompleteTree, Marks, Tree, TreeCut, TreeFork, TreeLeaf, TreeModel, TreeNode, Whole
 from placet.protocols.mpc.cells import CellsProgram
 from placet.protocols.mpc.numbers import INT64, Integers, Magnitudes
 from placet.protocols.mpc.program import Shape, Size
@@ -52,7 +41,7 @@ WORD = 32
 """Cells of which one number that comes out tells, a bit each."""
 
 
-class TreeGrow(CellsProgram):
+class TreeGrow(CellsProgram, CompleteTree):
     """`rate` in percent; `smallest`: rows of training in a leaf, or more. What comes out: `STATE`; of each node but the
     leaves which cells of all columns go to `yes`, as words of `WORD` bits (nodes, words), or of a tree that is kept as
     0 and 1 (nodes, cells); and numbers: the gain of each such node in parts of `GAIN_UNIT`, of each leaf its rows, and
@@ -60,18 +49,8 @@ class TreeGrow(CellsProgram):
 
     program: Literal["tree-grow"] = "tree-grow"
     smallest: Annotated[int, Field(strict=True, ge=2, le=2**20)]
-    depth: Annotated[int, Field(strict=True, ge=1, le=MAX_DEPTH)]
     rate: Annotated[int, Field(strict=True, ge=1, le=100)]
     keeps: Annotated[bool, Field(strict=True, exclude_if=lambda value: not value)] = False
-
-    @property
-    def nodes(self) -> int:
-        """That are no leaves."""
-        return (1 << self.depth) - 1
-
-    @property
-    def leaves(self) -> int:
-        return 1 << self.depth
 
     @property
     def scale(self) -> int:

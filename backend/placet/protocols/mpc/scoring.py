@@ -22,7 +22,7 @@ from placet.models.binning import MAX_BINS, Codes
 from placet.models.preparing import MAX_WIDTH, UNIT
 from placet.models.probes import probe_cells
 from placet.models.scorecard import Points, Reasons
-from placet.models.trees import MAX_DEPTH, MAX_TREES, UNIT_BITS
+from placet.models.trees import MAX_TREES, UNIT_BITS, CompleteTree
 
 MAX_EDGES = 63
 MAX_COLUMNS = 512
@@ -202,7 +202,7 @@ class LinearScore(WeightedScore):
         return self
 
 
-class TreesScore(ScoreProgram):
+class TreesScore(ScoreProgram, CompleteTree):
     """Cells are 0 or 1; of each tree a line of cells for each node, 1 where they go to `yes`, and a weight for each
     leaf. What a probe comes to is its margin and, for each node of all trees, its number, from 1 on, if it goes to
     `yes`: so each cell of each node is tried."""
@@ -210,7 +210,6 @@ class TreesScore(ScoreProgram):
     program: Literal["trees-score"] = "trees-score"
     bins: Bins
     trees: Annotated[int, Field(strict=True, ge=1, le=MAX_TREES)]
-    depth: Annotated[int, Field(strict=True, ge=1, le=MAX_DEPTH)]
     unit: ClassVar[tuple[int, int]] = (MARGIN_UNIT, UNIT_BITS)
 
     @model_validator(mode="after")
@@ -223,15 +222,6 @@ class TreesScore(ScoreProgram):
     def widths(self) -> tuple[int, ...]:
         """Cells of each column."""
         return tuple(bins + 2 for bins in self.bins)
-
-    @property
-    def nodes(self) -> int:
-        """Of a tree, that are no leaves."""
-        return (1 << self.depth) - 1
-
-    @property
-    def leaves(self) -> int:
-        return 1 << self.depth
 
     @property
     def numbers(self) -> int:
