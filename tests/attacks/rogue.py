@@ -20,9 +20,9 @@ from placet.cli.main import app
 from placet.core.hashing import canonical, commit
 from placet.core.privacy import GaussianRelease
 from placet.core.values import to_hex
-from placet.jobs.agreement import Agreement
 from placet.jobs.attempts import Attempts
 from placet.jobs.coordinator import Coordinator
+from placet.jobs.plan_policy import PlanPolicy
 from placet.jobs.proposal import Opening
 from placet.jobs.randomness import NoiseSource
 from placet.jobs.runner import Runner
@@ -66,13 +66,13 @@ def no_money() -> None:
 
 
 def no_gate() -> None:
-    async def nothing(self: Agreement | Attempts, *_: Any) -> None:
+    async def nothing(self: PlanPolicy | Attempts, *_: Any) -> None:
         return None
 
     async def nobody(self: Attempts, *_: Any) -> dict[int, Any]:
         return {}
 
-    Agreement.demand_plan = Attempts._demand_epochs = nothing  # type: ignore[method-assign]
+    PlanPolicy.demand_plan = Attempts._demand_epochs = nothing  # type: ignore[method-assign]
     Attempts.ended_inputs = nobody  # type: ignore[method-assign]
 
 

@@ -23,7 +23,6 @@ from placet.core.signatures import Key
 from placet.core.trail import Step, trail_head, trail_start
 from placet.core.values import ZERO32, to_hex
 from placet.core.withdrawal import FIRST_EPOCH
-from placet.jobs.agreement import LONGEST, LONGEST_OPENING
 from placet.jobs.askers import Askers
 from placet.jobs.messages import (
     AmendRequest,
@@ -34,6 +33,7 @@ from placet.jobs.messages import (
     SignedByAll,
     SignRequest,
 )
+from placet.jobs.plan_policy import LONGEST, LONGEST_OPENING
 from placet.jobs.randomness import seed_commitment
 from placet.protocols.spu import extra
 
@@ -143,16 +143,16 @@ async def test_a_party_brings_nothing_to_a_job_of_others(environment: JobEnviron
 
 async def test_a_party_brings_nothing_that_its_scope_or_policy_does_not_allow(environment: JobEnvironment) -> None:
     north = environment.agreements[NORTH]
-    north.context = replace(environment.contexts[NORTH], purposes=(OTHER_PURPOSE,))
+    north.policy.context = replace(environment.contexts[NORTH], purposes=(OTHER_PURPOSE,))
     await refused("consent.purpose", north.prepare(environment.consumer, wanted(environment)))
-    north.context = replace(environment.contexts[NORTH], recipes=())
+    north.policy.context = replace(environment.contexts[NORTH], recipes=())
     await refused("plan.recipe", north.prepare(environment.consumer, wanted(environment)))
-    north.context = replace(environment.contexts[NORTH], scope=lambda _: environment.scopes[SOUTH])
+    north.policy.context = replace(environment.contexts[NORTH], scope=lambda _: environment.scopes[SOUTH])
     await refused("consent.provider", north.prepare(environment.consumer, wanted(environment)))
     other = changed(environment.scopes[NORTH], recipes=("another", "asset-view"))
-    north.context = replace(environment.contexts[NORTH], scope=lambda _: other)
+    north.policy.context = replace(environment.contexts[NORTH], scope=lambda _: other)
     await refused("consent.scope", north.prepare(environment.consumer, wanted(environment)))
-    north.context = environment.contexts[NORTH]
+    north.policy.context = environment.contexts[NORTH]
     environment.rescope(NORTH, recipes=("another",))
     await refused("consent.recipe", north.prepare(environment.consumer, wanted(environment)))
     assert environment.shelves[NORTH].asked == []
@@ -163,11 +163,11 @@ async def test_provider_and_consumer_need_no_name_in_the_scope_and_all_others_do
     north, terms = environment.agreements[NORTH], environment.terms()
     environment.rescope(NORTH, parties=(environment.address(SOUTH), environment.address(FUND)))
     assert await north.prepare(environment.consumer, wanted(environment))
-    await north.demand_plan(environment.plan(terms), terms)
+    await north.policy.demand_plan(environment.plan(terms), terms)
     environment.rescope(NORTH, parties=(environment.address(SOUTH),))
     for work in (
         north.prepare(environment.consumer, wanted(environment)),
-        north.demand_plan(environment.plan(terms), terms),
+        north.policy.demand_plan(environment.plan(terms), terms),
     ):
         assert (await refused("consent.stranger", work)).found == to_hex(environment.address(FUND))
 
@@ -181,14 +181,14 @@ async def test_persons_rows_are_brought_under_their_own_consents(environment: Jo
         environment.ledger.datasets[state.offer.dataset] = replace(entry, subjects=subjects)
         for work in (
             north.prepare(environment.consumer, wanted(environment)),
-            north.demand_plan(environment.plan(terms), terms),
+            north.policy.demand_plan(environment.plan(terms), terms),
         ):
             error = await refused("consent.subjects", work)
             assert (error.expected, error.found) == (Subjects.PERSONS.words, subjects.words)
     environment.rescope(NORTH, personal=False)
     for work in (
         north.prepare(environment.consumer, wanted(environment)),
-        north.demand_plan(environment.plan(terms), terms),
+        north.policy.demand_plan(environment.plan(terms), terms),
     ):
         await refused("consent.subjects", work)
     assert environment.shelves[NORTH].asked == []
@@ -200,20 +200,20 @@ async def test_nobody_computes_over_persons_rows_that_another_calls_its_own(envi
     offer = environment.ledger.offers[environment.offers[SOUTH]]
     entry = environment.ledger.datasets[offer.offer.dataset]
     environment.ledger.datasets[offer.offer.dataset] = replace(entry, subjects=Subjects.OWN)
-    await refused("consent.subjects", north.demand_plan(environment.plan(terms), terms))
+    await refused("consent.subjects", north.policy.demand_plan(environment.plan(terms), terms))
     environment.ledger.datasets[offer.offer.dataset] = entry
     lawful = environment.plan(terms)
     south = lawful.parties[SOUTH]
     named = south.inputs[0].model_copy(update={"consent": south.inputs[0].lawful_root, "lawful_root": ZERO32})
     parties = tuple(p if p is not south else p.model_copy(update={"inputs": (named,)}) for p in lawful.parties)
-    await refused("consent.subjects", north.demand_plan(lawful.model_copy(update={"parties": parties}), terms))
+    await refused("consent.subjects", north.policy.demand_plan(lawful.model_copy(update={"parties": parties}), terms))
     elsewhere = replace(offer, offer=offer.offer.model_copy(update={"consumer": environment.address(FUND)}))
     environment.ledger.offers[environment.offers[SOUTH]] = elsewhere
-    await refused("consent.consumer", north.demand_plan(lawful, terms))
+    await refused("consent.consumer", north.policy.demand_plan(lawful, terms))
     del environment.ledger.offers[environment.offers[SOUTH]]
-    await refused("peer.early", north.demand_plan(lawful, terms))
+    await refused("peer.early", north.policy.demand_plan(lawful, terms))
     environment.ledger.offers[environment.offers[SOUTH]] = offer
-    await north.demand_plan(lawful, terms)
+    await north.policy.demand_plan(lawful, terms)
 
 
 async def test_a_party_brings_nothing_for_columns_outside_its_scope(environment: JobEnvironment) -> None:
@@ -237,16 +237,16 @@ async def test_levels_are_no_finer_than_the_offer_says(environment: JobEnvironme
         )
         assert (error.expected, error.found) == ("edges and bound at multiples of 1000", found)
         terms = environment.terms(engine="spu", parameters=parameters)
-        await refused("consent.gap", north.demand_plan(environment.plan(terms), terms))
+        await refused("consent.gap", north.policy.demand_plan(environment.plan(terms), terms))
 
 
 async def test_each_party_has_the_columns_that_its_role_reads(environment: JobEnvironment) -> None:
     """The consumer's list needs no balances."""
     terms = environment.terms()
     consumer = environment.agreements[CONSUMER]
-    await consumer.demand_plan(environment.plan(terms), terms)
+    await consumer.policy.demand_plan(environment.plan(terms), terms)
     environment.rescope(CONSUMER, columns=("balance",))
-    await refused("consent.columns", consumer.demand_plan(environment.plan(terms), terms))
+    await refused("consent.columns", consumer.policy.demand_plan(environment.plan(terms), terms))
 
 
 # The plan.

@@ -326,7 +326,7 @@ async def test_nobody_decides_about_a_plan_that_another_party_refuses(
         async def no(*_: Any) -> None:
             raise PlanError("no", code="plan.recipe")
 
-        monkeypatch.setattr(parties.environment.agreements[SOUTH], "demand_plan", no)
+        monkeypatch.setattr(parties.environment.agreements[SOUTH].policy, "demand_plan", no)
         await refused(propose(parties.client, parties.request()), "plan.recipe")
     [plan] = north.held.store.decided(10)
     assert (plan.state, north.held.store.waiting()) == (PlanState.CANCELLED, [])

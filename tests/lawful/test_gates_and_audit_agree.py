@@ -34,6 +34,7 @@ from placet.core.purposes import PURPOSES
 from placet.core.trail import evidence_hash
 from placet.core.values import ZERO32
 from placet.jobs.agreement import Agreement
+from placet.jobs.plan_policy import PlanPolicy
 from placet.protocols.flower.extra import FlowerEngine
 from placet.protocols.spu import extra
 from placet.recipes.runs import RUNS
@@ -55,7 +56,7 @@ def engines() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(extra, "require", lambda: None)
         patch.setattr(FlowerEngine, "require", lambda engine: engine.python)
-        patch.setattr(Agreement, "_lineage", lambda _, dataset: LINEAGES.get(dataset))
+        patch.setattr(PlanPolicy, "_lineage", lambda _, dataset: LINEAGES.get(dataset))
         yield
 
 
@@ -104,7 +105,7 @@ def node_allows(job: Job, signer: bytes) -> bool:
             registration = Registration(offer.dataset, provider, model.origin, model.commitment, (2, 0))
             LINEAGES[offer.dataset] = Lineage(registration, Origin(model.origin, (provider,), (), (1, 0)), ())
     try:
-        asyncio.run(Agreement(context, ENVIRONMENT.stores[place], RUNS).demand_plan(job.plan, job.terms))
+        asyncio.run(Agreement(context, ENVIRONMENT.stores[place], RUNS).policy.demand_plan(job.plan, job.terms))
     except (PlanError, ConsentError):
         return False
     return True

@@ -17,14 +17,7 @@ from placet.chain.outbox import Mined
 from placet.chain.signals import listening
 from placet.chain.threaded import ask_chain, ask_store
 from placet.core.consent import Status
-from placet.core.errors import (
-    ConfigError,
-    ConsentError,
-    PlacetError,
-    PlanError,
-    Reverted,
-    StateError,
-)
+from placet.core.errors import ConfigError, ConsentError, PlacetError, PlanError, Reverted, StateError
 from placet.core.ids import ConsentId, OfferId
 from placet.core.plan import Input, OpeningRef, Plan, Terms
 from placet.core.purposes import purpose_id
@@ -203,7 +196,7 @@ async def agree(peer_client: PeerClient, plan: Plan, terms: Terms, own: int, see
     its signature lacks then: the runner asks again until `open_by`. Their errors where they refuse; the plan is kept as
     refused then."""
     agreement, signer = peer_client.answers.agreement, peer_client.context.signer
-    await agreement.demand_plan(plan, terms)
+    await agreement.policy.demand_plan(plan, terms)
     job = plan.job(peer_client.context.deployment.jobs)
     async with peer_client.gathering.of(job):  # until all were asked once, the runner asks nobody
         await agreement.keep(plan, terms, own, agreement.at_rest.seal(seed, b"seed"), signer.sign(job))

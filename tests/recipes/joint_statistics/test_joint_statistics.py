@@ -238,9 +238,9 @@ async def test_the_second_providers_offer_holds_its_own_column(
     plan = environment.plan(terms, parties=tuple(map(environment.party, (NORTH, SOUTH, CONSUMER))))
     if code is None:
         assert await south.prepare(environment.consumer, wanted)
-        await south.demand_plan(plan, terms)
+        await south.policy.demand_plan(plan, terms)
         return
-    for refused in (south.prepare(environment.consumer, wanted), south.demand_plan(plan, terms)):
+    for refused in (south.prepare(environment.consumer, wanted), south.policy.demand_plan(plan, terms)):
         with pytest.raises(PlacetError) as caught:
             await refused
         assert caught.value.code == code

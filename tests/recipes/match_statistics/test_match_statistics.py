@@ -130,9 +130,9 @@ async def test_no_smaller_group_than_the_offer_says(environment: JobEnvironment)
         plan = environment.plan(terms, parties=(environment.party(NORTH), environment.party(CONSUMER)))
         if fits:
             assert await north.prepare(environment.consumer, wanted)
-            await north.demand_plan(plan, terms)
+            await north.policy.demand_plan(plan, terms)
             continue
-        for refused in (north.prepare(environment.consumer, wanted), north.demand_plan(plan, terms)):
+        for refused in (north.prepare(environment.consumer, wanted), north.policy.demand_plan(plan, terms)):
             with pytest.raises(PlacetError) as caught:
                 await refused
             assert (caught.value.code, caught.value.expected) == ("consent.output", "aggregate, groups of 6 or more")
