@@ -18,8 +18,8 @@ from placet.chain.states import JobStatus
 from placet.core.consent import Status
 from placet.core.errors import ChainError, LimitError, PeerError, PlacetError, StateError, WarrantError
 from placet.core.plan import Party
+from placet.jobs import computing
 from placet.jobs import coordinator as coordinators
-from placet.jobs import runner as runners
 from placet.jobs import settlement as settlements
 from placet.jobs.messages import AttemptRef, AttemptRoots
 from placet.jobs.runner import Runner
@@ -46,8 +46,10 @@ def compute(*fates: PlacetError, started: bool = False) -> int:
             raise fates[runs - 1]
 
     record = SimpleNamespace(job=bytes(32))
-    work: Any = SimpleNamespace(terms=SimpleNamespace(recipe="match"), started=started, record=record)
-    at_once(Runner(JobEnvironment().contexts[0], RUNS | {"match": replace(RUNS["match"], run=run)})._warranted(work))
+    runner = Runner(JobEnvironment().contexts[0], RUNS | {"match": replace(RUNS["match"], run=run)})
+    terms = SimpleNamespace(recipe="match")
+    work: Any = SimpleNamespace(terms=terms, started=started, record=record, context=runner.context)
+    at_once(runner._computing._warranted(work))
     return runs
 
 
@@ -69,7 +71,7 @@ def test_nothing_is_begun_twice(fate: PlacetError) -> None:
 
 def test_it_does_not_wait_for_ever() -> None:
     with pytest.raises(PeerError):
-        compute(*(PASSING[-1],) * int(3 * runners.VAULT_SECONDS))
+        compute(*(PASSING[-1],) * int(3 * computing.VAULT_SECONDS))
 
 
 async def test_a_plan_that_this_version_does_not_declare_fails_its_attempt_by_its_code() -> None:
@@ -80,7 +82,8 @@ async def test_a_plan_that_this_version_does_not_declare_fails_its_attempt_by_it
     roots = tuple(i.lawful_root for i in record.plan.inputs)
     store.begin(job, 1, roots)
     older = replace(record, terms=record.terms.model_copy(update={"recipe_version": 9}))
-    await Runner(environment.contexts[0], RUNS)._compute(older, 1, roots)
+    runner = Runner(environment.contexts[0], RUNS)
+    await runner._computing.run(older, 1, lambda: runner._party_run(older, 1, roots))
     attempt = store.attempt(job, 1)
     assert attempt is not None and (attempt.phase, attempt.why) == (Phase.FAILED, "plan.terms")
 
@@ -106,7 +109,7 @@ class Running:
     async def watch(self) -> None:
         phase = self.store.phase(self.job, 1)
         assert phase is not None
-        await self.runner._watch(self.record, 1, phase)
+        await self.runner._watch.own(self.record, self.runner._hand(self.job), 1, phase)
 
 
 async def test_a_withdrawal_is_acted_upon_though_the_first_look_fails(monkeypatch: pytest.MonkeyPatch) -> None:

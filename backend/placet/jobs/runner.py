@@ -31,31 +31,31 @@ import asyncio
 import contextlib
 import functools
 import logging
-from dataclasses import dataclass, field
 
 from placet.catalogue.declared import declared
 from placet.chain.events import JobOpened
 from placet.chain.intents import Intents
-from placet.chain.signals import listening
 from placet.chain.states import JobState, JobStatus
 from placet.chain.storage import storage_error
 from placet.chain.threaded import ask_chain, ask_store
 from placet.core.errors import ChainError, PeerError, PlacetError, unforeseen
 from placet.core.ids import JobId
-from placet.core.plan import Input
 from placet.core.values import to_hex
 from placet.jobs.answers import PeerAnswers
 from placet.jobs.certificates import institution_of
+from placet.jobs.computing import Computing
+from placet.jobs.consent_watch import ConsentWatch
 from placet.jobs.context import JobContext
 from placet.jobs.coordinator import Coordinator
 from placet.jobs.gathering import drop, gather, is_refusal, refusal_of
+from placet.jobs.in_hand import LONGEST_WAIT, RETRY, JobInHand
 from placet.jobs.link import Envelope, Link
 from placet.jobs.messages import MAX_ANSWER, AttemptRef, JobRequest, StandingRequest
 from placet.jobs.party_run import PartyRun
 from placet.jobs.peer_client import PeerClient
-from placet.jobs.progress import CHAIN, STEPS, VAULT, blocks_more
+from placet.jobs.progress import CHAIN, blocks_more
 from placet.jobs.proposal import propose
-from placet.jobs.recipe import Runs, run_of
+from placet.jobs.recipe import Runs
 from placet.jobs.settlement import ENDS, Settlement, turn_of
 from placet.jobs.standing_proposal import propose_opening, stand
 from placet.jobs.standing_store import StandingRecord
@@ -63,50 +63,6 @@ from placet.jobs.store import JobRecord, JobStore, Phase
 from placet.jobs.trail import record_steps
 
 log = logging.getLogger("placet.jobs")
-RETRY, LONGEST_REST = 0.5, 8.0
-"""Seconds after which a look that went wrong is repeated: a peer, the vault or the chain may have come by then. Twice
-as many each time that it goes wrong again, up to the longest rest: what is refused may be so until the deadline."""
-FIRST_REST, LONGEST_WAIT = 2.0, 30.0
-"""Seconds after which those are asked again whose people decide about a plan, at first and at the most: who has decided
-says so."""
-NOT_YET = frozenset({"warrant.unopened", "warrant.unconfirmed", "vault.busy", "vault.unreachable"})
-VAULT_SECONDS = 120.0
-"""For which an attempt tries its own vault, half a second apart or when the chain moves."""
-
-
-@dataclass
-class JobInHand:
-    """What this process has in memory of one job, by attempt where it is of one. All of it may be lost at any time.
-
-    `advanced`: did something happen since the last look ended, so that the next may have something to do? `again`: was
-    another look asked for while one was under way? `told`: failed attempts of which the consumer knows. `now` is the
-    chain's time at the last look; `ended_seen` which ended consents of an input's offer were looked through, by
-    attempt and input (`Index.ended_mark`); `dead_since` when another party's own consent was first seen dead;
-    `said` the last details of each status. After so many `failures` in a row no look begins before `rest_until`, by the
-    loop's clock, unless something happened here. Those whose people decide about the plan are asked at `ask_at`, and
-    `ask_rest` seconds later again.
-    """
-
-    look: asyncio.Task[None] | None = None
-    advanced: bool = False
-    again: bool = False
-    told: set[int] = field(default_factory=set)
-    now: int = 0
-    links: dict[int, Link] = field(default_factory=dict)
-    running: dict[int, asyncio.Task[None]] = field(default_factory=dict)
-    ended_seen: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
-    dead_since: int | None = None
-    said: dict[str, dict[str, object]] = field(default_factory=dict)
-    failures: int = 0
-    rest_until: float = 0.0
-    ask_at: float = 0.0
-    ask_rest: float = FIRST_REST
-
-    def rest(self, now: float) -> float:
-        """One look more went wrong; the seconds to rest."""
-        seconds = min(RETRY * 2.0 ** min(self.failures, 16), LONGEST_REST)
-        self.failures, self.rest_until = self.failures + 1, now + seconds
-        return seconds
 
 
 class Runner:
@@ -121,6 +77,8 @@ class Runner:
         self.peer_client = PeerClient(self.answers)
         self.coordinator = Coordinator(self.answers.attempts, self.peer_client, self.intents, self.say)
         self.settlement = Settlement(self.answers.attempts, self.intents, self.say)
+        self._computing = Computing(self.store, runs, self.say)
+        self._watch = ConsentWatch(context, self.answers.attempts, self.coordinator)
         self._jobs: dict[JobId, JobInHand] = {}
 
     async def start(self, request: JobRequest) -> JobRecord:
@@ -266,13 +224,13 @@ class Runner:
             if record.plan.consumer != self.context.address:
                 consumer = self.context.trust.name(record.plan.consumer)
                 self.store.waits.set(record.job, CHAIN, f"{consumer} to seal, once all have computed")
-            await self._watch_others(record, now)
+            await self._watch.others(record, hand, now)
         else:
             if phase is Phase.FAILED and state.attempt not in hand.told:
                 await self._tell(record, state.attempt)
                 hand.told.add(state.attempt)
-            await self._watch(record, state.attempt, phase)
-            await self._watch_others(record, now)
+            await self._watch.own(record, hand, state.attempt, phase)
+            await self._watch.others(record, hand, now)
         if record.plan.consumer == self.context.address:
             await self.coordinator.bring_together(record, state)
 
@@ -304,48 +262,14 @@ class Runner:
         if lost:
             await self.store.threaded.fail(record.job, attempt, "the node was restarted")
         else:
-            self._hand(record.job).running[attempt] = asyncio.create_task(self._compute(record, attempt, roots))
+            self._hand(record.job).running[attempt] = asyncio.create_task(
+                self._computing.run(record, attempt, lambda: self._party_run(record, attempt, roots))
+            )
 
     async def _lost(self, record: JobRecord, attempt: int) -> bool:
         """Were messages of an attempt acknowledged whose content went with an earlier process?"""
         heard = await self.store.threaded.heard(record.job, attempt, record.party)
         return heard and attempt not in self._hand(record.job).links
-
-    async def _watch(self, record: JobRecord, attempt: int, phase: Phase) -> None:
-        """End an attempt of which a consent has died, instead of finding out at its seal.
-
-        What could not be looked at or acted upon counts as not seen, so that the next tick does it.
-        """
-        first = record.plan.input_offset(record.party)
-        ended, hand = {}, self._hand(record.job)
-        for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
-            ended[attempt, number] = await ask_store(self.context.index.ended_mark, chosen.offer)
-        if all(hand.ended_seen.get(key, (0, 0)) == mark for key, mark in ended.items()):
-            return
-        kept = await self.store.threaded.attempt(record.job, attempt)
-        inputs = {} if kept is None else await self.answers.attempts.ended_inputs(record, kept)
-        dead = [number for number, one in inputs.items() if one.consents]
-        for number in dead:
-            if record.plan.inputs[number].named:
-                return await self.coordinator.abort_for(record, number)
-        if dead and phase is Phase.RUNNING:
-            await self.store.threaded.fail(record.job, attempt, "consent.withdrawn")
-            hand.running[attempt].cancel()
-        hand.ended_seen.update(ended)
-
-    async def _watch_others(self, record: JobRecord, now: int) -> None:
-        """End a job of which another party's own consent has died: that party may have left. It has the first word."""
-        hand, own = self._hand(record.job), record.plan.input_offset(record.party)
-        mine = range(own, own + len(record.plan.parties[record.party].inputs))
-        for number, chosen in enumerate(record.plan.inputs):
-            if number in mine or not chosen.named or not await ask_chain(self._ended, chosen):
-                continue
-            hand.dead_since = now if hand.dead_since is None else hand.dead_since
-            if now > hand.dead_since + turn_of(record, self.context.address):
-                return await self.coordinator.abort_for(record, number)
-
-    def _ended(self, chosen: Input) -> bool:
-        return chosen.consent in self.context.index.dead(chosen.offer)
 
     def link(self, record: JobRecord, attempt: int) -> Link:
         """The link of the current attempt; one an attempt."""
@@ -354,57 +278,20 @@ class Runner:
             links[attempt] = Link(self.context, self.store, record, attempt)
         return links[attempt]
 
-    async def _compute(self, record: JobRecord, attempt: int, roots: tuple[bytes, ...]) -> None:
+    def _party_run(self, record: JobRecord, attempt: int, roots: tuple[bytes, ...]) -> PartyRun:
         hand = self._hand(record.job)
-        await self.say(record, "computing", attempt=attempt)
-        try:
-            party_run = PartyRun(
-                self.context,
-                self.store,
-                record,
-                declared(record.plan, record.terms),
-                attempt,
-                roots,
-                self.link(record, attempt),
-                lambda: hand.now,
-                self.say,
-                functools.partial(record_steps, self.context, self.store, self.intents, record, attempt),
-            )
-            await self._warranted(party_run)
-            await party_run.link.close()
-        except asyncio.CancelledError:
-            await self.store.threaded.fail(record.job, attempt, "interrupted")
-            raise
-        except PlacetError as error:
-            log.warning("job %s, attempt %d: %s", to_hex(record.job)[:10], attempt, error)
-            await self.store.threaded.fail(record.job, attempt, error.code)
-            await self.say(record, "failed-attempt", attempt=attempt, code=error.code)
-        except Exception as error:
-            full = storage_error(error)
-            log.error("job %s, attempt %d: %s", to_hex(record.job)[:10], attempt, full or unforeseen(error))
-            await self.store.threaded.fail(record.job, attempt, "internal" if full is None else full.code)
-        else:
-            await self.store.threaded.computed(record.job, attempt)
-            await self.say(record, "computed", attempt=attempt)
-        finally:
-            self.store.waits.set(record.job, VAULT)
-            self.store.waits.set(record.job, STEPS)
-
-    async def _warranted(self, party_run: PartyRun) -> None:
-        """Run the recipe; the vault may need a moment to start, or until its own endpoint is as far as ours."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + VAULT_SECONDS
-        with listening(self.context.moved) as listener:
-            while loop.time() < end:
-                try:
-                    return await run_of(self.runs, party_run.terms.recipe).run(party_run)
-                except PlacetError as error:
-                    if error.code not in NOT_YET or party_run.started:
-                        raise
-                    what = f"the own vault, which says {error.code}"
-                    self.store.waits.set(party_run.record.job, VAULT, what, lacks="vault")
-                await listener.wait(0.5)
-        raise PeerError("the vault never saw the opened job", code="warrant.unconfirmed")
+        return PartyRun(
+            self.context,
+            self.store,
+            record,
+            declared(record.plan, record.terms),
+            attempt,
+            roots,
+            self.link(record, attempt),
+            lambda: hand.now,
+            self.say,
+            functools.partial(record_steps, self.context, self.store, self.intents, record, attempt),
+        )
 
     async def _end(self, record: JobRecord, how: str, **details: object) -> None:
         for extension in self.context.extensions:
