@@ -35,7 +35,7 @@ COUNT = 20
 
 
 def measured(asked: PooledModelParameters, tables: Sequence[MemberTable], sums: Any) -> dict[str, Any]:
-    """Of one job of these parties. `sums`: as `learning.Sums`."""
+    """Of one job of these parties. `sums`: as `_masked_sums.Sums`."""
     trees = asked.trees
     if trees is None:
         raise ValueError("no trees")
