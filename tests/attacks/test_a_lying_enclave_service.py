@@ -26,7 +26,7 @@ from placet.core.enclave_policy import Role
 from placet.core.errors import PlacetError
 from placet.core.hashing import canonical
 from placet.core.values import from_hex
-from placet.jobs.party_run import StepRecorder as Stage_
+from placet.jobs.step_recorder import StepRecorder as Stage_
 from placet.protocols.enclave.evidence.model import measurement_id
 from placet.protocols.enclave.platform.simulated import SimulatedEnclave
 from placet.protocols.enclave.platform.swtpm import Swtpm

@@ -26,7 +26,7 @@ from placet.core.signatures import Key
 from placet.core.trail import evidence_hash
 from placet.core.values import from_hex, to_hex
 from placet.core.withdrawal import withdrawal_hash
-from placet.jobs.party_run import masked_outputs
+from placet.jobs.masked_outputs import masked_outputs
 from placet.sandbox.consortium import REWARD, wait
 from placet.vault.client import VaultClient
 

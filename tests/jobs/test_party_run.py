@@ -61,7 +61,7 @@ def provider(vault: Vault) -> tuple[PartyRun, Wire]:
 
     context = replace(environment.contexts[1], rows=vault)  # type: ignore[arg-type]
     roots = tuple(chosen.lawful_root for chosen in record.plan.inputs)
-    parts: Any = (context, store, record, declared(record.plan, record.terms), 1, roots, wire, lambda: NOW)
+    parts: Any = (context, record, declared(record.plan, record.terms), 1, roots, store, wire, lambda: NOW)
     return PartyRun(*parts, nothing, nothing), wire
 
 

@@ -22,8 +22,8 @@ from placet.core.values import ZERO32, to_hex
 from placet.jobs.certificates import institution_of
 from placet.jobs.context import JobContext
 from placet.jobs.entries import consent_ended, ended_inputs
+from placet.jobs.masked_outputs import masked_outputs
 from placet.jobs.messages import AmendRequest, AttemptRef, AttemptRoots, AttemptStatus, SealRequest, SignatureResponse
-from placet.jobs.party_run import masked_outputs
 from placet.jobs.recipe import Runs, run_of
 from placet.jobs.store import Attempt, JobRecord, JobStore, Phase
 from placet.models.contribution import sealed_payouts

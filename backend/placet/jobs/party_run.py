@@ -10,41 +10,31 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from pydantic import JsonValue
 
-from placet.catalogue.declared import DeclaredJob
-from placet.catalogue.spec import RecipeParameters
-from placet.chain.events import JobOpened
 from placet.chain.signals import listening
 from placet.chain.states import JobStatus
 from placet.chain.threaded import ask_chain, ask_store
 from placet.core.at_rest import JOBS, AtRest
-from placet.core.errors import PlanError, ProtocolError, StateError
-from placet.core.framing import FrameReader, frame, header
-from placet.core.hashing import canonical, commit, sha256
+from placet.core.errors import ProtocolError, StateError
+from placet.core.hashing import sha256
 from placet.core.masking import mask
 from placet.core.offers import Scope
-from placet.core.plan import MAX_PARTIES, Plan, Terms
-from placet.core.trail import Artefact, Exchange, Step
-from placet.jobs.context import JobContext
+from placet.core.trail import Artefact, Step
 from placet.jobs.entries import consent_ended, ended_inputs
 from placet.jobs.link import MAX_PAYLOAD, Link
+from placet.jobs.masked_outputs import MASKED, framed
 from placet.jobs.progress import STEPS, VAULT, Wait
-from placet.jobs.randomness import NoiseSource, noise_seed, stream
+from placet.jobs.seat import PartySeat
+from placet.jobs.step_recorder import StepRecorder, name_of
 from placet.jobs.store import JobRecord, JobStore
 from placet.models.contribution import PROTOCOL, Contribution, Table, divide
-from placet.protocols.noise import DrawnNoise
-from placet.protocols.order import Entropy
 from placet.vault.rows import Rows
 
-P = TypeVar("P", bound=RecipeParameters)
 R = TypeVar("R")
-MASKED = "masked"
-_SIZE = 8
-"""Bytes of the length before a masked output that the consumer keeps."""
 LOOK = 1.0
 """Seconds between two looks at the chain where nothing wakes a party that waits for others' steps."""
 ASK_AGAIN = 10.0
@@ -67,72 +57,11 @@ async def together(*works: Coroutine[None, None, object]) -> None:
         raise failed.exceptions[0] from None
 
 
-def name_of(party: int) -> str:
-    """A party's name in protocols."""
-    return f"party-{party}"
-
-
 @dataclass
-class StepRecorder:
-    """A step while it runs: what it sent, received and made."""
-
-    run: PartyRun
-    name: str
-    sent: list[Exchange] = field(default_factory=list)
-    received: list[Exchange] = field(default_factory=list)
-    outputs: list[Artefact] = field(default_factory=list)
-    noise: list[JsonValue] = field(default_factory=list)
-
-    @property
-    def me(self) -> str:
-        return name_of(self.run.party)
-
-    async def send(self, to: str, tag: str, payload: bytes) -> None:
-        """Channel: deliver to a party by its name in protocols."""
-        self.sent.append(await self.run.link.send(_index(to), tag, payload))
-
-    async def receive(self, sender: str, tag: str, *, limit: int) -> bytes:
-        """Channel: the next message of a party under a tag."""
-        exchange, payload = await self.run.link.receive(_index(sender), tag, limit)
-        self.received.append(exchange)
-        return payload
-
-    def output(self, name: str, content: bytes) -> Artefact:
-        """Commit to something that this step made; the salt follows from the party's seed."""
-        salt = self.run.entropy(b"salt", self.name.encode(), name.encode())(32)
-        return self.public(name, commit(salt, content))
-
-    def drew(self, *drawn: DrawnNoise) -> None:
-        """Noise that this party adds: what it hides stands in the step, and what binds to the numbers."""
-        for one in drawn:
-            self.noise.append(one.release.to_json())
-            self.public(f"noise/{one.release.what}", one.commitment)
-
-    async def output_of(self, name: str, make: Callable[[], Any]) -> Artefact:
-        """The same of plain JSON data that may be large: made, written and hashed in a thread."""
-        return self.output(name, await asyncio.to_thread(lambda: canonical(make())))
-
-    def public(self, name: str, commitment: bytes) -> Artefact:
-        """An output whose hash is public."""
-        artefact = Artefact(name=name, commitment=commitment)
-        self.outputs.append(artefact)
-        return artefact
-
-
-def _index(name: str) -> int:
-    return int(name.removeprefix("party-"))
-
-
-@dataclass
-class PartyRun:
+class PartyRun(PartySeat):
     """One party's attempt."""
 
-    context: JobContext
     store: JobStore
-    record: JobRecord
-    declared: DeclaredJob
-    attempt: int
-    roots: tuple[bytes, ...]
     link: Link
     now: Callable[[], int]
     say: Say
@@ -141,69 +70,12 @@ class PartyRun:
     _untold: set[int] = field(default_factory=set)
     _adding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    @property
-    def plan(self) -> Plan:
-        return self.record.plan
-
-    @property
-    def terms(self) -> Terms:
-        return self.record.terms
-
-    @property
-    def party(self) -> int:
-        return self.record.party
-
-    def parameters(self, kind: type[P]) -> P:
-        """The recipe's parameters, which are of the recipe's own type."""
-        parameters = self.declared.parameters
-        if not isinstance(parameters, kind):
-            raise PlanError("parameters of another recipe", found=self.terms.recipe)
-        return parameters
-
-    @property
-    def role(self) -> str:
-        return self.terms.roles[self.party]
-
-    def others(self, role: str) -> list[int]:
-        """The other parties of a role."""
-        return [i for i, r in enumerate(self.terms.roles) if r == role and i != self.party]
-
-    def entropy(self, *labels: bytes) -> Entropy:
-        """This party's committed randomness, apart for each attempt and label."""
-        return self.job_entropy(self.attempt.to_bytes(4, "big"), *labels)
-
-    def job_entropy(self, *labels: bytes) -> Entropy:
-        """The same for the whole job."""
-        return stream(self._seed, self.record.job, *labels)
-
-    async def noise(self) -> NoiseSource:
-        """This party's noise in this attempt. StateError as `opening_block`."""
-        block = await self.opening_block()
-        return NoiseSource(noise_seed(self._seed), self.record.job, self.attempt, block)
-
-    @property
-    def _seed(self) -> bytes:
-        return AtRest(JOBS, self.context.hpke).open(self.record.seed, b"seed")
-
-    async def opening_block(self) -> bytes:
-        """The hash of the block in which the job opened: nobody knew it when seeds were committed to. StateError where
-        this node has not seen the opening."""
-
-        def look() -> bytes:
-            opened = (one for one in self.context.index.job_events(self.record.job) if isinstance(one, JobOpened))
-            block = next((one.block for one in opened), None)
-            if block is None:
-                raise StateError("this node has not seen the job's opening", code="peer.early")
-            return self.context.chain.block(block).hash
-
-        return await ask_chain(look)
-
     @contextlib.asynccontextmanager
     async def step(
         self, name: str, protocol: str, *inputs: Artefact, parameters: dict[str, JsonValue] | None = None
     ) -> AsyncIterator[StepRecorder]:
         """Record what happens inside as one step. One that fails is not recorded; its messages are kept."""
-        stage = StepRecorder(self, name)
+        stage = StepRecorder(name, self.party, self.link, self.entropy)
         yield stage
         by_peer = {"key": lambda e: (e.peer, e.sequence)}
         async with self._adding:  # the next number is another's as soon as this step is written down
@@ -347,15 +219,6 @@ class PartyRun:
         state = await ask_chain(self.context.chain.offer, self.plan.inputs[self.number(alias)].offer)
         return self.context.scope(state.offer)
 
-    def number(self, alias: str) -> int:
-        """An own input's place among all of the plan's. PlanError if there is no such input."""
-        first = self.plan.input_offset(self.party)
-        own = range(first, first + len(self.plan.parties[self.party].inputs))
-        number = next((i for i in own if self.terms.inputs[i] == alias), None)
-        if number is None:
-            raise PlanError("the plan gives this party no such input", found=alias)
-        return number
-
     async def matched(self, alias: str, rows: Rows, places: Iterable[int]) -> None:
         """The rows of an input that match, by their places, before the consumer learns anything of it. WarrantError
         `warrant.change` where the owners were promised that a job ends which differs too little from an earlier one."""
@@ -379,10 +242,6 @@ class PartyRun:
     async def say_rows_of(self, peer: int, rows: int) -> None:
         """The same of how many rows a peer brought, which the protocol tells this party."""
         await self.say(self.record, "peer-rows", attempt=self.attempt, party=self.name(peer), rows=rows)
-
-    def name(self, party: int) -> str:
-        """A party's name for people, by the trust list."""
-        return self.context.trust.name(self.plan.parties[party].signer)
 
     async def checkpoint(self, content: bytes) -> None:
         """Keep, sealed, what a later attempt over the same rows may go on from; the last one counts."""
@@ -441,15 +300,5 @@ class PartyRun:
             for sender in senders:
                 outputs[sender] = await step.receive(name_of(sender), "output.masked", limit=MAX_PAYLOAD)
                 step.public(f"{MASKED}/{sender}", sha256(outputs[sender]))
-        framed = b"".join(header(party) + frame(output, _SIZE) for party, output in sorted(outputs.items()))
         closed = AtRest(JOBS, self.context.hpke).seal(private, b"private")
-        await self.store.threaded.keep(self.record.job, self.attempt, private=closed, output=framed)
-
-
-def masked_outputs(framed: bytes) -> dict[int, bytes]:
-    """What `collect` kept, by party: party(4) ‖ a frame with its masked output, once for each in ascending order."""
-    reader, outputs = FrameReader(framed, "what the consumer kept"), dict[int, bytes]()
-    while reader.left:
-        party = reader.number(MAX_PARTIES - 1)
-        outputs[party] = reader.frame(MAX_PAYLOAD, _SIZE)
-    return outputs
+        await self.store.threaded.keep(self.record.job, self.attempt, private=closed, output=framed(outputs))

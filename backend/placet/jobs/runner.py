@@ -282,11 +282,11 @@ class Runner:
         hand = self._hand(record.job)
         return PartyRun(
             self.context,
-            self.store,
             record,
             declared(record.plan, record.terms),
             attempt,
             roots,
+            self.store,
             self.link(record, attempt),
             lambda: hand.now,
             self.say,

@@ -19,7 +19,8 @@ from placet.core.values import ZERO32, to_hex
 from placet.jobs import model_parts
 from placet.jobs.attempts import Attempts
 from placet.jobs.context import JobContext, RowSource
-from placet.jobs.party_run import Say, masked_outputs
+from placet.jobs.masked_outputs import masked_outputs
+from placet.jobs.party_run import Say
 from placet.jobs.progress import CHAIN, PARTIES, blocks_more
 from placet.jobs.recipe import run_of
 from placet.jobs.store import JobRecord

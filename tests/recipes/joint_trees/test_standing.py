@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from placet.core.errors import ProtocolError
-from placet.jobs.party_run import name_of
+from placet.jobs.step_recorder import name_of
 from placet.protocols.local import LocalNetwork
 from placet.protocols.spu import KeptShare, choose
 from placet.recipes.joint_trees.standing import KEPT, STANDING, Grown, Standing, agreed

@@ -15,8 +15,9 @@ from placet.catalogue.asset_view import MAX_ROWS, AssetViewParameters
 from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.spec import scale
 from placet.core.hashing import canonical
-from placet.jobs.party_run import PartyRun, name_of
+from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
+from placet.jobs.step_recorder import name_of
 from placet.protocols.mpc import additive
 from placet.protocols.order import restore
 from placet.recipes.asset_view import levels

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from placet.core.errors import InputError, ProtocolError
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
-from placet.jobs.party_run import PartyRun, StepRecorder, name_of
+from placet.jobs.party_run import PartyRun
+from placet.jobs.step_recorder import StepRecorder, name_of
 from placet.models.contribution import MAX_SHAPLEY
 from placet.protocols.spu import Engine, evaluate
 

@@ -20,7 +20,8 @@ from placet.core.errors import LimitError, PeerError, ProtocolError
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
 from placet.jobs.certificates import tls_key
-from placet.jobs.party_run import PartyRun, StepRecorder, name_of
+from placet.jobs.party_run import PartyRun
+from placet.jobs.step_recorder import StepRecorder, name_of
 from placet.protocols import spu
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Declared, Size

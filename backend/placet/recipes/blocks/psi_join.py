@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
-from placet.jobs.party_run import PartyRun, name_of, together
+from placet.jobs.party_run import PartyRun, together
+from placet.jobs.step_recorder import name_of
 from placet.protocols import psi
 from placet.protocols.order import secret_permutation
 from placet.protocols.psi import Placement

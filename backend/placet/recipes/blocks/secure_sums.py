@@ -17,8 +17,9 @@ from pydantic import JsonValue
 from placet.core.errors import InputError, ProtocolError
 from placet.core.hashing import sha256
 from placet.core.trail import Artefact
-from placet.jobs.party_run import PartyRun, StepRecorder, name_of, together
+from placet.jobs.party_run import PartyRun, together
 from placet.jobs.randomness import stream
+from placet.jobs.step_recorder import StepRecorder, name_of
 from placet.models.pooled_checks import demand
 from placet.protocols.mpc import shamir
 from placet.protocols.mpc.secure_sum import (

@@ -17,8 +17,9 @@ from placet.catalogue.modelling import computing
 from placet.catalogue.spec import Cost
 from placet.core.errors import ProtocolError
 from placet.core.trail import Artefact
-from placet.jobs.party_run import PartyRun, StepRecorder, name_of
+from placet.jobs.party_run import PartyRun
 from placet.jobs.randomness import stream
+from placet.jobs.step_recorder import StepRecorder, name_of
 from placet.protocols.mpc.owners import ColumnsProgram
 from placet.recipes.blocks import distributed
 

@@ -20,7 +20,8 @@ from placet.core.errors import DataError, ProtocolError
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
 from placet.core.values import to_hex
-from placet.jobs.party_run import PartyRun, name_of
+from placet.jobs.party_run import PartyRun
+from placet.jobs.step_recorder import name_of
 
 PROTOCOL = "split.hmac-sha256/1"
 COUNTS = "split.counts"

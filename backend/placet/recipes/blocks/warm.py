@@ -18,8 +18,9 @@ from placet.catalogue.model_score import SessionBounds
 from placet.core.hashing import canonical, sha256
 from placet.core.trail import Artefact
 from placet.core.values import Bytes32, Value, parse, to_hex
-from placet.jobs.party_run import PartyRun, StepRecorder, name_of
+from placet.jobs.party_run import PartyRun
 from placet.jobs.sessions import Warm
+from placet.jobs.step_recorder import StepRecorder, name_of
 from placet.protocols import spu
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.scoring import ScoreProgram

@@ -33,8 +33,10 @@ from placet.core.hashing import document_bytes, sha256
 from placet.core.plan import MAX_PARTIES, key_hash
 from placet.core.trail import Artefact
 from placet.core.values import parse
-from placet.jobs.party_run import MASKED, PartyRun, StepRecorder, name_of
+from placet.jobs.masked_outputs import MASKED
+from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
+from placet.jobs.step_recorder import StepRecorder, name_of
 from placet.protocols.enclave import codes
 from placet.protocols.enclave.comparing import (
     INPUT,

@@ -27,8 +27,9 @@ from placet.core.hashing import canonical, document_bytes
 from placet.core.trail import Artefact
 from placet.core.values import parse
 from placet.jobs import model_parts
-from placet.jobs.party_run import PartyRun, name_of
+from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
+from placet.jobs.step_recorder import name_of
 from placet.models import boosting_twin
 from placet.models.boosting import Own
 from placet.models.permuting import judged_rows

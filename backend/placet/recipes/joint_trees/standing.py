@@ -15,7 +15,7 @@ from pydantic import Field
 from placet.core.errors import ProtocolError
 from placet.core.hashing import canonical
 from placet.core.values import Octets, Value
-from placet.jobs.party_run import StepRecorder, name_of
+from placet.jobs.step_recorder import StepRecorder, name_of
 from placet.models.trees import MAX_TREES
 from placet.protocols.spu import KeptShare
 

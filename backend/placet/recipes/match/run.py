@@ -28,8 +28,9 @@ from placet.catalogue.match import MatchingParameters
 from placet.core.errors import ProtocolError
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
-from placet.jobs.party_run import PartyRun, StepRecorder, name_of
+from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
+from placet.jobs.step_recorder import StepRecorder, name_of
 from placet.protocols import psi
 from placet.protocols.psi import salted_hash
 from placet.recipes.blocks import distributed

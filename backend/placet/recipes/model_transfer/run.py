@@ -26,8 +26,9 @@ from placet.core.model_table import DOCUMENT, PIECE, document_of
 from placet.core.trail import Artefact
 from placet.core.values import Bytes32, Value, parse, to_hex
 from placet.jobs import model_parts
-from placet.jobs.party_run import PartyRun, name_of
+from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import UNFIT, RecipeRun
+from placet.jobs.step_recorder import name_of
 from placet.models.linear import LinearModel
 from placet.models.released import ReleasedTrees, released_in, released_of
 from placet.models.scorecard import Scorecard

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from placet.core.errors import ProtocolError
-from placet.jobs.party_run import name_of
+from placet.jobs.step_recorder import name_of
 from placet.models.pooled import Fit
 from placet.models.pooled_checks import IMPOSSIBLE
 from placet.models.pooled_pulls import Pull, beyond, directions_of, harmful, pulls

@@ -8,7 +8,7 @@ from typing import Any
 from placet.catalogue.pooled_model import PooledModelParameters
 from placet.catalogue.spec import CONSUMER
 from placet.core.values import to_hex
-from placet.jobs.party_run import name_of
+from placet.jobs.step_recorder import name_of
 from placet.models.linear import LinearModel, logistic_of
 from placet.models.scorecard import Scale, Scorecard
 from placet.models.trees import TreeModel, TreePart
