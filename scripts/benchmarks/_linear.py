@@ -12,9 +12,10 @@ from _credit import Case
 from _spu import bare
 
 from placet.models.preparing import PreparedCategory, PreparedNumber, fit_category, fit_number
+from placet.protocols.mpc.design import DesignColumn
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Size
-from placet.protocols.mpc.regression import DesignColumn, LinearTrain
+from placet.protocols.mpc.regression import LinearTrain
 
 SMALLEST = 5
 

@@ -14,8 +14,9 @@ import pytest
 from placet.core.errors import DataError, PlanError
 from placet.models.preparing import UNIT
 from placet.models.regression import Family
+from placet.protocols.mpc.design import DesignColumn
 from placet.protocols.mpc.program import Size
-from placet.protocols.mpc.regression import DesignColumn, LinearTrain, TrainedLine
+from placet.protocols.mpc.regression import LinearTrain, TrainedLine
 from placet.protocols.mpc.scoring import LinearScore
 from placet.protocols.spu import Network, evaluate
 from plain_arrays import on_plain_arrays

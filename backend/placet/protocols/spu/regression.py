@@ -18,14 +18,8 @@ import numpy as np
 from placet.models.preparing import UNIT
 from placet.models.probes import probe_cells
 from placet.models.regression import BEND, CURVATURE, FIRST, FLOOR, MOMENTUM
-from placet.protocols.mpc.regression import (
-    LABEL_UNIT,
-    MAX_VIF,
-    SUMS,
-    VIF_RIDGE,
-    VIF_UNIT,
-    LinearTrain,
-)
+from placet.protocols.mpc.design import LABEL_UNIT
+from placet.protocols.mpc.regression import MAX_VIF, SUMS, VIF_RIDGE, VIF_UNIT, LinearTrain
 from placet.protocols.mpc.scoring import COEFFICIENT_BITS
 from placet.protocols.spu.scorecard import band_table, inverse, quintic, sigmoid
 

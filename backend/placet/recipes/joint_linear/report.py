@@ -14,16 +14,9 @@ from placet.catalogue.joint_linear import JointLinearParameters
 from placet.core.errors import InputError
 from placet.core.values import to_hex
 from placet.models.linear import LinearModel
+from placet.protocols.mpc.design import LABEL_UNIT, MAX_LABEL
 from placet.protocols.mpc.numbers import Integers
-from placet.protocols.mpc.regression import (
-    LABEL_UNIT,
-    MAX_LABEL,
-    MAX_VIF,
-    SUM_BITS,
-    VIF_UNIT,
-    LinearTrain,
-    TrainedLine,
-)
+from placet.protocols.mpc.regression import MAX_VIF, SUM_BITS, VIF_UNIT, LinearTrain, TrainedLine
 from placet.recipes.blocks.judged import gain_of, importance_of, judged_of, own_metrics
 from placet.recipes.blocks.prepared import ToldColumn
 from placet.recipes.blocks.split import RowParts

@@ -29,9 +29,10 @@ from placet.jobs import model_parts
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
 from placet.models.preparing import Prepared, PreparedCategory
+from placet.protocols.mpc.design import DesignColumn
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Size
-from placet.protocols.mpc.regression import DesignColumn, LinearTrain
+from placet.protocols.mpc.regression import LinearTrain
 from placet.protocols.mpc.scoring import kept_numbers
 from placet.protocols.spu import KeptShare, evaluate
 from placet.recipes.blocks import distributed, psi_join, sharing_out, split
