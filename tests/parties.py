@@ -34,9 +34,10 @@ from placet.jobs.context import EnginePorts, JobContext
 from placet.jobs.messages import JobRequest, StandingRequest
 from placet.jobs.peer_client import PeerClient
 from placet.jobs.randomness import seed_commitment
+from placet.jobs.records import JobRecord
 from placet.jobs.standing_proposal import propose_opening, stand
 from placet.jobs.standing_store import StandingRecord
-from placet.jobs.store import JobRecord, JobStore
+from placet.jobs.store import JobStore
 from placet.node.state import open_engine
 from placet.recipes.runs import RUNS
 from placet.vault.responses import DeadLeaves, LawfulSet, SetToSign

@@ -25,7 +25,7 @@ from placet.core.purposes import Operation, purpose_id
 from placet.core.trail import Step
 from placet.core.values import ZERO32
 from placet.jobs.messages import SealRequest, SignRequest
-from placet.jobs.store import Phase
+from placet.jobs.records import Phase
 from placet.models.contribution import PROTOCOL, Contribution, Division, sealed_payouts
 from placet.vault.endpoint import Endpoint
 

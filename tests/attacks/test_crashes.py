@@ -25,7 +25,7 @@ from placet.chain.local import free_port
 from placet.chain.states import JobStatus
 from placet.core.errors import PeerError
 from placet.core.values import from_hex
-from placet.jobs.store import Phase
+from placet.jobs.records import Phase
 from placet.sandbox import founding
 from placet.sandbox.consortium import wait
 

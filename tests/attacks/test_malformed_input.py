@@ -33,7 +33,8 @@ from placet.core.plan import Input
 from placet.core.signatures import Key
 from placet.core.values import to_hex
 from placet.identity.service import Enrolling
-from placet.jobs.store import JobRecord, JobStore
+from placet.jobs.records import JobRecord
+from placet.jobs.store import JobStore
 from placet.node.service import Node
 from placet.node.state import batches, consents, withdrawals
 

@@ -17,7 +17,7 @@ from placet.core.trail import Step
 from placet.core.values import ZERO32, to_hex
 from placet.core.withdrawal import FIRST_EPOCH, withdrawal_hash
 from placet.jobs.messages import SealRequest, SignRequest
-from placet.jobs.store import Phase
+from placet.jobs.records import Phase
 from placet.vault.lawful import NEVER
 from shown import leaves_of
 

@@ -21,8 +21,8 @@ from placet.jobs.held_store import KEPT, PlanState
 from placet.jobs.holding import HoldRule, PlanInShort, is_held
 from placet.jobs.messages import BY_HAND, SOON, PlanRef, SignatureResponse, SignRequest
 from placet.jobs.proposal import propose
+from placet.jobs.records import JobRecord
 from placet.jobs.runner import Runner
-from placet.jobs.store import JobRecord
 from placet.node.config import ParticipationPolicy
 from placet.recipes.runs import RUNS
 

@@ -22,8 +22,8 @@ from placet.jobs import computing
 from placet.jobs import coordinator as coordinators
 from placet.jobs import settlement as settlements
 from placet.jobs.messages import AttemptRef, AttemptRoots
+from placet.jobs.records import Phase
 from placet.jobs.runner import Runner
-from placet.jobs.store import Phase
 from placet.recipes.runs import RUNS
 from placet.vault.responses import DeadLeaves
 

@@ -21,8 +21,8 @@ from placet.jobs.messages import (
 )
 from placet.jobs.peer_client import PeerClient
 from placet.jobs.proposal import propose
+from placet.jobs.records import JobRecord
 from placet.jobs.standing_proposal import propose_opening
-from placet.jobs.store import JobRecord
 
 NORTH, SOUTH, FUND = range(3)
 

@@ -21,7 +21,8 @@ from placet.core.ids import JobId, OfferId
 from placet.core.plan import Amendment, Seal
 from placet.core.trail import Artefact, Exchange, Message, Step
 from placet.core.values import parse
-from placet.jobs.store import Attempt, JobRecord, JobStore, Phase, ThreadedJobStore
+from placet.jobs.records import Attempt, JobRecord, Phase
+from placet.jobs.store import JobStore, ThreadedJobStore
 from placet.node.state import open_engine
 
 
@@ -293,7 +294,7 @@ def test_why_a_job_ended_without_a_result_is_told_by_what_happened(
 
 def test_coroutines_have_every_method_of_the_store() -> None:
     def names(kind: type) -> set[str]:
-        return {name for name, value in vars(kind).items() if callable(value) and not name.startswith("_")}
+        return {name for name in dir(kind) if callable(getattr(kind, name)) and not name.startswith("_")}
 
     assert names(ThreadedJobStore) == names(JobStore) != set()
 

@@ -25,7 +25,8 @@ STORE_THREADS, CHAIN_THREADS = 4, 8
 """Calls at a time to databases, and of what waits for an endpoint and may look into a database too: together fewer than
 the fifteen connections of an engine."""
 
-S = TypeVar("S")
+S = TypeVar("S", covariant=True)
+"""A face of a store serves wherever one of what the store is built on is asked for."""
 P = ParamSpec("P")
 R = TypeVar("R")
 

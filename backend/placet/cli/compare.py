@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from placet.company.company import Company
     from placet.company.own_document import OwnDocument
     from placet.core.ids import JobId
-    from placet.jobs.store import JobRecord
+    from placet.jobs.records import JobRecord
 
 commands = typer.Typer(
     cls=Commands, no_args_is_help=True, help="Compare two versions of a contract in an enclave; for the companies."

@@ -40,8 +40,9 @@ from placet.core.values import to_hex
 from placet.jobs.context import JobContext
 from placet.jobs.evidence import Beside, signed
 from placet.jobs.following import happenings
+from placet.jobs.records import JobRecord
 from placet.jobs.runner import Runner
-from placet.jobs.store import JobRecord, JobStore
+from placet.jobs.store import JobStore
 from placet.node import lifetime
 from placet.node.config import NodeSettings
 from placet.node.service import Node, open_node

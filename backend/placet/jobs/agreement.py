@@ -33,9 +33,10 @@ from placet.jobs.messages import (
 )
 from placet.jobs.plan_policy import LONGEST, PlanPolicy
 from placet.jobs.recipe import Runs
+from placet.jobs.records import JobRecord
 from placet.jobs.standing import StandingPlans
 from placet.jobs.standing_store import StandingStore
-from placet.jobs.store import JobRecord, JobStore
+from placet.jobs.store import JobStore
 from placet.vault.responses import LawfulSet, SetToSign
 
 

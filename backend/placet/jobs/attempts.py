@@ -25,7 +25,8 @@ from placet.jobs.entries import consent_ended, ended_inputs
 from placet.jobs.masked_outputs import masked_outputs
 from placet.jobs.messages import AmendRequest, AttemptRef, AttemptRoots, AttemptStatus, SealRequest, SignatureResponse
 from placet.jobs.recipe import Runs, run_of
-from placet.jobs.store import Attempt, JobRecord, JobStore, Phase
+from placet.jobs.records import Attempt, JobRecord, Phase
+from placet.jobs.store import JobStore
 from placet.models.contribution import sealed_payouts
 from placet.vault.responses import DeadLeaves, LawfulSet, SetToSign
 

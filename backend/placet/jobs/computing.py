@@ -13,7 +13,8 @@ from placet.core.values import to_hex
 from placet.jobs.party_run import PartyRun, Say
 from placet.jobs.progress import STEPS, VAULT
 from placet.jobs.recipe import Runs, run_of
-from placet.jobs.store import JobRecord, JobStore
+from placet.jobs.records import JobRecord
+from placet.jobs.store import JobStore
 
 log = logging.getLogger("placet.jobs")
 NOT_YET = frozenset({"warrant.unopened", "warrant.unconfirmed", "vault.busy", "vault.unreachable"})

@@ -8,8 +8,8 @@ from placet.jobs.attempts import Attempts
 from placet.jobs.context import JobContext
 from placet.jobs.coordinator import Coordinator
 from placet.jobs.in_hand import JobInHand
+from placet.jobs.records import JobRecord, Phase
 from placet.jobs.settlement import turn_of
-from placet.jobs.store import JobRecord, Phase
 
 
 class ConsentWatch:

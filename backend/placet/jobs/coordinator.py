@@ -20,7 +20,7 @@ from placet.jobs.peer_client import PeerClient
 from placet.jobs.progress import PARTIES
 from placet.jobs.proposal import Opening
 from placet.jobs.recipe import run_of
-from placet.jobs.store import JobRecord
+from placet.jobs.records import JobRecord
 
 PATIENCE = {"standing": 20, "roots": 60, "amend": 60, "seal": 60}
 """Seconds for all parties to answer: how far they are; what takes a look at every row."""

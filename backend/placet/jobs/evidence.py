@@ -36,8 +36,8 @@ from placet.core.trail import evidence_hash
 from placet.core.values import parse, to_hex
 from placet.jobs.context import RowSource
 from placet.jobs.randomness import noise_seed, work_digest
+from placet.jobs.records import JobRecord
 from placet.jobs.runner import Runner
-from placet.jobs.store import JobRecord
 
 log = logging.getLogger("placet.jobs")
 

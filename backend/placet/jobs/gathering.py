@@ -14,7 +14,8 @@ from placet.core.plan import demand_signatures
 from placet.jobs.messages import PlanRef, SignRequest
 from placet.jobs.peer_client import PeerClient
 from placet.jobs.progress import PEOPLE
-from placet.jobs.store import JobRecord, JobStore
+from placet.jobs.records import JobRecord
+from placet.jobs.store import JobStore
 
 _MAY_PASS = frozenset({"chain", "internal", "limit", "peer", "storage", "vault"})
 """What errors begin with that say nothing about the plan."""

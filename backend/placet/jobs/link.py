@@ -23,7 +23,8 @@ from placet.jobs.certificates import institution_of
 from placet.jobs.context import JobContext
 from placet.jobs.messages import AttemptRef, AttemptStatus
 from placet.jobs.progress import SCARCE_WORDS
-from placet.jobs.store import JobRecord, JobStore
+from placet.jobs.records import JobRecord
+from placet.jobs.store import JobStore
 
 MAX_PAYLOAD = 64 << 20
 MAX_ENVELOPE = 4096

@@ -12,8 +12,8 @@ from placet.core.ids import JobId
 from placet.core.lineage import COMMITMENT, KEEP
 from placet.core.model_card import CardInput, Held, ModelCard, held_as, limits
 from placet.core.values import from_hex, to_hex
+from placet.jobs.records import JobRecord
 from placet.jobs.runner import Runner
-from placet.jobs.store import JobRecord
 
 RESULTS = (
     "too_few",

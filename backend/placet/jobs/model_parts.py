@@ -20,8 +20,8 @@ from placet.core.model_part import MAX_PART, ModelPart, model_commitment
 from placet.core.trail import Artefact
 from placet.core.values import from_hex, to_hex
 from placet.jobs.party_run import PartyRun
+from placet.jobs.records import JobRecord
 from placet.jobs.step_recorder import StepRecorder, name_of
-from placet.jobs.store import JobRecord
 from placet.vault.models import KeptModel
 
 PROTOCOL = "model-part/1"

@@ -28,9 +28,10 @@ from placet.jobs.entries import consent_ended, ended_inputs
 from placet.jobs.link import MAX_PAYLOAD, Link
 from placet.jobs.masked_outputs import MASKED, framed
 from placet.jobs.progress import STEPS, VAULT, Wait
+from placet.jobs.records import JobRecord
 from placet.jobs.seat import PartySeat
 from placet.jobs.step_recorder import StepRecorder, name_of
-from placet.jobs.store import JobRecord, JobStore
+from placet.jobs.store import JobStore
 from placet.models.contribution import PROTOCOL, Contribution, Table, divide
 from placet.vault.rows import Rows
 

@@ -37,7 +37,7 @@ from placet.jobs.messages import (
     Sponsorship,
 )
 from placet.jobs.peer_client import PeerClient
-from placet.jobs.store import JobRecord
+from placet.jobs.records import JobRecord
 
 APPROVALS = 20
 LOOK = 2.0

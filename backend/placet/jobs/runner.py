@@ -56,10 +56,11 @@ from placet.jobs.peer_client import PeerClient
 from placet.jobs.progress import CHAIN, blocks_more
 from placet.jobs.proposal import propose
 from placet.jobs.recipe import Runs
+from placet.jobs.records import JobRecord, Phase
 from placet.jobs.settlement import ENDS, Settlement, turn_of
 from placet.jobs.standing_proposal import propose_opening, stand
 from placet.jobs.standing_store import StandingRecord
-from placet.jobs.store import JobRecord, JobStore, Phase
+from placet.jobs.store import JobStore
 from placet.jobs.trail import record_steps
 
 log = logging.getLogger("placet.jobs")

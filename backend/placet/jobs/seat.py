@@ -14,7 +14,7 @@ from placet.core.errors import PlanError, StateError
 from placet.core.plan import Plan, Terms
 from placet.jobs.context import JobContext
 from placet.jobs.randomness import NoiseSource, noise_seed, stream
-from placet.jobs.store import JobRecord
+from placet.jobs.records import JobRecord
 from placet.protocols.order import Entropy
 
 P = TypeVar("P", bound=RecipeParameters)

@@ -23,7 +23,7 @@ from placet.jobs.masked_outputs import masked_outputs
 from placet.jobs.party_run import Say
 from placet.jobs.progress import CHAIN, PARTIES, blocks_more
 from placet.jobs.recipe import run_of
-from placet.jobs.store import JobRecord
+from placet.jobs.records import JobRecord
 from placet.jobs.trail import record_steps
 
 log = logging.getLogger("placet.jobs")

@@ -21,8 +21,8 @@ from placet.jobs.context import JobContext
 from placet.jobs.messages import ModelInput, StandingRequest, StandingSigned, StandRequest
 from placet.jobs.peer_client import PeerClient
 from placet.jobs.proposal import propose, terms_of
+from placet.jobs.records import JobRecord
 from placet.jobs.standing_store import StandingRecord
-from placet.jobs.store import JobRecord
 
 
 async def stand(peer_client: PeerClient, request: StandingRequest) -> StandingRecord:

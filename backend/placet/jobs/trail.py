@@ -5,7 +5,8 @@ from __future__ import annotations
 from placet.chain.intents import Intents
 from placet.chain.threaded import ask_chain
 from placet.jobs.context import JobContext
-from placet.jobs.store import JobRecord, JobStore
+from placet.jobs.records import JobRecord
+from placet.jobs.store import JobStore
 
 BATCH = 300
 

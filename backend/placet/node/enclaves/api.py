@@ -18,8 +18,8 @@ from placet.core.enclave_policy import ROLES, Role
 from placet.core.errors import AccessError, LimitError, NotFoundError, StateError
 from placet.core.ids import JobId
 from placet.core.values import Bytes32, to_hex
+from placet.jobs.records import JobRecord
 from placet.jobs.runner import Runner
-from placet.jobs.store import JobRecord
 from placet.node.http.auth import AnyCaller, Caller, Lasting
 from placet.node.http.dependencies import LastEventId, TheRunner
 from placet.node.http.problems import problems

@@ -25,8 +25,8 @@ from placet.jobs.evidence import Beside, opened_noise, signed
 from placet.jobs.following import all_happenings, happenings
 from placet.jobs.messages import JobRequest
 from placet.jobs.progress import PROPOSALS
+from placet.jobs.records import JobRecord
 from placet.jobs.runner import Runner
-from placet.jobs.store import JobRecord
 from placet.node.consents import uses
 from placet.node.consents.models import Named
 from placet.node.http.auth import Institution, InstitutionOrAuditor, Lasting

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from placet.chain import events
 from placet.core.ids import JobId
 from placet.core.values import U96, Address, BigUint
-from placet.jobs.store import JobRecord
+from placet.jobs.records import JobRecord
 from placet.node.consents.models import Named
 from placet.node.jobs.api import named
 from placet.node.service import Node

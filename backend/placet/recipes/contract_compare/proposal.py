@@ -15,7 +15,7 @@ from placet.core.values import Bytes32
 from placet.jobs.entries import consumer_key, named_input, own_party
 from placet.jobs.peer_client import PeerClient
 from placet.jobs.proposal import agree, party_of, sponsored
-from placet.jobs.store import JobRecord
+from placet.jobs.records import JobRecord
 from placet.recipes.contract_compare.documents import Documents
 from placet.recipes.contract_compare.messages import (
     ComparisonRequest,
