@@ -254,15 +254,15 @@ async def test_what_is_refused_again_and_again_is_asked_ever_more_rarely(monkeyp
         return looks - before
 
     monkeypatch.setattr(runner, "_advance", advance)
+    now = asyncio.get_running_loop().time()
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)  # ticks take no time, however busy the machine
     for fate[:] in ([PeerError("no", code="plan.stale")], [ValueError("a mistake")]):
         hand.failures = 0
         rests = []
         for _ in range(7):
-            now = asyncio.get_running_loop().time()
             assert await looked() == 1
             rests.append(hand.rest_until - now)
-        assert all(rest >= least for rest, least in zip(rests, (0.5, 1, 2, 4, 8, 8, 8), strict=True))
-        assert max(rests) < 8 + 60
+        assert rests == pytest.approx([0.5, 1, 2, 4, 8, 8, 8])
     await runner.say(running.record, "computed", attempt=1)
     await runner.tick()
     assert hand.look is not None and not hand.look.done()
