@@ -112,6 +112,7 @@ def test_no_request_that_openapi_can_express_is_an_error_of_the_server(
         "GET /v1/jobs/{job}/model": {409},
         "GET /v1/jobs/{job}/request": {409},
         "POST /v1/jobs/{job}/cancel": {202},
+        "POST /v1/jobs/{job}/noise": {409},  # neither has noise that could be opened
         # For the companies of a comparison, who sign each request; here there are none.
         "POST /v1/enclave/jobs/{job}/evidence": set(),
         "PUT /v1/enclave/jobs/{job}/documents/{role}": set(),
