@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from follow import until
 from live import LASTING, LiveConsortium
 
 BUDGET = 50_000_000
@@ -43,8 +44,14 @@ def asked(explored: LiveConsortium, key: str, *questions: dict[str, Any], **more
 
 
 def audited_with_noise(live: LiveConsortium, job: str, *keys: str) -> dict[str, Any]:
-    """The auditor's report once these parties have opened their noise to him, as their operators do it."""
+    """The auditor's report once the job has ended for these parties, at each in its time, and they have opened their
+    noise to him, as their operators do it."""
     made = live.made
+
+    def ended() -> bool:
+        return all(live.ask(key, f"/v1/jobs/{job}").json()["ended"] for key in keys)
+
+    until(ended)
     auditor = made.run("key", "show", "auditor.json", "--noise").strip()
     words: list[str] = []
     for key in keys:
