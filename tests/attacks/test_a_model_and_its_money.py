@@ -151,12 +151,12 @@ async def test_a_stale_model_is_refused_by_the_node_that_holds_it(harness: Attac
         operations=Operation.MPC, scope=scope.hash,
     )  # fmt: skip
     harness.mined(harness.calls.offer(offer), harness.bank)
-    state, agreement = harness.chain.offer(offer.id), harness.agreement
+    state, policy = harness.chain.offer(offer.id), harness.agreement.policy
     harness.withdraw(offer_fixture, offer_fixture.people[0])
-    await agreement._demand_lineage(state, scope)
+    await policy.demand_lineage(state, scope)
     harness.withdraw(offer_fixture, offer_fixture.people[1])
     with harness.untouched(), pytest.raises(ConsentError) as caught:
-        await agreement._demand_lineage(state, scope)
+        await policy.demand_lineage(state, scope)
     assert (caught.value.code, caught.value.found) == ("model.stale", "2")
 
 
@@ -193,7 +193,7 @@ async def test_a_model_that_its_job_did_not_make_is_used_by_nobody(harness: Atta
     )  # fmt: skip
     harness.mined(harness.calls.offer(offer), owner)
     with pytest.raises(ConsentError) as caught:
-        await harness.agreement._demand_lineage(harness.chain.offer(offer.id), None)
+        await harness.agreement.policy.demand_lineage(harness.chain.offer(offer.id), None)
     assert caught.value.code == "model.origin"
 
 

@@ -100,7 +100,7 @@ class PlanPolicy:
             raise breach.error(ConsentError, "consent")
         _demand_left(use, state, dataset)
         if dataset.subjects is Subjects.MODEL:
-            await self._demand_lineage(state, scope)
+            await self.demand_lineage(state, scope)
         log.info("allowed: job %d of %s over offer %s", state.openings + 1, to_hex(use.consumer), to_hex(offer))
 
     def demand_runs(self, job: DeclaredTerms) -> None:
@@ -140,9 +140,9 @@ class PlanPolicy:
         for breach in breaches(use, state.provider, state.offer, None, dataset.subjects, dataset.model):
             raise breach.error(ConsentError, "consent", "another party's input: ")
         if dataset.subjects is Subjects.MODEL:
-            await self._demand_lineage(state, None)
+            await self.demand_lineage(state, None)
 
-    async def _demand_lineage(self, state: OfferState, scope: Scope | None) -> None:
+    async def demand_lineage(self, state: OfferState, scope: Scope | None) -> None:
         """ConsentError `model.*` unless the model behind an offer is of a job that its provider was a party of; and,
         where the offer's scope is known here, no more have withdrawn since than that tolerates."""
         lineage = await asyncio.to_thread(self._lineage, state.offer.dataset)
