@@ -13,7 +13,7 @@ import pytest
 
 from declaring import vectors
 from placet.catalogue.specs import spec_of
-from placet.cli import job_plan
+from placet.cli import job_plan, offer_choice
 from placet.cli.offers import demand_reach
 from placet.cli.operator import Operator
 from placet.core.errors import ConfigError, ConsentError, InputError, NotFoundError, PeerError
@@ -234,10 +234,10 @@ def test_an_institution_is_asked_for_its_own_offers_to_this_one(
     mine, others, foreign = offered(), offered(consumer=SOUTH), offered(SOUTH)
     offerings["http://north.example"] = [foreign, others, mine]
     for word in ("north", "NORTH", to_hex(NORTH)):
-        assert job_plan._offered(Lender([], []), word) == [mine]
+        assert offer_choice.offered_by(Lender([], []), word) == [mine]
     with pytest.raises(NotFoundError):
-        job_plan._offered(Lender([], []), "East")
-    assert job_plan._offered(Lender([], []), to_hex(foreign.id)) == []
+        offer_choice.offered_by(Lender([], []), "East")
+    assert offer_choice.offered_by(Lender([], []), to_hex(foreign.id)) == []
 
 
 def test_an_offer_by_its_id_is_found_though_another_node_is_silent(
@@ -246,22 +246,22 @@ def test_an_offer_by_its_id_is_found_though_another_node_is_silent(
     mine = offered()
     offerings["http://north.example"] = [mine, offered()]
     offerings["http://south.example"] = PeerError("silent")
-    assert job_plan._offered(Lender([], []), to_hex(mine.id)) == [mine]
+    assert offer_choice.offered_by(Lender([], []), to_hex(mine.id)) == [mine]
     assert "South was not asked: silent" in capsys.readouterr().err
     with pytest.raises(PeerError):
-        job_plan._offered(Lender([], []), "South")
+        offer_choice.offered_by(Lender([], []), "South")
 
 
 def test_one_offer_fits_or_all_that_do_are_listed() -> None:
     match, more, view = offered(), offered(), offered(recipe="asset-view")
-    assert job_plan._one_offer("north", [view, match], "match") is match
+    assert offer_choice.one_offer("north", [view, match], "match") is match
     with pytest.raises(NotFoundError):
-        job_plan._one_offer("north", [], "match")
+        offer_choice.one_offer("north", [], "match")
     with pytest.raises(InputError) as caught:
-        job_plan._one_offer("north", [view], "match")
+        offer_choice.one_offer("north", [view], "match")
     assert to_hex(view.id) in str(caught.value.found)
     with pytest.raises(InputError, match="several offers fit") as caught:
-        job_plan._one_offer("north", [view, match, more], "match")
+        offer_choice.one_offer("north", [view, match, more], "match")
     assert [to_hex(one.id) in str(caught.value.found) for one in (match, more, view)] == [True, True, False]
 
 
@@ -269,9 +269,9 @@ def test_of_several_offers_the_one_for_what_the_job_tells_is_taken() -> None:
     """An institution may offer scores and decisions by one recipe, to others and to itself."""
     spec = spec_of("model-score")
     scores, decisions = (offered(recipe="model-score", output=one) for one in ("score", "decision"))
-    assert job_plan._one_offer("north", [scores, decisions], "model-score", "decision") is decisions
+    assert offer_choice.one_offer("north", [scores, decisions], "model-score", "decision") is decisions
     with pytest.raises(InputError, match="several offers fit"):
-        job_plan._one_offer("north", [scores, decisions], "model-score", "band")
+        offer_choice.one_offer("north", [scores, decisions], "model-score", "band")
     own = [offered(LENDER, recipe="model-score", output=one) for one in ("score", "decision")]
     assert job_plan._own(Lender(own, []), spec, ALIGNS, PURPOSE, "score").offer == own[0].id  # type: ignore[union-attr]
     parameters = vectors("model-score")[2]["parameters"]

@@ -11,7 +11,7 @@ import pytest
 from declaring import PURPOSE, declaring, signer, vectors
 from placet.catalogue.spec import RecipeSpec
 from placet.catalogue.specs import spec_of
-from placet.cli import job_plan, model_inputs, retrain
+from placet.cli import model_inputs, offer_choice, retrain
 from placet.cli.model_inputs import KeptModelFacts
 from placet.core.errors import InputError, NotFoundError, StateError
 from placet.core.plan import Plan, Terms
@@ -159,7 +159,7 @@ def offered(provider: bytes, identity: bytes, **changes: Any) -> Any:
 def renewed(monkeypatch: pytest.MonkeyPatch, offers: list[Any], *words: str) -> JobRequest:
     plan, terms = trained()
     operator: Any = SimpleNamespace(trust=SimpleNamespace(institution=lambda address: address))
-    monkeypatch.setattr(job_plan, "offers_of", lambda *_: offers)
+    monkeypatch.setattr(offer_choice, "offers_of", lambda *_: offers)
     return retrain.renewed(operator, again(plan, terms, PURPOSE, plan.consumer), words)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
@@ -11,9 +10,10 @@ import typer
 
 from placet.cli import model_inputs
 from placet.cli.inputs import NodeConfig, read_address, read_consent, read_offer, read_text
+from placet.cli.offer_choice import is_id, of_rows, offered_by, offers_of_all, one_offer
 from placet.cli.operator import Operator
 from placet.cli.output import emit, say
-from placet.core.errors import InputError, NotFoundError, PlacetError
+from placet.core.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from placet.core.ids import OfferId
     from placet.core.lawful import Aligns
     from placet.core.offers import Scope
-    from placet.core.trust import Institution
     from placet.jobs.messages import JobRequest, ModelInput, OwnInput
     from placet.owner.drafts import Offered
 
@@ -104,8 +103,8 @@ def planned(
     if not words:
         raise InputError("no provider is named", expected="--offers and a provider, or an offer's id")
     output = _output(spec, given)
-    taken = list if any(role.alias is None for role in spec.roles) else _rows
-    choices = [_one_offer(word, taken(_offered(operator, word)), spec.name, output) for word in words]
+    taken = list if any(role.alias is None for role in spec.roles) else of_rows
+    choices = [one_offer(word, taken(offered_by(operator, word)), spec.name, output) for word in words]
     if model is not None:
         places = model_inputs.in_order([one.scope.provider for one in choices], model, operator.address)
         choices = [choices[place] for place in places]
@@ -122,12 +121,8 @@ def planned(
 
 def _apart(operator: Operator, words: Sequence[str]) -> tuple[list[str], set[str]]:
     """The words that speak of providers, and the ids among them of this institution's own offers."""
-    own = {one["id"] for one in operator.ask("GET", "/v1/offers")["offers"]} if any(map(_is_id, words)) else set()
+    own = {one["id"] for one in operator.ask("GET", "/v1/offers")["offers"]} if any(map(is_id, words)) else set()
     return [one for one in words if one.lower() not in own], {one.lower() for one in words} & own
-
-
-def _is_id(word: str) -> bool:
-    return word.startswith("0x") and len(word) == 66
 
 
 def _under(consent: str | None, request: JobRequest) -> JobRequest:
@@ -194,23 +189,6 @@ def _scaled(spec: RecipeSpec[Any], parameters: RecipeParameters, scopes: Sequenc
     return parameters
 
 
-def _offered(operator: Operator, word: str) -> list[Offered]:
-    """What the institution that a word names offers this one; of an offer's id, that offer."""
-    if _is_id(word):
-        offer = read_offer(word)
-        others = [one for one in operator.trust.institutions if one.address != operator.address]
-        offered = [one for one in _of_all(operator, others, patient=True) if one.id == offer]
-    else:
-        offered = _of_all(operator, [_institution(operator, word)], patient=False)
-    return [one for one in offered if one.offer.consumer == operator.address]
-
-
-def offers_of(operator: Operator, institutions: Sequence[Institution]) -> list[Offered]:
-    """What some institutions offer this one of rows. PeerError where one does not answer."""
-    offered = _of_all(operator, institutions, patient=False)
-    return _rows([one for one in offered if one.offer.consumer == operator.address])
-
-
 def own_input(operator: Operator, request: JobRequest) -> OwnInput | None:
     """Of a request that is made again: this institution's own rows, under a consent that stands."""
     from placet.catalogue.specs import spec_of
@@ -218,11 +196,6 @@ def own_input(operator: Operator, request: JobRequest) -> OwnInput | None:
     spec = spec_of(request.recipe)
     parameters = spec.parse(request.parameters)
     return _own(operator, spec, spec.aligns(parameters), request.purpose, spec.tells(parameters).output)
-
-
-def _rows(offered: Sequence[Offered]) -> list[Offered]:
-    """Offers of rows: a part of a model has no identifier."""
-    return [one for one in offered if one.scope.identifier is not None]
 
 
 def _with_parts(
@@ -237,42 +210,11 @@ def _with_parts(
         return model_inputs.part_of(spec, parameters, request.purpose, name, offers, scopes)
 
     institutions = [operator.trust.institution(one.address) for one in request.providers]
-    offered = {one.id: one.scope for one in _of_all(operator, institutions, patient=False)}
+    offered = {one.id: one.scope for one in offers_of_all(operator, institutions, patient=False)}
     listed = operator.ask("GET", "/v1/offers")["offers"]
     own = {read_offer(one["id"]): parse(Scope, one["scope"]) for one in listed}
     providers = [one.model_copy(update={"model": part(one.address, offered)}) for one in request.providers]
     return request.model_copy(update={"providers": tuple(providers), "model": part(operator.address, own)})
-
-
-def _institution(operator: Operator, word: str) -> Institution:
-    if word.startswith("0x"):
-        return operator.trust.institution(read_address(word))
-    for one in operator.trust.institutions:
-        if one.name.casefold() == word.casefold():
-            return one
-    names = ", ".join(one.name for one in operator.trust.institutions)
-    raise NotFoundError("no institution of the trust list has that name", expected=names, found=word[:80])
-
-
-def _of_all(operator: Operator, institutions: Sequence[Institution], *, patient: bool) -> list[Offered]:
-    """All offers of some institutions. `patient`: without those that do not answer."""
-    from placet.owner.client import OwnerClient
-
-    async def ask() -> list[list[Offered] | BaseException]:
-        async with OwnerClient(operator.deployment, operator.trust) as client:
-            return await asyncio.gather(*(client.offers(one.api) for one in institutions), return_exceptions=True)
-
-    offers: list[Offered] = []
-    for institution, answer in zip(institutions, asyncio.run(ask()), strict=True):
-        if isinstance(answer, PlacetError):
-            if not patient:
-                raise answer
-            say(f"{institution.name} was not asked: {answer.message}")
-        elif isinstance(answer, BaseException):
-            raise answer
-        else:
-            offers += [one for one in answer if one.scope.provider == institution.address]
-    return offers
 
 
 def _output(spec: RecipeSpec[Any], given: Mapping[str, Any]) -> str | None:
@@ -283,26 +225,6 @@ def _output(spec: RecipeSpec[Any], given: Mapping[str, Any]) -> str | None:
         return spec.tells(spec.parse(given)).output
     except PlanError:
         return None
-
-
-def _one_offer(word: str, offered: Collection[Offered], recipe: str, output: str | None = None) -> Offered:
-    """The one for the recipe; of several the one for what the job tells."""
-    from placet.core.values import to_hex
-
-    fitting = [one for one in offered if recipe in one.scope.recipes]
-    if len(fitting) > 1:
-        fitting = [one for one in fitting if one.scope.output == output] or fitting
-    if len(fitting) == 1:
-        return fitting[0]
-    if not offered:
-        raise NotFoundError("nothing is offered to this institution by that word", found=word[:80])
-    listed = "; ".join(
-        f"{to_hex(one.id)} ({one.scope.title}, {one.scope.purpose}, for {', '.join(one.scope.recipes)})"
-        for one in fitting or offered
-    )
-    if not fitting:
-        raise InputError(f"none of the offers is for {recipe}", expected=f"an offer for {recipe}", found=listed)
-    raise InputError("several offers fit", expected="one", found=listed, remedy="name it: --offers and its id")
 
 
 def _request(

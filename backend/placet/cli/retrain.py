@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli import job_plan
+from placet.cli import job_plan, offer_choice
 from placet.cli.inputs import NodeConfig, read_address, read_offer
 from placet.cli.model_inputs import Model, origin_of
 from placet.cli.operator import Operator
@@ -55,7 +55,7 @@ def renewed(operator: Operator, request: JobRequest, words: Sequence[str]) -> Jo
     there are several, or a word names nobody's; NotFoundError where there is none. Of this institution's own rows that
     are not persons' a consent that stands."""
     institutions = [operator.trust.institution(one.address) for one in request.providers]
-    offered = job_plan.offers_of(operator, institutions)
+    offered = offer_choice.offers_of(operator, institutions)
     wanted = {read_offer(word) for word in words}
     if strangers := wanted - {one.id for one in offered}:
         raise InputError(
