@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from placet.models.bands import tally
 from placet.protocols.mpc.numbers import Numbers
 from placet.protocols.mpc.programs import Bands, Size
 from placet.protocols.spu.banding import bands
+from plain_arrays import numpy_as_jax
 
 EDGES = (0, 10, 20, 30)
 
@@ -148,21 +147,11 @@ def test_a_result_that_no_rows_make_is_noticed() -> None:
     assert not asked.reached(nothing)
 
 
-@pytest.fixture
-def plain_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The circuit traces with `jax.numpy`; over numpy's arrays, which have the same functions, it computes at once."""
-    jax = ModuleType("jax")
-    jax.numpy = np  # type: ignore[attr-defined]
-    jax.lax = SimpleNamespace(associative_scan=lambda add, numbers: np.cumsum(numbers))  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "jax", jax)
-    monkeypatch.setitem(sys.modules, "jax.numpy", np)
-
-
-@pytest.mark.usefixtures("plain_arrays")
 def test_the_circuit_is_the_reference_over_random_tables() -> None:
     """SPU itself runs it in `test_programs`."""
     chance = random.Random(20261129)
-    told = [_compare(chance) for _ in range(150)]
+    with numpy_as_jax():
+        told = [_compare(chance) for _ in range(150)]
     assert (min(told), max(told) > 3) == (0, True), "tables of all kinds"
 
 

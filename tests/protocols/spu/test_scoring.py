@@ -5,14 +5,9 @@ On shares it is in test_kept.py.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import ModuleType
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +18,7 @@ from placet.protocols.mpc.scoring import LinearScore, ScorecardScore, TreesScore
 from placet.protocols.spu.scoring import FIRST_PARTS, MODEL, SECOND_PARTS, trees_score, weighted_score
 from placet.protocols.spu.top import largest, largest_places
 from placet.recipes.blocks import sharing_out
+from plain_arrays import numpy_as_jax
 
 WIDTHS = st.lists(st.integers(2, 6), min_size=1, max_size=9).map(tuple)
 ASKED = st.sampled_from(
@@ -35,17 +31,6 @@ ASKED = st.sampled_from(
         {"output": "decision", "edges": [3], "reasons": {"most": 2, "against": "neutral"}},
     ]
 )
-
-
-@contextmanager
-def plain_arrays() -> Iterator[None]:
-    """The circuit traces with `jax.numpy`; over numpy's arrays, which have the same functions, it computes at once."""
-    jax = ModuleType("jax")
-    jax.numpy = np  # type: ignore[attr-defined]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "jax", jax)
-        patch.setitem(sys.modules, "jax.numpy", np)
-        yield
 
 
 @settings(max_examples=60, deadline=None)
@@ -67,7 +52,7 @@ def test_what_comes_out_is_what_the_clear_says(bins: tuple[int, ...], asked: dic
         arrays |= {**parts, SECOND_PARTS: sharing_out.rest(shared, bytes(32)), **last}
     spoilt = model.copy()
     spoilt[rng.integers(len(model))] += rng.choice([-1, 1, 2**40])
-    with plain_arrays(), np.errstate(over="ignore"):
+    with numpy_as_jax(), np.errstate(over="ignore"):
         value, flag = weighted_score(program, arrays | {MODEL: model})
         _, changed = weighted_score(program, arrays | {MODEL: spoilt})
     expected = program.reference(np.concatenate(cells, axis=1)[:13], model[: 1 + program.wide])
@@ -90,7 +75,7 @@ def test_prepared_numbers_are_scored_as_in_the_clear(
     cut = int(rng.integers(0, program.wide + 1))
     arrays = {"columns-0": brought[:, :cut], "columns-2": brought[:, cut:], MODEL: model}
     spoilt = arrays | {MODEL: model + (np.arange(len(model)) == rng.integers(len(model)))}
-    with plain_arrays():
+    with numpy_as_jax():
         value, flag = weighted_score(program, arrays)
         _, changed = weighted_score(program, spoilt)
     expected = program.reference(rows, model[: program.numbers], examples if best else None)
@@ -124,7 +109,7 @@ def test_rows_go_down_trees_as_in_the_clear(
     arrays = {"columns-0": np.concatenate([cells, probe_cells(program.widths)]), MODEL: model}
     spoilt, at = model.copy(), rng.integers(1 + yes.size)
     spoilt[at] = 1 - spoilt[at]
-    with plain_arrays():
+    with numpy_as_jax():
         value, flag = trees_score(program, arrays)
         _, changed = trees_score(program, arrays | {MODEL: spoilt})
     assert len(model) == program.kept[0] and (value == program.reference(cells, model[: program.numbers])).all()
@@ -150,7 +135,7 @@ def _margin(yes: Any, weights: Any, row: Any) -> float:
 def test_the_largest_few_are_told_by_their_places(columns: int, most: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     numbers = rng.integers(-3, 6, (11, columns)) * rng.choice([1, 2**33 // 6])
-    with plain_arrays():
+    with numpy_as_jax():
         places = largest_places(numbers, most)
         best = largest(numbers)
     for row, line in zip(numbers.tolist(), places.tolist(), strict=True):

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -36,6 +33,7 @@ from placet.protocols.mpc.transfer import MOST, SCORE_BITS, TransferJudge, fine
 from placet.protocols.spu import Network, choose, compute, reconstruct
 from placet.protocols.spu.transferring import BASIS, DESIGN, LABELS, OWN, PULL, WEIGHTS, WINS, transfer_judge
 from placet.recipes.model_transfer.run import secrets_of
+from plain_arrays import numpy_as_jax
 
 Arrays = dict[str, Any]
 
@@ -72,7 +70,7 @@ def with_trees(seed: int) -> tuple[TransferJudge, Arrays]:
 
 def test_trees_rank_as_in_the_clear() -> None:
     program, arrays = with_trees(5)
-    with plain_arrays():
+    with numpy_as_jax():
         (line,) = transfer_judge(program, arrays)
     _, judged = program.opened(line)
     scores = SourceWeights(arrays[WEIGHTS], program.trees).scores(32 * arrays[DESIGN])[program.train :]
@@ -109,31 +107,12 @@ def far(one: Judged, other: Judged) -> dict[str, float]:
     return {name: max(map(abs, numbers)) for name, numbers in parts.items()}
 
 
-@contextmanager
-def plain_arrays() -> Iterator[None]:
-    """The circuit traces with jax; over numpy's arrays, which have the same functions, it computes at once."""
-
-    def fori_loop(low: int, high: int, body: Callable[[int, Any], Any], state: Any) -> Any:
-        for step in range(low, high):
-            state = body(step, state)
-        return state
-
-    jax, lax, nn = ModuleType("jax"), ModuleType("jax.lax"), ModuleType("jax.nn")
-    jax.numpy, jax.lax, jax.nn = np, lax, nn  # type: ignore[attr-defined]
-    lax.fori_loop, lax.rsqrt = fori_loop, lambda value: 1 / np.sqrt(value)  # type: ignore[attr-defined]
-    nn.sigmoid = lambda value: 1 / (1 + np.exp(-value))  # type: ignore[attr-defined]
-    with pytest.MonkeyPatch.context() as patch:
-        for name, module in {"jax": jax, "jax.numpy": np, "jax.lax": lax, "jax.nn": nn}.items():
-            patch.setitem(sys.modules, name, module)
-        yield
-
-
 @given(st.integers(0, 2**32 - 1), st.integers(8, 120), st.integers(2, 40), st.integers(2, 60), st.integers(1, 12))
 def test_figures_are_those_of_the_clear_but_for_rounding(
     seed: int, train: int, positives: int, negatives: int, width: int
 ) -> None:
     program, arrays = sample(seed, train, positives, negatives, width)
-    with plain_arrays():
+    with numpy_as_jax():
         (line,) = transfer_judge(program, arrays)
     assert line.shape == (program.outputs,) and line.dtype == np.int64
     own, judged = program.opened(line)
@@ -152,7 +131,7 @@ def test_no_figure_tells_more_than_so_many_bits() -> None:
     program, arrays = sample(1, 60, 10, 30, 3)
     packed = arrays | {WINS: 2 ** (2 * np.arange(program.validation, dtype=np.int64) % 50)}
     packed[OWN] = 2**24 * (1 + np.arange(program.validation, dtype=np.int64))
-    with plain_arrays():
+    with numpy_as_jax():
         (line,) = transfer_judge(program, packed)
     assert np.abs(line).max() == MOST
     with pytest.raises(InputError):
@@ -162,7 +141,7 @@ def test_no_figure_tells_more_than_so_many_bits() -> None:
 @pytest.mark.parametrize("changes", [{0: 2**41}, {2: -5}, {20: -1}, {18: 2**30}])
 def test_shares_of_no_judged_models_are_refused(changes: dict[int, int]) -> None:
     program, arrays = sample(1, 60, 10, 30, 3)
-    with plain_arrays():
+    with numpy_as_jax():
         (line,) = transfer_judge(program, arrays)
     for place, number in changes.items():
         line[place] = number
