@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from simulator import NAMES, Simulation, h
 
-from placet.audit.checks.sums import PROTOCOL, TO_ALL
 from placet.audit.findings import CheckStatus, Result
 from placet.audit.outcome import Verdict
 from placet.audit.verify import verify
+from placet.core.sum_messages import PROTOCOL, TO_ALL
 from placet.core.trail import Exchange
 from placet.recipes.blocks import secure_sums
 

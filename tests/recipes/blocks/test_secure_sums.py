@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from placet.core.errors import ConsentError, InputError, ProtocolError
+from placet.core.sum_messages import PARTS, REVEALED, SHARES, UPLOAD
 from placet.jobs.randomness import stream
 from placet.protocols.mpc import shamir
-from placet.recipes.blocks.secure_sums import PARTS, REVEALED, SHARES, UPLOAD, SecureSums
+from placet.recipes.blocks.secure_sums import SecureSums
 
 NUMBERS = {0: [5, -7, 2**40, 0], 1: [-9, 7, -3, 0], 2: [2**41, -1, 1, -(2**41)]}
 TOTALS = [5 - 9 + 2**41, -1, 2**40 - 2, -(2**41)]

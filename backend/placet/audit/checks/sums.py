@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from placet.audit.case import Case
 from placet.audit.findings import Findings, check
 from placet.core.hashing import canonical
+from placet.core.sum_messages import PROTOCOL, TO_ALL
 from placet.core.trail import Step
 
 GROUP = "flow"
-PROTOCOL = "secure-sum.bonawitz/1"
-TO_ALL = ("sum.public", "sum.upload", "sum.revealed")
-"""What a party says to all others alike; shares of keys and seeds are for one each."""
 
 
 @check(GROUP, "sums", "In a secure sum each party told all others the same")

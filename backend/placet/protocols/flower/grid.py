@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import types
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from flwr.serverapp import Grid
 from flwr.supercore.task_identity import TaskIdentity
 
 from placet.core.errors import InputError, ProtocolError
+from placet.core.sum_messages import PROTOCOL
 from placet.models import network
 from placet.models.network import Whole
 from placet.models.network_training import SECAGG, is_secagg
@@ -42,7 +44,7 @@ def refusal(found: str) -> InputError:
     """Flower's SecAgg and SecAgg+, by name."""
     return InputError(
         SECAGG,
-        expected="sums by secure-sum.bonawitz/1, which every strategy here gets",
+        expected=f"sums by {PROTOCOL}, which every strategy here gets",
         found=found[:80],
         code="flower.secagg",
     )
@@ -78,9 +80,9 @@ class LocalGrid(Grid):  # type: ignore[misc]  # flwr has no types here
         self._run: Any = types.SimpleNamespace(run_id=RUN)
         self._replies: dict[str, Message] = {}
 
+    @abstractmethod
     def turn(self, message: Message) -> Message:
         """The reply to a message that has its id."""
-        raise NotImplementedError
 
     def set_run(self, run: Any) -> None:
         """Grid: nothing but a name."""

@@ -16,6 +16,7 @@ from pydantic import JsonValue
 
 from placet.core.errors import InputError, ProtocolError
 from placet.core.hashing import sha256
+from placet.core.sum_messages import ANNOUNCED, PARTS, PROTOCOL, REVEALED, SHARES, UPLOAD
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun, together
 from placet.jobs.randomness import stream
@@ -35,9 +36,6 @@ from placet.protocols.mpc.secure_sum import (
 )
 from placet.protocols.order import Entropy
 
-PROTOCOL = "secure-sum.bonawitz/1"
-ANNOUNCED, SHARES, UPLOAD, REVEALED = "sum.public", "sum.shares", "sum.upload", "sum.revealed"
-PARTS = "sum.parts"
 VIEW = 32
 
 
