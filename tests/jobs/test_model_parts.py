@@ -63,6 +63,7 @@ class Party:
         self.record = SimpleNamespace(job=TRAINING if brings is None else SCORING)
         chosen = SimpleNamespace(offer=secrets.token_bytes(32), consent=secrets.token_bytes(32))
         self.plan = SimpleNamespace(parties=(None,) * 3, inputs=(chosen,))
+        self.peers = [one for one in range(3) if one != party]
         self.terms = None
         self.declared = SimpleNamespace(use=lambda number: SimpleNamespace(model=model))
         self.kept: list[KeptModel] = []

@@ -13,6 +13,8 @@ from placet.catalogue.pooled_model import (
     PooledCategory,
     PooledNumber,
     TrainPercent,
+    demand_each_once,
+    read_by_all,
 )
 from placet.catalogue.spec import CONSUMER, Column, RecipeParameters, RecipeSpec, Role, SmallestGroup
 from placet.core.lawful import Aligns, Tells
@@ -77,9 +79,7 @@ class FederatedNetworkParameters(RecipeParameters):
 
     @model_validator(mode="after")
     def _fits(self) -> FederatedNetworkParameters:
-        columns = [self.label, *(feature.column for feature in self.features)]
-        if len(set(columns)) < len(columns):
-            raise ValueError("each column once, and the model does not read the label")
+        demand_each_once(read_by_all(self.label, self.features))
         if self.width > MAX_POOLED_WIDTH or count(self.width, self.hidden) > MAX_NETWORK:
             raise ValueError(f"at most {MAX_POOLED_WIDTH} numbers of a row, and {MAX_NETWORK} weights")
         return self
@@ -100,11 +100,6 @@ class FederatedNetworkParameters(RecipeParameters):
             rate=self.rate,
             strategy=self.strategy,
         )
-
-
-def reads(role: str, parameters: FederatedNetworkParameters) -> tuple[str, ...]:
-    """The same at every party."""
-    return (parameters.label, *(feature.column for feature in parameters.features))
 
 
 _LEARNS = (
@@ -130,7 +125,7 @@ SPEC = RecipeSpec(
         Role(CONSUMER, _LEARNS, alias="rows", persons=True),
     ),
     parameters=FederatedNetworkParameters,
-    reads=reads,
+    reads=lambda _, parameters: read_by_all(parameters.label, parameters.features),
     aligns=lambda parameters: Aligns(),
     tells=lambda parameters: Tells(CLEAR_MODEL, parameters.smallest_group, within=(MEMBER, CONSUMER)),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -100,6 +101,17 @@ class PooledTrees(Value):
     rate: Annotated[int, Field(strict=True, ge=1, le=100)] = 30
 
 
+def read_by_all(label: str, features: Sequence[PooledFeature]) -> tuple[str, ...]:
+    """The columns that a model of all parties' rows reads, the same at every party."""
+    return (label, *(feature.column for feature in features))
+
+
+def demand_each_once(columns: Sequence[str]) -> None:
+    """ValueError for a column that is there twice."""
+    if len(set(columns)) < len(columns):
+        raise ValueError("each column once, and the model does not read the label")
+
+
 class PooledModelParameters(RecipeParameters):
     """The same columns at every party."""
 
@@ -187,17 +199,10 @@ class PooledModelParameters(RecipeParameters):
 
     @model_validator(mode="after")
     def _fits(self) -> PooledModelParameters:
-        columns = [self.label, *(feature.column for feature in self.features)]
-        if len(set(columns)) < len(columns):
-            raise ValueError("each column once, and the model does not read the label")
+        demand_each_once(read_by_all(self.label, self.features))
         if sum(feature.width for feature in self.features) > MAX_POOLED_WIDTH:
             raise ValueError(f"at most {MAX_POOLED_WIDTH} numbers of a row, an indicator each for values and missing")
         return self
-
-
-def reads(role: str, parameters: PooledModelParameters) -> tuple[str, ...]:
-    """The same at every party."""
-    return (parameters.label, *(feature.column for feature in parameters.features))
 
 
 def bounds(role: str, parameters: PooledModelParameters) -> tuple[tuple[str, Bounds], ...]:
@@ -257,7 +262,7 @@ SPEC = RecipeSpec(
         Role(CONSUMER, _LEARNS, alias="rows", persons=True),
     ),
     parameters=PooledModelParameters,
-    reads=reads,
+    reads=lambda _, parameters: read_by_all(parameters.label, parameters.features),
     aligns=lambda parameters: Aligns(),
     bounds=bounds,
     spends=lambda role, parameters: parameters.budget or 0,

@@ -145,10 +145,9 @@ async def _compare(job: PartyRun, step: StepRecorder, commitments: tuple[bytes, 
 
 async def _exchanged(job: PartyRun, step: StepRecorder, tag: str, own: bytes) -> dict[int, bytes]:
     """What each other party says under a tag, all of one length."""
-    others = [party for party in range(len(job.plan.parties)) if party != job.party]
-    for party in others:
+    for party in job.peers:
         await step.send(name_of(party), tag, own)
-    answers = {party: await step.receive(name_of(party), tag, limit=len(own)) for party in others}
+    answers = {party: await step.receive(name_of(party), tag, limit=len(own)) for party in job.peers}
     for party, answer in answers.items():
         if len(answer) != len(own):
             raise ProtocolError(

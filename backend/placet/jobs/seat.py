@@ -53,6 +53,11 @@ class PartySeat:
             raise PlanError("parameters of another recipe", found=self.terms.recipe)
         return parameters
 
+    @property
+    def peers(self) -> list[int]:
+        """All other parties."""
+        return [party for party in range(len(self.plan.parties)) if party != self.party]
+
     def others(self, role: str) -> list[int]:
         """The other parties of a role."""
         return [i for i, r in enumerate(self.terms.roles) if r == role and i != self.party]

@@ -50,7 +50,7 @@ class Wires:
 
         ports = SimpleNamespace(scratch=None)
         return SimpleNamespace(
-            party=party, plan=SimpleNamespace(parties=range(4)), step=step, working=working, seconds_left=60,
+            party=party, peers=[one for one in range(4) if one != party], step=step, working=working, seconds_left=60,
             context=SimpleNamespace(engine_ports=ports),
         )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from placet.core.errors import DataError
+from placet.core.errors import DataError, LimitError
 from placet.vault.rows import Rows
 
 
@@ -15,6 +15,12 @@ def subjects(rows: Rows, named: str) -> list[bytes]:
             found=named,
         )
     return [str(value).encode() for value in rows.columns[named]]
+
+
+def demand_at_most(rows: Rows, most: int, code: str = "joint.list") -> None:
+    """LimitError for more rows than a recipe takes of one party."""
+    if rows.count > most:
+        raise LimitError("too many rows", expected=f"at most {most}", found=rows.count, code=code)
 
 
 def whole(rows: Rows, named: str) -> list[int]:

@@ -38,9 +38,8 @@ async def opened(
         if job.party in members:
             metrics = await _put_together(job, step, members, engine, share, count)
             told.append(canonical(metrics))
-            for party in range(len(job.plan.parties)):
-                if party != job.party:
-                    await step.send(name_of(party), METRICS, told[0])
+            for party in job.peers:
+                await step.send(name_of(party), METRICS, told[0])
         for member in members:
             if member != job.party:
                 told.append(await step.receive(name_of(member), METRICS, limit=MAX_METRICS))

@@ -20,8 +20,7 @@ async def judged(
     scores: Whole, labels: Whole, edges: tuple[int, ...], smallest: int, add: Add, seat: Seat
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None:
     """People by label in bands of the score, none too small; None where all together are too few."""
-    bands = np.searchsorted(np.array(edges, np.int64), scores, side="right")
-    lines = [np.bincount(bands[labels == label], minlength=len(edges) + 1).tolist() for label in (1, 0)]
+    lines = people_by_bands(scores, labels, edges)
     groups = halves(len(edges) + 1)
     gates = [int(all(sum(line[low:high]) >= smallest for line in lines)) for low, high in groups]
     enough = dict(zip(groups, await asked_all("parties with enough people in bands", gates, add, seat), strict=True))
@@ -33,6 +32,12 @@ async def judged(
     sums = await add("people by bands", own, MOST_PEOPLE)
     demand_counts("people by bands", rest_of(sums, own), MOST_PEOPLE)
     return tuple(edges[low - 1] for low, _ in parts[1:]), tuple(sums[: len(parts)]), tuple(sums[len(parts) :])
+
+
+def people_by_bands(scores: Whole, labels: Whole, edges: tuple[int, ...]) -> list[list[int]]:
+    """A party's own positives and negatives in each band."""
+    bands = np.searchsorted(np.array(edges, np.int64), scores, side="right")
+    return [np.bincount(bands[labels == label], minlength=len(edges) + 1).tolist() for label in (1, 0)]
 
 
 def lines_in(bands: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None) -> dict[str, list[int]] | None:

@@ -5,23 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from pydantic import JsonValue
-
-from placet.catalogue.modelling import Split
 from placet.catalogue.pooled_model import MAX_POOLED_ROWS, PooledFeature
-from placet.core.errors import InputError, LimitError, StateError
+from placet.core.errors import InputError, StateError
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
-from placet.core.values import to_hex
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import UNFIT
 from placet.models.pooled_checks import IMPOSSIBLE
 from placet.recipes.blocks import split
+from placet.recipes.blocks.columns import demand_at_most
 from placet.recipes.blocks.pooled_table import MemberTable, table_of
 
 MAX_PART = 4 << 20
-SPLIT = "split"
-"""The last step before anything is opened."""
 FINAL = UNFIT | {"joint.label", "joint.list", "sums.opened", IMPOSSIBLE}
 
 
@@ -32,7 +27,7 @@ async def demand_unopened(job: PartyRun, *, noisy: bool) -> None:
         if earlier.attempt >= job.attempt or (earlier.roots == job.roots and not noisy):
             continue
         steps = await job.store.threaded.steps(job.record.job, earlier.attempt)
-        if any(step.name == SPLIT for step in steps):
+        if any(step.name == split.STEP for step in steps):  # the last one before anything is opened
             raise StateError(
                 "an earlier attempt may have opened sums, and another one would tell more",
                 remedy="a new job",
@@ -47,18 +42,9 @@ async def opened_table(
     each by its own hash alone: what trains and what tests may each spend the whole budget only if no row is in both,
     whoever else is there."""
     rows, opened = await job.open("rows")
-    if rows.count > MAX_POOLED_ROWS:
-        raise LimitError("too many rows", expected=f"at most {MAX_POOLED_ROWS}", found=rows.count, code="joint.list")
-    block = await job.opening_block()
-    about: dict[str, JsonValue] = {"block": to_hex(block)}
-    async with job.step(SPLIT, split.PROTOCOL, opened, parameters=about) as step:
-        key = job.job_entropy(b"split", block)(32)
-        consents = [to_hex(consent) for consent in rows.consents]
-        if noisy:
-            order, parts = split.each(consents, key, train)
-        else:
-            order, parts = split.order(consents, key, Split(train=train, validation=0), None)
-        table = await asyncio.to_thread(table_of, rows, label, features, order, parts.train, noisy=noisy)
+    demand_at_most(rows, MAX_POOLED_ROWS)
+    async with split.own_rows(job, rows, opened, train, each_alone=noisy) as (step, order, training):
+        table = await asyncio.to_thread(table_of, rows, label, features, order, training, noisy=noisy)
         artefact = step.output("order", canonical(order))
     return table, artefact
 

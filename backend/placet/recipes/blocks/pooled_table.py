@@ -11,14 +11,13 @@ import numpy.typing as npt
 
 from placet.catalogue.pooled_model import PooledCategory, PooledFeature, PooledNumber
 from placet.core.errors import InputError
+from placet.models import pooled_private
 from placet.models.binning import numbers_of
 from placet.models.preparing import Prepared, PreparedCategory, PreparedNumber
 from placet.recipes.blocks.features import known_labels, labels_of, naming
 from placet.vault.rows import Rows
 
 Columns = tuple[PreparedNumber | PreparedCategory, ...]
-
-
 Whole = npt.NDArray[np.int64]
 
 
@@ -65,3 +64,25 @@ def prepared_of(columns: Columns, table: MemberTable, rows: Whole) -> Prepared:
     """(rows, prepared numbers) of some of a party's rows."""
     values = table.columns(rows)
     return np.concatenate([one.prepare(own) for one, own in zip(columns, values, strict=True)], axis=1)
+
+
+def positions_of(features: Sequence[PooledFeature], values: Sequence[Sequence[Any]]) -> list[Whole]:
+    """Of each column of numbers where its values are between the plan's bounds, as noisy sums have it."""
+    return [
+        pooled_private.positions(as_numbers(one, own), *one.bounds)
+        for one, own in zip(features, values, strict=True)
+        if isinstance(one, PooledNumber)
+    ]
+
+
+def standardised_by_sums(
+    features: Sequence[PooledFeature], people: int, first: Sequence[int], second: Sequence[int]
+) -> Columns:
+    """Each column as all prepare it: numbers by noisy sums of `positions_of` and of their squares."""
+    sums = iter(zip(first, second, strict=True))
+    return tuple(
+        pooled_private.standardised_by(people, *next(sums), *one.bounds, one.missing)
+        if isinstance(one, PooledNumber)
+        else category(one)
+        for one in features
+    )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -21,9 +22,11 @@ from placet.core.hashing import canonical
 from placet.core.trail import Artefact
 from placet.core.values import to_hex
 from placet.jobs.party_run import PartyRun
-from placet.jobs.step_recorder import name_of
+from placet.jobs.step_recorder import StepRecorder, name_of
+from placet.vault.rows import Rows
 
 PROTOCOL = "split.hmac-sha256/1"
+STEP = "split"
 COUNTS = "split.counts"
 _MAX_COUNTS = 256
 
@@ -81,17 +84,36 @@ def _group(split: Split, value: int) -> int:
     return sum(value > edge for edge in (split.train_until, split.validation_until) if edge is not None)
 
 
+def _key(job: PartyRun, block: bytes) -> bytes:
+    return job.job_entropy(b"split", block)(32)
+
+
+@asynccontextmanager
+async def own_rows(
+    job: PartyRun, rows: Rows, opened: Artefact, train: int, *, each_alone: bool = False
+) -> AsyncIterator[tuple[StepRecorder, list[int], int]]:
+    """The step in which a party splits rows that nobody else is told of, by their consents: their order, of which the
+    first ones train, how many, and the others test. `each_alone`: as of `each`."""
+    block = await job.opening_block()
+    async with job.step(STEP, PROTOCOL, opened, parameters={"block": to_hex(block)}) as step:
+        consents, key = [to_hex(consent) for consent in rows.consents], _key(job, block)
+        if each_alone:
+            placed, parts = each(consents, key, train)
+        else:
+            placed, parts = order(consents, key, Split(train=train, validation=0), None)
+        yield step, placed, parts.train
+
+
 async def consumer(
     job: PartyRun, split: Split, identifiers: Sequence[str], values: Sequence[int] | None, opened: Artefact
 ) -> tuple[list[int], RowParts, Artefact]:
     """The consumer's side: its rows' order, and the parts, which it tells everybody."""
     block = await job.opening_block()
-    placed, parts = order(identifiers, job.job_entropy(b"split", block)(32), split, values)
+    placed, parts = order(identifiers, _key(job, block), split, values)
     public: dict[str, JsonValue] = {"block": to_hex(block), **parts.to_json()}
-    async with job.step("split", PROTOCOL, opened, parameters=public) as step:
-        for party in range(len(job.plan.parties)):
-            if party != job.party:
-                await step.send(name_of(party), COUNTS, canonical(public))
+    async with job.step(STEP, PROTOCOL, opened, parameters=public) as step:
+        for party in job.peers:
+            await step.send(name_of(party), COUNTS, canonical(public))
         made = step.output("order", canonical(placed))
     return placed, parts, made
 
@@ -99,7 +121,7 @@ async def consumer(
 async def provider(job: PartyRun, split: Split, of: int, opened: Artefact, *, most: int) -> tuple[RowParts, Artefact]:
     """A provider's side: the parts, by the same block. ProtocolError `peer.split` for others than the plan's."""
     block = await job.opening_block()
-    async with job.step("split", PROTOCOL, opened, parameters={"block": to_hex(block)}) as step:
+    async with job.step(STEP, PROTOCOL, opened, parameters={"block": to_hex(block)}) as step:
         raw = await step.receive(name_of(of), COUNTS, limit=_MAX_COUNTS)
         try:
             told = json.loads(raw)

@@ -128,7 +128,7 @@ async def _consume(job: PartyRun) -> None:
     people, labels, values = listed(rows, parameters)
     columns, numbers, artefact = await _prepared(job, rows, opened)
     order, parts, artefact = await split.consumer(job, parameters.split, people, values, artefact)
-    providers = [party for party in range(len(job.plan.parties)) if party != job.party]
+    providers = job.peers
     _, brought, artefact = await psi_join.consumer(
         job, providers, people, artefact, most=distributed.MAX_ROWS, order=order
     )

@@ -136,7 +136,7 @@ async def _consume(job: PartyRun) -> None:
     order, parts, artefact = await split.consumer(job, parameters.split, people, values, table.made)
     placed, trains = labels[order], worth(parameters, parts)
     demand_both(placed[: parts.train], parameters.smallest_group if trains else 0)
-    providers = [party for party in range(len(job.plan.parties)) if party != job.party]
+    providers = job.peers
     _, brought, artefact = await psi_join.consumer(job, providers, people, artefact, most=MAX_ROWS, order=order)
     state: dict[str, Any] = {
         "parameters": job.terms.parameters,

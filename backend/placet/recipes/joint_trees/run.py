@@ -167,7 +167,7 @@ async def _consume(job: PartyRun) -> None:
     order, parts, made = await split.consumer(job, parameters.split, people, values, table.made)
     placed = labels[order]
     demand_both(placed[: parts.train], parameters.smallest_group if worth(parameters, parts) else 0)
-    providers = [party for party in range(len(job.plan.parties)) if party != job.party]
+    providers = job.peers
     _, brought, made = await psi_join.consumer(job, providers, people, made, most=MAX_ROWS, order=order)
     kept: dict[str, Any] = {
         "parameters": job.terms.parameters,

@@ -81,7 +81,7 @@ def _round(key: Key, state: dict[str, Any]) -> Round:
 
 async def _match(job: PartyRun, rounds: Sequence[Round], aligned: Artefact) -> tuple[list[list[int]] | None, Artefact]:
     """The places of this party's matched rows by round, None if it does not learn them; and what the last step made."""
-    (peer,) = [i for i in range(len(job.plan.parties)) if i != job.party]
+    (peer,) = job.peers
     receivers = job.parameters(MatchingParameters).receivers
     parameters: dict[str, JsonValue] = {"engine": engine_of(job.terms.engine), "receivers": list(receivers)}
     protocol = f"psi.{job.terms.parameters['psi']}/1"

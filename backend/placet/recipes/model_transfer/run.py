@@ -17,9 +17,8 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from placet.catalogue import model_transfer
 from placet.catalogue.model_transfer import MAX_LABELS, MODEL, SOURCE, ModelTransferParameters
-from placet.catalogue.modelling import Split
 from placet.catalogue.spec import CONSUMER
-from placet.core.errors import InputError, LimitError, ProtocolError
+from placet.core.errors import InputError, ProtocolError
 from placet.core.hashing import canonical
 from placet.core.lineage import COMMITMENT
 from placet.core.model_table import DOCUMENT, PIECE, document_of
@@ -39,6 +38,7 @@ from placet.protocols.mpc.transfer import TransferJudge
 from placet.protocols.spu import Secret
 from placet.protocols.spu.transferring import BASIS, DESIGN, LABELS, OWN, PULL, WEIGHTS, WINS
 from placet.recipes.blocks import distributed, split, warm
+from placet.recipes.blocks.columns import demand_at_most
 from placet.recipes.blocks.warm import SessionProgram
 from placet.recipes.model_transfer.report import report_of
 from placet.recipes.model_transfer.target import LabelledRows, Sizes, brought_of, program_of
@@ -146,15 +146,9 @@ async def _consume(job: PartyRun) -> None:
 async def _labelled(job: PartyRun, parameters: ModelTransferParameters) -> tuple[Rows, LabelledRows, Artefact]:
     """The own rows, of which some train: by a keyed hash of their consents, under a key that nobody chose."""
     rows, opened = await job.open("rows")
-    if rows.count > MAX_LABELS:
-        raise LimitError("too many rows", expected=f"at most {MAX_LABELS}", found=rows.count, code="transfer.list")
-    block = await job.opening_block()
-    about: dict[str, JsonValue] = {"block": to_hex(block)}
-    async with job.step("split", split.PROTOCOL, opened, parameters=about) as step:
-        consents = [to_hex(consent) for consent in rows.consents]
-        key = job.job_entropy(b"split", block)(32)
-        order, parts = split.order(consents, key, Split(train=parameters.train, validation=0), None)
-        labelled = LabelledRows.of(rows, parameters, order, parts.train)
+    demand_at_most(rows, MAX_LABELS, "transfer.list")
+    async with split.own_rows(job, rows, opened, parameters.train) as (step, order, train):
+        labelled = LabelledRows.of(rows, parameters, order, train)
         return rows, labelled, step.output("order", canonical(order))
 
 

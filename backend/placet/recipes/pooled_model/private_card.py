@@ -16,7 +16,7 @@ import numpy as np
 from placet.catalogue.pooled_model import MAX_MEMBERS, PooledModelParameters
 from placet.models import pooled_private
 from placet.models.pooled import band_edges, told_groups
-from placet.models.pooled_private import BANDS, CARD_SHARES, NoisyFit, standard_of
+from placet.models.pooled_private import BANDS, CARD_SHARES, standard_of
 from placet.models.scorecard import Scale
 from placet.recipes.blocks.pooled_sums import MOST_PEOPLE, Add
 from placet.recipes.blocks.pooled_table import MemberTable
@@ -31,7 +31,7 @@ from placet.recipes.pooled_model.card_training import (
     scores_of,
     weights_of,
 )
-from placet.recipes.pooled_model.private_training import Noise, NoisySums, judged
+from placet.recipes.pooled_model.private_training import Noise, NoisySums, fitted, judged
 
 CLEAR = 3
 """Standard deviations of its noise that a count is above nothing."""
@@ -48,7 +48,8 @@ async def trained(
 ) -> PooledCard | None:
     """As `card_training.trained`, by sums with noise: one of counts, one of products, a gradient a step, one of people
     by bands. None where they look too few for two smallest groups."""
-    sums, parts = NoisySums(add, noise), pooled_private.amounts(budget, parameters.steps, CARD_SHARES)
+    parts = pooled_private.amounts(budget, parameters.steps, CARD_SHARES)
+    sums = NoisySums(add, noise, parts, parties)
     codes, labels = codes_of(parameters, table, table.train), table.labels[table.train]
     cells = [bins_of(feature).cells for feature in parameters.features]
     lines = [counts_of(codes[:, place], labels, size) for place, size in enumerate(cells)]
@@ -70,12 +71,7 @@ async def trained(
     columns = [one.prepare(weights[p][codes[:, p]]) for p, one in zip(used, standards, strict=True)]
     design = pooled_private.shrunken(np.stack([np.zeros_like(labels), *columns], axis=1)[:, 1:])
     most = people + release.noise(parts["counts"], MAX_MEMBERS)
-    products = pooled_private.products(design, most)
-    triangle = await sums.total("products", products, parts["products"])
-    fit = NoisyFit(people, parameters.l2 / 1000, triangle, products.variance(parts["products"]), parties)
-    for _ in range(parameters.steps):
-        slope = pooled_private.gradient(design, labels, fit.ahead, most)
-        fit.step(await sums.total("gradients", slope, parts["gradients"]))
+    fit = await fitted(parameters, sums, design, labels, people, most)
     *slopes, intercept = fit.coefficients
     coefficients = {p: slope / one.spread for p, slope, one in zip(used, slopes, standards, strict=True)}
     intercept -= sum(coefficients[p] * one.mean for p, one in zip(used, standards, strict=True))

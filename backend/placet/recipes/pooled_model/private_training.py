@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from placet.catalogue.pooled_model import MAX_MEMBERS, PooledModelParameters, PooledNumber
+from placet.catalogue.pooled_model import MAX_MEMBERS, PooledModelParameters
 from placet.models import pooled_private
 from placet.models.bands import kept_places, merged
 from placet.models.pooled import SCORE_UNIT, band_edges
-from placet.models.pooled_private import BANDS, NoisyFit, Release
+from placet.models.pooled_private import BANDS, NoisyFit, Reals, Release
 from placet.protocols.noise import discrete_gaussian
 from placet.protocols.order import Entropy
+from placet.recipes.blocks.pooled_judging import people_by_bands
 from placet.recipes.blocks.pooled_sums import MOST_PEOPLE, Add
-from placet.recipes.blocks.pooled_table import Columns, MemberTable, Whole, as_numbers, category, prepared_of
+from placet.recipes.blocks.pooled_table import MemberTable, Whole, positions_of, prepared_of, standardised_by_sums
 from placet.recipes.pooled_model.training import Pooled, scores_of
 
 Noise = Callable[[Release, int], Awaitable[Sequence[int]]]
@@ -37,6 +36,9 @@ class NoisySums:
 
     add: Add
     noise: Noise
+    parts: Mapping[str, int]
+    """What each sum of who trains may cost."""
+    parties: int
 
     async def total(self, what: str, release: Release, amount: int) -> list[int]:
         noise = await self.noise(release, amount)
@@ -49,29 +51,23 @@ async def trained(
 ) -> Pooled | None:
     """As `training.trained`, by sums with noise: three of what columns are like, one of products, a gradient a step,
     one of people by bands. None where they look too few for two smallest groups."""
-    sums, parts = NoisySums(add, noise), pooled_private.amounts(budget, parameters.steps)
+    parts = pooled_private.amounts(budget, parameters.steps)
+    sums = NoisySums(add, noise, parts, parties)
     train = table.columns(table.train)
     counted = pooled_private.people_of(len(table.train), MOST_PEOPLE)
     (people,) = await sums.total("people", counted, parts["people"])
     if people < 2 * parameters.smallest_group:
         return None
     most = people + counted.noise(parts["people"], MAX_MEMBERS)
-    numbers = [(one, values) for one, values in zip(parameters.features, train, strict=True)
-               if isinstance(one, PooledNumber)]  # fmt: skip
-    places = [pooled_private.positions(as_numbers(one, values), *one.bounds) for one, values in numbers]
+    places = positions_of(parameters.features, train)
     first, second = [0] * len(places), [0] * len(places)
     if places:
         positions, squares = pooled_private.moments(places, most)
         first = await sums.total("positions", positions, parts["positions"])
         second = await sums.total("squares of positions", squares, parts["squares"])
-    columns = _columns(parameters, people, first, second)
+    columns = standardised_by_sums(parameters.features, people, first, second)
     design, labels = pooled_private.shrunken(prepared_of(columns, table, table.train)), table.labels[table.train]
-    release = pooled_private.products(design, most)
-    triangle = await sums.total("products", release, parts["products"])
-    fit = NoisyFit(people, parameters.l2 / 1000, triangle, release.variance(parts["products"]), parties)
-    for _ in range(parameters.steps):
-        slope = pooled_private.gradient(design, labels, fit.ahead, most)
-        fit.step(await sums.total("gradients", slope, parts["gradients"]))
+    fit = await fitted(parameters, sums, design, labels, people, most)
     width = len(fit.coefficients) - 1
     scores = scores_of(prepared_of(columns, table, table.test), fit.coefficients)
     mean, deviation = fit.predictors()
@@ -82,14 +78,22 @@ async def trained(
     )  # fmt: skip
 
 
-def _columns(parameters: PooledModelParameters, people: int, first: list[int], second: list[int]) -> Columns:
-    sums = iter(zip(first, second, strict=True))
-    return tuple(
-        pooled_private.standardised_by(people, *next(sums), *one.bounds, one.missing)
-        if isinstance(one, PooledNumber)
-        else category(one)
-        for one in parameters.features
-    )
+async def fitted(
+    parameters: PooledModelParameters,
+    sums: NoisySums,
+    design: Reals,
+    labels: Whole,
+    people: int,
+    most: int,
+) -> NoisyFit:
+    """By a noisy sum of products and a noisy gradient a step. `most`: how many people there are at the most."""
+    release, parts = pooled_private.products(design, most), sums.parts
+    triangle = await sums.total("products", release, parts["products"])
+    fit = NoisyFit(people, parameters.l2 / 1000, triangle, release.variance(parts["products"]), sums.parties)
+    for _ in range(parameters.steps):
+        slope = pooled_private.gradient(design, labels, fit.ahead, most)
+        fit.step(await sums.total("gradients", slope, parts["gradients"]))
+    return fit
 
 
 async def judged(
@@ -98,9 +102,8 @@ async def judged(
     """Noisy people by label in bands of the score, put together until none looks too small; who tests is in no other
     sum, so this one spends the whole budget."""
     count = len(edges) + 1
-    bands = np.searchsorted(np.array(edges, np.int64), scores, side="right")
-    lines = [np.bincount(bands[labels == label], minlength=count).tolist() for label in (1, 0)]
-    totals = await sums.total("people by bands", Release([*lines[0], *lines[1]], 1, MOST_PEOPLE), budget)
+    positives, negatives = people_by_bands(scores, labels, edges)
+    totals = await sums.total("people by bands", Release([*positives, *negatives], 1, MOST_PEOPLE), budget)
     noisy = [[max(0, one) for one in totals[:count]], [max(0, one) for one in totals[count:]]]
     if min(map(sum, noisy)) < smallest:
         return None

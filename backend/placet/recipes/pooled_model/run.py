@@ -40,7 +40,7 @@ async def run(job: PartyRun) -> None:
     noisy = parameters.budget is not None
     await demand_unopened(job, noisy=noisy)
     table, artefact = await opened_table(job, parameters.label, parameters.features, parameters.train, noisy=noisy)
-    await job.anchored(*(party for party in range(len(job.plan.parties)) if party != job.party))
+    await job.anchored(*job.peers)
     sums = SecureSums(job, artefact, keeps=parameters.leave_one_out is not None)
     outcome, own = await _trained(job, parameters, table, sums)
     if job.role != CONSUMER:

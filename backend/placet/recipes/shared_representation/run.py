@@ -14,17 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import JsonValue
 
 from placet.catalogue import shared_representation
-from placet.catalogue.modelling import MAX_ROWS, Split
+from placet.catalogue.modelling import MAX_ROWS
 from placet.catalogue.shared_representation import SharedRepresentationParameters
 from placet.catalogue.spec import CONSUMER
-from placet.core.errors import LimitError
-from placet.core.values import to_hex
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import UNFIT, RecipeRun
 from placet.recipes.blocks import split
+from placet.recipes.blocks.columns import demand_at_most
 from placet.recipes.blocks.features import known_labels, labels_of
 from placet.recipes.blocks.noise import DeclaredNoise
 from placet.recipes.shared_representation.report import read, told_of, written
@@ -44,7 +42,7 @@ async def run(job: PartyRun) -> None:
 
 async def _source(job: PartyRun, parameters: SharedRepresentationParameters) -> None:
     rows, opened = await job.open("source")
-    _demand_at_most(rows, MOST_ROWS)
+    demand_at_most(rows, MOST_ROWS)
     noise = await DeclaredNoise.of(job)
     async with job.step("represent", PROTOCOL, opened) as step:
         part = await asyncio.to_thread(represented, parameters, rows, with_declared(noise))
@@ -56,13 +54,8 @@ async def _source(job: PartyRun, parameters: SharedRepresentationParameters) -> 
 async def _target(job: PartyRun, parameters: SharedRepresentationParameters) -> None:
     """Who tests follows from a key that nobody chose, before anything of the source is there."""
     rows, opened = await job.open("target")
-    _demand_at_most(rows, MAX_ROWS)
-    block = await job.opening_block()
-    about: dict[str, JsonValue] = {"block": to_hex(block)}
-    async with job.step("split", split.PROTOCOL, opened, parameters=about) as step:
-        key = job.job_entropy(b"split", block)(32)
-        consents = [to_hex(consent) for consent in rows.consents]
-        order, parts = split.order(consents, key, Split(train=parameters.train, validation=0), None)
+    demand_at_most(rows, MAX_ROWS)
+    async with split.own_rows(job, rows, opened, parameters.train) as (step, order, train):
         labels_of(rows, parameters.label)
         demand_numbers(parameters, rows.columns)
         names = shared_representation.reads(CONSUMER, parameters)
@@ -70,7 +63,7 @@ async def _target(job: PartyRun, parameters: SharedRepresentationParameters) -> 
             "parameters": job.terms.parameters,
             "columns": {name: rows.columns[name] for name in names},
             "order": order,
-            "train": parts.train,
+            "train": train,
         }
         private = await asyncio.to_thread(lambda: json.dumps(state).encode())
         artefact = step.output("target", private)
@@ -83,11 +76,6 @@ def represented(parameters: SharedRepresentationParameters, rows: Rows, noisy: N
     trains = np.flatnonzero(np.logical_and.reduce(known))
     values = [[rows.columns[one.column][row] for row in trains.tolist()] for one in parameters.shared]
     return written(parameters, learned(parameters, values, [one[trains] for one in labels], noisy))
-
-
-def _demand_at_most(rows: Rows, most: int) -> None:
-    if rows.count > most:
-        raise LimitError("too many rows", expected=f"at most {most}", found=rows.count, code="joint.list")
 
 
 def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, Any]:

@@ -14,16 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from placet.catalogue.pooled_model import PooledNumber
-from placet.catalogue.shared_representation import PROVIDER, STEPS, SharedFeature, SharedRepresentationParameters
+from placet.catalogue.shared_representation import PROVIDER, STEPS, SharedRepresentationParameters
 from placet.models import pooled_private
 from placet.models.linear import LinearModel, logistic_of
 from placet.models.pooled_private import NoisyFit, Release, Whole
-from placet.models.preparing import PreparedCategory, PreparedNumber
 from placet.protocols.noise import discrete_gaussian
 from placet.protocols.order import Entropy
 from placet.recipes.blocks.noise import DeclaredNoise
-from placet.recipes.blocks.pooled_table import Columns, as_numbers, category
+from placet.recipes.blocks.pooled_table import positions_of, standardised_by_sums
 
 L2 = 0.001
 MOST_ROWS = 1_000_000
@@ -70,7 +68,12 @@ def learned(
     (people,) = noisy(pooled_private.people_of(len(labels[0]), MOST_ROWS), parts["people"])
     if people < parameters.smallest_group:
         return None
-    columns = _columns(parameters.shared, values, people, noisy, parts)
+    places = positions_of(parameters.shared, values)
+    sums: list[list[int]] = [[], []]
+    if places:
+        releases = zip(pooled_private.moments(places, MOST_ROWS), ("positions", "squares"), strict=True)
+        sums = [noisy(release, parts[name]) for release, name in releases]
+    columns = standardised_by_sums(parameters.shared, people, *sums)
     prepared = np.concatenate([one.prepare(own) for one, own in zip(columns, values, strict=True)], axis=1)
     design = pooled_private.shrunken(prepared)
     release = pooled_private.products(design, MOST_ROWS)
@@ -83,27 +86,3 @@ def learned(
             fit.step(noisy(pooled_private.gradient(design, known, fit.ahead, MOST_ROWS), parts["gradients"]))
         heads.append(logistic_of(name, PROVIDER, list(zip(names, columns, strict=True)), fit.coefficients))
     return Representation(people, tuple(heads))
-
-
-def _columns(
-    features: Sequence[SharedFeature],
-    values: Sequence[Sequence[Any]],
-    people: int,
-    noisy: Noisy,
-    parts: dict[str, int],
-) -> Columns:
-    numbers = [(one, own) for one, own in zip(features, values, strict=True) if isinstance(one, PooledNumber)]
-    places = [pooled_private.positions(as_numbers(one, own), *one.bounds) for one, own in numbers]
-    sums: list[list[int]] = [[], []]
-    if places:
-        releases = zip(pooled_private.moments(places, MOST_ROWS), ("positions", "squares"), strict=True)
-        sums = [noisy(release, parts[name]) for release, name in releases]
-    moments = iter(zip(*sums, strict=True))
-
-    def prepared(one: SharedFeature) -> PreparedNumber | PreparedCategory:
-        if not isinstance(one, PooledNumber):
-            return category(one)
-        total, squares = next(moments)
-        return pooled_private.standardised_by(people, total, squares, *one.bounds, one.missing)
-
-    return tuple(prepared(one) for one in features)
