@@ -84,3 +84,10 @@ class Blinding:
         """The multiple of a valid point by this scalar."""
         multiple: bytes = _rbcl().crypto_scalarmult_ristretto255(self._scalar, point)
         return multiple
+
+    def undo(self, multiple: bytes) -> bytes:
+        """The valid point of which this is the multiple."""
+        point: bytes = _rbcl().crypto_scalarmult_ristretto255(
+            _rbcl().crypto_core_ristretto255_scalar_invert(self._scalar), multiple
+        )
+        return point
