@@ -216,6 +216,7 @@ LARGE: dict[str, str] = {
     "vault.setup.import_table": "what a table is, each by its name",
     "owner.wire.ask": "a request's parts and its limits, each by its name",
     "protocols.enclave.sealed.release.release": _PROTOCOL,
+    "protocols.fhe.intersect.intersect": _PROTOCOL,
     "protocols.mpc.score.by_weights": _PROTOCOL,
     "protocols.psi.ecdh.arrange": _PROTOCOL,
     "protocols.psi.ecdh.intersect": _PROTOCOL,

@@ -21,7 +21,7 @@ _RECEIVERS: dict[Receiver, tuple[str, ...]] = {
     "consumer": (CONSUMER,),
     "both": ("provider", CONSUMER),
 }
-_BY_ENGINE = {"embedded": ("ecdh",), "spu": ("ecdh", "kkrt", "rr22")}
+_BY_ENGINE = {"embedded": ("ecdh", "fhe"), "spu": ("ecdh", "kkrt", "rr22")}
 
 
 class MatchingParameters(RecipeParameters):
@@ -75,9 +75,28 @@ class MatchParameters(MatchingParameters):
     """With the protocol of the intersection."""
 
     psi: Annotated[
-        Literal["ecdh", "kkrt", "rr22"],
-        Field(description="the protocol; kkrt (oblivious transfer) and rr22 on the engine spu"),
+        Literal["ecdh", "kkrt", "rr22", "fhe"],
+        Field(
+            description="the protocol; kkrt (oblivious transfer) and rr22 on the engine spu, fhe for a consumer's "
+            "short list against a large set"
+        ),
     ]
+    list_length: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=1024,
+            description="of fhe, how many customers the consumer's list may have at most, which bounds its guesses",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_short_list(self) -> MatchParameters:
+        if (self.psi == "fhe") != (self.list_length is not None):
+            raise ValueError("a list_length with fhe, and nowhere else")
+        if self.psi == "fhe" and self.receiver != "consumer":
+            raise ValueError("fhe tells the consumer alone")
+        return self
 
 
 def reads(role: str, parameters: MatchingParameters) -> tuple[str, ...]:
@@ -119,7 +138,8 @@ SPEC = RecipeSpec(
     roles=(
         Role(
             "provider",
-            "how long the consumer's list is, and, as receiver, the matches while the job runs",
+            "how long the consumer's list is, with fhe only how long it may be, and, as receiver, the matches while "
+            "the job runs",
             alias="accounts",
             persons=True,
             output=True,
@@ -127,7 +147,7 @@ SPEC = RecipeSpec(
         Role(
             CONSUMER,
             "the matches, after the release or, as receiver, while the job runs; how many consented rows the provider "
-            "has",
+            "has, with fhe roughly",
             alias="customers",
         ),
     ),

@@ -20,7 +20,8 @@ of, even if R does not follow the protocol. R's correctness rests on S following
 the rest.
 """
 
+from placet.protocols.fhe.extra import require
 from placet.protocols.fhe.intersect import intersect
 from placet.protocols.fhe.parameters import MAX_LIST
 
-__all__ = ["MAX_LIST", "intersect"]
+__all__ = ["MAX_LIST", "intersect", "require"]

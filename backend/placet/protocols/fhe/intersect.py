@@ -14,7 +14,7 @@ from placet.protocols.fhe import extra, oprf
 from placet.protocols.fhe.layout import Numbers, Spread, Tags, hits, seated, slots
 from placet.protocols.fhe.parameters import MAX_LIST, most_parts
 from placet.protocols.fhe.polynomials import Coefficients, from_roots
-from placet.protocols.fhe.scheme import ANSWER_BYTES, QUERY_BYTES, ReceiverKey, Scheme, answer
+from placet.protocols.fhe.scheme import ANSWER_BYTES, QUERY_BYTES, Bfv, ReceiverKey, answer
 from placet.protocols.order import Entropy
 from placet.protocols.psi.ristretto import POINT_BYTES, Blinding, require_point
 from placet.protocols.psi.rows import require_distinct_rows, require_receiver
@@ -63,7 +63,7 @@ async def intersect(
         )
     values = [oprf.input_of(identifier, context) for identifier in identifiers]
     outputs = await _asked(channel, peer, values, list_length, entropy)
-    scheme = await asyncio.to_thread(Scheme)
+    scheme = await asyncio.to_thread(Bfv)
     key, table, query = await asyncio.to_thread(_queried, scheme, outputs, entropy)
     await channel.send(peer, QUERY, query)
     payload = await channel.receive(peer, ANSWER, limit=most_parts(max_rows) * ANSWER_BYTES)
@@ -87,7 +87,7 @@ async def _asked(
     return await each_at_once(lambda pair: pair[0].output(pair[1]), pairs, stage="unblind")
 
 
-def _queried(scheme: Scheme, outputs: Sequence[bytes], entropy: Entropy) -> tuple[ReceiverKey, Numbers, bytes]:
+def _queried(scheme: Bfv, outputs: Sequence[bytes], entropy: Entropy) -> tuple[ReceiverKey, Numbers, bytes]:
     tags = Tags.of(b"".join(outputs))
     table = seated(tags.bins)
     key = ReceiverKey(scheme)
@@ -117,7 +117,7 @@ async def _provide(
     multiples = await each_at_once(key, points, stage="evaluate")
     await channel.send(peer, EVALUATED, b"".join(multiples))
     query = await channel.receive(peer, QUERY, limit=QUERY_BYTES)
-    scheme = await asyncio.to_thread(Scheme)
+    scheme = await asyncio.to_thread(Bfv)
     await channel.send(peer, ANSWER, await asyncio.to_thread(answer, scheme, query, parts, peer))
 
 
@@ -131,10 +131,14 @@ async def prepare(
             lambda identifier: oprf.evaluate(key, oprf.input_of(identifier, context)),
             identifiers[start : start + _RUN],
             stage="tag",
-            progress=progress and (lambda stage, done, _, start=start: progress(stage, start + done, len(identifiers))),
+            progress=progress and _going_on(progress, start, len(identifiers)),
         )
         runs.append(Tags.of(b"".join(outputs)))
     return await asyncio.to_thread(lambda: [from_roots(roots, entropy) for roots in Spread(Tags.joined(runs), entropy)])
+
+
+def _going_on(progress: Progress, start: int, total: int) -> Progress:
+    return lambda stage, done, _: progress(stage, start + done, total)
 
 
 async def _points(channel: Channel, sender: str, tag: str, count: int) -> list[bytes]:

@@ -1,8 +1,8 @@
 """The one set of parameters of `psi.fhe/1`: both sides know it by the protocol's name, and no message names another.
 
-*Ring* (`Ring`): degree N = 8,192 with 218 bits of coefficient modulus, which is 128 bits of security against classical
-attackers by the HomomorphicEncryption.org standard (2018); `scheme` lets SEAL check that and refuses anything less. The
-plaintext modulus t = 1,032,193 is 1 modulo 2N, so that a plaintext is a vector of N numbers below t.
+*Lattice* (`ParameterSet`): degree N = 8,192 with 218 bits of coefficient modulus, which is 128 bits of security
+against classical attackers by the HomomorphicEncryption.org standard (2018); `scheme` lets SEAL check that and refuses
+anything less. The plaintext modulus t = 1,032,193 is 1 modulo 2N, so that a plaintext is N numbers below t.
 
 *Layout*: N slots are 2,048 bins of four numbers. A tag is four numbers below t (80 bits), of 512 bits of the
 pseudorandom function, and three bins. Lists of up to `MAX_LIST` fill half of the bins at the most: that a cuckoo table
@@ -42,7 +42,7 @@ MIN_BUDGET = 4
 
 
 @dataclass(frozen=True)
-class Ring:
+class ParameterSet:
     """BFV's parameters: degree, plaintext modulus, primes of the coefficient modulus (the key's own last)."""
 
     degree: int = N
@@ -50,7 +50,7 @@ class Ring:
     primes: tuple[int, ...] = PRIMES
 
 
-RING = Ring()
+PARAMETERS = ParameterSet()
 
 
 def splits(degree: int) -> tuple[tuple[int, int, int], ...]:

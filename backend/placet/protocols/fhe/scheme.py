@@ -20,31 +20,31 @@ from placet.protocols.fhe.parameters import (
     ANSWER_PRIMES,
     EVALUATION_PRIMES,
     MIN_BUDGET,
+    PARAMETERS,
     QUERY_PRIMES,
-    RING,
     SOURCES,
-    Ring,
+    ParameterSet,
     splits,
 )
 from placet.protocols.fhe.polynomials import Coefficients, power
 from placet.protocols.fhe.residues import Streams, bytes_of, ciphertext_of, out_of, residues_of, size_of
 
 
-class Scheme:
-    """SEAL's context of a ring."""
+class Bfv:
+    """SEAL's context of a set of parameters."""
 
-    def __init__(self, ring: Ring = RING) -> None:
-        """ConfigError `fhe.missing` without SEAL; `fhe.parameters` for a ring that SEAL does not take, or that has less
+    def __init__(self, parameters: ParameterSet = PARAMETERS) -> None:
+        """ConfigError `fhe.missing` without SEAL; `fhe.parameters` for a set that SEAL does not take, or that has less
         than 128 bits of security."""
         self.seal: Any = extra.seal()
-        self.ring = ring
-        self.parameters = self.seal.EncryptionParameters(self.seal.SCHEME_TYPE.BFV)
+        self.set = parameters
+        self.encryption = self.seal.EncryptionParameters(self.seal.SCHEME_TYPE.BFV)
         level = self.seal.SEC_LEVEL_TYPE.TC128
         try:
-            self.parameters.set_poly_modulus_degree(ring.degree)
-            self.parameters.set_coeff_modulus([self.seal.Modulus(prime) for prime in ring.primes])
-            self.parameters.set_plain_modulus(ring.plain)
-            self.context = self.seal.SEALContext(self.parameters, True, level)
+            self.encryption.set_poly_modulus_degree(parameters.degree)
+            self.encryption.set_coeff_modulus([self.seal.Modulus(prime) for prime in parameters.primes])
+            self.encryption.set_plain_modulus(parameters.plain)
+            self.context = self.seal.SEALContext(self.encryption, True, level)
             reason = self.context.parameters_error_name()
         except (ValueError, RuntimeError) as error:
             raise _weak(str(error)) from None
@@ -82,8 +82,8 @@ def _weak(reason: str) -> ConfigError:
     )
 
 
-_KEY_SHAPE = (2, len(RING.primes))
-_KEYS = len(RING.primes) - 1
+_KEY_SHAPE = (2, len(PARAMETERS.primes))
+_KEYS = len(PARAMETERS.primes) - 1
 _SOURCE_SHAPE = (2, QUERY_PRIMES)
 _ANSWER_SHAPE = (2, ANSWER_PRIMES)
 QUERY_BYTES = _KEYS * size_of(_KEY_SHAPE) + len(SOURCES) * size_of(_SOURCE_SHAPE)
@@ -94,7 +94,7 @@ ANSWER_BYTES = size_of(_ANSWER_SHAPE)
 class ReceiverKey:
     """A fresh secret key. It is in this object alone, is written nowhere, and goes with it."""
 
-    def __init__(self, scheme: Scheme) -> None:
+    def __init__(self, scheme: Bfv) -> None:
         self._scheme = scheme
         seal = scheme.seal
         generator = seal.KeyGenerator(scheme.context)
@@ -120,8 +120,8 @@ class ReceiverKey:
         """The N values of each part. ProtocolError for ciphertexts that are none, `fhe.noise` for one whose noise may
         have changed what it holds."""
         scheme, level = self._scheme, self._scheme.levels(ANSWER_PRIMES)
-        primes = scheme.ring.primes[:ANSWER_PRIMES]
-        with Streams(scheme.seal, scheme.context, scheme.parameters) as streams:
+        primes = scheme.set.primes[:ANSWER_PRIMES]
+        with Streams(scheme.seal, scheme.context, scheme.encryption) as streams:
             for start in range(0, len(payload), ANSWER_BYTES):
                 residues = ciphertext_of(payload[start : start + ANSWER_BYTES], primes, sender)
                 with _sealed(sender):
@@ -136,24 +136,24 @@ class ReceiverKey:
                         )
                     plain = scheme.seal.Plaintext()
                     self._decryptor.decrypt(ciphertext, plain)
-                    yield np.array(scheme.encoder.decode_int64(plain), dtype=np.int64) % scheme.ring.plain
+                    yield np.array(scheme.encoder.decode_int64(plain), dtype=np.int64) % scheme.set.plain
 
 
-def answer(scheme: Scheme, query: bytes, parts: Sequence[Coefficients], sender: str) -> bytes:
+def answer(scheme: Bfv, query: bytes, parts: Sequence[Coefficients], sender: str) -> bytes:
     """Each part's polynomials, (degree + 1, N), all of one degree, at the values that a query hides: `ANSWER_BYTES` a
     part. ProtocolError for a query that is none."""
     if len(query) != QUERY_BYTES:
         raise ProtocolError(f"{sender} sent no query", expected=f"{QUERY_BYTES} bytes", found=len(query))
     keys_end = QUERY_BYTES - len(SOURCES) * size_of(_SOURCE_SHAPE)
-    keys = residues_of(query[:keys_end], scheme.ring.primes, sender).reshape(_KEYS, 2, len(scheme.ring.primes), -1)
+    keys = residues_of(query[:keys_end], scheme.set.primes, sender).reshape(_KEYS, 2, len(scheme.set.primes), -1)
     if not keys[:, 1].any(axis=(1, 2)).all():
         raise ProtocolError(f"{sender} sent a key that hides nothing", expected="two polynomials, none zero")
     size = size_of(_SOURCE_SHAPE)
     sources = [
-        ciphertext_of(query[start : start + size], scheme.ring.primes[:QUERY_PRIMES], sender)
+        ciphertext_of(query[start : start + size], scheme.set.primes[:QUERY_PRIMES], sender)
         for start in range(keys_end, QUERY_BYTES, size)
     ]
-    with Streams(scheme.seal, scheme.context, scheme.parameters) as streams, _sealed(sender):
+    with Streams(scheme.seal, scheme.context, scheme.encryption) as streams, _sealed(sender):
         relinearising = streams.relinearising(list(keys), scheme.context.key_parms_id())
         level = scheme.levels(QUERY_PRIMES)
         powers = {e: streams.ciphertext(one, level) for e, one in zip(SOURCES, sources, strict=True)}
@@ -161,7 +161,7 @@ def answer(scheme: Scheme, query: bytes, parts: Sequence[Coefficients], sender: 
         return b"".join(_evaluated(scheme, powers, part) for part in parts)
 
 
-def _raise(scheme: Scheme, powers: dict[int, Any], relinearising: Any, degree: int) -> None:
+def _raise(scheme: Bfv, powers: dict[int, Any], relinearising: Any, degree: int) -> None:
     """All powers to `degree`, and no others, over `EVALUATION_PRIMES` and ready to be multiplied."""
     for exponent, one, other in splits(degree):
         product = scheme.seal.Ciphertext(scheme.context)
@@ -175,7 +175,7 @@ def _raise(scheme: Scheme, powers: dict[int, Any], relinearising: Any, degree: i
         scheme.evaluator.transform_to_ntt_inplace(ciphertext)
 
 
-def _evaluated(scheme: Scheme, powers: dict[int, Any], part: Coefficients) -> bytes:
+def _evaluated(scheme: Bfv, powers: dict[int, Any], part: Coefficients) -> bytes:
     evaluator, level = scheme.evaluator, powers[1].parms_id()
     total = None
     for exponent, ciphertext in powers.items():

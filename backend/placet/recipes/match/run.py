@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,15 @@ from pydantic import JsonValue, TypeAdapter
 from placet import alignment
 from placet.alignment import Key, Round
 from placet.catalogue import match, match_salted_hash
-from placet.catalogue.match import MatchingParameters
-from placet.core.errors import ProtocolError
+from placet.catalogue.declared import DeclaredTerms
+from placet.catalogue.match import MatchingParameters, MatchParameters
+from placet.core.errors import ConfigError, PlanError, ProtocolError
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
 from placet.jobs.step_recorder import StepRecorder, name_of
-from placet.protocols import psi
+from placet.protocols import fhe, psi
 from placet.protocols.psi import salted_hash
 from placet.recipes.blocks import distributed
 from placet.recipes.blocks.distributed import engine_of
@@ -113,7 +115,7 @@ async def _intersect(
     receiver = job.terms.roles.index(receivers[0]) if len(receivers) == 1 else None
     if job.terms.engine == "spu":
         return await distributed.intersect(job, step, peer, identifiers, protocol, receiver, label)
-    intersect = salted_hash.intersect if protocol == "salted-hash" else psi.intersect
+    intersect = _embedded(job.parameters(MatchingParameters))
     with job.working(f"intersecting {len(identifiers)} rows with those of {job.name(peer)}") as work:
         matches = await intersect(
             step,
@@ -126,6 +128,27 @@ async def _intersect(
             progress=work.count,
         )
     return matches or ()
+
+
+def _embedded(parameters: MatchingParameters) -> Callable[..., Awaitable[Sequence[int] | None]]:
+    """The embedded engine's side of the parameters' protocol."""
+    if not isinstance(parameters, MatchParameters):
+        return salted_hash.intersect
+    if parameters.list_length is None:
+        return psi.intersect
+    return partial(fhe.intersect, list_length=parameters.list_length)
+
+
+def demand(job: DeclaredTerms) -> None:
+    """PlanError where SEAL is needed and not installed here."""
+    if job.terms.parameters.get("psi") != "fhe":
+        return
+    try:
+        fhe.require()
+    except ConfigError as error:
+        raise PlanError(
+            error.message, expected=error.expected, found=error.found, remedy=error.remedy, code="plan.engine"
+        ) from None
 
 
 def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, Any]:
@@ -166,5 +189,5 @@ def _read(part: bytes, rounds: int) -> list[set[bytes]]:
     return lists
 
 
-MATCH = RecipeRun(spec=match.SPEC, run=run, combine=combine)
+MATCH = RecipeRun(spec=match.SPEC, run=run, combine=combine, demand=demand)
 MATCH_SALTED_HASH = RecipeRun(spec=match_salted_hash.SPEC, run=run, combine=combine)
