@@ -84,6 +84,7 @@ class MatchParameters(MatchingParameters):
     list_length: Annotated[
         int | None,
         Field(
+            strict=True,
             ge=1,
             le=1024,
             description="of fhe, how many customers the consumer's list may have at most, which bounds its guesses",

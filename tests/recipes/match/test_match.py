@@ -217,7 +217,7 @@ def test_a_request_that_cannot_be_made(
 @pytest.mark.parametrize(
     ("recipe", "changes", "expected"),
     [
-        ("match", {"psi": "salted-hash"}, "ecdh, kkrt or rr22"),
+        ("match", {"psi": "salted-hash"}, "ecdh, kkrt, rr22 or fhe"),
         ("match", {"receiver": "auditor"}, "provider, consumer or both"),
         ("match", {"identifier": None}, "the column that names a customer"),
         ("match", {"more": "x"}, "identifier, namespace, alignment, receiver, psi"),
