@@ -226,6 +226,7 @@ def test_who_has_the_role_consumer_is_the_plans_consumer(spec: RecipeSpec[Any]) 
         ),
         ("match", "embedded", 2, {**C, "psi": "kkrt", "receiver": "both"}, "plan.engine", "no such"),
         ("match", "embedded", 2, {**C, "psi": "rr22", "receiver": "both"}, "plan.engine", "no such"),
+        ("match", "spu", 2, {**C, "psi": "fhe", "receiver": "consumer", "list_length": 9}, "plan.engine", "no such"),
         (
             "match",
             "embedded",

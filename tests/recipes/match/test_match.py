@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from httpx_sse import EventSource
 
-from declaring import CUSTOMER, NAMESPACE
+from declaring import CUSTOMER, NAMESPACE, declaring
 from live import LASTING, Given, LiveConsortium
+from placet.catalogue.declared import declared
 from placet.catalogue.match import SPEC
 from placet.catalogue.specs import spec_of
 from placet.chain.events import StepsRecorded
@@ -20,7 +21,8 @@ from placet.core.evidence import Evidence, SignedEvidence
 from placet.core.hashing import canonical
 from placet.core.lawful import Aligns
 from placet.core.values import from_hex, parse
-from placet.recipes.match.run import combine
+from placet.protocols.fhe import extra
+from placet.recipes.match.run import MATCH, combine
 from placet.sandbox.consortium import PURPOSE, wait
 
 TEXT = {"kind": "text", "column": "customer", "width": "nfkc", "case": "fold"}
@@ -47,24 +49,29 @@ def expected(offering_consortium: LiveConsortium) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "receiver"),
+    ("recipe", "receiver", "protocol"),
     [
-        ("match", "provider"),
-        *(pytest.param("match", receiver, marks=pytest.mark.slow) for receiver in ("both", "consumer")),
+        ("match", "provider", {"psi": "ecdh"}),
+        *(pytest.param("match", one, {"psi": "ecdh"}, marks=pytest.mark.slow) for one in ("both", "consumer")),
+        pytest.param("match", "consumer", {"psi": "fhe", "list_length": 64}, marks=pytest.mark.slow),
         # By default the provider alone: under a smallest change.
-        *(pytest.param("match-salted-hash", receiver, marks=pytest.mark.slow) for receiver in ("both", "consumer")),
+        *(
+            pytest.param("match-salted-hash", one, {"psi": "salted-hash"}, marks=pytest.mark.slow)
+            for one in ("both", "consumer")
+        ),
     ],
 )
 def test_exactly_the_consenting_customers_match(
-    offering_consortium: LiveConsortium, recipe: str, receiver: str
+    offering_consortium: LiveConsortium, recipe: str, receiver: str, protocol: dict[str, Any]
 ) -> None:
-    _exactly(offering_consortium, recipe, receiver)
+    _exactly(offering_consortium, recipe, receiver, protocol)
 
 
-def _exactly(offering_consortium: LiveConsortium, recipe: str, receiver: str) -> tuple[str, dict[str, Any]]:
+def _exactly(
+    offering_consortium: LiveConsortium, recipe: str, receiver: str, protocol: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
     """A job that tells exactly the matches, and its audit."""
-    protocol = {"match": "ecdh", "match-salted-hash": "salted-hash"}[recipe]
-    wanted = request(offering_consortium, recipe, **CUSTOMER, psi=protocol, receiver=receiver)
+    wanted = request(offering_consortium, recipe, **CUSTOMER, **protocol, receiver=receiver)
     job, found = offering_consortium.result(**wanted)
     assert [row["customer"] for row in found["rows"]] == expected(offering_consortium) != []
     spec = spec_of(recipe)
@@ -171,7 +178,7 @@ def test_a_job_with_one_person_less_than_an_earlier_one_ends_before_it_tells_any
     people = watched.give_many([("north", who, 1000, LASTING) for who in both[:3]])
     asked = request(watched, "match-salted-hash", **CUSTOMER, psi="salted-hash", receiver="provider")
     first, _ = watched.result(**asked)
-    second, report = _exactly(watched, "match-salted-hash", "provider")
+    second, report = _exactly(watched, "match-salted-hash", "provider", {"psi": "salted-hash"})
     assert [one["nth"] for one in report["repetitions"]] == [2]
     assert any("held a smallest change of 2 people" in note for note in report["notes"])
 
@@ -268,6 +275,35 @@ def test_what_a_match_tells(receiver: str, within: tuple[str, ...]) -> None:
         with pytest.raises(PlanError) as caught:
             SPEC.parse(bad)
         assert caught.value.code == "plan.parameters"
+
+
+FHE = GOOD | {"psi": "fhe", "receiver": "consumer", "list_length": 9}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"list_length": None}, "a list_length with fhe"),
+        ({"psi": "ecdh"}, "and nowhere else"),
+        ({"receiver": "provider"}, "the consumer alone"),
+        ({"receiver": "both"}, "the consumer alone"),
+        ({"list_length": 1025}, "no such value of list_length"),
+        ({"list_length": 0}, "no such value of list_length"),
+    ],
+)
+def test_fhe_is_for_one_receiver_and_a_list_of_a_length_that_is_agreed(changes: dict[str, Any], said: str) -> None:
+    assert SPEC.parse(FHE).receivers == ("consumer",)
+    with pytest.raises(PlanError, match=said) as caught:
+        SPEC.parse(FHE | changes)
+    assert caught.value.code == "plan.parameters"
+
+
+def test_without_seal_nobody_signs_and_others_still_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extra, "find_spec", lambda name: None)
+    MATCH.demand(declared(*declaring("match", GOOD, "embedded", 2)))
+    with pytest.raises(PlanError) as caught:
+        MATCH.demand(declared(*declaring("match", FHE, "embedded", 2)))
+    assert (caught.value.code, "placet[fhe]" in str(caught.value.remedy)) == ("plan.engine", True)
 
 
 @pytest.mark.parametrize(
