@@ -1,4 +1,6 @@
-"""ECDH PSI in ristretto255, both sides in one process: with placement, and plain for both. Takes --n rows a side.
+"""PSI, both sides in one process: ECDH with placement, and plain for both; FHE of a short list. Takes --n rows a side.
+
+`--engine ecdh` or `fhe` measures that one alone; of FHE --n is the set, against which stand a hundred customers.
 
 `ratio_to_x25519` is the processor time of the placement over that of as many bare X25519 exchanges (four a row, by
 OpenSSL), taken in turn with it: the least that the same protocol would cost on Curve25519, hashing and checks free.
@@ -7,12 +9,18 @@ OpenSSL), taken in turn with it: the least that the same protocol would cost on 
 from __future__ import annotations
 
 import asyncio
+import secrets
 import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TextIO
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import _fhe
 
 from placet.protocols.local import LocalNetwork
 from placet.protocols.order import secret_permutation
@@ -58,8 +66,27 @@ def _run(n: int, sides: Callable[[LocalNetwork], tuple[Awaitable[object], Awaita
     return *spent, sum(len(payload) for *_, payload in network.sent)
 
 
-def main(*, json: bool, n: int = DEFAULT) -> dict[str, object]:
+def main(*, json: bool, n: int = DEFAULT, engine: str = "all") -> dict[str, object]:
+    if engine not in ("all", "ecdh", "fhe"):
+        raise SystemExit("psi has the engines ecdh and fhe")
     out = sys.stderr if json else sys.stdout
+    outcome: dict[str, object] = {"n": n}
+    if engine != "fhe":
+        outcome |= _printed(f"{n} against {n} rows, ECDH", _ecdh(n), NOTES, out)
+    if engine != "ecdh":
+        fhe = _fhe.figures(n, CONTEXT, secrets.token_bytes)
+        outcome["fhe"] = _printed(f"{_fhe.LISTED} against {n} rows, FHE", fhe, _fhe.NOTES, out)
+    return outcome
+
+
+def _printed(title: str, figures: dict[str, float], notes: dict[str, str], out: TextIO) -> dict[str, float]:
+    print(title, file=out)
+    for name, value in figures.items():
+        print(f"{name:16} {value:8.2f}  {notes[name]}", file=out)
+    return {name: round(value, 3) for name, value in figures.items()}
+
+
+def _ecdh(n: int) -> dict[str, float]:
     shop, bank = ([f"customer {step * i}".encode() for i in range(n)] for step in (1, 2))
     order, key, other = secret_permutation(n), Blinding(), X25519PrivateKey.generate()
     point = hash_to_group(b"", CONTEXT)
@@ -83,7 +110,7 @@ def main(*, json: bool, n: int = DEFAULT) -> dict[str, object]:
         bare = _each_us(lambda: other.exchange(X25519PublicKey.from_public_bytes(point))) * 4 * n / 1e6
         rounds.append((cpu, wall, plain_cpu, cpu / bare))
     place_cpu, place_wall, intersect_cpu, ratio = (statistics.median(column) for column in zip(*rounds, strict=True))
-    figures: dict[str, float] = {
+    return {
         "place_cpu_s": place_cpu,
         "place_wall_s": place_wall,
         "intersect_cpu_s": intersect_cpu,
@@ -93,7 +120,3 @@ def main(*, json: bool, n: int = DEFAULT) -> dict[str, object]:
         "check_us": _each_us(lambda: require_point(point, "bank")),
         "mb": sent / 1e6,
     }
-    print(f"{n} against {n} rows", file=out)
-    for name, value in figures.items():
-        print(f"{name:16} {value:8.2f}  {NOTES[name]}", file=out)
-    return {"n": n} | {name: round(value, 3) for name, value in figures.items()}
