@@ -13,7 +13,6 @@ import struct
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -86,7 +85,7 @@ class Streams:
     def __enter__(self) -> Streams:
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._folder.cleanup()
 
     def ciphertext(self, residues: Residues, level: Sequence[int]) -> Any:

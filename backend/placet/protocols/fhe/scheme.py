@@ -56,13 +56,13 @@ class Bfv:
         self.encoder = self.seal.BatchEncoder(self.context)
         self.evaluator = self.seal.Evaluator(self.context)
 
-    def levels(self, primes: int) -> Sequence[int]:
+    def level(self, primes: int) -> Sequence[int]:
         """The hash of the parameters of ciphertexts over so many primes."""
         data = self.context.first_context_data()
         while data.chain_index() + 1 != primes:
             data = data.next_context_data()
-        level: Sequence[int] = data.parms_id()
-        return level
+        identity: Sequence[int] = data.parms_id()
+        return identity
 
     def plaintext(self, values: Sequence[int]) -> Any:
         """N numbers below t in the slots."""
@@ -119,12 +119,12 @@ class ReceiverKey:
     def opened(self, payload: bytes, sender: str) -> Iterator[Numbers]:
         """The N values of each part. ProtocolError for ciphertexts that are none, `fhe.noise` for one whose noise may
         have changed what it holds."""
-        scheme, level = self._scheme, self._scheme.levels(ANSWER_PRIMES)
+        scheme, level = self._scheme, self._scheme.level(ANSWER_PRIMES)
         primes = scheme.set.primes[:ANSWER_PRIMES]
         with Streams(scheme.seal, scheme.context, scheme.encryption) as streams:
             for start in range(0, len(payload), ANSWER_BYTES):
                 residues = ciphertext_of(payload[start : start + ANSWER_BYTES], primes, sender)
-                with _sealed(sender):
+                with _blamed_on(sender):
                     ciphertext = streams.ciphertext(residues, level)
                     budget = self._decryptor.invariant_noise_budget(ciphertext)
                     if budget < MIN_BUDGET:
@@ -153,9 +153,9 @@ def answer(scheme: Bfv, query: bytes, parts: Sequence[Coefficients], sender: str
         ciphertext_of(query[start : start + size], scheme.set.primes[:QUERY_PRIMES], sender)
         for start in range(keys_end, QUERY_BYTES, size)
     ]
-    with Streams(scheme.seal, scheme.context, scheme.encryption) as streams, _sealed(sender):
+    with Streams(scheme.seal, scheme.context, scheme.encryption) as streams, _blamed_on(sender):
         relinearising = streams.relinearising(list(keys), scheme.context.key_parms_id())
-        level = scheme.levels(QUERY_PRIMES)
+        level = scheme.level(QUERY_PRIMES)
         powers = {e: streams.ciphertext(one, level) for e, one in zip(SOURCES, sources, strict=True)}
         _raise(scheme, powers, relinearising, degree=len(parts[0]) - 1)
         return b"".join(_evaluated(scheme, powers, part) for part in parts)
@@ -194,7 +194,7 @@ def _evaluated(scheme: Bfv, powers: dict[int, Any], part: Coefficients) -> bytes
 
 
 @contextlib.contextmanager
-def _sealed(sender: str) -> Iterator[None]:
+def _blamed_on(sender: str) -> Iterator[None]:
     """What SEAL says of a peer's ciphertexts is the peer's doing."""
     try:
         yield
