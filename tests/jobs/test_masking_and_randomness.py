@@ -27,7 +27,8 @@ PART = b"sixteen octets.."
 
 
 def masked(part: bytes = PART, **changes: Any) -> bytes:
-    return mask(part, **({"key": KEY, "consumer": public_key(SECRET)} | PLACE | changes))
+    own = {"key": KEY, "ephemeral": secrets.token_bytes(32), "consumer": public_key(SECRET)}
+    return mask(part, **(own | PLACE | changes))
 
 
 def unmasked(content: bytes, **changes: Any) -> bytes:
@@ -43,6 +44,12 @@ def test_the_same_part_looks_different_each_time() -> None:
     assert masked() != masked()
     assert len(masked()) == len(masked())
     assert PART not in masked()
+
+
+def test_the_same_randomness_makes_the_same_output_again() -> None:
+    """What a replay compares: key and ephemeral secret follow from the party's seed there."""
+    assert masked(ephemeral=KEY) == masked(ephemeral=KEY) != masked(ephemeral=SECRET)
+    assert masked(ephemeral=KEY) != masked(ephemeral=KEY, attempt=3)
 
 
 def test_every_flipped_bit_and_every_cut_is_refused() -> None:

@@ -39,7 +39,7 @@ from placet.protocols.flower.extra import FlowerEngine
 from placet.protocols.spu import extra
 from placet.recipes.runs import RUNS
 from placet.vault.chain_view import ChainSnapshot, JobFacts, OfferFacts
-from placet.vault.gate import RowRequest, demand_warrant, own_input
+from placet.vault.gate import RowRequest, demand_open, demand_warrant, own_input
 from placet.vault.records import OfferBinding
 
 ENVIRONMENT = JobEnvironment()
@@ -80,7 +80,8 @@ def vault_allows(job: Job, number: int, signer: bytes) -> bool:
     )
     bound = OfferBinding(offer=job.offers[number], scope=job.scopes[number], dataset="accounts")
     try:
-        demand_warrant(asked, own_input(asked, signer, domain), bound, facts, offer, ChainSnapshot(100, 98, NOW, NOW))
+        opened = demand_open(asked, facts, ChainSnapshot(100, 98, NOW, NOW))
+        demand_warrant(asked, own_input(asked, signer, domain), bound, opened, offer)
     except WarrantError:
         return False
     return True

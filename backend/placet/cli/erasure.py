@@ -25,5 +25,5 @@ def erase(config: NodeConfig, consent: Annotated[str, typer.Argument(help="The c
     vault = VaultClient(settings.path(settings.vault_socket))
     engine = open_engine(settings.database)
     upgrade(engine, NODE)
-    erased = asyncio.run(erase_everywhere(engine, vault, identity))
+    erased = asyncio.run(erase_everywhere(settings, engine, vault, identity))
     write_line("erased" if erased else "there was nothing")

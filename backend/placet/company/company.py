@@ -268,6 +268,7 @@ async def _opened(settings: NodeSettings, wish: AcceptancePolicy | None) -> Asyn
     context = dataclasses.replace(
         lifetime.job_context(node),
         rows=None,
+        payloads=None,
         consents=documents,
         scope=documents.scope,
         recipes=(SPEC.name,),

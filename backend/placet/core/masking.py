@@ -1,14 +1,18 @@
 """How an output is kept back: encrypted to whom it is for (HPKE, RFC 9180), then masked under a release key.
 
-Nobody opens it before the key is on chain, and nobody but its receiver opens it then.
+Nobody opens it before the key is on chain, and nobody but its receiver opens it then. All randomness is the caller's,
+so that a party can be asked to make its masked output again; the library that opens it has no such door for who seals.
 """
 
 from __future__ import annotations
 
+import hmac
+
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hpke
+from cryptography.hazmat.primitives import hashes, hpke
 from cryptography.hazmat.primitives.asymmetric import x25519
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from placet.core.errors import InputError
 
@@ -21,11 +25,37 @@ def _info(job: bytes, attempt: int, party: int) -> bytes:
     return b"placet.output/1" + job + attempt.to_bytes(4, "big") + party.to_bytes(4, "big")
 
 
-def mask(part: bytes, *, key: bytes, consumer: bytes, job: bytes, attempt: int, party: int) -> bytes:
-    """A party's part of the output for the consumer's X25519 key (32 bytes), masked under `key` (32 bytes)."""
+def mask(part: bytes, *, key: bytes, ephemeral: bytes, consumer: bytes, job: bytes, attempt: int, party: int) -> bytes:
+    """A party's part of the output for the consumer's X25519 key (32 bytes), masked under `key` (32 bytes).
+    `ephemeral`: 32 random bytes for this one output, HPKE's ephemeral secret. Neither of the two is used again."""
     info = _info(job, attempt, party)
-    inner = SUITE.encrypt(part, x25519.X25519PublicKey.from_public_bytes(consumer), info=info)
-    return AESGCM(key).encrypt(_NONCE, inner, info)
+    return AESGCM(key).encrypt(_NONCE, _sealed(part, consumer, ephemeral, info), info)
+
+
+def _sealed(part: bytes, receiver: bytes, ephemeral: bytes, info: bytes) -> bytes:
+    """`SUITE.encrypt` (RFC 9180, sections 4.1, 5.1 and 6.1, mode base) by a given ephemeral secret: enc ‖ ciphertext.
+    ValueError for a receiver's key of small order."""
+    secret = x25519.X25519PrivateKey.from_private_bytes(ephemeral)
+    sender = secret.public_key().public_bytes_raw()
+    common = secret.exchange(x25519.X25519PublicKey.from_public_bytes(receiver))
+    kem, suite = b"KEM\x00\x20", b"HPKE\x00\x20\x00\x01\x00\x03"
+    drawn = _extract(kem, b"", b"eae_prk", common)
+    shared = _expand(kem, drawn, b"shared_secret", sender + receiver, 32)
+    schedule = b"\0" + _extract(suite, b"", b"psk_id_hash", b"") + _extract(suite, b"", b"info_hash", info)
+    derived = _extract(suite, shared, b"secret", b"")
+    key, nonce = (_expand(suite, derived, name, schedule, size) for name, size in ((b"key", 32), (b"base_nonce", 12)))
+    return sender + ChaCha20Poly1305(key).encrypt(nonce, part, b"")
+
+
+def _extract(suite: bytes, salt: bytes, label: bytes, material: bytes) -> bytes:
+    """LabeledExtract."""
+    return hmac.digest(salt, b"HPKE-v1" + suite + label + material, "sha256")
+
+
+def _expand(suite: bytes, key: bytes, label: bytes, info: bytes, size: int) -> bytes:
+    """LabeledExpand."""
+    labelled = size.to_bytes(2, "big") + b"HPKE-v1" + suite + label + info
+    return HKDFExpand(hashes.SHA256(), size, labelled).derive(key)
 
 
 def unmask(masked: bytes, *, key: bytes, secret: bytes, job: bytes, attempt: int, party: int) -> bytes:

@@ -26,6 +26,7 @@ from placet.core.signatures import Key
 from placet.core.trust import Deployment, Institution, TrustList
 from placet.core.values import Value
 from placet.jobs.holding import Hold
+from placet.jobs.kept_payloads import KeptPayloads
 from placet.jobs.messages import PartyEntry
 from placet.jobs.sessions import WarmSessions
 from placet.protocols.flower.extra import FlowerEngine
@@ -53,6 +54,7 @@ class RowSource(Protocol):
     async def leaves(self, offer: OfferId, root: bytes, start: int) -> LeavesPart: ...
     async def batch(self, offer: OfferId, root: BatchRoot) -> BatchLeaves: ...
     async def rows(self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int) -> Rows: ...
+    async def rows_again(self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int) -> Rows: ...
     async def matched(self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int, marks: bytes) -> None: ...
     async def keep_model(self, job: JobId, plan: Plan, terms: Terms, model: KeptModel) -> None: ...
     async def settle_model(self, job: JobId) -> None: ...
@@ -150,7 +152,8 @@ class JobContext:
     """One institution's means. `scope` opens one of its own offers; `note_uses` tells owners what used their data;
     `standing_recipes` are served under standing plans alone, to which this institution agreed by hand; `hold` says
     which plans wait for a person.
-    `cards` are those that it has registered of a job's model;
+    `cards` are those that it has registered of a job's model; `payloads` is where what others sent is kept for replays,
+    None where nothing is;
     `moved` is sent when the chain may have something new of the contracts.
 
     `rows` is None for a company, which has documents and no rows; `extensions` are what it brings to recipes that take
@@ -181,6 +184,7 @@ class JobContext:
     extensions: tuple[Extension, ...] = ()
     cards: Callable[[JobId], tuple[ModelCard, ...]] = lambda job: ()
     moved: Signal = field(default_factory=Signal)
+    payloads: KeptPayloads | None = None
 
     def demand_rows(self) -> RowSource:
         """StateError where this institution brings no rows."""

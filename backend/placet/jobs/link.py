@@ -1,7 +1,8 @@
 """Signed messages between the parties of an attempt: each is signed by its sender and acknowledged by its receiver.
 
 A message and its acknowledgement are in the database before they leave, so that nobody is caught without what he
-signed. Payloads live in memory: an attempt that loses them is lost, and the job goes on with a new one.
+signed. Payloads live in memory: an attempt that loses them is lost, and the job goes on with a new one. What came in is
+kept beside, sealed, where the attempt can be replayed; no attempt goes on from that.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
 
+from placet.catalogue.determinism import why_not_again
 from placet.core.ecdsa import recover
 from placet.core.errors import PeerError, PlacetError, SignatureError
 from placet.core.framing import FrameReader, frame
@@ -81,6 +83,7 @@ class Link:
         self._closed = False
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._accepting = asyncio.Lock()
+        self._kept = None if why_not_again(record.terms) else context.payloads
 
     async def send(self, receiver: int, tag: str, payload: bytes) -> Exchange:
         """Sign, keep, deliver until acknowledged. PeerError if the peer refuses, or stays away for `PATIENCE` s."""
@@ -149,6 +152,8 @@ class Link:
                 "a message replayed or out of order", expected=expected, found=message.sequence, code="peer.sequence"
             )
         await self.store.threaded.add_message(message, envelope.signature, mine)
+        if self._kept is not None:
+            await asyncio.to_thread(self._kept.keep, message, payload)
         self._expected[message.sender] = expected + 1
         self._last[message.sender] = message.hash
         unread.append(len(payload))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -94,9 +93,17 @@ class PartyRun(PartySeat):
                 received=tuple(sorted(stage.received, **by_peer)),  # type: ignore[call-overload]
                 at=self.now(),
             )
-            await self.store.threaded.add_step(step)
+            await self._record(step)
             self._steps += 1
         await self.say(self.record, "step", attempt=self.attempt, index=step.index, name=name)
+
+    async def _record(self, step: Step) -> None:
+        """Write a step down that has been made."""
+        await self.store.threaded.add_step(step)
+
+    async def _keep(self, **values: bytes) -> None:
+        """Write columns of this attempt down, as `AttemptStore.keep`."""
+        await self.store.threaded.keep(self.record.job, self.attempt, **values)
 
     @property
     def seconds_left(self) -> int:
@@ -190,9 +197,7 @@ class PartyRun(PartySeat):
         )
         async with self.step(f"open-{alias}", "vault/1", lawful) as step:
             with self.working("the rows from the own vault"):
-                rows = await self.context.demand_rows().rows(
-                    self.record.job, self.plan, self.terms, self.attempt, number
-                )
+                rows = await self._hand_out(number)
             self.store.waits.set(self.record.job, VAULT)
             used = [chosen.consent] if chosen.named else rows.consents
             await ask_store(self.context.note_uses, self.record.job, self.attempt, chosen.offer, used)
@@ -203,6 +208,10 @@ class PartyRun(PartySeat):
             await self.anchored()
         await self.say(self.record, "rows", attempt=self.attempt, input=alias, rows=rows.count)
         return rows, made
+
+    async def _hand_out(self, number: int) -> Rows:
+        """The lawful rows of an own input, out of the vault."""
+        return await self.context.demand_rows().rows(self.record.job, self.plan, self.terms, self.attempt, number)
 
     async def _demand_unspent(self) -> None:
         earlier = range(1, self.attempt)
@@ -246,8 +255,7 @@ class PartyRun(PartySeat):
 
     async def checkpoint(self, content: bytes) -> None:
         """Keep, sealed, what a later attempt over the same rows may go on from; the last one counts."""
-        closed = AtRest(JOBS, self.context.hpke).seal(content, b"checkpoint")
-        await self.store.threaded.keep(self.record.job, self.attempt, private=closed)
+        await self._keep(private=AtRest(JOBS, self.context.hpke).seal(content, b"checkpoint"))
 
     async def last_checkpoint(self) -> bytes | None:
         """What the latest earlier attempt that had one kept, if it was over the same rows of all parties. A checkpoint
@@ -262,23 +270,22 @@ class PartyRun(PartySeat):
         return None
 
     async def release(self, part: bytes, *inputs: Artefact) -> None:
-        """Mask this party's part of the output and hand it to the consumer. The key stays here until the seal.
-        StateError where the vault waits to be told the matches."""
+        """Mask this party's part of the output and hand it to the consumer. The key stays here until the seal; like the
+        rest of what masks it follows from the party's seed. StateError where the vault waits to be told the matches."""
         if self._untold:
             raise StateError("the vault was not told which rows match", code="warrant.untold")
         consumer = self.plan.party_of(self.plan.consumer)
-        key = secrets.token_bytes(32)
+        key = self.entropy(b"release-key")(32)
         masked = mask(
             part,
             key=key,
+            ephemeral=self.entropy(b"ephemeral")(32),
             consumer=self.terms.consumer_key,
             job=self.record.job,
             attempt=self.attempt,
             party=self.party,
         )
-        await self.store.threaded.keep(
-            self.record.job, self.attempt, key=AtRest(JOBS, self.context.hpke).seal(key, b"key"), output=masked
-        )
+        await self._keep(key=AtRest(JOBS, self.context.hpke).seal(key, b"key"), output=masked)
         async with self.step("mask-output", "hpke+aes-gcm/1", *inputs) as step:
             await step.send(name_of(consumer), "output.masked", masked)
             step.public(MASKED, sha256(masked))
@@ -302,4 +309,4 @@ class PartyRun(PartySeat):
                 outputs[sender] = await step.receive(name_of(sender), "output.masked", limit=MAX_PAYLOAD)
                 step.public(f"{MASKED}/{sender}", sha256(outputs[sender]))
         closed = AtRest(JOBS, self.context.hpke).seal(private, b"private")
-        await self.store.threaded.keep(self.record.job, self.attempt, private=closed, output=framed(outputs))
+        await self._keep(private=closed, output=framed(outputs))

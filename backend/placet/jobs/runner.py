@@ -64,6 +64,7 @@ from placet.jobs.store import JobStore
 from placet.jobs.trail import record_steps
 
 log = logging.getLogger("placet.jobs")
+TIDY_SECONDS = 3600.0
 
 
 class Runner:
@@ -81,6 +82,7 @@ class Runner:
         self._computing = Computing(self.store, runs, self.say)
         self._watch = ConsentWatch(context, self.answers.attempts, self.coordinator)
         self._jobs: dict[JobId, JobInHand] = {}
+        self._tidy_at = 0.0
 
     async def start(self, request: JobRequest) -> JobRecord:
         """Propose a job and set it going; the opening is sent by the next tick."""
@@ -108,7 +110,15 @@ class Runner:
                 hand.again = True
             elif now >= hand.rest_until:
                 hand.look = asyncio.create_task(self._look(record))
+        await self._tidy(now)
         return bool(going)
+
+    async def _tidy(self, now: float) -> None:
+        """Remove payloads that no replay will ask for, once an hour and when a job has ended."""
+        payloads = self.context.payloads
+        if payloads is not None and now >= self._tidy_at:
+            self._tidy_at = now + TIDY_SECONDS
+            await ask_store(payloads.sweep, self.store, await ask_chain(self.context.chain.now))
 
     async def stop(self) -> None:
         """Cancel what is running; the next start goes on from the database."""
@@ -299,6 +309,7 @@ class Runner:
             await ask_store(extension.forget, record.job)
         await self.say(record, how, **details)
         await self.store.threaded.end(record.job, how)
+        self._tidy_at = 0.0
         self.store.waits.forget(record.job)
         for task in self._jobs.pop(record.job).running.values():
             task.cancel()

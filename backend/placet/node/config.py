@@ -84,6 +84,15 @@ class EnclaveSettings(_Section):
     max_age: Annotated[int, Field(ge=1, le=MAX_AGE)] = 3600
 
 
+class ReplaySettings(_Section):
+    """For how many days after a job's `settle_by` it can be replayed (0: never), and how many bytes that others sent
+    may be kept for that, of one attempt and of all."""
+
+    days: Annotated[int, Field(ge=0, le=3650)] = 90
+    attempt_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = 64 << 20
+    total_bytes: Count = 4 << 30
+
+
 class NodeLimits(_Section):
     """How much, how often. Keys are free: consents are counted by enrolled subject and in total, never by key alone."""
 
@@ -134,6 +143,7 @@ class NodeSettings(EnvironmentFirst):
     policy: ParticipationPolicy = ParticipationPolicy()
     datasets: Annotated[dict[Name, DatasetWords], Field(max_length=1000)] = Field(default_factory=dict)
     passkeys: PasskeySettings = PasskeySettings()
+    replay: ReplaySettings = ReplaySettings()
     enclaves: EnclaveSettings | None = None
 
     @classmethod
@@ -155,6 +165,11 @@ class NodeSettings(EnvironmentFirst):
     def path(self, value: Path) -> Path:
         """A path as it stands in the settings, made absolute."""
         return self.folder / value
+
+    @property
+    def received(self) -> Path:
+        """The folder of what other parties sent, which is kept for replays."""
+        return self.folder / "received"
 
     @property
     def cards(self) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from placet.chain.keystore import read_passphrase
 from placet.jobs.certificates import tls_key
 from placet.jobs.context import EnginePorts, JobContext
+from placet.jobs.kept_payloads import KeptPayloads, Retention
 from placet.jobs.link import Acknowledged, unpack
 from placet.jobs.recipe import Runs
 from placet.jobs.runner import Runner
@@ -38,7 +39,6 @@ def job_context(node: Node) -> JobContext:
         scratch=node.settings.folder / "engine",
         flower=flower_engine(node.settings),
     )
-    ports.clear()
     return JobContext(
         signer=node.keys.signer,
         recorder=node.keys.recorder,
@@ -63,6 +63,7 @@ def job_context(node: Node) -> JobContext:
         hold=node.settings.policy.hold,
         moved=node.moved,
         note_uses=functools.partial(uses.note_uses, node.engine),
+        payloads=KeptPayloads(node.settings.received, node.keys.hpke, Retention(**node.settings.replay.model_dump())),
     )
 
 
@@ -89,6 +90,7 @@ async def following(node: Node, *more: Coroutine[None, None, None]) -> AsyncIter
 @contextlib.asynccontextmanager
 async def jobs(node: Node, context: JobContext, runs: Runs) -> AsyncIterator[Runner]:
     """The jobs' runner and the port for other institutions."""
+    context.engine_ports.clear()
     runner = Runner(context, runs)
     inward = tls_context(*_tls(node), node.trust, server=True)
     peers = PeerServer(node.trust, functools.partial(answer_peer, runner))

@@ -131,8 +131,16 @@ class VaultClient:
     async def rows(self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int) -> Rows:
         """The rows of one input (counted over all inputs of the plan), in the columns that the recipe reads and no
         others; WarrantError if the chain does not allow it."""
+        return await self._rows("rows", job, plan, terms, attempt, input)
+
+    async def rows_again(self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int) -> Rows:
+        """The same rows of a sealed attempt, for a replay, whose consents all hold to this day. WarrantError;
+        StateError `vault.stale` where a row has changed or gone."""
+        return await self._rows("rows_again", job, plan, terms, attempt, input)
+
+    async def _rows(self, call: str, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int) -> Rows:
         arguments = frames.RowsArguments(job=job, plan=plan, terms=terms, attempt=attempt, input=input)
-        _, stream = await self._exchange("rows", arguments, frames.Nothing, more=True)
+        _, stream = await self._exchange(call, arguments, frames.Nothing, more=True)
         return await asyncio.to_thread(Rows.decode, stream)
 
     async def matched(self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int, marks: bytes) -> None:

@@ -86,12 +86,10 @@ def demand_warrant(
     request: RowRequest,
     plan_input: Input,
     bound: OfferBinding,
-    facts: JobFacts | None,
+    facts: JobFacts,
     offer: OfferFacts,
-    now: ChainSnapshot,
 ) -> Warrant:
-    """WarrantError unless the chain holds the opened job, in this attempt, and the offer allows what it wants."""
-    facts = _demand_open(request, facts, now)
+    """WarrantError unless the offer allows what the job wants. `facts`: by `demand_open` or `demand_sealed`."""
     use = _demand_allowed(request, bound, offer)
     for roots in facts.amendments:
         if len(roots) != len(request.plan.inputs) or (roots[request.input] == ZERO32) != plan_input.named:
@@ -108,7 +106,7 @@ def demand_warrant(
     )
 
 
-def _demand_open(request: RowRequest, facts: JobFacts | None, now: ChainSnapshot) -> JobFacts:
+def demand_open(request: RowRequest, facts: JobFacts | None, now: ChainSnapshot) -> JobFacts:
     """WarrantError unless the chain holds the opened job, in this attempt, before its deadline."""
     facts = _demand_opened(request, facts, now)
     if not facts.open:
@@ -131,6 +129,20 @@ def _demand_open(request: RowRequest, facts: JobFacts | None, now: ChainSnapshot
             expected=f"at most {request.plan.deadline}",
             found=now.time,
             code="warrant.deadline",
+        )
+    return facts
+
+
+def demand_sealed(request: RowRequest, facts: JobFacts | None, now: ChainSnapshot) -> JobFacts:
+    """WarrantError unless the chain holds the seal of this attempt, at confirmation depth: for this institution's own
+    second look at what it did, of which nothing leaves it."""
+    facts = _demand_opened(request, facts, now)
+    if facts.sealed_block is None or facts.sealed_block > now.confirmed or facts.attempt != request.attempt:
+        raise WarrantError(
+            "the chain does not hold the seal of this attempt at confirmation depth",
+            expected=f"attempt {request.attempt} sealed at or before block {now.confirmed}",
+            found="not sealed" if facts.sealed_block is None else f"attempt {facts.attempt}, {facts.sealed_block}",
+            code="warrant.unsealed",
         )
     return facts
 
@@ -160,7 +172,7 @@ def _demand_opened(request: RowRequest, facts: JobFacts | None, now: ChainSnapsh
 def demand_running(request: RowRequest, facts: JobFacts | None, now: ChainSnapshot, domain: Domain) -> None:
     """WarrantError unless the plan is the job's, which the chain holds open in this attempt."""
     demand_planned(request, domain)
-    _demand_open(request, facts, now)
+    demand_open(request, facts, now)
 
 
 def demand_planned(request: RowRequest, domain: Domain) -> None:
@@ -226,6 +238,19 @@ def _demand_allowed(request: RowRequest, bound: OfferBinding, offer: OfferFacts)
     for breach in breaches(use, offer.provider, bound.offer, bound.scope, offer.subjects, offer.model):
         raise breach.error(WarrantError, "warrant")
     return use
+
+
+def demand_unexpired(used: StoredSet, candidates: Candidates, now: ChainSnapshot) -> None:
+    """WarrantError where a consent that was alive when the job opened has run out since."""
+    places, _ = find(candidates.ids, used.consents)
+    over = int((candidates.not_after[places] < now.time).sum())
+    if over:
+        raise WarrantError(
+            "a leaf's consent has expired since",
+            expected=f"valid at {now.time}",
+            found=f"{over} of {len(used)} expired",
+            code="warrant.window",
+        )
 
 
 def demand_lineage(bound: OfferBinding, offer: OfferFacts, lineage: Lineage | None) -> None:

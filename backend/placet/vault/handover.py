@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import logging
+from collections.abc import Callable
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from placet.core.plan import Plan, Terms
 from placet.core.values import to_hex
 from placet.vault import gate
 from placet.vault.admission import table_breaches
-from placet.vault.chain_view import ChainSnapshot
+from placet.vault.chain_view import ChainSnapshot, JobFacts
 from placet.vault.columns import find
 from placet.vault.leaves import StoredSet
 from placet.vault.matches import JobEnd, MatchedSet
@@ -26,6 +28,7 @@ from placet.vault.rows import Rows
 from placet.vault.state import VaultState
 
 log = logging.getLogger(__name__)
+Demand = Callable[[gate.RowRequest, JobFacts | None, ChainSnapshot], JobFacts]
 
 
 class Handover(VaultState):
@@ -42,24 +45,42 @@ class Handover(VaultState):
                     found=request.terms.recipe,
                     code="warrant.change",
                 )
-            if warrant.model is not None:
-                raise WarrantError(
-                    "the input is a part of a model, not rows", found=request.input, code="warrant.model"
-                )
-            dataset = self._tables.by_id(bound.offer.dataset)
-            for breach in table_breaches(bound.scope, dataset):
-                raise breach.error(WarrantError, "warrant")
-            table = self._tables.rows(dataset.name, None if lawful is None else lawful.rows, warrant.columns)
+            rows = self._rows_of(request, bound, warrant, lawful)
         log.info(
             "job %s attempt %d: handed out %d rows of input %d",
-            *(to_hex(request.job), request.attempt, table.num_rows, request.input),
+            *(to_hex(request.job), request.attempt, rows.count, request.input),
         )
-        return Rows(table, dataset.identifier, b"" if lawful is None else lawful.consents.tobytes(), asks_matches)
+        return dataclasses.replace(rows, asks_matches=asks_matches)
+
+    def rows_again(self, request: gate.RowRequest) -> Rows:
+        with self._lock:
+            now, bound, warrant, lawful = self._warranted(request, gate.demand_sealed)
+            if lawful is not None:
+                candidates = self._records.candidates(request.plan.inputs[request.input].offer)
+                gate.demand_unexpired(lawful, candidates, now)
+            rows = self._rows_of(request, bound, warrant, lawful)
+        log.info(
+            "job %s attempt %d: handed out the same %d rows of input %d for a replay",
+            *(to_hex(request.job), request.attempt, rows.count, request.input),
+        )
+        return rows
+
+    def _rows_of(
+        self, request: gate.RowRequest, bound: OfferBinding, warrant: gate.Warrant, lawful: StoredSet | None
+    ) -> Rows:
+        if warrant.model is not None:
+            raise WarrantError("the input is a part of a model, not rows", found=request.input, code="warrant.model")
+        dataset = self._tables.by_id(bound.offer.dataset)
+        for breach in table_breaches(bound.scope, dataset):
+            raise breach.error(WarrantError, "warrant")
+        table = self._tables.rows(dataset.name, None if lawful is None else lawful.rows, warrant.columns)
+        return Rows(table, dataset.identifier, b"" if lawful is None else lawful.consents.tobytes())
 
     def _warranted(
-        self, request: gate.RowRequest
+        self, request: gate.RowRequest, demand: Demand = gate.demand_open
     ) -> tuple[ChainSnapshot, OfferBinding, gate.Warrant, StoredSet | None]:
-        """What may be handed out now; no lawful set for a named consent. WarrantError."""
+        """What may be handed out now; no lawful set for a named consent. WarrantError. `demand`: what the chain must
+        say of the job."""
         plan_input = gate.own_input(request, self._institution, self._deployment.jobs)
         now = self._look(thorough=True)
         try:
@@ -67,7 +88,8 @@ class Handover(VaultState):
         except NotFoundError as error:
             raise WarrantError(error.message, found=error.found, code="warrant.offer") from None
         offer = self._chain.offer(plan_input.offer)
-        warrant = gate.demand_warrant(request, plan_input, bound, self._chain.job(request.job), offer, now)
+        facts = demand(request, self._chain.job(request.job), now)
+        warrant = gate.demand_warrant(request, plan_input, bound, facts, offer)
         if offer.subjects is Subjects.MODEL:
             gate.demand_lineage(bound, offer, self._chain.lineage(bound.offer.dataset, request.job))
         if not plan_input.named:

@@ -168,6 +168,10 @@ def _calls(vault: Vault) -> dict[str, tuple[type[Value], Handler]]:
             frames.RowsArguments,
             lambda a: vault.rows(RowRequest(a.job, a.plan, a.terms, a.attempt, a.input)),
         ),
+        "rows_again": (
+            frames.RowsArguments,
+            lambda a: vault.rows_again(RowRequest(a.job, a.plan, a.terms, a.attempt, a.input)),
+        ),
         "matched": (frames.MatchedArguments, matched),
         "keep_model": (frames.KeepArguments, keep_model),
         "settle_model": (frames.JobArguments, settle_model),

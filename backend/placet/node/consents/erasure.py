@@ -10,6 +10,8 @@ from placet.chain.threaded import ask_chain
 from placet.core.enrolment import NO_ENROLMENT
 from placet.core.errors import StateError
 from placet.core.ids import ConsentId
+from placet.jobs import kept_payloads
+from placet.node.config import NodeSettings
 from placet.node.consents import lookup, queries, uses
 from placet.node.consents.admission import owners_budget
 from placet.node.consents.models import ConsentStatus
@@ -19,10 +21,12 @@ from placet.vault.client import VaultClient
 from placet.vault.records import own_consent
 
 
-async def erase_everywhere(engine: sa.Engine, vault: VaultClient, consent: ConsentId) -> bool:
-    """`erase`, here and in the vault. Whichever half is not there says so before the other is touched; what a kill
-    leaves over goes the next time."""
+async def erase_everywhere(settings: NodeSettings, engine: sa.Engine, vault: VaultClient, consent: ConsentId) -> bool:
+    """`erase`, here and in the vault, and what was kept for replays of the jobs that used it. Whichever half is not
+    there says so before the other is touched; what a kill leaves over goes the next time."""
     await vault.datasets()
+    received = settings.received
+    await asyncio.to_thread(lambda: kept_payloads.forget(received, uses.jobs_of(engine, consent)))
     here = await asyncio.to_thread(erase, engine, consent)
     there = await vault.erase(consent)
     return here or there
@@ -39,7 +43,7 @@ async def erase_for_owner(node: Node, consent: ConsentId, owner: bytes, client: 
         raise StateError(
             "the consent has not ended", expected=" or ".join(_ENDED), found=status, remedy="withdraw it first"
         )
-    return await erase_everywhere(node.engine, node.vault, consent)
+    return await erase_everywhere(node.settings, node.engine, node.vault, consent)
 
 
 _ENDED = (ConsentStatus.WITHDRAWN, ConsentStatus.REVOKED, ConsentStatus.REFUSED)

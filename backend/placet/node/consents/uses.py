@@ -103,6 +103,12 @@ def _holding(connection: sa.Connection, consent: ConsentId) -> list[sa.RowMappin
     return [part for part in parts if consent in _split(part["consents"])]
 
 
+def jobs_of(engine: sa.Engine, consent: ConsentId) -> set[JobId]:
+    """The jobs that used a consent."""
+    with reading(engine) as connection:
+        return {JobId(bytes(part["job"])) for part in _holding(connection, consent)}
+
+
 def forget(connection: sa.Connection, consent: ConsentId) -> None:
     """Take a consent out of all runs."""
     for part in _holding(connection, consent):

@@ -16,6 +16,7 @@ pays. So a tag follows what is masked, under a key that only the recipient and t
 from __future__ import annotations
 
 import hmac
+import secrets
 from collections.abc import Sequence
 from typing import Final
 
@@ -40,7 +41,8 @@ def seal_result(
     the key of the recipient's own document."""
     key = _joint_key(keys, enclave, task, recipient.party)
     place = {"attempt": task.attempt, "party": recipient.party}
-    masked = mask(result, key=key, consumer=recipient.key, job=task.job, **place)
+    ephemeral = secrets.token_bytes(32)
+    masked = mask(result, key=key, ephemeral=ephemeral, consumer=recipient.key, job=task.job, **place)
     return masked + _tag(masked, enclave, task, document)
 
 
