@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from declaring import declaring
-from parties import JobEnvironment, Ledger, at_once
+from parties import NOW, JobEnvironment, Ledger, at_once
 from placet.catalogue.declared import declared
 from placet.catalogue.specs import spec_of
 from placet.chain.blocks import Head
@@ -46,7 +46,7 @@ class DeepLedger(Ledger):
         return super().trail(job, attempt, party)
 
     def block(self, number: int) -> Head:
-        return Head(number, hashlib.sha256(b"block %d" % number).digest())
+        return Head(number, NOW, hashlib.sha256(b"block %d" % number).digest())
 
 
 @dataclass
@@ -105,7 +105,7 @@ def sealed(
     the recipe."""
     environment = JobEnvironment()
     environment.ledger = DeepLedger()
-    plan, terms = declaring(recipe, dict(parameters), engine, len(tables))
+    plan, terms = declaring(recipe, spec_of(recipe).parse(dict(parameters)).to_json(), engine, len(tables))
     consumer = next(place for place, party in enumerate(plan.parties) if party.signer == plan.consumer)
     terms = terms.model_copy(update={"consumer_key": public_key(environment.contexts[consumer].hpke)})
     parties = tuple(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from placet.cli.audit_replay import replay
 from placet.cli.inputs import (
     AsJson,
     PassphraseFile,
@@ -19,7 +20,7 @@ from placet.cli.inputs import (
     read_trust,
     replace,
 )
-from placet.cli.output import emit, say, write_line
+from placet.cli.output import Commands, emit, say, write_line
 from placet.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,10 +29,27 @@ if TYPE_CHECKING:
     from placet.core.signatures import Key
     from placet.core.trust import TrustList
 
+
+class AuditCommands(Commands):
+    """`placet audit JOB`, and commands under `placet audit` whose names are no job's."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.allow_interspersed_args = not (args and args[0] in self.commands)
+        return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        params = super().get_params(ctx)
+        return params if ctx.allow_interspersed_args else [one for one in params if one.param_type_name == "option"]
+
+
+commands = typer.Typer(cls=AuditCommands, invoke_without_command=True)
+commands.command("replay")(replay)
 EXIT = {"intact": 0, "tampered": 3, "disputed": 4, "incomplete": 5, "lawfully-erased": 6}
 
 
+@commands.callback()
 def audit(
+    context: typer.Context,
     job: Annotated[str | None, typer.Argument(help="The job's id; left out with --bundle.")] = None,
     bundle: Annotated[Path | None, typer.Option(help="Check a saved bundle instead, without any network.")] = None,
     url: Annotated[
@@ -74,6 +92,8 @@ def audit(
     as_json: AsJson = False,
 ) -> None:
     """Audit a job. Exit code 0 intact, 3 tampered, 4 disputed, 5 incomplete, 6 lawfully erased."""
+    if context.invoked_subcommand is not None:
+        return
     if page:
         if job is not None or bundle is not None:
             raise typer.BadParameter("--page takes neither a job nor a bundle: the page asks for the file")

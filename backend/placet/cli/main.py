@@ -96,7 +96,7 @@ app.add_typer(jobs.commands, name="job")
 app.add_typer(standing.commands, name="standing")
 app.add_typer(owner.commands, name="owner")
 app.add_typer(identity.commands, name="identity")
-app.command("audit")(audit.audit)
+app.add_typer(audit.commands, name="audit")
 app.add_typer(sandbox.commands, name="sandbox")
 app.add_typer(study.commands, name="study")
 

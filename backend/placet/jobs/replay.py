@@ -12,6 +12,7 @@ Nothing is sent and nothing is written: the replay's link ends in the trail, and
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -267,6 +268,7 @@ async def replay(context: JobContext, store: JobStore, runs: Runs, job: JobId) -
             code="replay.unsealed",
         )
     trail = await store.threaded.steps(job, state.attempt)
+    context = dataclasses.replace(context, note_uses=lambda *_: None)
     link = ReplayLink(context, store, record, state.attempt, trail)
     run = ReplayRun(
         context,
