@@ -226,7 +226,7 @@ class ReplayRun(PartyRun):
         """As of a job. NotCoveredError where these are not the rows of the trail: nothing follows from others."""
         outcome = await super().open(alias)
         if self.steps[f"open-{alias}"][-1].outcome != "same":
-            raise NotCoveredError("the rows in the vault are not those of the trail", found=alias)
+            raise NotCoveredError("the rows in the vault, or the salt of their hash, are not those of the trail", found=alias)
         return outcome
 
     async def last_checkpoint(self) -> bytes | None:
