@@ -266,6 +266,12 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "erase": ("--config {node} {id}", "--config {node} {evil}"),
     "recipes": ("",),
     "catalogue": ("--config {node}", "--config {node} --own --search {evil} --json"),
+    "audit replay": (
+        "{id} --config {node}",
+        "{evil} --config {node} --json",
+        "{id} --all --sandbox {new}",
+        "{id} --config {toml}",
+    ),
     "audit": (
         "--bundle {json}",
         "--bundle {json} --noise {json} --key {key}",
@@ -370,6 +376,8 @@ def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
     if not hasattr(command, "commands"):
         yield " ".join(path)
         return
+    if path and command.invoke_without_command:
+        yield " ".join(path)
     for name, below in command.commands.items():
         yield from leaves(below, (*path, name))
 

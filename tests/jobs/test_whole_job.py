@@ -30,6 +30,7 @@ from placet.core.signatures import Key
 from placet.core.trail import evidence_hash
 from placet.core.values import from_hex, parse, to_hex
 from placet.jobs.progress import PROGRESS
+from placet.jobs.replay_report import SignedReplay
 from placet.owner.client import OwnerClient
 from placet.sandbox.consortium import REWARD, wait
 
@@ -105,6 +106,7 @@ class First:
     expected: dict[str, int]
     before: dict[str, int]
     cancelled: list[httpx.Response]
+    replayed: dict[str, Any]
     stream: Followed
     fresh: Given
     withdrawn: Given
@@ -139,7 +141,8 @@ def first(consortium: LiveConsortium, tmp_path_factory: pytest.TempPathFactory) 
     done = consortium.done(job)
     listening.join(180)
     ended_everywhere(consortium, job)
-    return First(done, expected, before, cancelled, stream, *five)
+    replayed = json.loads(consortium.made.run("audit", "replay", job, "--all", "--sandbox", ".", "--json"))
+    return First(done, expected, before, cancelled, replayed, stream, *five)
 
 
 def test_the_result_is_exactly_the_plaintext(first: First) -> None:
@@ -334,6 +337,24 @@ def test_the_program_shows_and_watches_a_job(consortium: LiveConsortium, first: 
         consortium.made.run("job", "watch", *config, "0x" + "00" * 32)
     assert "knows no such job" in str(refused.value)
     assert "Traceback" not in str(refused.value)
+
+
+def test_every_party_comes_to_the_same_again(consortium: LiveConsortium, first: First) -> None:
+    """Beside the running nodes and vaults, before any consent of the job ended; signed by each recorder."""
+    assert first.replayed["outcome"] == "same"
+    documents = [parse(SignedReplay, one, limit=1 << 20) for one in first.replayed["replays"]]
+    assert {one.report.institution for one in documents} == {
+        from_hex(member.address) for member in consortium.made.members.values()
+    }
+    for one in documents:
+        report = one.report
+        found = {finding.outcome for finding in (report.trail, report.seed, report.received, *report.steps)}
+        assert (report.job, found, len(report.steps) >= 3) == (from_hex(first.done.job), {"same"}, True)
+        who = next(k for k, m in consortium.made.members.items() if from_hex(m.address) == report.institution)
+        digest = consortium.deployment.jobs.digest(evidence_hash(report.job, report.party, report.hash()))
+        assert recover(digest, one.signature) == consortium.key(who, "recorder").address
+        received = consortium.made.members[who].folder / "received"
+        assert [file.name for file in received.glob(f"{report.job.hex()}-*")] == [f"{report.job.hex()}-1.received"]
 
 
 def test_the_audit_is_intact_with_every_check_passed(consortium: LiveConsortium, first: First, tmp_path: Path) -> None:

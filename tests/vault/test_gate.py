@@ -358,7 +358,6 @@ def test_narrower_offers(environment, root, scope, offer, code) -> None:
             changed(bound, offer=narrow_offer, scope=narrow),
             environment.chain.job(asked.job),
             environment.chain.offer(environment.offer.id),
-            environment.chain.look(thorough=False),
         )
     assert caught.value.code == code
 
@@ -415,6 +414,51 @@ def test_table_imported_again(environment, root) -> None:
         environment.vault.rows(asked)
     assert caught.value.code == "vault.stale"
     assert environment.lawful().count == 1
+
+
+def sealed(environment, root, **changes):
+    """A job whose attempt is sealed, as its replay asks for it."""
+    return environment.open(environment.agree(root), open=False, sealed_block=95, **changes)
+
+
+def refused_again(environment, asked, code: str) -> None:
+    with pytest.raises((WarrantError, StateError)) as caught:
+        environment.vault.rows_again(asked)
+    assert caught.value.code == code
+
+
+def test_a_replay_has_the_same_rows_of_a_sealed_attempt_alone(environment, root) -> None:
+    before = environment.vault.rows(environment.opened(root))
+    asked = environment.opened(root)
+    refused_again(environment, asked, "warrant.unsealed")
+    refused_again(environment, environment.open(asked, open=False, aborted_block=95), "warrant.unsealed")
+    refused_again(environment, environment.open(asked, open=False, sealed_block=99), "warrant.unsealed")
+    asked = sealed(environment, root)
+    environment.chain.time = asked.plan.deadline + 1  # which says when a job may run, not when one looks at it
+    again = environment.vault.rows_again(asked)
+    assert (again.columns, again.consents, again.asks_matches) == (before.columns, before.consents, False)
+    refused_again(environment, replace(asked, attempt=2), "warrant.unsealed")
+    refused(environment, asked, "warrant.closed")
+
+
+def test_a_replay_opens_no_row_that_was_withdrawn_erased_or_has_expired(environment, root, consents) -> None:
+    asked = sealed(environment, root)
+    environment.chain.ended[environment.offer.id] = {consents[1]}
+    refused_again(environment, asked, "warrant.withdrawn")
+    environment.chain.ended[environment.offer.id] = set()
+    assert environment.vault.rows_again(asked).count == 3
+    environment.chain.time = 2**47
+    refused_again(environment, asked, "warrant.window")
+    environment.chain.time = environment.chain.block_time
+    assert environment.vault.erase(consents[0])
+    refused_again(environment, asked, "warrant.erased")
+
+
+def test_a_replay_has_no_other_rows_than_the_table_had(environment, root) -> None:
+    asked = sealed(environment, root)
+    cells = {"customer": ["customer-00001"], "balance": [1], "remark": ["x"]}
+    environment.tables.save("accounts", environment.dataset.table, cells)
+    refused_again(environment, asked, "vault.stale")
 
 
 @pytest.fixture
