@@ -203,6 +203,7 @@ _OPTIONS = "each argument is an option of the command line"
 _PROTOCOL = "all that two parties must agree on, each by its name"
 LARGE: dict[str, str] = {
     "cli.audit.audit": _OPTIONS,
+    "cli.audit_replay.replay": _OPTIONS,
     "cli.compare.join": _OPTIONS,
     "cli.compare.start": _OPTIONS,
     "cli.job_plan.plan": _OPTIONS,

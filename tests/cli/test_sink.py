@@ -364,7 +364,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }
 # Commands that serve until they are told to end, or bring the chain's program: what they print are logs, which
 # tests/core/test_text.py holds to the same.
-SERVE = {"node", "chain up", "chain install", "sandbox up"}
+SERVE = {"node", "vault", "identity", "chain up", "chain install", "sandbox up"}
 # Commands of whose hostile peer some words must have come through, or nothing was tried.
 HEARD = {
     True: {"job start", "job list", "job show", "job watch", "job result", "job cancel", "owner offers", "owner grant"},

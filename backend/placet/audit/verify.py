@@ -37,7 +37,7 @@ signed decides: *disputed*.
 
 *Flow.* What goes into a step is a lawful root, a named consent, a received message or an earlier output. The last
 output is the sealed one. In a secure sum each party told all others the same. This shows descent, not that the
-computation was right; and *rows used = rows declared* only re-execution shows.
+computation was right; and *rows used = rows declared* only re-execution shows (`jobs.replay`, at the party itself).
 
 *Budget.* Where noise hides people: the opening spent what the plan says, of budgets that all jobs together keep; what
 went back, went back where nobody had begun. Variances follow from plan and bounds, cost no more than was spent, and

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -43,25 +43,12 @@ def replay(
 ) -> None:
     """Run a party's side of a sealed job again and compare it with its trail, step by step. Exit code 0 all the same,
     3 something differs, 5 something is not covered. Runs beside node and vault; sends and changes nothing."""
-    from placet.node.config import NodeSettings
-
     if config is None and not all_:
         raise typer.BadParameter("give --config NODE.toml, or --all and a sandbox's folder")
-    identity = read_job(job)
     files = _of_sandbox(sandbox) if all_ or config is None else [config]
     own = {"chain_url": url, "deployment": deployment, "trust": trust}
     changes = {name: value.absolute() if isinstance(value, Path) else value for name, value in own.items() if value}
-    replays: list[SignedReplay] = []
-    for file in files:
-        settings = NodeSettings.load(file).model_copy(update=changes)
-        try:
-            replays.append(_replayed(settings, identity))
-        except NotFoundError:
-            if not all_:
-                raise
-            say(f"{settings.institution.name} took no part")
-    if not replays:
-        raise NotFoundError("no party of this sandbox knows such a job", found=job)
+    replays = _replays(files, read_job(job), changes)
     outcomes = {one.report.outcome for one in replays}
     outcome: Outcome = next((one for one in ("differs", "not-covered") if one in outcomes), "same")
     if as_json:
@@ -78,6 +65,24 @@ def _of_sandbox(folder: Path) -> list[Path]:
     if not files:
         raise NotFoundError("there is no sandbox", found=folder, remedy="--sandbox FOLDER")
     return files
+
+
+def _replays(files: list[Path], job: JobId, changes: dict[str, Any]) -> list[SignedReplay]:
+    """Of each institution that took part. `changes`: of the nodes' settings. NotFoundError where none did."""
+    from placet.node.config import NodeSettings
+
+    replays: list[SignedReplay] = []
+    absent: NotFoundError | None = None
+    for file in files:
+        settings = NodeSettings.load(file).model_copy(update=changes)
+        try:
+            replays.append(_replayed(settings, job))
+        except NotFoundError as error:
+            absent = error
+            say(f"{settings.institution.name}: {error.message}")
+    if absent is not None and not replays:
+        raise absent
+    return replays
 
 
 def _replayed(settings: NodeSettings, job: JobId) -> SignedReplay:

@@ -270,16 +270,18 @@ class PartyRun(PartySeat):
         return None
 
     async def release(self, part: bytes, *inputs: Artefact) -> None:
-        """Mask this party's part of the output and hand it to the consumer. The key stays here until the seal; like the
-        rest of what masks it follows from the party's seed. StateError where the vault waits to be told the matches."""
+        """Mask this party's part of the output and hand it to the consumer. The key stays here until the seal. What
+        masks follows from the seed and the part, so that a replay makes it again, and never masks two parts, also where
+        an attempt were run twice. StateError where the vault waits to be told the matches."""
         if self._untold:
             raise StateError("the vault was not told which rows match", code="warrant.untold")
         consumer = self.plan.party_of(self.plan.consumer)
-        key = self.entropy(b"release-key")(32)
+        digest = sha256(part)
+        key = self.entropy(b"release-key", digest)(32)
         masked = mask(
             part,
             key=key,
-            ephemeral=self.entropy(b"ephemeral")(32),
+            ephemeral=self.entropy(b"ephemeral", digest)(32),
             consumer=self.terms.consumer_key,
             job=self.record.job,
             attempt=self.attempt,

@@ -48,13 +48,13 @@ from placet.jobs.party_run import PartyRun
 from placet.jobs.randomness import seed_commitment
 from placet.jobs.recipe import Runs, run_of
 from placet.jobs.records import JobRecord
-from placet.jobs.replay_report import MAX_DIFFERENCES, Finding, ReplayReport, SignedReplay, StepReplay, compared
+from placet.jobs.replay_report import MAX_DIFFERENCES, ReplayFinding, ReplayReport, SignedReplay, StepReplay, compared
 from placet.jobs.step_recorder import StepRecorder
 from placet.jobs.store import JobStore
 from placet.vault.rows import Rows
 
 _SEALED = (JobStatus.SEALED, JobStatus.COMPLETED, JobStatus.CLOSED)
-_SAME = Finding(outcome="same")
+_SAME = ReplayFinding(outcome="same")
 
 
 class NotCoveredError(StateError):
@@ -134,7 +134,7 @@ class ReplayLink(Link):
             raise NotCoveredError("a payload that is kept is not the one that its sender signed", found=what)
         return payload
 
-    def received(self, steps: Sequence[Step]) -> Finding:
+    def received(self, steps: Sequence[Step]) -> ReplayFinding:
         """Of each message that a trail says to have come: is it what its sender signed, and its payload here?"""
         by_number = {(m.message.sender, m.message.sequence): m for m in self._heard}
         lacking: list[str] = []
@@ -142,14 +142,14 @@ class ReplayLink(Link):
             signed = by_number.get((one.peer, one.sequence))
             if signed is None or (signed.message.tag, signed.message.digest) != (one.tag, one.digest):
                 where = f"{one.tag} of party {one.peer}, number {one.sequence}"
-                return Finding(outcome="differs", why=f"{where}: the trail has what the sender never signed")
+                return ReplayFinding(outcome="differs", why=f"{where}: the trail has what the sender never signed")
             try:
                 self.payload(signed)
             except NotCoveredError as error:
                 lacking.append(_why(error))
         if not lacking:
             return _SAME
-        return Finding(outcome="not-covered", why=f"{len(lacking)} messages, the first: {lacking[0]}"[:400])
+        return ReplayFinding(outcome="not-covered", why=f"{len(lacking)} messages, the first: {lacking[0]}"[:400])
 
 
 @dataclass(kw_only=True)
@@ -226,7 +226,9 @@ class ReplayRun(PartyRun):
         """As of a job. NotCoveredError where these are not the rows of the trail: nothing follows from others."""
         outcome = await super().open(alias)
         if self.steps[f"open-{alias}"][-1].outcome != "same":
-            raise NotCoveredError("the rows in the vault, or the salt of their hash, are not those of the trail", found=alias)
+            raise NotCoveredError(
+                "the rows in the vault, or the salt of their hash, are not those of the trail", found=alias
+            )
         return outcome
 
     async def last_checkpoint(self) -> bytes | None:
@@ -318,22 +320,24 @@ async def _unrecorded() -> int:
     return 0
 
 
-def _seed(context: JobContext, record: JobRecord) -> Finding:
+def _seed(context: JobContext, record: JobRecord) -> ReplayFinding:
     try:
         seed = AtRest(JOBS, context.hpke).open(record.seed, b"seed")
     except StateError as error:
-        return Finding(outcome="not-covered", why=_why(error))
+        return ReplayFinding(outcome="not-covered", why=_why(error))
     if seed_commitment(seed) != record.plan.parties[record.party].seed:
-        return Finding(outcome="differs", why="the seed that is kept is not the one that the plan commits to")
+        return ReplayFinding(outcome="differs", why="the seed that is kept is not the one that the plan commits to")
     return _SAME
 
 
-def _on_chain(context: JobContext, record: JobRecord, state: JobState, trail: Sequence[Step]) -> Finding:
+def _on_chain(context: JobContext, record: JobRecord, state: JobState, trail: Sequence[Step]) -> ReplayFinding:
     head, count = context.chain.trail(record.job, state.attempt, record.party)
     own = trail_head(trail_start(record.job, state.attempt, record.party), (step.hash for step in trail))
     if (own, len(trail)) == (head, count):
         return _SAME
-    return Finding(outcome="differs", why=f"the {len(trail)} steps that this node holds are not the {count} on chain")
+    return ReplayFinding(
+        outcome="differs", why=f"the {len(trail)} steps that this node holds are not the {count} on chain"
+    )
 
 
 def _uncovered(trail: Iterable[Step], why: str | None) -> list[StepReplay]:

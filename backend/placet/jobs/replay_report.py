@@ -24,14 +24,14 @@ class Difference(Value):
     replayed: Bytes32 | None
 
 
-class Finding(Value):
+class ReplayFinding(Value):
     """`why`: of what differs or is not covered."""
 
     outcome: Outcome
     why: Annotated[str | None, Field(max_length=400)] = None
 
 
-class StepReplay(Finding):
+class StepReplay(ReplayFinding):
     """One step of the trail. `more`: differences beyond those that are told."""
 
     index: U32
@@ -60,9 +60,9 @@ class ReplayReport(Value):
     engine: Name
     release: Annotated[str, Field(max_length=80)]
     at: U48
-    trail: Finding
-    seed: Finding
-    received: Finding
+    trail: ReplayFinding
+    seed: ReplayFinding
+    received: ReplayFinding
     steps: tuple[StepReplay, ...]
 
     def hash(self) -> bytes:
