@@ -152,7 +152,7 @@ def until(ready: Callable[[], bool], what: str) -> None:
 
 def settings_file(settings: NodeSettings) -> Path:
     """The node's settings as `placet init` writes them."""
-    left = {"folder", "institution", "limits", "policy", "database_url", "enclaves", "passkeys", "datasets"}
+    left = {"folder", "institution", "limits", "policy", "database_url", "enclaves", "passkeys", "datasets", "replay"}
     plain = settings.model_dump(mode="json", exclude=left, exclude_none=True)
     lines = [f"{name} = {json.dumps(value)}" for name, value in plain.items()]
     institution = {"address": to_hex(settings.institution.address), "name": settings.institution.name}

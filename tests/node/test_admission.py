@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from placet.core.hashing import sha256
 from placet.core.ids import ConsentId, JobId, OfferId
 from placet.core.signatures import Key
 from placet.node.consents import uses
+from placet.node.consents.erasure import erase_everywhere
 from placet.node.consents.queue import MOST, AdmissionQueue
 from placet.node.migrations import NODE
 from placet.node.state import consents, counters, open_engine, reading
@@ -135,6 +137,29 @@ def test_many_uses_are_noted_at_once_and_only_once(tmp_path: Path) -> None:
         uses.forget(connection, later)
         uses.forget(connection, bytes(32))
     assert noted(engine) == sorted(used[1:])
+    engine.dispose()
+
+
+async def test_what_is_kept_for_replays_goes_with_a_consent_that_the_job_used(tmp_path: Path) -> None:
+    """No replay of that job gets its rows again."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'state.db'}")
+    upgrade(engine, NODE)
+    mine, other = (ConsentId(sha256(bytes([number]))) for number in range(2))
+    jobs = [JobId(sha256(b"job", bytes([number]))) for number in range(3)]
+    for job, used in zip(jobs, ([mine, other], [other], [mine]), strict=True):
+        uses.note_uses(engine, job, 1, OfferId(OFFER), used)
+        (tmp_path / f"{job.hex()}-1.received").write_bytes(b"sealed")
+
+    class Vault:
+        async def datasets(self) -> list[Any]:
+            return []
+
+        async def erase(self, consent: ConsentId) -> bool:
+            return consent == mine
+
+    settings, vault = SimpleNamespace(received=tmp_path), Vault()
+    assert await erase_everywhere(settings, engine, vault, mine)  # type: ignore[arg-type]
+    assert [(tmp_path / f"{job.hex()}-1.received").exists() for job in jobs] == [False, True, False]
     engine.dispose()
 
 
