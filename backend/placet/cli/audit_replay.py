@@ -107,7 +107,8 @@ def _show(report: ReplayReport) -> None:
     from placet.core.values import to_hex
 
     whose = f"{report.name} ({report.role}, {to_hex(report.institution)})"
-    write_line(f"{whose}: {WORDS[report.outcome]}")
+    bound = report.outcome == "differs" and report.first is None
+    write_line(f"{whose}: {'holds something else than it is bound to' if bound else WORDS[report.outcome]}")
     rows = [
         (what, one.outcome, one.why or "")
         for what, one in (("trail", report.trail), ("seed", report.seed), ("received", report.received))
