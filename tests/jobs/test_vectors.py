@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from placet.core import masking
 from placet.core.eip712 import job_domain
@@ -20,6 +19,7 @@ from placet.core.signatures import Key
 from placet.core.trail import Message, Step, acknowledgement_hash, trail_head, trail_start
 from placet.core.values import Value, parse
 from placet.jobs import link, randomness
+from placet.jobs.replay_report import ReplayReport
 from placet.vault.schema import Cell, Schema, dataset_id, row_commitment
 
 from .formats import FILE, reference, shown
@@ -38,7 +38,7 @@ def test_the_file_is_what_the_document_says() -> None:
 
 def test_the_document_names_all_fields_of_all_documents() -> None:
     told = re.findall(r"^\| `(placet\.[a-z]+)` \|[^|]+\| (.+) \|$", DOCUMENT.read_text(), re.MULTILINE)
-    documents: list[type[Value]] = [Scope, Schema, Terms, Step, Evidence]
+    documents: list[type[Value]] = [Scope, Schema, Terms, Step, ReplayReport, Evidence]
     found = {str(one.model_fields["type"].default): list(one.model_fields)[2:] for one in documents}
     assert {name: re.findall(r"`([a-z_]+)`", fields) for name, fields in told} == found
     assert all(list(one.model_fields)[:2] == ["type", "version"] for one in documents)
@@ -70,9 +70,9 @@ def test_masked_outputs_open(case: dict[str, Any]) -> None:
     assert shown(masking.public_key(secret)) == case["consumer_key"]
     assert shown(key_hash(key)) == case["release_key_hash"]
     assert masking.unmask(raw(case["masked"]), key=key, secret=secret, **place) == part
-    fresh = masking.mask(part, key=key, consumer=raw(case["consumer_key"]), **place)
-    inner = AESGCM(key).decrypt(bytes(12), fresh, raw(case["info"]))
-    assert len(inner) == len(raw(case["encrypted"])) == 32 + len(part) + 16
+    ephemeral, consumer = raw(case["ephemeral_secret"]), raw(case["consumer_key"])
+    assert masking.mask(part, key=key, ephemeral=ephemeral, consumer=consumer, **place) == raw(case["masked"])
+    assert len(raw(case["encrypted"])) == 32 + len(part) + 16
 
 
 def test_seeds_streams_and_commitments() -> None:
