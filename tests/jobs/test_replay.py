@@ -228,6 +228,9 @@ def test_only_sealed_attempts_of_engines_that_can_be_run_again_are_replayed(job:
     for engine in {engine for spec in SPECS for engine in spec.engines} | {"unheard-of"}:
         refusal = why_not_again(job.terms.model_copy(update={"engine": engine}))
         assert (refusal is None) == (engine in DETERMINISTIC)
+    for psi, again in (("ecdh", True), ("fhe", False)):
+        terms = job.terms.model_copy(update={"recipe": "match", "parameters": {"psi": psi}})
+        assert (why_not_again(terms) is None) == again
 
 
 def test_a_checkpoint_that_is_gone_is_not_covered(job: Sealed) -> None:

@@ -1,4 +1,4 @@
-"""Which jobs a party can run again to the same bytes: those of engines that take all randomness from its seed."""
+"""Which jobs a party can run again to the same bytes: those that take all randomness from its seed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ _WHY = {
     "simulated": "what runs in an enclave is shown by its evidence, and nobody outside can run it again",
 }
 
+_BY_PROTOCOL = {"fhe": "SEAL draws the randomness of its ciphertexts itself, and takes no seed for it"}
+"""By the parameter `psi`: what an engine that is deterministic otherwise leaves to a library's own randomness."""
+
 
 def why_not_again(terms: Terms) -> str | None:
     """Why no party can run such a job again; None where each can."""
     if terms.engine in DETERMINISTIC:
-        return None
+        return _BY_PROTOCOL.get(str(terms.parameters.get("psi")))
     return _WHY.get(terms.engine, f"nobody says that the engine {terms.engine} takes all randomness from the seed")

@@ -257,9 +257,7 @@ async def replay(context: JobContext, store: JobStore, runs: Runs, job: JobId) -
     for one of an engine that can't be run again, `replay.unsealed` where no attempt was sealed."""
     record = await store.threaded.job(job)
     if (why := why_not_again(record.terms)) is not None:
-        raise StateError(
-            f"a job of this engine can't be run again: {why}", found=record.terms.engine, code="replay.engine"
-        )
+        raise StateError(f"such a job can't be run again: {why}", found=record.terms.engine, code="replay.engine")
     state = await ask_chain(context.chain.job, job)
     attempt = await store.threaded.attempt(job, state.attempt)
     if state.status not in _SEALED or attempt is None:
