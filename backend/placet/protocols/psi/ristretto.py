@@ -1,4 +1,5 @@
-"""Points for ECDH PSI: the prime-order group ristretto255 (RFC 9496), computed by libsodium, which `rbcl` brings.
+"""Points for ECDH PSI and for base oblivious transfers: the prime-order group ristretto255 (RFC 9496), computed by
+libsodium, which `rbcl` brings.
 
 A point is an element's one encoding, 32 bytes. The group has prime order l, so there is no cofactor to clear and no
 point of low order but the identity: a multiple of a valid point by a scalar is valid, and two points that differ still
@@ -64,9 +65,25 @@ def hash_to_ristretto255(message: bytes, tag: bytes) -> bytes:
     suffix = tag + bytes((len(tag),))
     length = WIDE_BYTES.to_bytes(2, "big")
     first = hashlib.sha512(bytes(HASH_BLOCK_BYTES) + message + length + b"\0" + suffix).digest()
-    uniform = hashlib.sha512(first + b"\1" + suffix).digest()
+    return to_point(hashlib.sha512(first + b"\1" + suffix).digest())
+
+
+def to_point(uniform: bytes) -> bytes:
+    """The uniform element that 64 uniform bytes are mapped to: nobody knows its logarithm."""
     point: bytes = _rbcl().crypto_core_ristretto255_from_hash(uniform)
     return point
+
+
+def add(first: bytes, second: bytes) -> bytes:
+    """The sum of two valid points."""
+    total: bytes = _rbcl().crypto_core_ristretto255_add(first, second)
+    return total
+
+
+def subtract(first: bytes, second: bytes) -> bytes:
+    """The first valid point less the second."""
+    rest: bytes = _rbcl().crypto_core_ristretto255_sub(first, second)
+    return rest
 
 
 def hash_to_group(identifier: bytes, context: bytes) -> bytes:
@@ -91,3 +108,8 @@ class Blinding:
             _rbcl().crypto_core_ristretto255_scalar_invert(self._scalar), multiple
         )
         return point
+
+    def public(self) -> bytes:
+        """The multiple of the group's generator by this scalar."""
+        multiple: bytes = _rbcl().crypto_scalarmult_ristretto255_base(self._scalar)
+        return multiple
