@@ -23,8 +23,9 @@ from placet.core.evidence import SignedEvidence
 from placet.core.hashing import canonical
 from placet.core.privacy import cost, variance_for
 from placet.core.values import from_hex, parse
+from placet.protocols.bins import rounded
 from placet.protocols.spu import circuit, open_noisy_count, tabulating
-from placet.protocols.spu.bins import layout, rounded
+from placet.protocols.spu.bins import layout
 from placet.protocols.spu.programs import INTERSECTION, MatchedShares
 from placet.recipes.overlap.run import combine
 

@@ -22,8 +22,8 @@ from placet.core.hashing import canonical
 from placet.core.privacy import GaussianRelease
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun
+from placet.protocols.bins import rounded
 from placet.protocols.spu import Network, choose, count_and_sum, demand_range, open_count_and_sum, open_noisy_count
-from placet.protocols.spu.bins import rounded
 from placet.recipes.blocks import distributed
 from placet.recipes.blocks.columns import subjects, whole
 
