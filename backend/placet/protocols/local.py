@@ -11,12 +11,15 @@ from placet.core.errors import InputError, ProtocolError
 
 @dataclass
 class LocalNetwork:
-    """Links between the named parties. `sent` keeps every message as (sender, receiver, tag, payload), in order."""
+    """Links between the named parties. `sent` keeps every message as (sender, receiver, tag, payload), in order.
+
+    A repr has no messages: `asyncio.run` makes one of what it returns, and would spell out every byte.
+    """
 
     names: tuple[str, ...]
-    sent: list[tuple[str, str, str, bytes]] = field(default_factory=list)
+    sent: list[tuple[str, str, str, bytes]] = field(default_factory=list, repr=False)
     queues: defaultdict[tuple[str, str, str], asyncio.Queue[bytes]] = field(
-        default_factory=lambda: defaultdict(asyncio.Queue)
+        default_factory=lambda: defaultdict(asyncio.Queue), repr=False
     )
 
     def channel(self, me: str) -> LocalChannel:

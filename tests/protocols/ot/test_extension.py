@@ -81,10 +81,10 @@ def test_many_transfers_go_in_parts(together: Together, seeded: Seeded, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("count", "expected"), [(0, []), (1, [(0, 1)]), (1 << 19, [(0, 1 << 19)]), ((1 << 19) + 1, None)]
+    ("count", "expected"), [(0, []), (1, [(0, 1)]), (1 << 17, [(0, 1 << 17)]), ((1 << 17) + 1, None)]
 )
 def test_parts_cover_all(count: int, expected: list[tuple[int, int]] | None) -> None:
-    assert parts(count) == (expected if expected is not None else [(0, 1 << 19), (1 << 19, (1 << 19) + 1)])
+    assert parts(count) == (expected if expected is not None else [(0, 1 << 17), (1 << 17, (1 << 17) + 1)])
 
 
 @pytest.mark.parametrize("count", [1, 8, 127, 128, 129, 1000])

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 Bytes = npt.NDArray[np.uint8]
-_BLOCK = 1 << 15
+_BLOCK = 1 << 11
+"""Bytes of a line that are turned at a time, so that they stay in the cache."""
 _STEPS = (
     (np.uint64(7), np.uint64(0x00AA00AA00AA00AA)),
     (np.uint64(14), np.uint64(0x0000CCCC0000CCCC)),
@@ -41,12 +42,16 @@ def transpose(matrix: Bytes) -> Bytes:
     grouped = matrix.reshape(lines // 8, 8, width)
     for start in range(0, width, _BLOCK):
         part = grouped[:, :, start : start + _BLOCK]
-        words = np.ascontiguousarray(part.transpose(0, 2, 1)).view("<u8")[:, :, 0]
+        words = np.array(part.transpose(2, 0, 1), order="C").view("<u8")[:, :, 0]
         for shift, mask in _STEPS:
-            swapped = (words ^ (words >> shift)) & mask
-            words = words ^ swapped ^ (swapped << shift)
-        bits = words.astype("<u8", copy=False).view(np.uint8).reshape(lines // 8, -1, 8)
-        turned[8 * start : 8 * (start + bits.shape[1])] = bits.transpose(1, 2, 0).reshape(-1, lines // 8)
+            swapped = words >> shift
+            swapped ^= words
+            swapped &= mask
+            words ^= swapped
+            swapped <<= shift
+            words ^= swapped
+        bits = words.view(np.uint8).reshape(-1, lines // 8, 8)
+        turned[8 * start : 8 * (start + len(bits))] = bits.transpose(0, 2, 1).reshape(-1, lines // 8)
     return turned
 
 

@@ -9,7 +9,7 @@ A receiver that uses other choices in some columns than in others would learn bi
 "SoftSpokenOT", CRYPTO 2022, figure 7 with the repetition code, not that of Keller, Orsini and Scholl 2015, whose proof
 Roy found wrong (their revision of 2022 takes his check, too): after each part the receiver sends a universal hash of
 its choices and of each of its columns, and the sender compares column by column. The hash is GHASH, linear over bits
-and 2^-115-universal for a part, under a key that is the SHA-256 of what the receiver sent before (Fiat and Shamir); 128
+and 2^-117-universal for a part, under a key that is the SHA-256 of what the receiver sent before (Fiat and Shamir); 128
 random choices more, which nobody uses, hide the choices' hash. What is left to a cheater is guessing: it learns c bits
 of delta with probability 2^-c and is found out otherwise.
 
@@ -40,8 +40,8 @@ from placet.protocols.ot.columns import Bytes, Streams, packed, transpose, unpac
 EXTEND = "ot.extend"
 COLUMNS = 128
 BLOCK_BYTES = 16
-PART = 1 << 19
-"""Transfers in one message, which is so 8.4 MB at the most."""
+PART = 1 << 17
+"""Transfers in one message, which has 2.1 MB at the most: more would leave the cache."""
 _KEY = hashlib.sha256(b"placet.ot.extension/1 check")
 _NONCE = bytes(12)
 
@@ -63,7 +63,7 @@ class LabelSender:
     """The sender's side after the base transfers: `delta` (16,) bytes, and the seed (128, 16) of each of its bits."""
 
     def __init__(self, delta: Bytes, seeds: Bytes, context: bytes) -> None:
-        self._chosen = unpacked(delta).astype(bool)
+        self._chosen = unpacked(delta)
         self._streams = Streams(seeds)
         self._context = context
         self._part = 0
