@@ -111,6 +111,22 @@ def test_messages_have_the_length_of_the_public_numbers_of_rows(together: Togeth
     assert sorted(sizes[0]) == sorted(sizes[1])
 
 
+@pytest.mark.usefixtures("dealt_seeds")
+def test_a_receiver_that_lays_an_identifier_in_all_of_its_bins_has_it_thrice(
+    together: Together, seeded: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not prevented, and said so in docs/explanation/protocols.md: the OPPRF is for parties that follow it."""
+
+    def thrice(spots: Any, bins: int) -> Any:
+        holder = np.full(bins, -1)
+        holder[spots[0]] = 0
+        return holder
+
+    monkeypatch.setattr(opprf, "cuckoo_rows", thrice)
+    bins, targets, _ = run(together, seeded, [b"ana"], [b"ana", b"bo"], (2, 2))
+    assert (bins.words[:, 0] == targets[:, 0]).sum() == 3
+
+
 def vector(together: Together, seeded: Seeded) -> dict[str, Any]:
     """A run on repeatable randomness: digests of messages, and the first words."""
     bins, targets, network = run(together, seeded, [b"ana", b"bo"], [b"bo", b"cy", b"dee"], (2, 3))

@@ -39,6 +39,7 @@ from placet.protocols.ot.oprf import INPUT_BYTES, MAX_WORDS, Words, receive_oprf
 STORE = "opprf.store"
 MAX_ROWS = 1 << 19
 """A side. Then the table has 33 MB where there are two words."""
+_SALT = b"placet.ot.opprf/1"
 _WORD_BYTES = 8
 _FAIL_BITS = 40
 
@@ -84,7 +85,7 @@ async def send_programmed(
     _require(identifiers, rows, rows[1], words)
     if len(payloads) != len(identifiers):
         raise DataError("a payload for each identifier", expected=len(identifiers), found=len(payloads))
-    lines, third = digests(identifiers, b"placet.ot.opprf/1" + context), third_of(rows[0])
+    lines, third = await asyncio.to_thread(digests, identifiers, _SALT + context), third_of(rows[0])
     key = await send_oprf(channel, receiver, 3 * third, context=context, entropy=entropy)
     targets = np.frombuffer(entropy(3 * third * words * _WORD_BYTES), "<u8").reshape(-1, words).astype(np.uint64)
 
@@ -114,7 +115,7 @@ async def receive_programmed(
     `send_programmed`."""
     words = 1 + payload_words
     _require(identifiers, rows, rows[0], words)
-    lines, third = digests(identifiers, b"placet.ot.opprf/1" + context), third_of(rows[0])
+    lines, third = await asyncio.to_thread(digests, identifiers, _SALT + context), third_of(rows[0])
     holder = await asyncio.to_thread(cuckoo_rows, places(lines, third), 3 * third)
     used = holder >= 0
     inputs = np.frombuffer(entropy(3 * third * INPUT_BYTES), np.uint8).reshape(-1, INPUT_BYTES).copy()
