@@ -22,7 +22,7 @@ def pairs(count: int, width: int, seed: int) -> tuple[Any, Any]:
     return draw.integers(0, 256, (count, 16), np.uint8), draw.integers(0, 1 << 64, (count, width), np.uint64)
 
 
-@settings(deadline=None, max_examples=examples(60))
+@settings(deadline=None, max_examples=examples(30))
 @given(st.integers(0, 150), st.integers(1, 4), st.integers(0, 50), st.integers(0, 1 << 32))
 def test_what_is_put_in_comes_out(count: int, width: int, room: int, seed: int) -> None:
     keys, values = pairs(count, width, seed)
@@ -43,11 +43,11 @@ def test_thousands_come_out_and_other_keys_get_noise() -> None:
 def test_keys_that_do_not_peel_are_solved() -> None:
     """Below sixty keys many a set has keys with the same cells: each such set is encoded all the same."""
     unpeeled = 0
-    for seed in range(150):
+    for seed in range(60):
         keys, values = pairs(30, 1, seed)
         unpeeled += len(_peeled(_where(keys, 30, CONTEXT).cells, 3 * sparse_third(30))[1]) > 0
         assert (decode(encode(keys, values, 30, context=CONTEXT), keys, context=CONTEXT) == values).all()
-    assert unpeeled > 20
+    assert unpeeled > 8
 
 
 def test_one_key_with_two_values_is_refused() -> None:
@@ -58,7 +58,7 @@ def test_one_key_with_two_values_is_refused() -> None:
 
 
 def test_fewer_than_two_sets_are_expected_to_depend_so_that_encoding_fails_with_less_than_2_to_the_minus_63() -> None:
-    sizes = [*range(1, 120), 150, 192, 300, 600, 1000, 2000]
+    sizes = [*range(1, 40), 60, 100, 192, 300, 600, 1000, 2000]
     assert max(expected_sets(size) for size in sizes) < 2
     assert expected_sets(2000) < expected_sets(600) < expected_sets(192) < 0.1
     assert DENSE == 64
@@ -67,7 +67,7 @@ def test_fewer_than_two_sets_are_expected_to_depend_so_that_encoding_fails_with_
 def test_the_expectation_is_what_is_measured() -> None:
     """Mean of 2^(keys - rank) - 1 over sets of twelve keys, by elimination: within four standard errors."""
     counts = []
-    for seed in range(300):
+    for seed in range(200):
         cells = _where(pairs(12, 1, seed)[0], 12, CONTEXT).cells
         basis: dict[int, int] = {}
         dependent = 0
@@ -85,11 +85,11 @@ def test_the_expectation_is_what_is_measured() -> None:
 
 
 def test_a_table_of_uniform_values_looks_uniform_wherever_the_keys_lie() -> None:
-    """Of the same 20 keys over 500 draws: each bit of each cell is set half of the time (within 5.5 deviations)."""
+    """Of the same 20 keys over 200 draws: each bit of each cell is set half of the time (within 5.5 deviations)."""
     keys, _ = pairs(20, 1, 4)
-    tables = [encode(keys, pairs(20, 1, seed)[1], 20, context=CONTEXT, entropy=stream(seed)) for seed in range(500)]
-    bits = np.unpackbits(np.stack(tables).view(np.uint8).reshape(500, -1), axis=1).mean(axis=0)
-    assert np.abs(bits - 0.5).max() < 5.5 * 0.5 / np.sqrt(500)
+    tables = [encode(keys, pairs(20, 1, seed)[1], 20, context=CONTEXT, entropy=stream(seed)) for seed in range(200)]
+    bits = np.unpackbits(np.stack(tables).view(np.uint8).reshape(200, -1), axis=1).mean(axis=0)
+    assert np.abs(bits - 0.5).max() < 5.5 * 0.5 / np.sqrt(200)
 
 
 def test_a_table_follows_from_its_randomness() -> None:

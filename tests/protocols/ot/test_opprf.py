@@ -75,7 +75,7 @@ def matched(bins: BinWords, targets: Any, ours: Sequence[bytes]) -> dict[bytes, 
 
 
 @pytest.mark.usefixtures("dealt_seeds")
-@settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(people, people, st.integers(0, 3), st.integers(0, 20))
 def test_tags_agree_exactly_where_both_have_the_identifier(
     together: Together, seeded: Seeded, ours: list[bytes], theirs: list[bytes], count: int, room: int
