@@ -10,7 +10,7 @@ import pytest
 
 from placet.core.errors import ProtocolError
 from placet.protocols.ot import extension
-from placet.protocols.ot.columns import Streams, transpose, unpacked
+from placet.protocols.ot.columns import SeedStreams, transpose, unpacked
 from placet.protocols.ot.extension import LabelReceiver, LabelSender, hashed
 
 CONTEXT = b"job 1, attempt 1"
@@ -32,7 +32,7 @@ def message(errors: np.ndarray, guess: np.ndarray) -> bytes:
     key = extension._check_key(columns, CONTEXT, 0)
     line = np.zeros((1, 32), np.uint8)
     line[0, 16:] = 0x5A
-    rows = Streams(PAIRS[:, 0]).take(32) ^ errors * unpacked(guess)[:, None]
+    rows = SeedStreams(PAIRS[:, 0]).take(32) ^ errors * unpacked(guess)[:, None]
     return columns.tobytes() + hashed(line, key).tobytes() + hashed(rows, key).tobytes()
 
 
@@ -47,7 +47,7 @@ def test_without_the_check_128_ciphertexts_tell_the_whole_secret(monkeypatch: py
     unchecked = attempt[:COLUMNS] + bytes(16 * 129)
     zeros = sender().accept(128, unchecked, "evaluator")
     used = [hashlib.sha256(label.tobytes()).digest() for label in zeros]
-    own = transpose(Streams(PAIRS[:, 0]).take(32))[:128].copy()
+    own = transpose(SeedStreams(PAIRS[:, 0]).take(32))[:128].copy()
     learned = [int(hashlib.sha256(own[j].tobytes()).digest() != used[j]) for j in range(128)]
     assert learned == unpacked(SECRET).tolist()
 

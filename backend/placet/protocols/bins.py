@@ -1,4 +1,4 @@
-"""Where identifiers lie in circuit PSI: one side's each in one bin of a cuckoo table, the other's in all three bins
+"""Where identifiers lie in PSI by bins: one side's each in one bin of a cuckoo table, the other's in all three bins
 where they might be.
 
 Pinkas, Schneider, Tkachenko, Yanai, "Efficient circuit-based PSI with linear communication", EUROCRYPT 2019. Three hash
@@ -64,14 +64,16 @@ def places(lines: npt.NDArray[np.uint8], third: int) -> Places:
 
 
 def cuckoo_rows(spots: Places, bins: int) -> Places:
-    """Which row lies in each bin (bins,), -1 for none, each row in one of its three. ProtocolError for no room."""
+    """Which row lies in each bin (bins,), -1 for none, each row in one of its own `spots` (n, 3), whether these are in
+    thirds or not. ProtocolError for no room."""
     holder = np.full(bins, -1, np.int64)
     waiting = np.arange(len(spots))
-    for function in range(3):
-        wanting = spots[waiting, function]
-        _, first = np.unique(wanting, return_index=True)
-        holder[wanting[first]] = waiting[first]
-        waiting = np.delete(waiting, first)
+    for function in range(spots.shape[1]):
+        wishes = spots[waiting, function]
+        free = np.flatnonzero(holder[wishes] < 0)
+        seats = free[np.unique(wishes[free], return_index=True)[1]]
+        holder[wishes[seats]] = waiting[seats]
+        waiting = np.delete(waiting, seats)
     of_row, row_in = spots.tolist(), holder.tolist()
     for row in waiting.tolist():
         _insert(row, of_row, row_in)
@@ -96,4 +98,4 @@ def _insert(row: int, spots: Sequence[Sequence[int]], row_in: list[int]) -> None
             if further not in came:
                 came[further] = at
                 queue.append(further)
-    raise ProtocolError("circuit PSI's table has no room", remedy="start a new attempt", code="psi.bins")
+    raise ProtocolError("a cuckoo table of PSI has no room", remedy="start a new attempt", code="psi.bins")

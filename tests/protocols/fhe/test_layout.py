@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from examples import examples
 from placet.catalogue.match import SPEC
 from placet.core.errors import ProtocolError
+from placet.protocols.bins import cuckoo_rows
 from placet.protocols.fhe import MAX_LIST, oprf, parameters
-from placet.protocols.fhe.layout import Numbers, Spread, Tags, hits, seated, slots
+from placet.protocols.fhe.layout import Numbers, Spread, Tags, hits, slots
 from placet.protocols.fhe.parameters import BINS, HIGHEST, SOURCES, N, T, false_positives, most_parts, partition, splits
 from placet.protocols.fhe.polynomials import from_roots, power
 from placet.protocols.fhe.scheme import ANSWER_BYTES, QUERY_BYTES
@@ -123,16 +124,16 @@ def test_a_set_is_parted_into_as_few_parts_as_can_be(depth: int) -> None:
 @given(count=st.sampled_from((0, 1, 2, 100, MAX_LIST)), seed=st.integers(0, 2**32))
 def test_each_row_of_a_list_has_one_of_its_bins_to_itself(count: int, seed: int) -> None:
     tags = random_tags(count, seed)
-    table = seated(tags.bins)
+    table = cuckoo_rows(tags.bins, BINS)
     assert sorted(table[table >= 0]) == list(range(count))
     assert all(place in tags.bins[row] for place, row in enumerate(table) if row >= 0)
 
 
 def test_rows_are_moved_to_make_room_and_too_many_are_refused() -> None:
     bins = np.array([[1, 1, 2], [1, 1, 1], [2, 3, 3]])
-    assert seated(bins)[:4].tolist() == [-1, 1, 0, 2]
+    assert cuckoo_rows(bins, BINS)[:4].tolist() == [-1, 1, 0, 2]
     with pytest.raises(ProtocolError, match="no room"):
-        seated(np.array([[1, 2, 3]] * 4))
+        cuckoo_rows(np.array([[1, 2, 3]] * 4), BINS)
 
 
 @settings(deadline=None, max_examples=examples(6))
@@ -142,7 +143,7 @@ def test_the_polynomials_are_zero_where_a_row_is_and_nowhere_else(both: int, row
     listed = joined(random_tags(30, seed + 1), common)
     entropy = np.random.default_rng(seed + 2).bytes
     spread = Spread(joined(random_tags(rows, seed + 3), common), entropy)
-    table = seated(listed.bins)
+    table = cuckoo_rows(listed.bins, BINS)
     values = slots(table, listed, entropy)
     matched = np.zeros(BINS, dtype=np.bool_)
     for roots in spread:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from placet.protocols.ot.columns import Streams, packed, transpose, unpacked
+from placet.protocols.ot.columns import SeedStreams, packed, transpose, unpacked
 
 
 @pytest.mark.parametrize(("lines", "width"), [(8, 1), (128, 3), (448, 17), (16, 128), (8, (1 << 11) + 5)])
@@ -24,7 +24,7 @@ def test_packing_is_lowest_bit_first_and_fills_with_zeros() -> None:
 
 def test_a_stream_goes_on_where_it_was_and_is_aes_ctr() -> None:
     seeds = np.arange(32, dtype=np.uint8).reshape(2, 16)
-    parts, whole = Streams(seeds), Streams(seeds).take(40)
+    parts, whole = SeedStreams(seeds), SeedStreams(seeds).take(40)
     assert (np.concatenate([parts.take(7), parts.take(33)], axis=1) == whole).all()
     plain = Cipher(algorithms.AES(bytes(range(16, 32))), modes.CTR(bytes(16))).encryptor().update(bytes(40))
     assert whole[1].tobytes() == plain

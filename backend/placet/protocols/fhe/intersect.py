@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from placet.core.errors import DataError, InputError, ProtocolError
+from placet.protocols.bins import cuckoo_rows
 from placet.protocols.channel import Channel
 from placet.protocols.fhe import extra, oprf
-from placet.protocols.fhe.layout import Numbers, Spread, Tags, hits, seated, slots
-from placet.protocols.fhe.parameters import MAX_LIST, most_parts
+from placet.protocols.fhe.layout import Numbers, Spread, Tags, hits, slots
+from placet.protocols.fhe.parameters import BINS, MAX_LIST, most_parts
 from placet.protocols.fhe.polynomials import Coefficients, from_roots
 from placet.protocols.fhe.scheme import ANSWER_BYTES, QUERY_BYTES, Bfv, ReceiverKey, answer
 from placet.protocols.order import Entropy
@@ -89,7 +90,7 @@ async def _asked(
 
 def _queried(scheme: Bfv, outputs: Sequence[bytes], entropy: Entropy) -> tuple[ReceiverKey, Numbers, bytes]:
     tags = Tags.of(b"".join(outputs))
-    table = seated(tags.bins)
+    table = cuckoo_rows(tags.bins, BINS)
     key = ReceiverKey(scheme)
     return key, table, key.query(slots(table, tags, entropy))
 

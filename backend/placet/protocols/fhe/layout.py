@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from placet.core.errors import ProtocolError
 from placet.protocols.fhe.oprf import OUTPUT_BYTES
 from placet.protocols.fhe.parameters import BINS, FELTS, PLACES, N, T, partition
 from placet.protocols.order import Entropy
@@ -38,30 +36,6 @@ class Tags:
     def joined(cls, parts: list[Tags]) -> Tags:
         """Those of several runs of rows, in their order."""
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("felts", "bins", "rank")))
-
-
-def seated(bins: Numbers) -> Numbers:
-    """The row at each bin, -1 where there is none: each row in one of its bins, none with another. ProtocolError where
-    there is no room, which is as good as impossible for lists of `MAX_LIST`."""
-    table = np.full(BINS, -1, dtype=np.int64)
-    for row in range(len(bins)):
-        came_from: dict[int, int | None] = {int(place): None for place in bins[row]}
-        waiting = deque(came_from)
-        while waiting:
-            place = waiting.popleft()
-            if table[place] < 0:
-                break
-            for other in map(int, bins[table[place]]):
-                if other not in came_from:
-                    came_from[other] = place
-                    waiting.append(other)
-        else:
-            raise ProtocolError("the list finds no room in its bins", expected="that never", found=f"{len(bins)} rows")
-        before: int | None = place
-        while before is not None:
-            place, before = before, came_from[before]
-            table[place] = row if before is None else table[before]
-    return table
 
 
 def slots(table: Numbers, tags: Tags, entropy: Entropy) -> Numbers:

@@ -19,8 +19,8 @@ _STEPS = (
 )
 
 
-class Streams:
-    """One stream of AES-128-CTR for each of `seeds` (n, 16). A seed is stretched once: by one `Streams`."""
+class SeedStreams:
+    """One stream of AES-128-CTR for each of `seeds` (n, 16). A seed is stretched once: by one `SeedStreams`."""
 
     def __init__(self, seeds: Bytes) -> None:
         nonce = bytes(16)

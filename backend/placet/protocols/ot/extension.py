@@ -35,7 +35,7 @@ from placet.core.framing import frame
 from placet.protocols.channel import Channel
 from placet.protocols.order import Entropy
 from placet.protocols.ot.base import receive_base, send_base
-from placet.protocols.ot.columns import Bytes, Streams, packed, transpose, unpacked
+from placet.protocols.ot.columns import Bytes, SeedStreams, packed, transpose, unpacked
 
 EXTEND = "ot.extend"
 COLUMNS = 128
@@ -64,7 +64,7 @@ class LabelSender:
 
     def __init__(self, delta: Bytes, seeds: Bytes, context: bytes) -> None:
         self._chosen = unpacked(delta)
-        self._streams = Streams(seeds)
+        self._streams = SeedStreams(seeds)
         self._context = context
         self._part = 0
 
@@ -94,7 +94,7 @@ class LabelReceiver:
     """The receiver's side after the base transfers: both seeds (128, 2, 16) of each column."""
 
     def __init__(self, pairs: Bytes, context: bytes, entropy: Entropy = secrets.token_bytes) -> None:
-        self._zero, self._one = Streams(pairs[:, 0]), Streams(pairs[:, 1])
+        self._zero, self._one = SeedStreams(pairs[:, 0]), SeedStreams(pairs[:, 1])
         self._context = context
         self._entropy = entropy
         self._part = 0

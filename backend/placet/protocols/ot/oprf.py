@@ -33,7 +33,7 @@ from placet.core.framing import frame
 from placet.protocols.channel import Channel
 from placet.protocols.order import Entropy
 from placet.protocols.ot.base import receive_base, send_base
-from placet.protocols.ot.columns import Bytes, Streams, transpose, unpacked
+from placet.protocols.ot.columns import Bytes, SeedStreams, transpose, unpacked
 
 OPRF = "oprf.columns"
 COLUMNS = 448
@@ -94,7 +94,7 @@ async def send_oprf(
 
     def rows() -> Bytes:
         columns = np.frombuffer(message, np.uint8).reshape(COLUMNS, size)
-        return transpose(Streams(seeds).take(size) ^ columns * bits[:, None])[:count]
+        return transpose(SeedStreams(seeds).take(size) ^ columns * bits[:, None])[:count]
 
     return OprfKey(secret, await asyncio.to_thread(rows), context)
 
@@ -119,8 +119,8 @@ async def receive_oprf(
         padded = np.zeros((8 * size, INPUT_BYTES), np.uint8)
         padded[:count] = inputs
         code = transpose(_code(padded, context))
-        own = Streams(pairs[:, 0]).take(size)
-        return (own ^ Streams(pairs[:, 1]).take(size) ^ code).tobytes(), transpose(own)[:count]
+        own = SeedStreams(pairs[:, 0]).take(size)
+        return (own ^ SeedStreams(pairs[:, 1]).take(size) ^ code).tobytes(), transpose(own)[:count]
 
     message, rows = await asyncio.to_thread(extend)
     await channel.send(sender, OPRF, message)
