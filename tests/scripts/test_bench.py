@@ -46,7 +46,7 @@ def test_commands_in_the_documents_exist_with_these_options(document: str) -> No
 def test_figures_that_the_document_names_are_printed(name: str) -> None:
     words, text = ROWS[name]
     assert words[0] == "scripts/bench" and {w for w in words if w.startswith("--")} <= options(name)
-    parts = re.findall(r"^from (_[a-z][a-z_]*) import", FILES[name].read_text(), re.MULTILINE)
+    parts = re.findall(r"^(?:from|import) (_[a-z][a-z_]*)", FILES[name].read_text(), re.MULTILINE)
     source = "".join(file.read_text() for file in (FILES[name], *(FILES[name].with_stem(part) for part in parts)))
     for figure in re.findall(r"`([a-z_]+)`", text):
         if "_" in figure:

@@ -61,6 +61,13 @@ def test_another_input_or_instance_has_an_unrelated_value(together: Together, se
         assert 0.45 < bits < 0.55
 
 
+def test_a_sender_without_a_secret_still_has_a_value_for_each_input() -> None:
+    """Where the secret is zero all inputs of an instance have one row: the input itself goes into the hash, too."""
+    key = OprfKey(np.zeros(COLUMNS // 8, np.uint8), np.zeros((1, COLUMNS // 8), np.uint8), CONTEXT)
+    values = key.evaluate(np.zeros(50, np.int64), inputs_of(50), 1)
+    assert len(np.unique(values)) == 50
+
+
 def test_code_words_are_far_apart_and_how_likely_they_are_not() -> None:
     near = sum(math.comb(COLUMNS, distance) for distance in range(128)) / 2**COLUMNS
     assert near * 2**21 < 2**-40

@@ -5,15 +5,18 @@ CCS 2016. As correlated transfers (`extension`) with `COLUMNS` columns in which 
 the bits of its input's code word. Row b of the sender's matrix is q_b, of the receiver's q_b ^ (code(x_b) & s) for the
 sender's secret s, and
 
-    F_b(x) = SHA-256(context, b, q_b ^ (code(x) & s))
+    F_b(x) = SHA-256(context, b, q_b ^ (code(x) & s), x)
+
+The input goes into the hash besides (the paper's own has the row alone): a sender with s = 0 would otherwise have the
+same value for all inputs, and could program an answer to whatever the receiver asks.
 
 The code is pseudorandom: AES of the input under four public keys. Words of two inputs differ in fewer than 128 of their
 448 bits with probability 2^-66, so that for 2^21 evaluations some other input's value is within reach of the receiver
 with less than 2^-45 (the paper's table 1 has 448 columns for 2^20).
 
 Secure against parties that follow it, where SHA-256 is correlation-robust at distance 128 and AES is a pseudorandom
-function. A receiver that does not follow it is *not* held to code words, and may learn of s; the sender has nothing to
-cheat with but its base transfers.
+function. A receiver that does not follow it is *not* held to code words, and may learn of s. A sender that does not
+follow it has its base transfers to cheat with: whatever it chooses there, an input's value is SHA-256's of that input.
 
     receiver → sender   oprf.columns   448 columns of one bit an instance
 """
@@ -42,7 +45,6 @@ MAX_INSTANCES = 1 << 20
 """Whose message is 59 MB."""
 MAX_WORDS = 4
 _ROW_BYTES = COLUMNS // 8
-_INDEX_BYTES = 8
 _CODE_KEYS = 4
 
 Words = npt.NDArray[np.uint64]
@@ -70,7 +72,7 @@ class OprfKey:
     def evaluate(self, instances: npt.NDArray[np.int64], inputs: Bytes, words: int) -> Words:
         """F of each input (n, 16) at its instance (n,), as `words` 64-bit words (n, words)."""
         rows = self._rows[instances] ^ (_code(inputs, self._context) & self._secret)
-        return _hashed(instances, rows, words, self._context)
+        return _hashed(instances, rows, inputs, words, self._context)
 
 
 async def send_oprf(
@@ -124,7 +126,7 @@ async def receive_oprf(
 
     message, rows = await asyncio.to_thread(extend)
     await channel.send(sender, OPRF, message)
-    return await asyncio.to_thread(_hashed, np.arange(count), rows, words, context)
+    return await asyncio.to_thread(_hashed, np.arange(count), rows, inputs, words, context)
 
 
 def _require(count: int) -> None:
@@ -140,14 +142,12 @@ def _code(inputs: Bytes, context: bytes) -> Bytes:
     return blocks_of(inputs, b"code" + context, _CODE_KEYS)[:, :_ROW_BYTES]
 
 
-def _hashed(instances: npt.NDArray[np.int64], rows: Bytes, words: int, context: bytes) -> Words:
-    """The hash of each row, with its instance's number and the context, cut to `words` 64-bit words."""
+def _hashed(instances: npt.NDArray[np.int64], rows: Bytes, inputs: Bytes, words: int, context: bytes) -> Words:
+    """The hash of each row and input, with the instance's number and the context, cut to `words` 64-bit words."""
     salt = hashlib.sha256(b"placet.ot.oprf/1" + context).digest()[:16]
-    width = len(salt) + _INDEX_BYTES + _ROW_BYTES
-    lines = np.empty((len(rows), width), np.uint8)
-    lines[:, : len(salt)] = np.frombuffer(salt, np.uint8)
-    lines[:, len(salt) : len(salt) + _INDEX_BYTES] = instances.astype("<u8")[:, None].view(np.uint8)
-    lines[:, len(salt) + _INDEX_BYTES :] = rows
+    parts = [np.tile(np.frombuffer(salt, np.uint8), (len(rows), 1)), instances.astype("<u8")[:, None].view(np.uint8)]
+    lines = np.concatenate([*parts, rows, inputs], axis=1)
+    width = lines.shape[1]
     view, sha256 = memoryview(lines.tobytes()), hashlib.sha256
     joined = b"".join([sha256(view[at : at + width]).digest() for at in range(0, len(view), width)])
     return np.frombuffer(joined, "<u8").reshape(-1, MAX_WORDS)[:, :words].astype(np.uint64)
