@@ -250,6 +250,10 @@ class JobEnvironment:
             p256_verifier=_contract(),
             webauthn_verifier=_contract(),
             enclave_registry=_contract(),
+            ceremonies=_contract(),
+            groth16_verifier=_contract(),
+            statements=_contract(),
+            statement_escrow=_contract(),
         )
         self.trust = TrustList(
             institutions=tuple(

@@ -664,6 +664,9 @@ def test_no_administrator_no_proxy_no_upgrade(harness: AttackHarness) -> None:
         "P256Verifier": deployment.p256_verifier,
         "WebAuthnVerifier": deployment.webauthn_verifier,
         "EnclaveRegistry": deployment.enclave_registry,
+        "Ceremonies": deployment.ceremonies,
+        "Groth16Verifier": deployment.groth16_verifier,
+        "Statements": deployment.statements,
     }
     delegatecall, callcode, selfdestruct, staticcall = 0xF4, 0xF2, 0xFF, 0xFA
     used: dict[str, set[int]] = {}
@@ -690,4 +693,7 @@ def test_no_administrator_no_proxy_no_upgrade(harness: AttackHarness) -> None:
         "P256Verifier": set(),
         "WebAuthnVerifier": set(),
         "EnclaveRegistry": {"accept", "retire"},
+        "Ceremonies": {"open", "contribute", "confirm"},
+        "Groth16Verifier": {"register"},
+        "Statements": {"record", "offerReward", "releaseReward", "reclaimReward"},
     }

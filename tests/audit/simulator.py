@@ -119,7 +119,8 @@ class Simulation:
             chain_id=31337, block=1, genesis=h("genesis"), confirmations=1,
             **{n: Contract(address=h(n)[:20], code_hash=h(n, "code")) for n in (
                 "dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier",
-                "webauthn_verifier", "enclave_registry")},
+                "webauthn_verifier", "enclave_registry", "ceremonies", "groth16_verifier", "statements",
+                "statement_escrow")},
         )  # fmt: skip
         self.trust = self.make_trust()
         self.facts: dict[str, list[Any]] = defaultdict(list)

@@ -34,6 +34,10 @@ PLACED = Deployment(
     p256_verifier=Contract(address=b"\5" * 20, code_hash=bytes(32)),
     webauthn_verifier=Contract(address=b"\7" * 20, code_hash=bytes(32)),
     enclave_registry=Contract(address=b"\6" * 20, code_hash=bytes(32)),
+    ceremonies=Contract(address=bytes([8]) * 20, code_hash=bytes(32)),
+    groth16_verifier=Contract(address=bytes([9]) * 20, code_hash=bytes(32)),
+    statements=Contract(address=bytes([10]) * 20, code_hash=bytes(32)),
+    statement_escrow=Contract(address=bytes([11]) * 20, code_hash=bytes(32)),
 )
 CALLS = Calls(PLACED)
 

@@ -28,7 +28,10 @@ from placet.core.webauthn import assertion_valid
 from ..core.webauthn_vectors import FILE as WEBAUTHN_VECTORS
 from ..passkeys import Passkey
 
-LINKED = ("dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier", "webauthn_verifier")
+LINKED = (
+    *("dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier", "webauthn_verifier"),
+    *("groth16_verifier", "ceremonies", "statements", "statement_escrow"),
+)
 """They name each other."""
 CONTRACTS = (*LINKED, "enclave_registry")
 

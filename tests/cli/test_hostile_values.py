@@ -104,6 +104,10 @@ class House:
             "p256_verifier",
             "webauthn_verifier",
             "enclave_registry",
+            "ceremonies",
+            "groth16_verifier",
+            "statements",
+            "statement_escrow",
         )
         deployment = {"chain_id": 31337, "block": 0, "genesis": ID, "confirmations": 1} | dict.fromkeys(names, contract)
         (folder / "deployment.json").write_text(json.dumps(deployment))

@@ -203,7 +203,9 @@ class Home:
             "p256_verifier",
             "webauthn_verifier",
         )
-        deployment = dict.fromkeys((*names, "enclave_registry"), one)
+        deployment = dict.fromkeys(
+            (*names, "enclave_registry", "ceremonies", "groth16_verifier", "statements", "statement_escrow"), one
+        )
         deployment |= {"chain_id": 31337, "block": 0, "genesis": ID, "confirmations": 0}  # type: ignore[dict-item]
         self.write("deployment.json", json.dumps(deployment))
         self.write("trust.json", json.dumps({"institutions": []}))

@@ -13,6 +13,7 @@ from placet.core.hashing import keccak, sha256
 from placet.core.offers import Offer
 from placet.core.plan import Amendment, Input, Party, Plan, Seal, cancellation_hash
 from placet.core.requests import request_hash, request_typed_data
+from placet.core.statements import Statement, Total
 from placet.core.trail import Message, acknowledgement_hash, evidence_hash
 from placet.core.values import ZERO32, to_hex
 from placet.core.withdrawal import withdrawal_hash, withdrawal_typed_data
@@ -75,6 +76,8 @@ AUDIENCES = {
     "Acknowledgement": "message",
     "Enrolment": "owner",
     "Evidence": "job",
+    "Total": "person",
+    "Statement": "relyingParty",
 }
 """What names whom a signature is for: a field, or the domain where a contract of one chain is all of the audience."""
 
@@ -90,6 +93,23 @@ def test_every_type_that_is_signed_names_its_audience() -> None:
     )
     rows = [line.split("|")[1] for line in table.split("## Trees")[0].splitlines() if line.startswith("| `")]
     assert {name.strip(" `") for row in rows for name in row.split(",")} == set(AUDIENCES)
+
+
+def test_a_total_and_a_statement() -> None:
+    domain = eip712.statement_domain(31337, bytes(range(20)))
+    total = Total(
+        job=r32(), person=bytes(range(84)), commitment=bytes(1) + r32()[1:], decimals=2, issued_at=5, not_after=9,
+        purpose="a lease",
+    )  # fmt: skip
+    assert digest_of(domain.typed_data("Total", camel(total.to_json()))) == total.digest(domain)
+    statement = Statement(
+        key=r32(), job=total.job, prover=r32()[:20], relying_party=r32()[:20], until=7, commitment=total.commitment,
+        low=1, high=2,
+    )  # fmt: skip
+    fields = {field["name"] for field in eip712.TYPES["Statement"]}
+    message = {name: value for name, value in camel(statement.to_json()).items() if name in fields}
+    digest = digest_of(domain.typed_data("Statement", message))
+    assert statement.public_inputs(domain)[0] == int.from_bytes(digest, "big") >> 3
 
 
 def camel(value):

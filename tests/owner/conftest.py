@@ -52,6 +52,10 @@ DEPLOYMENT = Deployment(
     p256_verifier=contract(5),
     webauthn_verifier=contract(7),
     enclave_registry=contract(6),
+    ceremonies=contract(8),
+    groth16_verifier=contract(9),
+    statements=contract(10),
+    statement_escrow=contract(11),
 )
 VERIFIERS = DEPLOYMENT.verifiers
 

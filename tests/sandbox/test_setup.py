@@ -80,7 +80,10 @@ def test_consents_in_bulk_are_what_owners_and_enroller_sign() -> None:
     contract = {"address": "0x" + "22" * 20, "code_hash": "0x" + "33" * 32}
     deployment = Deployment.model_validate(
         {"chain_id": 31337, "block": 1, "genesis": "0x" + "44" * 32, "confirmations": 1}
-        | dict.fromkeys((*contracts, "enclave_registry"), contract)
+        | dict.fromkeys(
+            (*contracts, "enclave_registry", "ceremonies", "groth16_verifier", "statements", "statement_escrow"),
+            contract,
+        )
     )
     scope = Scope(
         title="Accounts",

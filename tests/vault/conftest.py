@@ -174,6 +174,10 @@ class VaultEnvironment:
             p256_verifier=contract(),
             webauthn_verifier=contract(),
             enclave_registry=contract(),
+            ceremonies=contract(),
+            groth16_verifier=contract(),
+            statements=contract(),
+            statement_escrow=contract(),
         )
         self.chain: Any = SimulatedChain()
         self.master = secrets.token_bytes(32)

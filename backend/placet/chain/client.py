@@ -58,7 +58,7 @@ class Chain:
         named = self.deployment
         same("chain id", named.chain_id, quantity(self.rpc.call("eth_chainId")))
         same("genesis block", to_hex(named.genesis), to_hex(self.block(0).hash))
-        check_contracts(named, self.rpc, self._read)
+        check_contracts(named, self.rpc, self.read)
 
     def block(self, number: int | str) -> Head:
         """A block by number, or by tag such as `latest`; NotFoundError if the endpoint has none."""
@@ -75,7 +75,11 @@ class Chain:
 
     def has_code(self, address: bytes, *, block: int) -> bool:
         """Is there a contract at an address, or an account with EIP-7702 code?"""
-        return len(octets(self.rpc.call("eth_getCode", to_hex(address), hex(block)))) > 0
+        return len(self.code(address, block=block)) > 0
+
+    def code(self, address: bytes, *, block: int | None = None) -> bytes:
+        """What stands at an address; nothing where there is no contract."""
+        return octets(self.rpc.call("eth_getCode", to_hex(address), "latest" if block is None else hex(block)))
 
     def head(self) -> Head:
         """The latest block."""
@@ -92,7 +96,7 @@ class Chain:
     def dataset(self, dataset: DatasetId, *, block: int | None = None) -> DatasetState:
         """NotFoundError if nobody registered it, or with a privacy budget that documents don't count exactly."""
         address = self.deployment.dataset_registry.address
-        provider, subjects, *rest = self._read("DatasetRegistry", address, "datasets", dataset, block=block)[0]
+        provider, subjects, *rest = self.read("DatasetRegistry", address, "datasets", dataset, block=block)[0]
         if provider == ZERO20:
             raise NotFoundError("no such dataset on chain", found=to_hex(dataset))
         state = DatasetState(provider, event_logs.subjects_of(subjects), *rest)
@@ -188,7 +192,7 @@ class Chain:
     def acceptance(self, provider: bytes, measurement: bytes, *, block: int | None = None) -> Acceptance:
         """A provider's word on an enclave's measurement id; class NONE if it never accepted it."""
         address = self.deployment.enclave_registry.address
-        kind, *rest = self._read("EnclaveRegistry", address, "acceptances", provider, measurement, block=block)[0]
+        kind, *rest = self.read("EnclaveRegistry", address, "acceptances", provider, measurement, block=block)[0]
         return Acceptance(EnclaveClass(kind), *rest)
 
     def owed(self, token: bytes, payee: bytes, *, block: int | None = None) -> int:
@@ -203,7 +207,7 @@ class Chain:
     def balance_of(self, token: bytes, account: bytes, *, block: int | None = None) -> int:
         """ERC-20. InputError `input.token` where no token answers at the address: no code, or another contract's."""
         try:
-            balance: int = self._read("SettlementToken", token, "balanceOf", account, block=block)[0]
+            balance: int = self.read("SettlementToken", token, "balanceOf", account, block=block)[0]
         except ChainError as error:
             if not isinstance(error, Reverted) and error.code != "chain.answer":
                 raise
@@ -217,7 +221,7 @@ class Chain:
 
     def allowance(self, token: bytes, account: bytes, spender: bytes, *, block: int | None = None) -> int:
         """ERC-20."""
-        amount: int = self._read("SettlementToken", token, "allowance", account, spender, block=block)[0]
+        amount: int = self.read("SettlementToken", token, "allowance", account, spender, block=block)[0]
         return amount
 
     def events(
@@ -250,17 +254,16 @@ class Chain:
         return sorted(events_, key=lambda event: (event.block, event.log_index))
 
     def _consents(self, name: str, *values: Any, block: int | None) -> tuple[Any, ...]:
-        return self._read("ConsentRegistry", self.deployment.consent_registry.address, name, *values, block=block)
+        return self.read("ConsentRegistry", self.deployment.consent_registry.address, name, *values, block=block)
 
     def _jobs(self, name: str, *values: Any, block: int | None) -> tuple[Any, ...]:
-        return self._read("JobLedger", self.deployment.job_ledger.address, name, *values, block=block)
+        return self.read("JobLedger", self.deployment.job_ledger.address, name, *values, block=block)
 
     def _escrow(self, name: str, *values: Any, block: int | None) -> tuple[Any, ...]:
-        return self._read("RewardEscrow", self.deployment.reward_escrow.address, name, *values, block=block)
+        return self.read("RewardEscrow", self.deployment.reward_escrow.address, name, *values, block=block)
 
-    def _read(
-        self, contract: str, address: bytes, name: str, *values: Any, block: int | None = None
-    ) -> tuple[Any, ...]:
+    def read(self, contract: str, address: bytes, name: str, *values: Any, block: int | None = None) -> tuple[Any, ...]:
+        """What a function of a contract gives; Reverted where it refuses."""
         function = abi.function(contract, name)
         call = {"to": to_hex(address), "data": to_hex(function.encode(*values))}
         return function.decode(octets(self.rpc.call("eth_call", call, "latest" if block is None else hex(block))))

@@ -29,6 +29,7 @@ def deploy(url: str, key: Key, confirmations: int) -> Deployment:
     """Deploy everything from `key`'s account and check it. ChainError if the endpoint or a transaction fails."""
     deployer = _Deployer(url, key)
     p256, webauthn, datasets, consents, escrow, ledger, enclaves = (deployer.address(i) for i in range(7))
+    ceremonies, groth16, statement_escrow, statements = (deployer.address(i) for i in range(7, 11))
     verifiers = [p256, webauthn]
     first = deployer.create("P256Verifier")
     deployer.create("WebAuthnVerifier")
@@ -37,6 +38,10 @@ def deploy(url: str, key: Key, confirmations: int) -> Deployment:
     deployer.create("RewardEscrow", ledger)
     deployer.create("JobLedger", consents, escrow, verifiers)
     deployer.create("EnclaveRegistry")
+    deployer.create("Ceremonies")
+    deployer.create("Groth16Verifier")
+    deployer.create("RewardEscrow", statements)
+    deployer.create("Statements", groth16, ceremonies, statement_escrow)
     rpc = deployer.rpc
     deployment = Deployment(
         chain_id=quantity(rpc.call("eth_chainId")),
@@ -50,6 +55,10 @@ def deploy(url: str, key: Key, confirmations: int) -> Deployment:
         p256_verifier=_contract(rpc, p256),
         webauthn_verifier=_contract(rpc, webauthn),
         enclave_registry=_contract(rpc, enclaves),
+        ceremonies=_contract(rpc, ceremonies),
+        groth16_verifier=_contract(rpc, groth16),
+        statements=_contract(rpc, statements),
+        statement_escrow=_contract(rpc, statement_escrow),
     )
     Chain(url, deployment).check()
     return deployment

@@ -27,12 +27,17 @@ def check_contracts(named: Deployment, rpc: Rpc, read: Read) -> None:
         "P256Verifier": named.p256_verifier,
         "WebAuthnVerifier": named.webauthn_verifier,
         "EnclaveRegistry": named.enclave_registry,
+        "Ceremonies": named.ceremonies,
+        "Groth16Verifier": named.groth16_verifier,
+        "Statements": named.statements,
+        "the statements' RewardEscrow": named.statement_escrow,
     }
     for name, contract in contracts.items():
         code = code_hash(rpc, contract.address)
         same(f"code of {name}", to_hex(contract.code_hash), to_hex(code))
     datasets, consents = named.dataset_registry.address, named.consent_registry.address
     ledger, escrow = named.job_ledger.address, named.reward_escrow.address
+    statements, statement_escrow = named.statements.address, named.statement_escrow.address
     try:
         for what, expected, call in (
             ("ConsentRegistry's datasets", datasets, ("ConsentRegistry", consents, "datasets")),
@@ -41,6 +46,10 @@ def check_contracts(named: Deployment, rpc: Rpc, read: Read) -> None:
             ("JobLedger's registry", consents, ("JobLedger", ledger, "registry")),
             ("JobLedger's escrow", escrow, ("JobLedger", ledger, "escrow")),
             ("RewardEscrow's ledger", ledger, ("RewardEscrow", escrow, "ledger")),
+            ("Statements' verifier", named.groth16_verifier.address, ("Statements", statements, "verifier")),
+            ("Statements' ceremonies", named.ceremonies.address, ("Statements", statements, "ceremonies")),
+            ("Statements' escrow", statement_escrow, ("Statements", statements, "escrow")),
+            ("the statements' RewardEscrow's ledger", statements, ("RewardEscrow", statement_escrow, "ledger")),
         ):
             same(what, to_hex(expected), to_hex(read(*call)[0]))
         for name, address in (("ConsentRegistry", consents), ("JobLedger", ledger)):

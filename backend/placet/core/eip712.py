@@ -146,6 +146,10 @@ MESSAGE = Struct(
 )
 ACKNOWLEDGEMENT = Struct("Acknowledgement(bytes32 message)")
 EVIDENCE = Struct("Evidence(bytes32 job,uint32 party,bytes32 digest)")
+TOTAL = Struct(
+    "Total(bytes32 job,bytes person,bytes32 commitment,uint32 decimals,uint48 issuedAt,uint48 notAfter,string purpose)"
+)
+STATEMENT = Struct("Statement(bytes32 key,bytes32 job,address prover,address relyingParty,uint48 until)")
 
 _DOMAIN = Struct("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 
@@ -193,3 +197,8 @@ def consent_domain(chain_id: int, registry: bytes) -> Domain:
 def job_domain(chain_id: int, ledger: bytes) -> Domain:
     """Signatures of institutions about jobs: for `JobLedger` on one chain."""
     return Domain("Placet Jobs", chain_id, ledger)
+
+
+def statement_domain(chain_id: int, statements: bytes) -> Domain:
+    """Statements in zero knowledge: for `Statements` on one chain."""
+    return Domain("Placet Statements", chain_id, statements)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from placet.core.eip712 import Domain, consent_domain, job_domain
+from placet.core.eip712 import Domain, consent_domain, job_domain, statement_domain
 from placet.core.errors import NotFoundError
 from placet.core.namespace import Namespace
 from placet.core.signatures import Verifiers
@@ -40,6 +40,10 @@ class Deployment(Value):
     p256_verifier: Contract
     webauthn_verifier: Contract
     enclave_registry: Contract
+    ceremonies: Contract
+    groth16_verifier: Contract
+    statements: Contract
+    statement_escrow: Contract
 
     @cached_property
     def verifiers(self) -> Verifiers:
@@ -55,6 +59,11 @@ class Deployment(Value):
     def jobs(self) -> Domain:
         """EIP-712 domain of institutions about jobs."""
         return job_domain(self.chain_id, self.job_ledger.address)
+
+    @cached_property
+    def proven(self) -> Domain:
+        """EIP-712 domain of statements in zero knowledge."""
+        return statement_domain(self.chain_id, self.statements.address)
 
 
 class Institution(Value):

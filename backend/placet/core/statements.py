@@ -1,0 +1,193 @@
+"""Statements in zero knowledge as documents: a total that an institution signed, what is proven of it, and the proof.
+
+A signed total binds a commitment to a job and a person. A statement says that the committed total lies in a band, by a
+prover, for a relying party, until a time: all of that is bound by the proof's first public input, the *context*.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from placet.core import eip712
+from placet.core.eip712 import Domain
+from placet.core.errors import InputError
+from placet.core.hashing import keccak
+from placet.core.ids import JobId
+from placet.core.signatures import Verifiers
+from placet.core.values import U48, U64, ZERO32, Address, Bytes32, ChainId, Octets, Signature, Signer, Text, Value
+
+FIELD = 21888242871839275222246405745257275088548364400416034343698204186575808495617
+"""Order of BN254's groups: public inputs are below it."""
+MOST = 2**64 - 1
+"""The highest bound: a band up to it says "at least"."""
+PROOF_SIZE = 256
+MAX_FILE = 1 << 16
+"""Bytes of a file of a total, a proof or a verification key; a proof's are about 2,000."""
+_SHIFT = 3
+_FIXED_SIZE, _POINT_SIZE, _MAX_INPUTS = 448, 64, 64
+_KEYS = Verifiers(frozenset())
+
+
+def element(digest: bytes) -> int:
+    """The first 253 bits of a hash as a field element, as the contract takes them."""
+    return int.from_bytes(digest, "big") >> _SHIFT
+
+
+class Total(Value):
+    """What an institution signs: the total of a person in a job, by its commitment alone. `decimals`: it counts
+    10^-decimals of the unit; `issued_at` and `not_after` in Unix seconds."""
+
+    job: JobId
+    person: Signer
+    commitment: Bytes32
+    decimals: Annotated[int, Field(ge=0, le=18, strict=True)]
+    issued_at: U48
+    not_after: U48
+    purpose: Text
+
+    @field_validator("commitment")
+    @classmethod
+    def _in_field(cls, value: bytes) -> bytes:
+        if int.from_bytes(value, "big") >= FIELD:
+            raise ValueError("a commitment is a field element")
+        return value
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Total:
+        if self.not_after < self.issued_at:
+            raise ValueError("ends before it begins")
+        return self
+
+    def digest(self, domain: Domain) -> bytes:
+        """What the institution signs."""
+        return domain.digest(eip712.TOTAL.hash(self))
+
+
+class SignedTotal(Value):
+    """A total with the institution that vouches for it."""
+
+    total: Total
+    issuer: Address
+    signature: Signature
+
+    def demand_signed(self, domain: Domain) -> None:
+        """SignatureError unless the issuer signed it."""
+        _KEYS.demand("the total", self.issuer, self.total.digest(domain), self.signature)
+
+
+class OpenedTotal(Value):
+    """The file that the person gets: the signed total and what opens its commitment. Whoever has it can prove what the
+    total is; nobody else can."""
+
+    type: Literal["placet.total"] = "placet.total"
+    version: Literal[1] = 1
+    chain_id: ChainId
+    statements: Address
+    signed: SignedTotal
+    value: U64
+    salt: Bytes32
+
+    def __repr__(self) -> str:
+        return "OpenedTotal(…)"
+
+    __str__ = __repr__
+
+
+class Statement(Value):
+    """The committed total of a job is in [low, high): said by `prover` for `relying_party` (zero for everybody)."""
+
+    key: Bytes32
+    job: JobId
+    prover: Address
+    relying_party: Address
+    until: U48
+    commitment: Bytes32
+    low: U64
+    high: U64
+
+    @model_validator(mode="after")
+    def _a_band(self) -> Statement:
+        if self.low >= self.high:
+            raise ValueError("low is below high")
+        return self
+
+    @property
+    def inputs(self) -> tuple[int, int, int]:
+        """The circuit's public inputs after context and job."""
+        return int.from_bytes(self.commitment, "big"), self.low, self.high
+
+    def public_inputs(self, domain: Domain) -> list[int]:
+        """All five: context, job, commitment, low, high."""
+        return [element(domain.digest(eip712.STATEMENT.hash(self))), element(self.job), *self.inputs]
+
+    def to_tuple(self) -> tuple[object, ...]:
+        """As the contract takes it."""
+        return (self.key, self.job, self.prover, self.relying_party, self.until, self.inputs)
+
+
+class ProvenStatement(Value):
+    """The file that a relying party gets: a statement, its proof, and the signed total that it is about."""
+
+    type: Literal["placet.proof"] = "placet.proof"
+    version: Literal[1] = 1
+    chain_id: ChainId
+    statements: Address
+    statement: Statement
+    proof: Annotated[Octets, Field(min_length=PROOF_SIZE, max_length=PROOF_SIZE)]
+    signed: SignedTotal
+
+    @model_validator(mode="after")
+    def _about_the_total(self) -> ProvenStatement:
+        total = self.signed.total
+        if (total.job, total.commitment) != (self.statement.job, self.statement.commitment):
+            raise ValueError("the statement is about another total than the signed one")
+        return self
+
+
+class VerificationKey(Value):
+    """A circuit's verification key: −α ‖ β ‖ −γ ‖ −δ ‖ IC, points as EIP-197 has them, and what it is registered as.
+
+    `circuit`: SHA-256 of its source; `ceremony`: where its set-up is recorded on chain, zero where one person made it;
+    `nullifier`: the place of a public input that may occur once, 0 for none."""
+
+    type: Literal["placet.verification-key"] = "placet.verification-key"
+    version: Literal[1] = 1
+    circuit: Bytes32
+    ceremony: Bytes32
+    nullifier: Annotated[int, Field(ge=0, lt=_MAX_INPUTS, strict=True)] = 0
+    key: Octets
+
+    @field_validator("key")
+    @classmethod
+    def _whole(cls, value: bytes) -> bytes:
+        points, rest = divmod(len(value) - _FIXED_SIZE, _POINT_SIZE)
+        if rest or not 2 <= points <= _MAX_INPUTS + 1:
+            raise ValueError("expected the points of a key of 1 to 64 public inputs")
+        return value
+
+    @property
+    def id(self) -> bytes:
+        """The contract's `keyId`."""
+        return keccak(self.circuit, self.ceremony, eip712.word(self.nullifier), keccak(self.key))
+
+    @property
+    def is_test(self) -> bool:
+        """One person made it: that person can prove anything."""
+        return self.ceremony == ZERO32
+
+    @property
+    def registration(self) -> tuple[bytes, bytes, int]:
+        """As the contract takes it."""
+        return (self.circuit, self.ceremony, self.nullifier)
+
+
+def demand_place(chain_id: int, statements: bytes, domain: Domain, what: str) -> None:
+    """InputError unless a file is for this deployment's `Statements`."""
+    if (chain_id, statements) != (domain.chain_id, domain.contract):
+        raise InputError(
+            f"the {what} is for another deployment",
+            expected=f"chain {domain.chain_id}, 0x{domain.contract.hex()}",
+            found=f"chain {chain_id}, 0x{statements.hex()}",
+        )

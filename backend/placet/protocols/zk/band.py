@@ -1,0 +1,86 @@
+"""The circuit `band`: a committed total lies in [low, high). Also "at least", where high is the highest number.
+
+The commitment is P(P(total, salt), job) with Poseidon (Grassi, Khovratovich, Rechberger, Roy, Schofnegger, Usenix
+Security 2021) over BN254 in circomlib's parameters: it hides as long as the salt is random, and binds as long as nobody
+finds two inputs of the same hash.
+"""
+
+from __future__ import annotations
+
+import secrets
+from importlib import resources
+
+from placet.core.eip712 import Domain
+from placet.core.errors import InputError
+from placet.core.hashing import sha256
+from placet.core.statements import MOST, OpenedTotal, ProvenStatement, Statement, VerificationKey, demand_place, element
+from placet.protocols.zk.extra import light_poseidon
+from placet.protocols.zk.groth16 import ProvingKey, verify
+
+CIRCUIT = "band.circom"
+_SALT_BITS = 248
+
+
+def circuit_id() -> bytes:
+    """SHA-256 of the circuit's source, 32 bytes."""
+    return sha256((resources.files(__package__) / "circuits" / CIRCUIT).read_bytes())
+
+
+def poseidon(left: int, right: int) -> int:
+    """P of two field elements."""
+    return int(light_poseidon.poseidon_hash([left, right]))
+
+
+def new_salt() -> bytes:
+    """A field element of 248 random bits."""
+    return secrets.randbits(_SALT_BITS).to_bytes(32, "big")
+
+
+def commitment(total: int, salt: bytes, job: bytes) -> bytes:
+    """P(P(total, salt), job), 32 bytes. InputError for a total that no circuit takes: below zero or above 2^64 - 2."""
+    if not 0 <= total < MOST:
+        raise InputError("no total that can be committed to", expected="from 0 to 2^64 - 2", code="proof.total")
+    inner = poseidon(total, int.from_bytes(salt, "big"))
+    return poseidon(inner, element(job)).to_bytes(32, "big")
+
+
+def prove(
+    opened: OpenedTotal, statement: Statement, domain: Domain, key: ProvingKey, verification: VerificationKey
+) -> ProvenStatement:
+    """A statement with its proof. InputError `proof.band` where the total is outside the band, `proof.opening` where
+    the file does not open its commitment, and what `ProvingKey.prove` raises."""
+    demand_place(opened.chain_id, opened.statements, domain, "total")
+    total = opened.signed.total
+    if commitment(opened.value, opened.salt, total.job) != total.commitment:
+        raise InputError("the file does not open its commitment", code="proof.opening")
+    if not statement.low <= opened.value < statement.high:
+        raise InputError("the total is not in that band: nothing can be proven", code="proof.band")
+    demand_circuit(verification, statement)
+    public = statement.public_inputs(domain)
+    private = {"total": opened.value, "salt": int.from_bytes(opened.salt, "big")}
+    named = dict(zip(("context", "job", "commitment", "low", "high"), public, strict=True))
+    return ProvenStatement(
+        chain_id=domain.chain_id,
+        statements=domain.contract,
+        statement=statement,
+        proof=key.prove(named | private, public, verification),
+        signed=opened.signed,
+    )
+
+
+def demand_circuit(verification: VerificationKey, statement: Statement) -> None:
+    """InputError unless the key is the statement's, and of this circuit."""
+    if verification.circuit != circuit_id():
+        raise InputError(
+            "the verification key is of another circuit", expected=circuit_id().hex(), found=verification.circuit.hex()
+        )
+    if verification.id != statement.key:
+        raise InputError(
+            "the verification key is another one", expected=statement.key.hex(), found=verification.id.hex()
+        )
+
+
+def holds(proven: ProvenStatement, domain: Domain, verification: VerificationKey) -> bool:
+    """Whether the proof is right for its statement under this key."""
+    demand_circuit(verification, proven.statement)
+    return verify(verification, proven.statement.public_inputs(domain), proven.proof)

@@ -1,0 +1,134 @@
+"""Keys, ceremonies and statements on a real chain, and proofs that groth16py made taken by our own verifier."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+import pytest
+
+from placet.chain import abi
+from placet.chain.calls import Call
+from placet.chain.client import Chain
+from placet.chain.deploy import deploy
+from placet.chain.local import LocalChain
+from placet.chain.rpc import octets
+from placet.chain.statements import is_registered, record_statement, recorded_at, register_key, registered_key
+from placet.core.errors import InputError, NotFoundError, Reverted
+from placet.core.signatures import Key
+from placet.core.statements import FIELD, MOST, ProvenStatement, VerificationKey
+from placet.core.trust import Deployment
+from placet.core.values import ZERO32, to_hex
+
+from ..proving import band_keys, opened_total, proven, statement_of
+from .conftest import ChainEnvironment, dev_key
+
+pytest.importorskip("groth16py", reason="no groth16py here: pip install 'placet[zk]'")
+
+
+def a_proof(deployment: Deployment, prover: Key, key: VerificationKey) -> ProvenStatement:
+    domain = deployment.proven
+    opened = opened_total(domain, prover, 150)
+    return proven(opened, statement_of(opened, key, 100, MOST, prover=prover.address), domain, key)
+
+
+def ceremony_call(deployment: Deployment, name: str, *values: object) -> Call:
+    function = abi.function("Ceremonies", name)
+    return Call(deployment.ceremonies.address, function.encode(*values), name)
+
+
+def as_sender(chain: Chain, sender: bytes, call: Call) -> bytes:
+    """What a call would give to `sender`; Reverted where the contract refuses."""
+    asked = {"from": to_hex(sender), "to": to_hex(call.to), "data": to_hex(call.data)}
+    return octets(chain.rpc.call("eth_call", asked, "latest"))
+
+
+def sent(local: LocalChain, sender: bytes, call: Call) -> None:
+    """From an account of Anvil's, which signs itself."""
+    transaction = {"from": to_hex(sender), "to": to_hex(call.to), "data": to_hex(call.data)}
+    name, deadline = local.rpc("eth_sendTransaction", transaction), time.monotonic() + 60
+    while (receipt := local.rpc("eth_getTransactionReceipt", name)) is None:
+        assert time.monotonic() < deadline, f"{call.what} is not mined"
+        time.sleep(0.01)
+    assert receipt["status"] == "0x1", call.what
+
+
+def test_a_proof_is_recorded_once_for_its_prover(environment: ChainEnvironment) -> None:
+    key, chain = band_keys().verification(), environment.chain
+    assert not is_registered(chain, key.id)
+    with pytest.raises(NotFoundError):
+        registered_key(chain, key.id)
+    environment.send(register_key(environment.deployment, key))
+    assert is_registered(chain, key.id)
+    assert registered_key(chain, key.id).verification == key
+    with pytest.raises(Reverted, match="KeyKnown"):
+        as_sender(chain, environment.consumer, register_key(environment.deployment, key))
+
+    made = a_proof(environment.deployment, environment.key, key)
+    address = environment.deployment.statements.address
+    inputs = chain.read("Statements", address, "publicInputs", made.statement.to_tuple())[0]
+    assert list(inputs) == made.statement.public_inputs(environment.deployment.proven)
+    record = record_statement(environment.deployment, made)
+    assert recorded_at(chain, made.statement) == 0
+    for change in ({"low": 101}, {"prover": environment.consumer}, {"until": made.statement.until + 1}):
+        other = made.model_copy(update={"statement": made.statement.model_copy(update=change)})
+        with pytest.raises(Reverted, match="ProofRefused"):
+            as_sender(chain, environment.consumer, record_statement(environment.deployment, other))
+    environment.send(record)
+    assert recorded_at(chain, made.statement) == chain.head().timestamp
+    with pytest.raises(Reverted, match="StatementKnown"):
+        as_sender(chain, environment.consumer, record)
+
+
+def test_an_input_and_the_order_are_no_second_form(environment: ChainEnvironment) -> None:
+    key = band_keys().verification()
+    environment.send(register_key(environment.deployment, key))
+    made = a_proof(environment.deployment, environment.key, key)
+    public = made.statement.public_inputs(environment.deployment.proven)
+    proof = [int.from_bytes(made.proof[at : at + 32], "big") for at in range(0, 256, 32)]
+    verifier = environment.deployment.groth16_verifier.address
+
+    def verified(inputs: list[int]) -> bool:
+        answer: bool = environment.chain.read("Groth16Verifier", verifier, "verify", key.id, inputs, proof)[0]
+        return answer
+
+    assert verified(public)
+    assert not verified([public[1], public[0], *public[2:]])
+    for place in range(5):
+        with pytest.raises(Reverted, match="InputNotInField"):
+            verified([*public[:place], public[place] + FIELD, *public[place + 1 :]])
+
+
+def test_a_key_of_one_person_is_refused_off_local_chains_and_one_of_two_is_taken() -> None:
+    """The same proof system, the same code, another chain id."""
+    with LocalChain(chain_id=7) as local:
+        deployer, accounts = dev_key(0), [dev_key(1).address, dev_key(2).address]
+        deployment = deploy(local.url, deployer, 0)
+        chain = Chain(local.url, deployment)
+        test = band_keys().verification()
+        sent(local, deployer.address, register_key(deployment, test))
+        made = a_proof(deployment, deployer, test)
+        with pytest.raises(Reverted, match="TestKey"):
+            as_sender(chain, deployer.address, record_statement(deployment, made))
+        with pytest.raises(InputError) as caught:
+            registered_key(chain, test.id)
+        assert caught.value.code == "proof.test-key"
+
+        opening = ceremony_call(deployment, "open", test.circuit, accounts, ZERO32)
+        ceremony = as_sender(chain, deployer.address, opening)
+        sent(local, deployer.address, opening)
+        for account in accounts:
+            sent(local, account, ceremony_call(deployment, "contribute", ceremony, secrets.token_bytes(32)))
+        key = band_keys().verification(ceremony)
+        sent(local, deployer.address, register_key(deployment, key))
+        sent(local, accounts[0], ceremony_call(deployment, "confirm", ceremony, key.id))
+        made = a_proof(deployment, deployer, key)
+        with pytest.raises(Reverted, match="NotOfItsCeremony"):
+            as_sender(chain, deployer.address, record_statement(deployment, made))
+        with pytest.raises(InputError) as caught:
+            registered_key(chain, key.id)
+        assert caught.value.code == "proof.ceremony"
+        sent(local, accounts[1], ceremony_call(deployment, "confirm", ceremony, key.id))
+        sent(local, deployer.address, record_statement(deployment, made))
+        assert registered_key(chain, key.id).contributors == tuple(accounts)
+        assert recorded_at(chain, made.statement) > 0
