@@ -209,6 +209,8 @@ LARGE: dict[str, str] = {
     "cli.job_plan.plan": _OPTIONS,
     "cli.offers.make": _OPTIONS,
     "cli.owner_grant.grant": _OPTIONS,
+    "cli.prove.band": _OPTIONS,
+    "cli.prove.check": _OPTIONS,
     "cli.setup._make_node": _OPTIONS,
     "cli.setup.import_": _OPTIONS,
     "cli.setup.init": _OPTIONS,

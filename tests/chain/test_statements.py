@@ -19,8 +19,8 @@ from placet.core.signatures import Key
 from placet.core.statements import FIELD, MOST, ProvenStatement, VerificationKey
 from placet.core.trust import Deployment
 from placet.core.values import ZERO32, to_hex
+from proving import band_keys, opened_total, proven, statement_of
 
-from ..proving import band_keys, opened_total, proven, statement_of
 from .conftest import ChainEnvironment, dev_key
 
 pytest.importorskip("groth16py", reason="no groth16py here: pip install 'placet[zk]'")

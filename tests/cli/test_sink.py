@@ -352,6 +352,22 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "standing agree": ("--config {node} {id}",),
     "standing end": ("--config {node} {id}",),
     "standing open": ("--config {node} {id}", "--config {node} {id} --watch"),
+    "prove total": (
+        "--config {node} {id} --customer {evil} --person {address} --purpose {evil} --out {new}",
+        "--config {node} {id} --customer x --person {evil} --purpose x --out {new}",
+    ),
+    "prove band": ("{json} --from 1 --below 2 --for {address} --keys {new} --out {new} --deployment {deployment}",),
+    "prove check": (
+        "{json} --keys {new} " + FILES,
+        "{json} --url {url} " + FILES,
+        "{txt} --keys {new} --at-least {evil} " + FILES,
+    ),
+    "prove register": ("--config {node} --keys {new}",),
+    "prove record": ("--config {node} {json}",),
+    "owner prove": (
+        "{json} --at-least 1 --for {evil} --keys {new} --out {new} --deployment {deployment}",
+        "{txt} --at-least {evil} --for {address} --keys {new} --out {new} --deployment {deployment}",
+    ),
     "owner check": ("--wallet {wallet} {id} --url {url}",),
     "identity init": (
         "{new} --name {evil} --namespace urn:example:person --deployment {deployment} --passphrase-file {txt}",

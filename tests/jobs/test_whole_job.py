@@ -23,6 +23,7 @@ from live import PROVIDERS, Done, Given, LiveConsortium
 from placet.chain.events import JobCancelled, JobOpened
 from placet.chain.states import JobStatus
 from placet.cli import confined
+from placet.cli.proof_files import amount_of
 from placet.core.ecdsa import recover
 from placet.core.errors import LimitError
 from placet.core.evidence import SignedEvidence
@@ -33,6 +34,7 @@ from placet.jobs.progress import PROGRESS
 from placet.jobs.replay_report import SignedReplay
 from placet.owner.client import OwnerClient
 from placet.sandbox.consortium import REWARD, wait
+from proving import band_keys
 
 TOTAL = REWARD * len(PROVIDERS)
 
@@ -174,6 +176,47 @@ def test_every_provider_is_paid_its_reward_and_the_consumer_pays_them_all(
     assert (account.funded, account.left, account.token) == (TOTAL, 0, from_hex(consortium.made.token))
     token = from_hex(consortium.made.token)
     assert all(consortium.chain.owed(token, from_hex(m.address)) == 0 for m in consortium.made.members.values())
+
+
+def test_a_customer_shows_a_lender_at_least_so_much(consortium: LiveConsortium, first: First, tmp_path: Path) -> None:
+    """The consumer signs the total for its customer, who proves of it what it likes with nobody on line; the lender
+    checks that against the chain and has it recorded."""
+    keys = band_keys().folder  # skips where the extra is not installed
+    customer, total = max(first.expected.items(), key=lambda one: one[1])
+    person, lender, stranger = Key(), to_hex(consortium.key("south", "signer").address), to_hex(Key().address)
+    node = ("--config", "consumer/node.toml")
+    place = ("--deployment", "deployment.json")
+    check = ("prove", "check", *place, "--trust", "trust.json", "--url", consortium.made.chain.url)
+    opened, proof = tmp_path / "total.json", tmp_path / "proof.json"
+    run = consortium.made.run
+    run(
+        *("prove", "total", *node, first.done.job, "--customer", customer, "--person", to_hex(person.address)),
+        *("--purpose", "a lease", "--valid", "9y", "--out", opened),
+    )
+    assert opened.stat().st_mode & 0o077 == 0
+    run("prove", "register", *node, "--keys", keys)
+    decimals = json.loads(opened.read_text())["signed"]["total"]["decimals"]
+    shown, more = amount_of(total - 1, decimals), amount_of(total + 1, decimals)
+    prove = ("owner", "prove", *place, opened, "--for", lender, "--keys", keys, "--valid", "9y")
+    with pytest.raises(RuntimeError, match="nothing can be proven"):
+        run(*prove, "--at-least", more, "--out", proof)
+    run(*prove, "--at-least", shown, "--out", proof)
+    assert opened.read_text().split('"salt": "')[1][:66] not in proof.read_text()
+    assert str(total) not in proof.read_text()
+
+    report = json.loads(run(*check, proof, "--as", lender, "--at-least", shown, "--json"))
+    assert (report["total"], report["of"]) == (f"at least {shown}", to_hex(person.address))
+    assert (report["vouched_for_by"], report["job_status"]) == (consortium.consumer.name, "completed")
+    assert (report["job"], report["recorded"]) == (first.done.job, "no")
+    for words, why in (
+        ((*check, proof, "--as", stranger), "another relying party"),
+        ((*check, proof), "another relying party"),
+        ((*check, proof, "--as", lender, "--at-least", more), "shows less"),
+    ):
+        with pytest.raises(RuntimeError, match=why):
+            run(*words)
+    run("prove", "record", "--config", "south/node.toml", proof)
+    assert json.loads(run(*check, proof, "--as", lender, "--json"))["recorded"] != "no"
 
 
 # What can be asked about a job.

@@ -15,8 +15,7 @@ from placet.core.ids import JobId
 from placet.core.signatures import Key
 from placet.core.statements import FIELD, MOST, ProvenStatement, VerificationKey
 from placet.core.values import parse
-
-from ..proving import band_keys, opened_total, proven, statement_of
+from proving import band_keys, opened_total, proven, statement_of
 
 pytest.importorskip("groth16py", reason="no groth16py here: pip install 'placet[zk]'")
 from placet.protocols.zk import band, groth16

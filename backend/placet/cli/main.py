@@ -28,6 +28,7 @@ from placet.cli import (
     models,
     offers,
     owner,
+    prove,
     recipes,
     sandbox,
     setup,
@@ -96,6 +97,7 @@ app.add_typer(jobs.commands, name="job")
 app.add_typer(standing.commands, name="standing")
 app.add_typer(owner.commands, name="owner")
 app.add_typer(identity.commands, name="identity")
+app.add_typer(prove.commands, name="prove")
 app.add_typer(audit.commands, name="audit")
 app.add_typer(sandbox.commands, name="sandbox")
 app.add_typer(study.commands, name="study")

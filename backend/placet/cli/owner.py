@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli import owner_check, owner_grant
+from placet.cli import owner_check, owner_grant, owner_prove
 from placet.cli.inputs import AsJson, DeploymentFile, PassphraseFile, TrustFile, passphrase, read, read_consent, when
 from placet.cli.output import emit, table, write_line
 from placet.cli.wallets import ConsentArgument, WalletFolder, client_of, key_of, open_wallet
@@ -39,6 +39,7 @@ def init(
 
 commands.command()(owner_grant.offers)
 commands.command()(owner_grant.grant)
+commands.command()(owner_prove.prove)
 
 
 @commands.command("list")

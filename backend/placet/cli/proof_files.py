@@ -1,0 +1,112 @@
+"""What the commands of proofs share: their files, amounts of money, and how a proof is made."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from placet.cli.inputs import read_address, read_span, read_text, write_new
+from placet.cli.output import say
+from placet.core.errors import InputError
+
+if TYPE_CHECKING:
+    from placet.core.statements import OpenedTotal, ProvenStatement, VerificationKey
+    from placet.core.trust import Deployment
+
+Keys = Annotated[
+    Path,
+    typer.Option("--keys", envvar="PLACET_PROOF_KEYS", help="The folder with proving.key and verification.json."),
+]
+Proof = Annotated[Path, typer.Argument(help="The proof, as `placet prove band` or `placet owner prove` wrote it.")]
+NewProof = Annotated[Path, typer.Option(help="The new file, for the relying party.")]
+NewTotal = Annotated[Path, typer.Option(help="The new file (mode 0600), for the person alone.")]
+Until = Annotated[str, typer.Option("--valid", help="For how long, as in 7d.")]
+
+
+def read_total(path: Path) -> OpenedTotal:
+    """A signed total with what opens it."""
+    from placet.core.statements import MAX_FILE, OpenedTotal
+    from placet.core.values import parse
+
+    return parse(OpenedTotal, read_text(path, "total", limit=MAX_FILE), limit=MAX_FILE, what=f"total {path}")
+
+
+def read_proof(path: Path) -> ProvenStatement:
+    """A statement with its proof."""
+    from placet.core.statements import MAX_FILE, ProvenStatement
+    from placet.core.values import parse
+
+    return parse(ProvenStatement, read_text(path, "proof", limit=MAX_FILE), limit=MAX_FILE, what=f"proof {path}")
+
+
+def read_verification(folder: Path) -> VerificationKey:
+    """The verification key of a folder of keys."""
+    from placet.core.statements import MAX_FILE, VerificationKey
+    from placet.core.values import parse
+
+    text = read_text(folder / "verification.json", "verification key", limit=MAX_FILE)
+    return parse(VerificationKey, text, limit=MAX_FILE, what=f"verification key in {folder}")
+
+
+def read_amount(text: str, decimals: int) -> int:
+    """An amount as people write it, in the smallest unit: `1000.50` with two decimals is 100050. InputError for
+    anything else, also for more decimals than there are."""
+    match = re.fullmatch(r"([0-9]{1,20})(?:\.([0-9]{1,18}))?", text, re.ASCII)
+    fraction = (match[2] or "") if match else ""
+    if match is None or len(fraction) > decimals:
+        form = f"digits and at most {decimals} decimals" if decimals else "digits"
+        raise InputError("not an amount", expected=f"{form}, as in 1000{'.50'[: decimals + 1] if decimals else ''}",
+                         found=text[:40])  # fmt: skip
+    return int(match[1] + fraction.ljust(decimals, "0"))
+
+
+def amount_of(value: int, decimals: int) -> str:
+    """The inverse of `read_amount`."""
+    digits = str(value).rjust(decimals + 1, "0")
+    return f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits
+
+
+@dataclass(frozen=True)
+class ProofTerms:
+    """For whom a proof is, whose it is (None: the person's of the total), and for how long, as people give them."""
+
+    relying_party: str
+    prover: str | None
+    valid: str
+
+
+def make_proof(
+    opened: OpenedTotal, bounds: tuple[int, int], terms: ProofTerms, deployment: Deployment, keys: Path, out: Path
+) -> None:
+    """Prove that a total is in [low, high), and write the proof into a new file."""
+    from placet.core.statements import MOST, Statement
+    from placet.core.values import parse, to_hex
+    from placet.protocols.zk import band
+    from placet.protocols.zk.groth16 import ProvingKey
+
+    total, verification = opened.signed.total, read_verification(keys)
+    if max(bounds) > MOST:
+        raise InputError("no amount that can be proven", expected=f"at most {amount_of(MOST, total.decimals)}")
+    body = {
+        "key": to_hex(verification.id),
+        "job": to_hex(total.job),
+        "prover": to_hex(total.person if terms.prover is None else read_address(terms.prover)),
+        "relying_party": to_hex(read_address(terms.relying_party)),
+        "until": int(time.time()) + read_span(terms.valid),
+        "commitment": to_hex(total.commitment),
+        "low": str(bounds[0]),
+        "high": str(bounds[1]),
+    }
+    if terms.prover is None and len(total.person) != 20:
+        raise InputError("the person's key is no address", expected="--prover with an address", found="a public key")
+    statement = parse(Statement, json.dumps(body), what="statement")
+    began = time.monotonic()
+    proven = band.prove(opened, statement, deployment.proven, ProvingKey(keys / "proving.key"), verification)
+    write_new(out, json.dumps(proven.to_json(), indent=1).encode())
+    say(f"proven in {time.monotonic() - began:.2f} s")
