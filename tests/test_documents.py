@@ -52,6 +52,10 @@ LISTED = {
     "placet batch import": "the same",
     "placet batch anchor": "the same",
     "placet audit --page": "serves until it is interrupted: tests/cli/test_audit_page.py",
+    **{
+        f"placet {command}": "needs keys of a ceremony: tests/jobs/test_whole_job.py proves with keys of its own"
+        for command in ("prove register", "prove total", "owner prove", "prove band", "prove check", "prove record")
+    },
     "sudo useradd": "makes users of the system",
     "export PLACET_NODE_DATABASE_URL": "needs a PostgreSQL: tests marked slow bring one",
     "placet chain install\nplacet sandbox up --detach": "the tutorials start a sandbox in the same way",

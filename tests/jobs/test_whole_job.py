@@ -34,7 +34,7 @@ from placet.jobs.progress import PROGRESS
 from placet.jobs.replay_report import SignedReplay
 from placet.owner.client import OwnerClient
 from placet.sandbox.consortium import REWARD, wait
-from proving import band_keys
+from proving import band_keys, opened_total
 
 TOTAL = REWARD * len(PROVIDERS)
 
@@ -215,6 +215,15 @@ def test_a_customer_shows_a_lender_at_least_so_much(consortium: LiveConsortium, 
     ):
         with pytest.raises(RuntimeError, match=why):
             run(*words)
+    # Another institution of the trust list, which was no consumer of that job, vouches for a total of its own.
+    other = opened_total(
+        consortium.deployment.proven, consortium.key("south", "signer"), 10**12, person=person.address,
+        job=from_hex(first.done.job),
+    )  # fmt: skip
+    (tmp_path / "other.json").write_text(json.dumps(other.to_json()))
+    run(*prove[:4], tmp_path / "other.json", *prove[5:], "--at-least", shown, "--out", tmp_path / "invented.json")
+    with pytest.raises(RuntimeError, match="not the job's consumer"):
+        run(*check, tmp_path / "invented.json", "--as", lender)
     run("prove", "record", "--config", "south/node.toml", proof)
     assert json.loads(run(*check, proof, "--as", lender, "--json"))["recorded"] != "no"
 

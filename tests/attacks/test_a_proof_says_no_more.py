@@ -1,0 +1,136 @@
+"""A statement in zero knowledge is what its prover proved, for whom it proved it, under keys that nobody owns.
+
+Each attempt is refused by what a relying party checks; where there is a form without the check, it succeeds there.
+What strangers try at the contracts, with keys whose secret they know, is in `contracts/test/Statements.t.sol`.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from placet.chain.client import Chain
+from placet.chain.deploy import deploy
+from placet.chain.local import LocalChain, dev_account
+from placet.chain.rpc import Rpc
+from placet.chain.statements import register_key
+from placet.core.errors import PlacetError, Reverted
+from placet.core.signatures import Key
+from placet.core.statements import MOST, ProvenStatement
+from placet.core.trust import Contract, Deployment, Institution, TrustList
+from placet.core.values import ZERO20, ZERO32, to_hex
+from proving import band_keys, opened_total, proven, statement_of
+
+pytest.importorskip("groth16py", reason="no groth16py here: pip install 'placet[zk]'")
+from placet.protocols.zk import band, groth16
+from placet.protocols.zk.relying import demand_proven
+
+BANK, THIEF, PERSON = (Key(bytes(31) + bytes([place])) for place in (1, 2, 3))
+LENDER, OTHER = bytes([8]) * 20, bytes([9]) * 20
+CONTRACT = Contract(address=bytes([5]) * 20, code_hash=ZERO32)
+NAMES = (
+    *("dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier", "webauthn_verifier"),
+    *("enclave_registry", "ceremonies", "groth16_verifier", "statements", "statement_escrow"),
+)
+TRUST = TrustList(
+    institutions=(
+        Institution(
+            address=BANK.address, name="Bank", api="http://127.0.0.1:1", peer="https://127.0.0.1:2",
+            certificate="-----BEGIN CERTIFICATE-----",
+        ),
+    )
+)  # fmt: skip
+
+
+def deployment(chain_id: int = 31337) -> Deployment:
+    return Deployment(chain_id=chain_id, block=0, genesis=ZERO32, confirmations=0, **dict.fromkeys(NAMES, CONTRACT))
+
+
+def shown(place: Deployment, issuer: Key, value: int = 150, relying_party: bytes = LENDER) -> ProvenStatement:
+    """ "At least 100", as the person hands it to the lender."""
+    key = band_keys().verification()
+    opened = opened_total(place.proven, issuer, value, person=PERSON.address)
+    statement = statement_of(opened, key, 100, MOST, prover=PERSON.address, relying_party=relying_party)
+    return proven(opened, statement, place.proven, key)
+
+
+def relied_on(proof: ProvenStatement, place: Deployment, **changes: Any) -> str:
+    """What a relying party says: the code of the refusal, or nothing."""
+    asked: dict[str, Any] = {"relying_party": LENDER, "now": int(time.time())} | changes
+    try:
+        demand_proven(proof, band_keys().verification(), deployment=place, trust=TRUST, **asked)
+    except PlacetError as error:
+        return error.code
+    return ""
+
+
+def test_a_proof_is_shown_to_nobody_else_and_not_later() -> None:
+    place = deployment()
+    proof = shown(place, BANK)
+    assert relied_on(proof, place) == ""
+    assert relied_on(proof, place, relying_party=OTHER) == relied_on(proof, place, relying_party=None)
+    assert relied_on(proof, place, relying_party=OTHER) == "proof.relying-party"
+    readdressed = proof.model_copy(update={"statement": proof.statement.model_copy(update={"relying_party": OTHER})})
+    assert relied_on(readdressed, place, relying_party=OTHER) == "proof.false"
+    assert relied_on(proof, place, now=proof.statement.until + 1) == "proof.expired"
+    prolonged = proof.model_copy(update={"statement": proof.statement.model_copy(update={"until": 2**40})})
+    assert relied_on(prolonged, place, now=proof.statement.until + 1) == "proof.false"
+    assert relied_on(proof, place, now=proof.signed.total.not_after + 1) == "proof.expired"
+    # For everybody is for everybody: the form without an addressee.
+    open_to_all = shown(place, BANK, relying_party=ZERO20)
+    assert relied_on(open_to_all, place, relying_party=OTHER) == relied_on(open_to_all, place) == ""
+
+
+def test_nobody_vouches_for_himself_or_in_anothers_name() -> None:
+    place = deployment()
+    own = shown(place, THIEF, 10**12)
+    assert relied_on(own, place) == "not-found"
+    in_its_name = own.model_copy(update={"signed": own.signed.model_copy(update={"issuer": BANK.address})})
+    assert relied_on(in_its_name, place).startswith("signature")
+    # The proof itself is right: only who vouches for the commitment is not.
+    assert band.holds(own, place.proven, band_keys().verification())
+
+
+def test_a_signed_total_of_somebody_else_does_not_fit_the_proof() -> None:
+    place = deployment()
+    proof, other = shown(place, BANK), opened_total(place.proven, BANK, 10**12, person=THIEF.address)
+    with pytest.raises(ValueError, match="another total"):
+        ProvenStatement.model_validate(proof.to_json() | {"signed": other.signed.to_json()})
+    total = proof.signed.total.model_copy(update={"person": THIEF.address})
+    stolen = proof.model_copy(update={"signed": proof.signed.model_copy(update={"total": total})})
+    assert relied_on(stolen, place).startswith("signature")
+
+
+def test_a_key_of_one_person_proves_nothing_off_local_chains() -> None:
+    assert relied_on(shown(deployment(), BANK), deployment()) == ""
+    elsewhere = deployment(chain_id=8453)
+    assert relied_on(shown(elsewhere, BANK), elsewhere) == "proof.test-key"
+    assert relied_on(shown(deployment(), BANK), elsewhere) == "input"
+
+
+def test_a_key_to_which_nobody_contributed_proves_anything_and_is_no_key(anvil: LocalChain) -> None:
+    """Where δ = γ, A = α, B = β, C = −IC₀ prove that every input is 0, without a witness. groth16py takes that; the
+    contract does not take the key."""
+    key = band_keys().verification()
+    bytes_ = key.key
+    broken = key.model_copy(update={"key": bytes_[:320] + bytes_[192:320] + bytes_[448:]})
+
+    def negated(point: bytes) -> bytes:
+        return point[:32] + (groth16.PRIME - int.from_bytes(point[32:], "big")).to_bytes(32, "big")
+
+    forged = negated(bytes_[:64]) + bytes_[64:192] + negated(bytes_[448:512])
+    assert groth16.verify(broken, [0] * 5, forged)
+    assert not groth16.verify(key, [0] * 5, forged)
+
+    placed = deploy(anvil.url, Key(bytes(dev_account(0).key)), 0)
+    Chain(anvil.url, placed).check()
+    for one, why in ((broken, "NobodyContributed"), (key, "")):
+        call = register_key(placed, one)
+        asked = {"to": to_hex(call.to), "data": to_hex(call.data)}
+        if not why:
+            assert Rpc(anvil.url).call("eth_call", asked, "latest") == to_hex(one.id)
+            continue
+        with pytest.raises(Reverted, match=why):
+            Rpc(anvil.url).call("eth_call", asked, "latest")
