@@ -209,6 +209,7 @@ LARGE: dict[str, str] = {
     "cli.job_plan.plan": _OPTIONS,
     "cli.offers.make": _OPTIONS,
     "cli.owner_grant.grant": _OPTIONS,
+    "cli.owner_prove.prove": _OPTIONS,
     "cli.prove.band": _OPTIONS,
     "cli.prove.check": _OPTIONS,
     "cli.setup._make_node": _OPTIONS,

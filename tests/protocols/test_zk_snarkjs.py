@@ -129,7 +129,7 @@ def words_of(witness: bytes) -> tuple[int, list[int]]:
 
 
 def test_a_witness_made_by_hand_satisfies_no_constraint(built: Path) -> None:
-    """Each wire of a right witness changed by itself, and its bits made no bits: none passes the circuit's check."""
+    """Wires of a right witness changed one at a time, and a bit made no bit: none passes the circuit's check."""
     key = verification(built, "2")
     given, _ = inputs(key)
     (built / "right.json").write_text(json.dumps(given))
