@@ -30,6 +30,7 @@ contract Groth16VerifierTest {
     // ------------------------------------------------------------------ proofs
 
     /// forge-config: default.fuzz.runs = 8
+    /// forge-config: long.fuzz.runs = 200
     function test_a_right_proof_holds(uint256 x, uint256 y, uint256 a) public view {
         uint256[] memory inputs = two(x % R, y % R);
         vm.assertTrue(verifier.verify(key, inputs, Trapdoor.prove(inputs, 1 + a % (R - 1))));
@@ -55,6 +56,7 @@ contract Groth16VerifierTest {
     }
 
     /// forge-config: default.fuzz.runs = 8
+    /// forge-config: long.fuzz.runs = 200
     function test_another_input_is_refused(uint256 x, uint256 y, uint256 other, bool second) public view {
         uint256[] memory inputs = two(x % R, y % R);
         uint256[8] memory proof = Trapdoor.prove(inputs, 5);
@@ -75,6 +77,7 @@ contract Groth16VerifierTest {
     }
 
     /// forge-config: default.fuzz.runs = 8
+    /// forge-config: long.fuzz.runs = 200
     function test_a_changed_word_of_the_proof_is_refused(uint256 x, uint256 y, uint8 word, uint256 change) public view {
         uint256[] memory inputs = two(x % R, y % R);
         uint256[8] memory proof = Trapdoor.prove(inputs, 5);
@@ -87,6 +90,7 @@ contract Groth16VerifierTest {
 
     /// @dev A coordinate and the field's prime would be the same point in another form: the precompile refuses it.
     /// forge-config: default.fuzz.runs = 8
+    /// forge-config: long.fuzz.runs = 200
     function test_a_coordinate_beyond_the_prime_is_refused(uint8 word) public view {
         uint256[8] memory proof = Trapdoor.prove(two(1, 2), 5);
         proof[word % 8] += Q;
@@ -146,6 +150,7 @@ contract Groth16VerifierTest {
 
     /// @dev With too little gas for the precompiles the answer is never yes.
     /// forge-config: default.fuzz.runs = 8
+    /// forge-config: long.fuzz.runs = 200
     function test_little_gas_proves_nothing(uint256 gas_) public {
         uint256[8] memory proof = Trapdoor.prove(two(1, 2), 5);
         proof[7] = Q - proof[7];
@@ -199,6 +204,7 @@ contract Groth16VerifierTest {
 
     /// @dev As ICᵢ the point at infinity would let any value of an input pass.
     /// forge-config: default.fuzz.runs = 8
+    /// forge-config: long.fuzz.runs = 200
     function test_a_point_at_infinity_is_no_keys(uint8 which) public {
         bytes memory bytes_ = Trapdoor.key(2);
         uint256[7] memory places = [uint256(0), 64, 192, 320, 448, 512, 576];
@@ -211,6 +217,7 @@ contract Groth16VerifierTest {
     }
 
     /// forge-config: default.fuzz.runs = 8
+    /// forge-config: long.fuzz.runs = 200
     function test_a_point_off_its_curve_is_no_keys(uint16 place, uint8 bit) public {
         bytes memory bytes_ = Trapdoor.key(2);
         uint256 position = place % bytes_.length;
@@ -220,6 +227,7 @@ contract Groth16VerifierTest {
 
     /// @dev What a set-up leaves to which nobody contributed: then A = −α, B = β, C = −L·γ/δ prove anything.
     /// forge-config: default.fuzz.runs = 8
+    /// forge-config: long.fuzz.runs = 200
     function test_a_key_to_which_nobody_contributed(bool negative) public {
         bytes memory bytes_ = Trapdoor.key(2);
         uint256[4] memory gamma = Trapdoor.g2(11);

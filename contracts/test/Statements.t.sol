@@ -114,6 +114,7 @@ contract StatementsTest {
 
     /// @dev A thief that saw the proof changes whatever it likes around it: nothing but the statement itself passes.
     /// forge-config: default.fuzz.runs = 8
+    /// forge-config: long.fuzz.runs = 200
     function test_a_copied_proof_serves_nobody_else(uint8 what) public {
         IStatements.Statement memory s = about(key, 1, 2, 3);
         uint256[8] memory proof = proofOf(s);
@@ -326,6 +327,7 @@ contract StatementsTest {
     }
 
     /// forge-config: default.fuzz.runs = 8
+    /// forge-config: long.fuzz.runs = 200
     function test_a_reward_is_for_its_statement_alone(uint8 what) public {
         IStatements.Statement memory s = about(key, 1, 2, 3);
         (IStatements.Reward memory reward,) = offered(s);
@@ -413,6 +415,7 @@ contract StatementsTest {
 
     /// @dev Whatever happens to rewards, in whatever order: the escrow holds what it owes and what is not settled.
     /// forge-config: default.fuzz.runs = 8
+    /// forge-config: long.fuzz.runs = 200
     function test_the_escrow_holds_what_it_owes(uint8[12] memory acts) public {
         IStatements.Statement[3] memory all;
         IStatements.Reward[3] memory rewards;

@@ -99,8 +99,9 @@ def test_an_input_and_the_order_are_no_second_form(environment: ChainEnvironment
             verified([*public[:place], public[place] + FIELD, *public[place + 1 :]])
 
 
+@pytest.mark.slow
 def test_a_key_of_one_person_is_refused_off_local_chains_and_one_of_two_is_taken() -> None:
-    """The same proof system, the same code, another chain id."""
+    """The same code under another chain id. Slow, since `contracts/test/Statements.t.sol` shows the contract's half."""
     with LocalChain(chain_id=7) as local:
         deployer, accounts = dev_key(0), [dev_key(1).address, dev_key(2).address]
         deployment = deploy(local.url, deployer, 0)
