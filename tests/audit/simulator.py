@@ -264,6 +264,14 @@ class Simulation:
         self.sent[held.message.sender].append(held)
         self.received[held.message.receiver].append(held)
 
+    def shown_list(self, provider: int) -> bytes:
+        """The digest of the list that the consumer shows a provider."""
+        return h("list", self.attempt)
+
+    def word_of_list(self, provider: int, other: int) -> bytes:
+        """The digest of what a provider tells another about the list."""
+        return sha256(self.shown_list(provider))
+
     def before_seal(self) -> None:
         """What happens between the last step and the seal."""
 
@@ -494,13 +502,21 @@ class Simulation:
     def _compute(self) -> None:
         self._open_tables()
         told: dict[str, list[Exchange]] = defaultdict(list)
+        shown = {p: self.send(self.consumer, p, "psi.list", self.shown_list(p)) for p in range(self.providers)}
+        words = {
+            (a, b): self.send(a, b, "psi.agreed", self.word_of_list(a, b))
+            for a in range(self.providers)
+            for b in range(self.providers)
+            if a != b
+        }
         for p in range(self.providers):
-            listed = self.send(self.consumer, p, "psi.list")
+            listed = shown[p]
             rows = self.send(p, self.consumer, "psi.rows")
             doubled = self.send(self.consumer, p, "psi.doubled")
             self.step(
                 p, "psi-place", inputs={"rows": self._made(p, "rows")}, outputs={"places": self._made(p, "places")},
-                sent=(rows[0],), received=(listed[1], doubled[1]),
+                sent=(rows[0], *(one[0] for (a, _), one in words.items() if a == p)),
+                received=(listed[1], doubled[1], *(one[1] for (_, b), one in words.items() if b == p)),
             )  # fmt: skip
             told["sent"] += [listed[0], doubled[0]]
             told["received"] += [rows[1]]

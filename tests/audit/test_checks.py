@@ -870,7 +870,7 @@ def a_gap_in_the_numbers() -> Bundle:
     class Gap(Simulation):
         def make_message(self, fields: dict[str, Any]) -> Any:
             if (fields["tag"], fields["sender"], fields["receiver"]) == ("sum.share", 0, 1):
-                fields = fields | {"sequence": 1}
+                fields = fields | {"sequence": fields["sequence"] + 1}
             return super().make_message(fields)
 
     return Gap().bundle()
@@ -1089,9 +1089,10 @@ def test_it_alone_fails_and_names_the_culprit(check: str, name: str) -> None:
 
 def test_every_check_has_its_case() -> None:
     # These two never fail: what is missing makes the verdict incomplete (test_honest, test_erased). Those of enclaves
-    # have their cases in tests/company/test_audited.py, on a real job's trail; those of models, budgets, payouts and
-    # sums in files of their own.
-    others = {c.name for c in CHECKS if c.group in ("enclave", "model", "budget")} | {"seal.payouts", "flow.sums"}
+    # have their cases in tests/company/test_audited.py, on a real job's trail; those of models, budgets, payouts, sums
+    # and lists in files of their own.
+    others = {c.name for c in CHECKS if c.group in ("enclave", "model", "budget")}
+    others |= {"seal.payouts", "flow.sums", "flow.one-list"}
     assert {c.name for c in CHECKS} - CASES.keys() == {"evidence.present", "consent.erased"} | others
 
 

@@ -36,8 +36,9 @@ or acknowledged, is named. Where a sender shows a message that the receiver neit
 signed decides: *disputed*.
 
 *Flow.* What goes into a step is a lawful root, a named consent, a received message or an earlier output. The last
-output is the sealed one. In a secure sum each party told all others the same. This shows descent, not that the
-computation was right; and *rows used = rows declared* only re-execution shows (`jobs.replay`, at the party itself).
+output is the sealed one. In a secure sum each party told all others the same. A consumer showed all providers one list,
+and each told the others of the list that it was sent. This shows descent, not that the computation was right; and *rows
+used = rows declared* only re-execution shows (`jobs.replay`, at the party itself).
 
 *Budget.* Where noise hides people: the opening spent what the plan says, of budgets that all jobs together keep; what
 went back, went back where nobody had begun. Variances follow from plan and bounds, cost no more than was spent, and
@@ -83,6 +84,7 @@ from placet.audit.checks import (
     evidence,
     exchange,
     flow,
+    lists,
     model,
     payment,
     plan,
@@ -110,6 +112,7 @@ CHECKS: tuple[Check, ...] = (
     *trail.CHECKS,
     *exchange.CHECKS,
     *flow.CHECKS,
+    *lists.CHECKS,
     *sums.CHECKS,
     *budget.CHECKS,
     *model.CHECKS,

@@ -1,21 +1,26 @@
 """ECDH PSI: with placement, where a provider learns at which places of a secret order its rows stand, and plain.
 
-After Meadows (1986) and Huberman, Franklin, Hogg (1999), in ristretto255 (`ristretto`). H hashes to the group, a and b
-are fresh scalars of the two parties for this pair and attempt. With placement (`arrange`, `place`):
+After Meadows (1986) and Huberman, Franklin, Hogg (1999), in ristretto255 (`ristretto`). H hashes to the group. With
+placement (`BlindedList`, `arrange`, `place`) a is a scalar of the consumer, fresh for the attempt and the same towards
+all providers:
 
-    consumer → provider   psi.list     a·H(x) for its identifiers x, in the secret order of the job
-    provider → consumer   psi.rows     b·H(y) for its rows y, in a secret order of its own
-    consumer → provider   psi.doubled  a·b·H(y), in the order received
+    consumer → each provider   psi.list     A = a·G, then a·H(x) for its identifiers x, in the secret order of the job
+    provider → each other one  psi.agreed   SHA-256 of that message: all must have the same
+    provider → consumer        psi.rows     its rows' H(y), each hidden by a scalar of its own, in a secret order, and
+                                            one point more (`hidden_rows`)
+    consumer → provider        psi.doubled  a times each, in the order received
 
-The provider computes b·a·H(x) and finds its rows among them. Plain (`intersect`), for one receiver or both:
+The provider takes a·H(y) out of the answers, or refuses all of them where one is not of the scalar of A, and finds them
+in the list. So a customer stands at one place for all providers, whatever the consumer does. Plain (`intersect`), for
+one receiver or both, a and b are fresh scalars of the two parties:
 
     each → other                     psi.blinded   a·H(x), in a secret order of its own
     each → other, if that receives   psi.returned  a·b·H(y), in the order received
 
 A receiver computes a·b·H(y) of what the other blinded, and finds its own returned points among them.
 
-Each message is 32 bytes a point, without a header; how many points there may be is agreed
-beforehand, and sizes are not hidden. Secure against parties that follow the protocol;
+Each message of points is 32 bytes a point, without a header; how many there may be is agreed
+beforehand, and sizes are not hidden. Who learns what is secure against parties that follow the protocol;
 `docs/explanation/protocols.md` says what each learns, and what one that does not follow it can do.
 """
 
@@ -26,14 +31,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from placet.core.errors import ProtocolError
+from placet.core.hashing import sha256
+from placet.core.psi_messages import AGREED, DOUBLED, LIST, ROWS
 from placet.protocols.channel import Channel
 from placet.protocols.order import Entropy, require_permutation, restore, secret_permutation
+from placet.protocols.psi.hidden_rows import HiddenRows
 from placet.protocols.psi.ristretto import POINT_BYTES, Blinding, hash_to_group, require_point
 from placet.protocols.psi.rows import require_distinct_rows, require_receiver
 from placet.protocols.work import Progress, each_at_once
 
-LIST, ROWS, DOUBLED = "psi.list", "psi.rows", "psi.doubled"
 BLINDED, RETURNED = "psi.blinded", "psi.returned"
+DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -62,38 +70,51 @@ class Placement:
         return tuple(rows)
 
 
+@dataclass(frozen=True)
+class BlindedList:
+    """The consumer's list as all providers see it, and the scalar under which they do."""
+
+    message: bytes
+    key: Blinding = field(repr=False)
+
+    @classmethod
+    async def of(
+        cls,
+        identifiers: Sequence[bytes],
+        permutation: Sequence[int],
+        *,
+        context: bytes,
+        entropy: Entropy = secrets.token_bytes,
+        progress: Progress | None = None,
+    ) -> BlindedList:
+        """`identifiers[permutation[i]]` stands at place i. The caller makes one permutation a job
+        (`secret_permutation`) and uses it in all attempts, and one list an attempt. `context` is public, the same at
+        all parties and unique to the attempt. DataError for duplicate identifiers."""
+        require_distinct_rows(identifiers)
+        require_permutation(permutation, len(identifiers))
+        key = Blinding(entropy)
+        points = await _blind(key, identifiers, permutation, context, progress)
+        return cls(b"".join([key.public(), *points]), key)
+
+
 async def arrange(
-    channel: Channel,
-    provider: str,
-    identifiers: Sequence[bytes],
-    permutation: Sequence[int],
-    *,
-    context: bytes,
-    max_rows: int,
-    entropy: Entropy = secrets.token_bytes,
-    progress: Progress | None = None,
+    channel: Channel, provider: str, shown: BlindedList, *, max_rows: int, progress: Progress | None = None
 ) -> int:
-    """The consumer's side, towards one provider. Returns how many rows the provider has.
-
-    `identifiers[permutation[i]]` stands at place i. The caller makes one permutation a job (`secret_permutation`) and
-    uses it for all providers and attempts. `context` is public, the same on both sides and unique to pair and attempt.
-    `max_rows` bounds the provider's rows. Raises DataError for duplicate identifiers, ProtocolError for a bad peer.
-    """
-    require_distinct_rows(identifiers)
-    require_permutation(permutation, len(identifiers))
-    key = Blinding(entropy)
-
-    listed = await _blind(key, identifiers, permutation, context, progress)
-    await channel.send(provider, LIST, b"".join(listed))
-    rows = await _receive(channel, provider, ROWS, max_rows, progress)
-    doubled = await each_at_once(key, rows, stage="double", progress=progress)
+    """The consumer's side, towards one provider, with the list that all of them get. Returns how many rows the provider
+    has, `max_rows` at the most. ProtocolError for a bad peer."""
+    await channel.send(provider, LIST, shown.message)
+    rows = await _receive(channel, provider, ROWS, max_rows + 1, progress)
+    if not rows:
+        raise ProtocolError(f"{provider} did not send the point behind its rows", expected="one at the least", found=0)
+    doubled = await each_at_once(shown.key, rows, stage="double", progress=progress)
     await channel.send(provider, DOUBLED, b"".join(doubled))
-    return len(rows)
+    return len(rows) - 1
 
 
 async def place(
     channel: Channel,
     consumer: str,
+    others: Sequence[str],
     identifiers: Sequence[bytes],
     *,
     context: bytes,
@@ -101,23 +122,45 @@ async def place(
     entropy: Entropy = secrets.token_bytes,
     progress: Progress | None = None,
 ) -> Placement:
-    """A provider's side: where its rows, in the order of `identifiers`, stand in the consumer's secret order.
+    """A provider's side: where its rows, in the order of `identifiers`, stand in the consumer's secret order, which is
+    the same for the `others`, the other providers.
 
-    `context` as in `arrange`. `max_positions` bounds the consumer's list. Raises DataError for duplicate identifiers,
-    ProtocolError for a bad peer.
+    `context` as in `BlindedList.of`. `max_positions` bounds the consumer's list. DataError for duplicate identifiers;
+    ProtocolError for a bad peer: `psi.list` where the consumer showed another provider another list, `psi.scalar` where
+    it answered by another scalar than the list's.
     """
     require_distinct_rows(identifiers)
-    key = Blinding(entropy)
     order = secret_permutation(len(identifiers), entropy)
+    points = await each_at_once(
+        lambda i: hash_to_group(identifiers[i], context), order, stage="hash", progress=progress
+    )
+    hidden = await HiddenRows.of(points, entropy, progress)
+    await channel.send(consumer, ROWS, b"".join(hidden.shown))
 
-    rows = await _blind(key, identifiers, order, context, progress)
-    await channel.send(consumer, ROWS, b"".join(rows))
-    listed = await _receive(channel, consumer, LIST, max_positions, progress)
-    places = await each_at_once(key, listed, stage="double", progress=progress)
-
-    doubled = await _receive_all(channel, consumer, DOUBLED, len(rows), progress)
+    listed = await _receive(channel, consumer, LIST, max_positions + 1, progress)
+    if not listed:
+        raise ProtocolError(f"{consumer} did not send the key of its list", expected="a point before the list", found=0)
+    await _agree(channel, consumer, others, sha256(*listed))
+    key, *places = listed
+    answers = await _receive_all(channel, consumer, DOUBLED, len(hidden.shown), progress)
+    multiples = await hidden.answered(key, answers, consumer, progress)
     place_of = {point: place for place, point in enumerate(places)}
-    return Placement(tuple(restore([place_of.get(point) for point in doubled], order)), len(listed))
+    return Placement(tuple(restore([place_of.get(point) for point in multiples], order)), len(places))
+
+
+async def _agree(channel: Channel, consumer: str, others: Sequence[str], digest: bytes) -> None:
+    """Every other provider has the list of this digest; else ProtocolError `psi.list`."""
+    for other in others:
+        await channel.send(other, AGREED, digest)
+    for other in others:
+        if (shown := await channel.receive(other, AGREED, limit=DIGEST_BYTES)) != digest:
+            raise ProtocolError(
+                f"{consumer} sent another list to {other} than to {channel.me}, or {other} says so",
+                expected=f"SHA-256 {digest.hex()}",
+                found=shown.hex(),
+                remedy="end the job, and audit it: the signed messages name who it was",
+                code="psi.list",
+            )
 
 
 async def intersect(

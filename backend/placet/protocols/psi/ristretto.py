@@ -12,7 +12,8 @@ RFC 9496, section 4.3.4, takes to a uniform element. Its time depends on the ide
 that hashes to it. libsodium 1.0.18, which `rbcl` 1.1 brings, ignores the highest bit of an encoding, so it is looked at
 here: else one point could be sent twice.
 
-A scalar is uniform modulo l, reduced from 64 random bytes. libsodium's multiplication is constant-time in it.
+A scalar is uniform modulo l, reduced from 64 random bytes. libsodium's multiplication is constant-time in it, and so
+are its operations on scalars.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -30,7 +32,7 @@ from placet.protocols.order import Entropy
 POINT_BYTES = 32
 WIDE_BYTES = 64
 HASH_BLOCK_BYTES = 128
-TAG = b"placet.psi.ecdh-ristretto255/1-with-ristretto255_XMD:SHA-512_R255MAP_RO_"
+TAG = b"placet.psi.ecdh-ristretto255/2-with-ristretto255_XMD:SHA-512_R255MAP_RO_"
 IDENTITY = bytes(POINT_BYTES)
 HIGHEST_BIT = 0x80
 
@@ -91,14 +93,33 @@ def hash_to_group(identifier: bytes, context: bytes) -> bytes:
     return hash_to_ristretto255(frame(context) + identifier, TAG)
 
 
+def total(points: Sequence[bytes]) -> bytes:
+    """The sum of valid points; the identity, if there are none."""
+    return functools.reduce(_rbcl().crypto_core_ristretto255_add, points) if points else IDENTITY
+
+
+def difference(first: bytes, second: bytes) -> bytes:
+    """`first` minus `second`, which are valid points or the identity."""
+    point: bytes = _rbcl().crypto_core_ristretto255_sub(first, second)
+    return point
+
+
 class Blinding:
-    """One secret scalar: made for one pair of parties and one attempt, used there, and forgotten."""
+    """One secret scalar: made for one attempt, used there, and forgotten."""
 
     def __init__(self, entropy: Entropy = secrets.token_bytes) -> None:
         self._scalar: bytes = _rbcl().crypto_core_ristretto255_scalar_reduce(entropy(WIDE_BYTES))
 
+    @classmethod
+    def _of(cls, scalar: bytes) -> Blinding:
+        key = cls.__new__(cls)
+        key._scalar = scalar
+        return key
+
     def __call__(self, point: bytes) -> bytes:
-        """The multiple of a valid point by this scalar."""
+        """The multiple of a valid point, or of the identity, by this scalar."""
+        if point == IDENTITY:
+            return IDENTITY
         multiple: bytes = _rbcl().crypto_scalarmult_ristretto255(self._scalar, point)
         return multiple
 
@@ -113,3 +134,20 @@ class Blinding:
         """The multiple of the group's generator by this scalar."""
         multiple: bytes = _rbcl().crypto_scalarmult_ristretto255_base(self._scalar)
         return multiple
+
+    @staticmethod
+    def inverses(keys: Sequence[Blinding]) -> list[Blinding]:
+        """What undoes each of `keys`: one inversion and three multiplications a key (Montgomery, Mathematics of
+        Computation 48, 1987)."""
+        if not keys:
+            return []
+        multiply = _rbcl().crypto_core_ristretto255_scalar_mul
+        products = [keys[0]._scalar]
+        for key in keys[1:]:
+            products.append(multiply(products[-1], key._scalar))
+        rest: bytes = _rbcl().crypto_core_ristretto255_scalar_invert(products[-1])
+        undoing: list[Blinding] = []
+        for product, key in zip(reversed(products[:-1]), reversed(keys), strict=False):
+            undoing.append(Blinding._of(multiply(rest, product)))
+            rest = multiply(rest, key._scalar)
+        return [Blinding._of(rest), *reversed(undoing)]

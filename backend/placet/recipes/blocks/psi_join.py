@@ -5,27 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from placet.core.hashing import canonical
+from placet.core.psi_messages import PROTOCOL
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun, together
 from placet.jobs.step_recorder import name_of
 from placet.protocols import psi
 from placet.protocols.order import secret_permutation
-from placet.protocols.psi import Placement
-
-PROTOCOL = "psi.ecdh-ristretto255/1"
+from placet.protocols.psi import BlindedList, Placement
 
 
 async def provider(
     job: PartyRun, to: int, people: Sequence[bytes], opened: Artefact, *, most: int
 ) -> tuple[Placement, Artefact]:
-    """A provider's side: where its people stand among the consumer's, of whom there are `most` at the most."""
+    """A provider's side: where their people stand among the consumer's, of whom there are `most` at the most. All parties
+    but the consumer are providers, and hold the lists that it showed them against each other."""
+    others = [name_of(party) for party in job.peers if party != to]
     async with job.step("psi-place", PROTOCOL, opened) as step:
         with job.working(f"finding {len(people)} rows in the list of {job.name(to)}") as work:
             placement = await psi.place(
                 step,
                 name_of(to),
+                others,
                 people,
-                context=_context(job, job.party),
+                context=_context(job),
                 max_positions=most,
                 entropy=job.entropy(b"psi"),
                 progress=work.count,
@@ -53,19 +55,14 @@ async def consumer(
     identifiers = [customer.encode() for customer in customers]
     numbers: dict[int, int] = {}
     async with job.step("psi-arrange", PROTOCOL, opened) as step:
+        with job.working(f"hiding {len(identifiers)} customers") as work:
+            shown = await BlindedList.of(
+                identifiers, order, context=_context(job), entropy=job.entropy(b"psi"), progress=work.count
+            )
 
         async def arrange(party: int) -> None:
             with job.working(f"showing {len(identifiers)} customers to {job.name(party)}, hidden") as work:
-                numbers[party] = await psi.arrange(
-                    step,
-                    name_of(party),
-                    identifiers,
-                    order,
-                    context=_context(job, party),
-                    max_rows=most,
-                    entropy=job.entropy(b"psi", party.to_bytes(4, "big")),
-                    progress=work.count,
-                )
+                numbers[party] = await psi.arrange(step, name_of(party), shown, max_rows=most, progress=work.count)
             await job.say_rows_of(party, numbers[party])
 
         await together(*map(arrange, providers))
@@ -73,5 +70,5 @@ async def consumer(
     return list(order), [numbers[party] for party in providers], made
 
 
-def _context(job: PartyRun, provider: int) -> bytes:
-    return job.record.job + job.attempt.to_bytes(4, "big") + provider.to_bytes(4, "big")
+def _context(job: PartyRun) -> bytes:
+    return job.record.job + job.attempt.to_bytes(4, "big")
