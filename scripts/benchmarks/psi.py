@@ -1,7 +1,10 @@
-"""PSI, both sides in one process: ECDH with placement, and plain for both; FHE of a short list. Takes --n rows a side.
+"""PSI, all sides in one process: ECDH with placement, and plain for both; FHE of a short list. Takes --n rows a side.
 
 `--engine ecdh` or `fhe` measures that one alone; of FHE --n is the set, against which stand a hundred customers.
 
+`unproved_cpu_s` is the processor time of plain PSI for one receiver, in turn with the placement: the messages and
+multiplications that the placement had before its consumer proved anything. `ratio_to_unproved` is what the proof
+makes of it with one provider; `ratio_of_two` the same with two, who compare one list that is hidden once.
 `ratio_to_x25519` is the processor time of the placement over that of as many bare X25519 exchanges (four a row, by
 OpenSSL), taken in turn with it: the least that the same protocol would cost on Curve25519, hashing and checks free.
 """
@@ -24,21 +27,26 @@ import _fhe
 
 from placet.protocols.local import LocalNetwork
 from placet.protocols.order import secret_permutation
-from placet.protocols.psi import arrange, intersect, place
-from placet.protocols.psi.ristretto import Blinding, hash_to_group, require_point
+from placet.protocols.psi import BlindedList, arrange, intersect, place
+from placet.protocols.psi.ristretto import Blinding, hash_to_group, require_point, total
 
 DEFAULT = 10_000
 ROUNDS = 3
 SAMPLE = 1_000
+BANKS = ("bank", "fund")
 CONTEXT = bytes(40)
 
 NOTES = {
     "place_cpu_s": "processor time of both sides, half of the rows in common",
     "place_wall_s": "the same by the clock, multiplications on all processors",
+    "unproved_cpu_s": "plain, one receives: as the placement without a proof",
+    "ratio_to_unproved": "the placement over that",
+    "ratio_of_two": "the placement at two providers over twice that",
     "intersect_cpu_s": "plain, both receive",
     "ratio_to_x25519": "placement over four bare X25519 exchanges a row",
     "hash_us": "one identifier to a point",
     "multiply_us": "one point by a secret scalar",
+    "add_us": "one point and another",
     "check_us": "one point of a peer",
     "mb": "all messages of the placement, MB of 10^6 bytes",
 }
@@ -52,16 +60,16 @@ def _each_us(action: Callable[[], object]) -> float:
     return (time.process_time() - start) / SAMPLE * 1e6
 
 
-def _run(n: int, sides: Callable[[LocalNetwork], tuple[Awaitable[object], Awaitable[object]]]) -> tuple[float, ...]:
+def _run(sides: Callable[[LocalNetwork], list[Awaitable[object]]]) -> tuple[float, ...]:
     """Processor time, time by the clock, and bytes sent."""
 
-    async def both() -> LocalNetwork:
-        network = LocalNetwork(("shop", "bank"))
+    async def all_sides() -> LocalNetwork:
+        network = LocalNetwork(("shop", *BANKS))
         await asyncio.gather(*sides(network))
         return network
 
     wall, cpu = time.perf_counter(), time.process_time()
-    network = asyncio.run(both())
+    network = asyncio.run(all_sides())
     spent = time.process_time() - cpu, time.perf_counter() - wall
     return *spent, sum(len(payload) for *_, payload in network.sent)
 
@@ -82,7 +90,7 @@ def main(*, json: bool, n: int = DEFAULT, engine: str = "all") -> dict[str, obje
 def _printed(title: str, figures: dict[str, float], notes: dict[str, str], out: TextIO) -> dict[str, float]:
     print(title, file=out)
     for name, value in figures.items():
-        print(f"{name:16} {value:8.2f}  {notes[name]}", file=out)
+        print(f"{name:18} {value:8.2f}  {notes[name]}", file=out)
     return {name: round(value, 3) for name, value in figures.items()}
 
 
@@ -91,32 +99,41 @@ def _ecdh(n: int) -> dict[str, float]:
     order, key, other = secret_permutation(n), Blinding(), X25519PrivateKey.generate()
     point = hash_to_group(b"", CONTEXT)
 
-    def placing(network: LocalNetwork) -> tuple[Awaitable[object], Awaitable[object]]:
-        return (
-            arrange(network.channel("shop"), "bank", shop, order, context=CONTEXT, max_rows=n),
-            place(network.channel("bank"), "shop", bank, context=CONTEXT, max_positions=n),
-        )
+    def placing(*banks: str) -> Callable[[LocalNetwork], list[Awaitable[object]]]:
+        async def consumer(network: LocalNetwork) -> None:
+            shown = await BlindedList.of(shop, order, context=CONTEXT)
+            await asyncio.gather(*(arrange(network.channel("shop"), one, shown, max_rows=n) for one in banks))
 
-    def plain(network: LocalNetwork) -> tuple[Awaitable[object], Awaitable[object]]:
-        return (
-            intersect(network.channel("shop"), "bank", shop, receiver=None, context=CONTEXT, max_rows=n),
-            intersect(network.channel("bank"), "shop", bank, receiver=None, context=CONTEXT, max_rows=n),
-        )
+        def provider(network: LocalNetwork, name: str) -> Awaitable[object]:
+            others = [one for one in banks if one != name]
+            return place(network.channel(name), "shop", others, bank, context=CONTEXT, max_positions=n)
+
+        return lambda network: [consumer(network), *(provider(network, name) for name in banks)]
+
+    def plain(receiver: str | None) -> Callable[[LocalNetwork], list[Awaitable[object]]]:
+        return lambda network: [
+            intersect(network.channel(me), peer, rows, receiver=receiver, context=CONTEXT, max_rows=n)
+            for me, peer, rows in (("shop", "bank", shop), ("bank", "shop", bank))
+        ]
 
     rounds = []
     for _ in range(ROUNDS):
-        cpu, wall, sent = _run(n, placing)
-        plain_cpu, *_ = _run(n, plain)
+        cpu, wall, sent = _run(placing("bank"))
+        unproved, *_ = _run(plain("bank"))
+        two, *_ = _run(placing(*BANKS))
+        plain_cpu, *_ = _run(plain(None))
         bare = _each_us(lambda: other.exchange(X25519PublicKey.from_public_bytes(point))) * 4 * n / 1e6
-        rounds.append((cpu, wall, plain_cpu, cpu / bare))
-    place_cpu, place_wall, intersect_cpu, ratio = (statistics.median(column) for column in zip(*rounds, strict=True))
+        rounds.append((cpu, wall, unproved, cpu / unproved, two / unproved / 2, plain_cpu, cpu / bare))
+    names = (
+        "place_cpu_s", "place_wall_s", "unproved_cpu_s", "ratio_to_unproved", "ratio_of_two", "intersect_cpu_s",
+        "ratio_to_x25519",
+    )  # fmt: skip
+    medians = [statistics.median(column) for column in zip(*rounds, strict=True)]
     return {
-        "place_cpu_s": place_cpu,
-        "place_wall_s": place_wall,
-        "intersect_cpu_s": intersect_cpu,
-        "ratio_to_x25519": ratio,
+        **dict(zip(names, medians, strict=True)),
         "hash_us": _each_us(lambda: hash_to_group(b"customer 1", CONTEXT)),
         "multiply_us": _each_us(lambda: key(point)),
+        "add_us": _each_us(lambda: total([point, point])),
         "check_us": _each_us(lambda: require_point(point, "bank")),
         "mb": sent / 1e6,
     }

@@ -234,7 +234,7 @@ def trail() -> dict[str, Any]:
         "party": 2,
         "index": 0,
         "name": "psi-place",
-        "protocol": "psi.ecdh-ristretto255/1",
+        "protocol": "psi.ecdh-ristretto255/2",
         "parameters": {},
         "inputs": [{"name": "rows", "commitment": shown(octets(52))}],
         "outputs": [{"name": "placement", "commitment": shown(octets(53))}],

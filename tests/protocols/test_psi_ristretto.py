@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +16,9 @@ from hypothesis import strategies as st
 
 from examples import examples
 from placet.core.errors import ProtocolError
-from placet.protocols.psi import ristretto
+from placet.protocols.local import LocalNetwork
+from placet.protocols.order import Entropy
+from placet.protocols.psi import BlindedList, Placement, arrange, place, ristretto
 from protocols import ristretto_reference as reference
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "psi_ristretto.json").read_text())
@@ -26,7 +31,7 @@ def blind(scalar: bytes, point: bytes) -> bytes:
 
 
 def reference_hash(identifier: bytes, context: bytes) -> bytes:
-    tag = b"placet.psi.ecdh-ristretto255/1-with-ristretto255_XMD:SHA-512_R255MAP_RO_"
+    tag = b"placet.psi.ecdh-ristretto255/2-with-ristretto255_XMD:SHA-512_R255MAP_RO_"
     return reference.encode(reference.hash_to_group(len(context).to_bytes(4, "big") + context + identifier, tag))
 
 
@@ -66,6 +71,29 @@ def test_blindings_commute_and_stay_valid(identifier: bytes, a: bytes, b: bytes)
     assert blind(b, once) == blind(a, blind(b, point))
 
 
+@settings(deadline=None, max_examples=examples(20))
+@given(st.lists(scalars, max_size=6))
+def test_an_inverse_undoes_its_scalar(drawn: list[bytes]) -> None:
+    keys = [ristretto.Blinding(lambda _, one=one: one) for one in drawn]  # type: ignore[misc]
+    point = ristretto.hash_to_group(b"ana", b"job")
+    undoing = ristretto.Blinding.inverses(keys)
+    assert [undo(key(point)) for key, undo in zip(keys, undoing, strict=True)] == [point] * len(keys)
+
+
+@settings(deadline=None, max_examples=examples(20))
+@given(st.lists(scalars, max_size=5), scalars)
+def test_sums_are_those_of_the_reference(drawn: list[bytes], a: bytes) -> None:
+    points = [blind(one, GENERATOR) for one in drawn]
+    whole = sum(int.from_bytes(one, "little") for one in drawn) % reference.ORDER
+    generator = reference.decode(GENERATOR)
+    assert generator is not None
+    together = ristretto.total(points)
+    expected = reference.encode(reference.multiply(whole, generator)) if whole else bytes(32)
+    assert together == expected
+    assert ristretto.difference(together, ristretto.total(points[:1])) == ristretto.total(points[1:])
+    assert ristretto.Blinding(lambda _: a)(together) == ristretto.total([blind(a, point) for point in points])
+
+
 @settings(deadline=None, max_examples=examples(100))
 @given(st.binary(min_size=32, max_size=32))
 def test_what_is_accepted_is_what_the_rfc_decodes(encoding: bytes) -> None:
@@ -102,6 +130,38 @@ def test_blinding_vectors(case: dict[str, str]) -> None:
     assert blind(a, point).hex() == reference_blind(a, point).hex() == case["by_a"]
     assert blind(b, point).hex() == reference_blind(b, point).hex() == case["by_b"]
     assert blind(b, blind(a, point)).hex() == blind(a, blind(b, point)).hex() == case["by_both"]
+
+
+@pytest.mark.parametrize("case", VECTORS["placements"], ids=lambda case: case["note"])
+def test_placement_vectors(case: dict[str, Any]) -> None:
+    """Messages and places of both sides, of what they draw."""
+    context = bytes.fromhex(case["context"])
+    customers, rows = ([bytes.fromhex(one) for one in case[name]] for name in ("customers", "rows"))
+
+    def drawn(name: str) -> Entropy:
+        return io.BytesIO(bytes.fromhex(case[name])).read
+
+    async def both() -> tuple[LocalNetwork, Placement]:
+        network = LocalNetwork(("shop", "bank", "fund"))
+        shown = await BlindedList.of(customers, case["permutation"], context=context, entropy=drawn("consumer_entropy"))
+        fund = network.channel("fund")
+        await fund.send("bank", "psi.agreed", bytes.fromhex(case["agreed"]))
+        _, placement = await asyncio.gather(
+            arrange(network.channel("shop"), "bank", shown, max_rows=9),
+            place(
+                network.channel("bank"), "shop", ["fund"], rows,
+                context=context, max_positions=9, entropy=drawn("provider_entropy"),
+            ),
+        )  # fmt: skip
+        return network, placement
+
+    network, placement = asyncio.run(both())
+    messages = {tag: payload.hex() for *_, tag, payload in network.sent}
+    assert messages["psi.list"] == case["list"]
+    assert messages["psi.agreed"] == case["agreed"]
+    assert messages["psi.rows"] == case["shown"]
+    assert messages["psi.doubled"] == case["doubled"]
+    assert list(placement.positions) == case["positions"] and placement.total == len(customers)
 
 
 @pytest.mark.parametrize("case", VECTORS["refused"], ids=lambda case: case["note"])
