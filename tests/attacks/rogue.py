@@ -7,6 +7,7 @@ no-money        a consumer that checks no balance and approves no reward
 no-gate         checks no plan, no epoch and none of its own consents
 idle            computes nothing while the file `idle` lies in the working folder
 chosen-noise    adds no noise, and binds itself to noise of nothing but zeros
+two-orders      a consumer that shows its second provider the list in another order
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from placet.jobs.proposal import Opening
 from placet.jobs.randomness import NoiseSource
 from placet.jobs.runner import Runner
 from placet.jobs.settlement import Settlement
+from placet.protocols import psi
 from placet.protocols.noise import DrawnNoise
 
 
@@ -84,6 +86,19 @@ def chosen_noise() -> None:
     NoiseSource.draw = draw  # type: ignore[method-assign]
 
 
+def two_orders() -> None:
+    honest = psi.arrange
+
+    async def arrange(channel: Any, provider: str, shown: psi.BlindedList, **limits: Any) -> int:
+        if provider == "party-1":
+            key, listed = shown.message[:32], shown.message[32:]
+            turned = [listed[start : start + 32] for start in range(len(listed) - 32, -1, -32)]
+            shown = psi.BlindedList(key + b"".join(turned), shown.key)
+        return await honest(channel, provider, shown, **limits)
+
+    psi.arrange = arrange
+
+
 def idle() -> None:
     honest = Runner._begin
 
@@ -102,6 +117,7 @@ MODES = {
     "no-gate": no_gate,
     "idle": idle,
     "chosen-noise": chosen_noise,
+    "two-orders": two_orders,
 }
 
 if __name__ == "__main__":

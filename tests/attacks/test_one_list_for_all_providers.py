@@ -13,9 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from tests.attacks.liars import notebook, over, rogue
 
+from follow import TIMES, ended_everywhere, events, settled_once, until
+from live import PROVIDERS, LiveConsortium
+from placet.chain.events import JobSealed
 from placet.core.errors import ProtocolError
 from placet.core.hashing import sha256
+from placet.core.values import from_hex
 from placet.protocols.local import LocalNetwork
 from placet.protocols.psi import place
 from placet.protocols.psi.hidden_rows import HiddenRows
@@ -183,6 +188,19 @@ def test_a_customer_twice_under_the_lists_scalar_is_refused() -> None:
     listed = [key(point) for point in hashed([*PEOPLE, PEOPLE[0]])]
     plot = Plot({"bank": listed, "fund": listed}, key, dict.fromkeys(("bank", "fund"), by(key)))
     assert all("sent a point twice" in outcome.message for outcome in plot.new().values())
+
+
+@pytest.mark.slow  # by default they are refused in one process, and tests/audit/test_lists.py names who signed them
+def test_a_consumers_node_that_shows_two_orders_gets_no_result_and_is_named(consortium: LiveConsortium) -> None:
+    with rogue(consortium, "consumer", "two-orders"), settled_once(consortium) as jobs:
+        jobs.append(consortium.made.begin(consortium.made.request(**TIMES)))
+        for who in PROVIDERS:
+            until(lambda who=who: "'psi.list'" in str(notebook(consortium, who).moments(from_hex(jobs[0]))))
+        over(consortium, jobs[0], "deadline")
+        assert ended_everywhere(consortium, jobs[0]) == "aborted"
+    assert not [e for e in events(consortium, jobs[0]) if isinstance(e, JobSealed)]
+    answer = consortium.audited(jobs[0])
+    assert (answer["verdict"], answer["named"]) == ("tampered", ["Family Office"])
 
 
 # ------------------------------------------------------------------ answers that are not all of the list's scalar
