@@ -16,9 +16,9 @@ GROUP = "flow"
 
 @check(GROUP, "one-list", "All providers were shown the same list")
 def one_list(case: Case, tell: Findings) -> None:
-    """In each attempt a consumer signed one list for all providers, by its digest; who signed two is named. Each of them
-    told each other one, once, the digest of the list that it was sent; who told another is named. So is who told none,
-    in the sealed attempt. That answers were multiplied by the list's own scalar, no digest shows: each provider saw to
+    """In each attempt a consumer signed one list for all providers, by its digest; who signed two is named. Each of
+    them told each other one the digest of the list that it was sent; who told another is named. So is who told none, in
+    the sealed attempt. That answers were multiplied by the list's own scalar, no digest shows: each provider saw to
     that for itself."""
     if not case.evidence:
         return tell.skip("no evidence")

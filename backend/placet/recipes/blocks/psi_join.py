@@ -17,8 +17,8 @@ from placet.protocols.psi import BlindedList, Placement
 async def provider(
     job: PartyRun, to: int, people: Sequence[bytes], opened: Artefact, *, most: int
 ) -> tuple[Placement, Artefact]:
-    """A provider's side: where their people stand among the consumer's, of whom there are `most` at the most. All parties
-    but the consumer are providers, and hold the lists that it showed them against each other."""
+    """A provider's side: where their people stand among the consumer's, of whom there are `most` at the most. All
+    parties but the consumer are providers, and hold the lists that it showed them against each other."""
     others = [name_of(party) for party in job.peers if party != to]
     async with job.step("psi-place", PROTOCOL, opened) as step:
         with job.working(f"finding {len(people)} rows in the list of {job.name(to)}") as work:
