@@ -24,7 +24,8 @@ from typing import TextIO
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-import _fhe
+from _fhe import LISTED, figures
+from _fhe import NOTES as FHE_NOTES
 from _intersections import intersections
 from _spu import own_loopback
 
@@ -86,8 +87,8 @@ def main(*, json: bool, n: int = DEFAULT, engine: str = "all") -> dict[str, obje
     if engine != "fhe":
         outcome |= _printed(f"{n} against {n} rows, ECDH", _ecdh(n), NOTES, out)
     if engine != "ecdh":
-        fhe = _fhe.figures(n, CONTEXT, secrets.token_bytes)
-        outcome["fhe"] = _printed(f"{_fhe.LISTED} against {n} rows, FHE", fhe, _fhe.NOTES, out)
+        fhe = figures(n, CONTEXT, secrets.token_bytes)
+        outcome["fhe"] = _printed(f"{LISTED} against {n} rows, FHE", fhe, FHE_NOTES, out)
     if engine == "all":
         outcome["others"] = rows = intersections(*_lists(n), CONTEXT)
         for row in rows:
