@@ -106,13 +106,13 @@ class Plot:
         async def confirm(name: str) -> None:
             """An accomplice tells each other provider the digest that this one has."""
             for other in honest:
-                digest = sha256(self.key.public, *self.lists[other])
+                digest = sha256(self.key.public(), *self.lists[other])
                 await self.network.channel(name).send(other, "psi.agreed", digest)
 
         async def run() -> list[Any]:
             sides = [new_place(self.network, name, [one for one in self.lists if one != name]) for name in honest]
             lies = [
-                tell(self.network, name, [self.key.public, *self.lists[name]], self.answers[name]) for name in honest
+                tell(self.network, name, [self.key.public(), *self.lists[name]], self.answers[name]) for name in honest
             ]
             if accomplice is not None:
                 lies.append(confirm(accomplice))
@@ -239,7 +239,7 @@ LIES: dict[str, Callable[[list[bytes]], list[bytes]]] = {
 
 async def outcome_of(answer: Answer, form: Any = HiddenRows) -> list[bytes]:
     hidden = await form.of(ROWS)
-    multiples: list[bytes] = await hidden.answered(KEY.public, answer(hidden.shown), "shop")
+    multiples: list[bytes] = await hidden.answered(KEY.public(), answer(hidden.shown), "shop")
     return multiples
 
 
@@ -260,7 +260,7 @@ class OneScalarForAllRows(HiddenRows):
     @classmethod
     async def of(cls, points: Sequence[bytes], *_: Any) -> OneScalarForAllRows:
         key, sum_key, mask = Blinding(), Blinding(), Blinding()
-        check = total([mask.public, sum_key(total(points))])
+        check = total([mask.public(), sum_key(total(points))])
         return cls([*map(key, points), check], Blinding.inverses([key] * len(points)), sum_key, mask)
 
 
@@ -280,7 +280,7 @@ class WithoutMask:
     @classmethod
     async def of(cls, points: Sequence[bytes]) -> WithoutMask:
         keys = [Blinding() for _ in range(len(points) + 1)]
-        generator = Blinding(lambda count: (1).to_bytes(count, "little")).public
+        generator = Blinding(lambda count: (1).to_bytes(count, "little")).public()
         hidden = [key(point) for key, point in zip(keys, [*points, total([generator, *points])], strict=True)]
         return cls(hidden, Blinding.inverses(keys))
 
@@ -294,7 +294,7 @@ class WithoutMask:
 async def key_with_a_person_in_it(form: Any) -> list[bytes]:
     """The consumer's key has a multiple of a row's point in it; that row's answer has as much less."""
     hidden = await form.of(ROWS)
-    key = total([KEY.public, LIFT(ROWS[0])])
+    key = total([KEY.public(), LIFT(ROWS[0])])
     answers = shift([KEY(point) for point in hidden.shown], {0: minus(LIFT(hidden.shown[0]))})
     rows: list[bytes] = await hidden.answered(key, answers, "shop")
     return rows
@@ -312,8 +312,8 @@ def test_answers_of_another_attempt_are_refused() -> None:
     async def replay() -> None:
         first, second = await HiddenRows.of(ROWS), await HiddenRows.of(ROWS)
         answers = by(KEY)(first.shown)
-        assert await first.answered(KEY.public, answers, "shop")
-        await second.answered(KEY.public, answers, "shop")
+        assert await first.answered(KEY.public(), answers, "shop")
+        await second.answered(KEY.public(), answers, "shop")
 
     with pytest.raises(ProtocolError, match="another scalar"):
         asyncio.run(replay())

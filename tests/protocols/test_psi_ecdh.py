@@ -103,8 +103,8 @@ def test_messages_are_the_documented_points_in_the_documented_order(
     hashed = [hash_to_group(rows[i], CONTEXT) for i in secret_permutation(3, drawn)]
     keys, sum_key, mask = [key_of(drawn) for _ in rows], key_of(drawn), key_of(drawn)
     hidden = [b(point) for b, point in zip(keys, hashed, strict=True)]
-    hidden.append(total([mask.public, sum_key(total(hashed))]))
-    assert points(sent["psi.list"]) == [a.public, *(a(hash_to_group(NAMES[i], CONTEXT)) for i in order)]
+    hidden.append(total([mask.public(), sum_key(total(hashed))]))
+    assert points(sent["psi.list"]) == [a.public(), *(a(hash_to_group(NAMES[i], CONTEXT)) for i in order)]
     assert points(sent["psi.rows"]) == hidden
     assert points(sent["psi.doubled"]) == [a(point) for point in hidden]
     assert placement.positions == (0, None, 2)

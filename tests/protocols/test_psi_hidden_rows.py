@@ -18,7 +18,7 @@ from placet.protocols.psi.ristretto import Blinding, hash_to_group, require_poin
 
 KEY = Blinding()
 ROWS = [hash_to_group(str(number).encode(), b"job") for number in range(5)]
-GENERATOR = Blinding(lambda count: (1).to_bytes(count, "little")).public
+GENERATOR = Blinding(lambda count: (1).to_bytes(count, "little")).public()
 
 
 def times(number: int) -> bytes:
@@ -34,7 +34,7 @@ def test_answers_are_taken_only_if_none_is_off(gaps: list[int]) -> None:
     async def run() -> list[bytes]:
         hidden = await HiddenRows.of(points)
         answers = [total([KEY(one), times(gap)]) for one, gap in zip(hidden.shown, gaps, strict=True)]
-        return await hidden.answered(KEY.public, answers, "shop")
+        return await hidden.answered(KEY.public(), answers, "shop")
 
     if any(gaps):
         with pytest.raises(ProtocolError) as caught:
@@ -77,7 +77,7 @@ def test_rows_come_back_in_order_however_many(count: int) -> None:
     async def run() -> list[bytes]:
         hidden = await HiddenRows.of(points)
         assert len(hidden.shown) == count + 1
-        return await hidden.answered(KEY.public, [KEY(one) for one in hidden.shown], "shop")
+        return await hidden.answered(KEY.public(), [KEY(one) for one in hidden.shown], "shop")
 
     assert asyncio.run(run()) == [KEY(point) for point in points]
 
