@@ -16,6 +16,7 @@ from placet.core.hashing import commit, document_bytes, document_hash
 from placet.core.offers import Scope
 from placet.core.plan import Terms, key_hash
 from placet.core.signatures import Key
+from placet.core.statements import OpenedTotal, ProvenStatement
 from placet.core.trail import Message, Step, acknowledgement_hash, trail_head, trail_start
 from placet.core.values import Value, parse
 from placet.jobs import link, randomness
@@ -38,7 +39,7 @@ def test_the_file_is_what_the_document_says() -> None:
 
 def test_the_document_names_all_fields_of_all_documents() -> None:
     told = re.findall(r"^\| `(placet\.[a-z]+)` \|[^|]+\| (.+) \|$", DOCUMENT.read_text(), re.MULTILINE)
-    documents: list[type[Value]] = [Scope, Schema, Terms, Step, ReplayReport, Evidence]
+    documents: list[type[Value]] = [Scope, Schema, Terms, Step, ReplayReport, Evidence, OpenedTotal, ProvenStatement]
     found = {str(one.model_fields["type"].default): list(one.model_fields)[2:] for one in documents}
     assert {name: re.findall(r"`([a-z_]+)`", fields) for name, fields in told} == found
     assert all(list(one.model_fields)[:2] == ["type", "version"] for one in documents)
