@@ -1,0 +1,251 @@
+"""How many identifiers two parties share, and the sum of the garbler's amounts over them, by a garbled circuit.
+
+Circuit PSI as of Pinkas, Schneider, Tkachenko, Yanai (EUROCRYPT 2019): an OPPRF (`ot.opprf`) gives each bin of the
+garbler's cuckoo table a tag, equal to the evaluator's tag of the bin where it has the identifier that lies there, and a
+garbled circuit compares one pair of tags a bin (`matching`).
+
+    both                  `ot.opprf`         tags: the garbler's of its rows, the evaluator's at random
+    both                  `ot.extension`     the evaluator's labels of its tags, noise and masks
+    garbler → evaluator   garbled.tables     a slab of bins each
+    evaluator → garbler   garbled.shift      where there are amounts: its sum of words, hidden under a choice of its own
+    garbler → evaluator   garbled.ending     count, comparison with the smallest group, what comes out
+    evaluator → garbler   garbled.labels     its labels of what comes out, masked by its own bits
+
+The garbler's share is what those labels say, the evaluator's is its masks. Nobody holds both before the release, and
+below the smallest group both together are zeros. `docs/explanation/protocols.md` says what each learns, and what a
+party that does not follow the protocol can do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from placet.core.errors import DataError, InputError, ProtocolError
+from placet.protocols.channel import Channel
+from placet.protocols.garbled.labels import LABEL_BYTES, WORD_BITS, LabelHash, Labels, Words, bits_of, where
+from placet.protocols.garbled.matching import (
+    MAX_NOISE,
+    Ending,
+    MatchedCircuit,
+    ending,
+    evaluated_slab,
+    garbled_slab,
+    input_wires,
+    share_of,
+    tag_choices,
+    word_bits,
+)
+from placet.protocols.garbled.sides import WORD_BYTES, Evaluator, Garbler
+from placet.protocols.order import Entropy
+from placet.protocols.ot.extension import receive_correlated, send_correlated
+from placet.protocols.ot.opprf import bins_for, receive_programmed, send_programmed
+from placet.protocols.work import Progress
+
+TABLES, SHIFT, ENDING, LABELS = "garbled.tables", "garbled.shift", "garbled.ending", "garbled.labels"
+
+
+@dataclass(frozen=True)
+class CountTerms:
+    """What both sides agree on. `rows`: at the most, the garbler's and the evaluator's, which is public; `summed`: the
+    garbler has an amount for each of its rows; `noisy`: both add noise to the count; `smallest`: the least count that
+    comes out."""
+
+    rows: tuple[int, int]
+    summed: bool
+    noisy: bool
+    smallest: int
+
+    @property
+    def circuit(self) -> MatchedCircuit:
+        """DataError where there is no room for a row on each side."""
+        if min(self.rows) < 1:
+            raise DataError("no identifiers", expected="room for one on each side at the least", found=self.rows)
+        return MatchedCircuit(bins_for(self.rows[0]), self.summed, self.noisy, self.smallest)
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What a party brings: its identifiers, an amount each where they are summed, its noise where it adds any."""
+
+    identifiers: Sequence[bytes] = field(repr=False)
+    amounts: Sequence[int] | None = field(repr=False, default=None)
+    noise: int | None = field(repr=False, default=None)
+
+    def require(self, terms: CountTerms, garbler: bool) -> None:
+        """InputError or DataError for what does not fit the terms."""
+        if (self.noise is not None) != terms.noisy or (self.amounts is not None) != (terms.summed and garbler):
+            raise InputError("what is brought does not fit", expected="amounts of the garbler and noise as agreed")
+        if self.amounts is not None and len(self.amounts) != len(self.identifiers):
+            raise DataError("an amount for each identifier", expected=len(self.identifiers), found=len(self.amounts))
+        if self.noise is not None and abs(self.noise) >= MAX_NOISE:
+            raise DataError("noise is out of range", expected="within ±2^61")
+
+
+async def garble(
+    channel: Channel,
+    evaluator: str,
+    brought: Brought,
+    terms: CountTerms,
+    *,
+    context: bytes,
+    entropy: Entropy = secrets.token_bytes,
+    progress: Progress | None = None,
+) -> bytes:
+    """The garbler's side, which lays its identifiers in a cuckoo table: its share of the numbers (8 bytes each).
+
+    `context` is public, the same on both sides and unique to pair and attempt. DataError for duplicates, too many rows
+    or what does not fit, before anything is sent; ProtocolError for a bad peer.
+    """
+    brought.require(terms, garbler=True)
+    circuit = terms.circuit
+    bins = await receive_programmed(
+        channel,
+        evaluator,
+        brought.identifiers,
+        payload_words=0,
+        rows=terms.rows,
+        context=context + b"/bins",
+        entropy=entropy,
+    )
+    correlation = await send_correlated(
+        channel,
+        evaluator,
+        circuit.tag_choices + WORD_BITS * circuit.word_choices,
+        context=context + b"/inputs",
+        entropy=entropy,
+    )
+    side = Garbler(correlation.delta, LabelHash(context))
+    wires = input_wires(circuit, correlation.zeros)
+    used = (bins.rows >= 0).astype(np.uint8)
+    amounts = _laid(brought.amounts, bins.rows)
+
+    matches: list[Labels] = []
+    masked = 0
+
+    def slab(first: int, last: int, theirs: Labels) -> tuple[Labels, int, bytes]:
+        wire = garbled_slab(side, circuit, theirs, bins.words[first:last, 0], used[first:last])
+        mask = 0 if amounts is None else int(side.project(wire, amounts[first:last]).sum())
+        return wire, mask, side.rows()
+
+    for (first, last), theirs in zip(circuit.slabs, wires.tags, strict=True):
+        wire, mask, rows = await asyncio.to_thread(slab, first, last, theirs)
+        matches.append(wire)
+        masked += mask
+        await channel.send(evaluator, TABLES, rows)
+        _tell(progress, last, circuit)
+
+    total, noise = None, None
+    if wires.total is not None:
+        shift = np.frombuffer(await _exactly(channel, evaluator, SHIFT, WORD_BYTES), "<u8").reshape(())
+        shifted = wires.total ^ where(bits_of(shift, WORD_BITS), correlation.delta)
+        total = shifted, side.own(word_bits(-masked))
+    if wires.noise is not None and brought.noise is not None:
+        noise = wires.noise, side.own(word_bits(brought.noise))
+    parts = Ending(np.concatenate(matches), total, noise, wires.masks)
+    outputs = await asyncio.to_thread(ending, side, circuit, parts)
+    await channel.send(evaluator, ENDING, side.rows())
+    labels = await _exactly(channel, evaluator, LABELS, LABEL_BYTES * len(outputs))
+    return share_of(side.demand_bits(outputs, np.frombuffer(labels, np.uint64).reshape(-1, 2)))
+
+
+async def evaluate(
+    channel: Channel,
+    garbler: str,
+    brought: Brought,
+    terms: CountTerms,
+    *,
+    context: bytes,
+    entropy: Entropy = secrets.token_bytes,
+    progress: Progress | None = None,
+) -> bytes:
+    """The evaluator's side, whose identifiers stand at all places where they might be: its share of the numbers. Errors
+    as `garble` has them."""
+    brought.require(terms, garbler=False)
+    circuit = terms.circuit
+    targets = await send_programmed(
+        channel,
+        garbler,
+        brought.identifiers,
+        np.zeros((len(brought.identifiers), 0), np.uint64),
+        rows=terms.rows,
+        context=context + b"/bins",
+        entropy=entropy,
+    )
+    hidden = _random_bits(entropy, terms.summed)
+    noise = _none() if brought.noise is None else word_bits(brought.noise)
+    masks = _random_bits(entropy, circuit.numbers)
+    labels = await receive_correlated(
+        channel,
+        garbler,
+        np.concatenate([tag_choices(circuit, targets[:, 0]), hidden, noise, masks]),
+        context=context + b"/inputs",
+        entropy=entropy,
+    )
+    side = Evaluator(LabelHash(context))
+    wires = input_wires(circuit, labels)
+
+    matches: list[Labels] = []
+    words = 0
+
+    def slab(rows: bytes, ours: Labels) -> tuple[Labels, int]:
+        side.feed(rows)
+        wire = evaluated_slab(side, circuit, ours)
+        word = int(side.project(wire).sum()) if circuit.summed else 0
+        side.demand_spent()
+        return wire, word
+
+    for (first, last), ours in zip(circuit.slabs, wires.tags, strict=True):
+        rows = await channel.receive(garbler, TABLES, limit=circuit.slab_bytes(last - first))
+        wire, word = await asyncio.to_thread(slab, rows, ours)
+        matches.append(wire)
+        words += word
+        _tell(progress, last, circuit)
+
+    total, theirs = None, None
+    if wires.total is not None:
+        shift = word_bits(words) ^ hidden
+        await channel.send(garbler, SHIFT, share_of(shift))
+        total = wires.total, side.garblers(WORD_BITS)
+    if wires.noise is not None:
+        theirs = wires.noise, side.garblers(WORD_BITS)
+    side.feed(await channel.receive(garbler, ENDING, limit=circuit.ending_bytes))
+    parts = Ending(np.concatenate(matches), total, theirs, wires.masks)
+    outputs = await asyncio.to_thread(ending, side, circuit, parts)
+    side.demand_spent()
+    await channel.send(garbler, LABELS, outputs.tobytes())
+    return share_of(masks)
+
+
+def _laid(amounts: Sequence[int] | None, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Words | None:
+    """Amounts where their rows lie, zero elsewhere, modulo 2^64."""
+    if amounts is None:
+        return None
+    padded = np.array([*amounts, 0], np.int64).view(np.uint64)
+    return padded[rows]
+
+
+def _random_bits(entropy: Entropy, words: int) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    return np.unpackbits(np.frombuffer(entropy(WORD_BYTES * words), np.uint8), bitorder="little")
+
+
+def _none() -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    return np.zeros(0, np.uint8)
+
+
+async def _exactly(channel: Channel, sender: str, tag: str, size: int) -> bytes:
+    payload = await channel.receive(sender, tag, limit=size)
+    if len(payload) != size:
+        raise ProtocolError(
+            f"{sender}'s message {tag} is cut short", expected=f"{size} bytes", found=len(payload), code="garbled.size"
+        )
+    return payload
+
+
+def _tell(progress: Progress | None, done: int, circuit: MatchedCircuit) -> None:
+    if progress is not None:
+        progress("bins", done, circuit.bins)
