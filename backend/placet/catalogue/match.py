@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from placet.alignment import Rules, parse_rules
-from placet.catalogue.spec import CONSUMER, KIND, Column, RecipeParameters, RecipeSpec, Role
-from placet.core.errors import PlanError
+from placet.catalogue.spec import CONSUMER, KIND, Column, RecipeParameters, RecipeSpec, Role, demand_protocol
 from placet.core.lawful import Aligns, Tells
 from placet.core.namespace import Namespace
 from placet.core.plan import Terms
@@ -120,13 +119,7 @@ def tells(parameters: MatchingParameters) -> Tells:
 
 def fits(parameters: MatchParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:
     """PlanError for a protocol that the engine does not have."""
-    if parameters.psi not in _BY_ENGINE[terms.engine]:
-        raise PlanError(
-            "this engine has no such protocol",
-            expected="; ".join(f"{engine}: {', '.join(names)}" for engine, names in _BY_ENGINE.items()),
-            found=f"{terms.engine}: {parameters.psi}",
-            code="plan.engine",
-        )
+    demand_protocol(_BY_ENGINE, terms.engine, parameters.psi)
 
 
 SPEC = RecipeSpec(

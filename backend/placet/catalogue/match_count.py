@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Field
-
-from placet.catalogue.spec import CONSUMER, IdentifiedParameters, RecipeSpec, Role, SmallestGroup, by_identifier
+from placet.catalogue.circuit_psi import ENGINES, CircuitParameters, fits
+from placet.catalogue.spec import CONSUMER, RecipeSpec, Role, by_identifier
 from placet.core.lawful import Tells
 from placet.core.purposes import Operation
 
-MAX_ROWS = 1_000_000
 
-
-class MatchCountParameters(IdentifiedParameters):
-    smallest_group: Annotated[SmallestGroup, Field(le=MAX_ROWS)]
-    protocol: Annotated[Literal["cheetah"], Field(description="the MPC protocol")]
+class MatchCountParameters(CircuitParameters):
+    """No more than all of them have."""
 
 
 SPEC = RecipeSpec(
     name="match-count",
     version=1,
     does="The consumer learns how many of its customers a provider has among its consented rows, where they are "
-    "enough, and not which; on the engine spu.",
+    "enough, and not which; by a garbled circuit on the engine embedded, by Cheetah on spu.",
     operations=Operation.PSI | Operation.MPC,
-    engines=("spu",),
+    engines=ENGINES,
     on_withdrawal="drop",
     roles=(
         Role(
@@ -44,5 +38,6 @@ SPEC = RecipeSpec(
     parameters=MatchCountParameters,
     reads=lambda _, parameters: (parameters.identifier,),
     aligns=by_identifier,
+    fits=fits,
     tells=lambda parameters: Tells("aggregate", parameters.smallest_group),
 )

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from placet.catalogue.circuit_psi import ENGINES, CircuitParameters, fits
 from placet.catalogue.spec import (
     CONSUMER,
     AmountDecimals,
     Column,
-    IdentifiedParameters,
     RecipeSpec,
     Role,
-    SmallestGroup,
     by_identifier,
     scale,
 )
 from placet.core.lawful import Tells
 from placet.core.purposes import Operation
 
-MAX_ROWS = 1_000_000
 
-
-class MatchStatisticsParameters(IdentifiedParameters):
+class MatchStatisticsParameters(CircuitParameters):
     value: Annotated[Column, Field(description="the provider's column of integers that is added up")]
     decimals: AmountDecimals = None
-    smallest_group: Annotated[SmallestGroup, Field(le=MAX_ROWS)]
-    protocol: Annotated[Literal["cheetah"], Field(description="the MPC protocol")]
 
     @model_validator(mode="after")
     def _two_columns(self) -> MatchStatisticsParameters:
@@ -45,9 +40,9 @@ SPEC = RecipeSpec(
     name="match-statistics",
     version=1,
     does="The consumer learns how many of its customers a provider has among its consented rows, and the sum and mean "
-    "of a value over them, where they are enough; on the engine spu.",
+    "of a value over them, where they are enough; by a garbled circuit on the engine embedded, by Cheetah on spu.",
     operations=Operation.PSI | Operation.MPC,
-    engines=("spu",),
+    engines=ENGINES,
     on_withdrawal="drop",
     roles=(
         Role(
@@ -68,5 +63,6 @@ SPEC = RecipeSpec(
     reads=reads,
     aligns=by_identifier,
     amounts=lambda role, parameters: () if role == CONSUMER else ((parameters.value, scale(parameters.decimals)),),
+    fits=fits,
     tells=lambda parameters: Tells("aggregate", parameters.smallest_group),
 )

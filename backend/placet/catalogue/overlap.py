@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
+from placet.catalogue.circuit_psi import ENGINES, CircuitParameters, fits
 from placet.catalogue.private_statistics import NOISY
-from placet.catalogue.spec import CONSUMER, IdentifiedParameters, RecipeSpec, Role, SmallestGroup, by_identifier
+from placet.catalogue.spec import CONSUMER, RecipeSpec, Role, by_identifier
 from placet.core.lawful import Tells
 from placet.core.privacy import GaussianRelease, variance_for
 from placet.core.purposes import Operation
 from placet.core.values import NanoRho
 
-MAX_ROWS = 1_000_000
 PROVIDER = "provider"
 
 
-class OverlapParameters(IdentifiedParameters):
-    smallest_group: Annotated[SmallestGroup, Field(le=MAX_ROWS)]
+class OverlapParameters(CircuitParameters):
     budget: Annotated[
         NanoRho,
         Field(ge=1, description="what the count spends of the provider's privacy budget, in nano-rho: more is nearer"),
     ]
-    protocol: Annotated[Literal["cheetah"], Field(description="the MPC protocol")]
 
 
 def counted(parameters: OverlapParameters) -> GaussianRelease:
@@ -36,9 +34,9 @@ SPEC = RecipeSpec(
     version=1,
     does="The consumer learns about how many of its customers a provider has among its consented rows, with noise, so "
     "that the count looks nearly the same whoever's row is left out, and not which; the opening spends the offer's and "
-    "the dataset's privacy budget on chain; on the engine spu.",
+    "the dataset's privacy budget on chain; by a garbled circuit on the engine embedded, by Cheetah on spu.",
     operations=Operation.PSI | Operation.MPC | Operation.DP,
-    engines=("spu",),
+    engines=ENGINES,
     on_withdrawal="drop",
     roles=(
         Role(
@@ -62,5 +60,6 @@ SPEC = RecipeSpec(
     spends=lambda role, parameters: parameters.budget if role == PROVIDER else 0,
     noise=lambda _, parameters: ((counted(parameters),),),
     masked=True,
+    fits=fits,
     tells=lambda parameters: Tells(NOISY, parameters.smallest_group),
 )

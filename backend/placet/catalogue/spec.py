@@ -74,6 +74,17 @@ def by_identifier(parameters: IdentifiedParameters) -> Aligns:
     return Aligns(parameters.identifier, parameters.namespace)
 
 
+def demand_protocol(by_engine: Mapping[str, tuple[str, ...]], engine: str, protocol: str) -> None:
+    """PlanError `plan.engine` for a protocol that the engine does not have, of an engine that the recipe has."""
+    if protocol not in by_engine[engine]:
+        raise PlanError(
+            "this engine has no such protocol",
+            expected="; ".join(f"{one}: {', '.join(names)}" for one, names in by_engine.items()),
+            found=f"{engine}: {protocol}",
+            code="plan.engine",
+        )
+
+
 P = TypeVar("P", bound=RecipeParameters)
 
 

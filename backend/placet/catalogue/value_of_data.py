@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from placet.catalogue.overlap import MAX_ROWS, PROVIDER
+from placet.catalogue.circuit_psi import MAX_ROWS
+from placet.catalogue.overlap import PROVIDER
 from placet.catalogue.private_statistics import NOISY, Axis
 from placet.catalogue.spec import CONSUMER, Column, IdentifiedParameters, RecipeSpec, Role, SmallestGroup, by_identifier
 from placet.core.lawful import Tells

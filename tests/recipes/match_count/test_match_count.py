@@ -67,6 +67,6 @@ def test_nobody_reads_more_than_identifiers() -> None:
 
 
 def test_where_one_side_has_too_few_nothing_is_opened() -> None:
-    kept = {"share": "", "rows": [2, 9], "smallest_group": 3}
+    kept = {"share": "", "rows": [2, 9], "smallest_group": 3, "protocol": "cheetah"}
     report = combine({0: b""}, canonical(kept), Path())["report"]
     assert report == {"too_few": True, "smallest_group": 3}

@@ -28,6 +28,7 @@ PARAMETERS: dict[str, Any] = {
     "smallest_group": 5,
     "protocol": "cheetah",
 }
+GARBLED = PARAMETERS | {"protocol": "garbled"}
 NORTH, CONSUMER = 0, 3
 ROLES = ("provider", "consumer")
 
@@ -46,12 +47,15 @@ def test_a_plan_that_fits() -> None:
     declared(*asked())
     declared(*asked(parameters=PARAMETERS | {"smallest_group": 2}))
     declared(*asked(parameters=PARAMETERS | {"smallest_group": 1_000_000}))
+    declared(*asked(engine="embedded", parameters=GARBLED))
 
 
 @pytest.mark.parametrize(
     ("changes", "code", "words"),
     [
-        ({"engine": "embedded"}, "plan.engine", "does not run on this engine"),
+        ({"engine": "tee"}, "plan.engine", "does not run on this engine"),
+        ({"engine": "embedded"}, "plan.engine", "no such protocol"),
+        ({"parameters": GARBLED}, "plan.engine", "no such protocol"),
         ({"roles": ("consumer", "provider")}, "plan.roles", "has other roles"),
         ({"inputs": ("customers", "accounts")}, "plan.inputs", "takes other inputs"),
         *(
@@ -138,8 +142,9 @@ async def test_no_smaller_group_than_the_offer_says(environment: JobEnvironment)
             assert (caught.value.code, caught.value.expected) == ("consent.output", "aggregate, groups of 6 or more")
 
 
-def kept(rows: list[int], share: bytes = b"own") -> bytes:
-    return canonical({"share": share.hex(), "rows": rows, "smallest_group": 5, "summed": True})
+def kept(rows: list[int], share: bytes = b"own", protocol: str = "cheetah") -> bytes:
+    state = {"share": share.hex(), "rows": rows, "smallest_group": 5, "summed": True}
+    return canonical(state | {"protocol": protocol})
 
 
 @pytest.mark.parametrize("rows", [[4, 20], [20, 4], [0, 0]])
@@ -168,9 +173,35 @@ def test_what_the_shares_make(monkeypatch: pytest.MonkeyPatch) -> None:
     assert small == {"rows": [], "report": {"too_few": True, "smallest_group": 5}}
 
 
-def test_a_part_that_is_no_share_is_refused() -> None:
+@pytest.mark.parametrize("protocol", ["cheetah", "garbled"])
+def test_a_part_that_is_no_share_is_refused(protocol: str) -> None:
     with pytest.raises(InputError, match="not a share"):
-        combine({0: b"nothing of the kind"}, kept([20, 30]), Path("/nowhere"))
+        combine({0: b"nothing of the kind"}, kept([20, 30], protocol=protocol), Path("/nowhere"))
+
+
+def halves(*numbers: int) -> tuple[bytes, bytes]:
+    """Two shares of a garbled circuit's numbers."""
+    own = bytes(range(8 * len(numbers)))
+    plain = b"".join(number.to_bytes(8, "little", signed=True) for number in numbers)
+    return bytes(a ^ b for a, b in zip(own, plain, strict=True)), own
+
+
+def test_what_a_garbled_circuits_shares_make() -> None:
+    for numbers, report in (
+        ((6, -20), {"too_few": False, "count": 6, "sum": "-20", "mean": "-3.333333"}),
+        ((20, 2**62), {"too_few": False, "count": 20, "sum": str(2**62), "mean": "230584300921369395.200000"}),
+        ((0, 0), {"too_few": True}),
+    ):
+        theirs, own = halves(*numbers)
+        result = combine({0: theirs}, kept([20, 30], own, "garbled"), Path())
+        assert result == {"rows": [], "report": report | {"smallest_group": 5}}
+
+
+@pytest.mark.parametrize("numbers", [(4, 1), (21, 1), (-1, 0), (0, 1), (6, 2**62 + 1), (6, -(2**63))])
+def test_numbers_that_no_honest_parties_reach_are_refused(numbers: tuple[int, int]) -> None:
+    theirs, own = halves(*numbers)
+    with pytest.raises(InputError, match="no count and sum"):
+        combine({0: theirs}, kept([20, 30], own, "garbled"), Path())
 
 
 def test_rows_are_read_as_they_are_named() -> None:

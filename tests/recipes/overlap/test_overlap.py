@@ -111,8 +111,9 @@ def test_a_customer_counts_once_however_often_the_consumer_lists_him() -> None:
     assert numbers.tolist() == [0, 0]
 
 
-def kept(rows: list[int], share: bytes = b"own") -> bytes:
-    return canonical({"share": share.hex(), "rows": rows, "smallest_group": 3, "summed": False, "variance": 50})
+def kept(rows: list[int], share: bytes = b"own", protocol: str = "cheetah") -> bytes:
+    state = {"share": share.hex(), "rows": rows, "smallest_group": 3, "summed": False, "variance": 50}
+    return canonical(state | {"protocol": protocol})
 
 
 def test_what_looks_too_small_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +123,19 @@ def test_what_looks_too_small_is_not_told(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(circuit, "reconstruct", reconstruct)
     report = combine({0: b"theirs"}, kept([64, 64]), Path())["report"]
     assert report == {"too_few": True, "smallest_group": 3, "deviation": "10.00"}
+
+
+@pytest.mark.parametrize(("number", "count"), [(0, None), (3, 3), (120, 120)])
+def test_a_noisy_count_by_a_garbled_circuit(number: int, count: int | None) -> None:
+    masked = bytes(a ^ 7 for a in number.to_bytes(8, "little"))
+    report = combine({0: masked}, kept([64, 64], bytes([7]) * 8, "garbled"), Path())["report"]
+    assert report.get("count") == count and report["too_few"] == (count is None)
+
+
+@pytest.mark.parametrize("number", [1, 2, 2**40, 2**63])
+def test_no_noisy_count_by_a_garbled_circuit(number: int) -> None:
+    with pytest.raises(InputError, match="no noisy count"):
+        combine({0: number.to_bytes(8, "little")}, kept([64, 64], bytes(8), "garbled"), Path())
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,8 @@ from placet.protocols.channel import Channel
 from placet.protocols.garbled.labels import LABEL_BYTES, WORD_BITS, LabelHash, Labels, Words, bits_of, where
 from placet.protocols.garbled.matching import (
     MAX_NOISE,
-    Ending,
-    MatchedCircuit,
+    CircuitEnding,
+    TagCircuit,
     ending,
     evaluated_slab,
     garbled_slab,
@@ -61,11 +61,11 @@ class CountTerms:
     smallest: int
 
     @property
-    def circuit(self) -> MatchedCircuit:
+    def circuit(self) -> TagCircuit:
         """DataError where there is no room for a row on each side."""
         if min(self.rows) < 1:
             raise DataError("no identifiers", expected="room for one on each side at the least", found=self.rows)
-        return MatchedCircuit(bins_for(self.rows[0]), self.summed, self.noisy, self.smallest)
+        return TagCircuit(bins_for(self.rows[0]), self.summed, self.noisy, self.smallest)
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ async def garble(
         total = shifted, side.own(word_bits(-masked))
     if wires.noise is not None and brought.noise is not None:
         noise = wires.noise, side.own(word_bits(brought.noise))
-    parts = Ending(np.concatenate(matches), total, noise, wires.masks)
+    parts = CircuitEnding(np.concatenate(matches), total, noise, wires.masks)
     outputs = await asyncio.to_thread(ending, side, circuit, parts)
     await channel.send(evaluator, ENDING, side.rows())
     labels = await _exactly(channel, evaluator, LABELS, LABEL_BYTES * len(outputs))
@@ -214,7 +214,7 @@ async def evaluate(
     if wires.noise is not None:
         theirs = wires.noise, side.garblers(WORD_BITS)
     side.feed(await channel.receive(garbler, ENDING, limit=circuit.ending_bytes))
-    parts = Ending(np.concatenate(matches), total, theirs, wires.masks)
+    parts = CircuitEnding(np.concatenate(matches), total, theirs, wires.masks)
     outputs = await asyncio.to_thread(ending, side, circuit, parts)
     side.demand_spent()
     await channel.send(garbler, LABELS, outputs.tobytes())
@@ -246,6 +246,6 @@ async def _exactly(channel: Channel, sender: str, tag: str, size: int) -> bytes:
     return payload
 
 
-def _tell(progress: Progress | None, done: int, circuit: MatchedCircuit) -> None:
+def _tell(progress: Progress | None, done: int, circuit: TagCircuit) -> None:
     if progress is not None:
         progress("bins", done, circuit.bins)

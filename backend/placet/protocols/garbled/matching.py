@@ -26,7 +26,7 @@ from placet.protocols.garbled.labels import (
     bits_of,
     words_of,
 )
-from placet.protocols.garbled.sides import WORD_BYTES, Evaluator, Garbler, Side
+from placet.protocols.garbled.sides import WORD_BYTES, Evaluator, Garbler, GateSide
 
 SLAB = 2048
 """Bins that are compared at a time: their tables are one message."""
@@ -36,7 +36,7 @@ MAX_NOISE = 1 << 61
 
 
 @dataclass(frozen=True)
-class MatchedCircuit:
+class TagCircuit:
     """`bins` compared; `summed`: the garbler has amounts; `noisy`: both add noise to the count; `smallest`: the least
     count that comes out."""
 
@@ -94,7 +94,7 @@ class InputWires:
     masks: Labels
 
 
-def input_wires(circuit: MatchedCircuit, labels: Labels) -> InputWires:
+def input_wires(circuit: TagCircuit, labels: Labels) -> InputWires:
     """Of the labels (tag_choices + 64 · word_choices, 2) that the transfers gave, in the order of `tag_planes`."""
     at, tags = 0, []
     for first, last in circuit.slabs:
@@ -107,7 +107,7 @@ def input_wires(circuit: MatchedCircuit, labels: Labels) -> InputWires:
     return InputWires(tuple(tags), total, noise, np.concatenate(words))
 
 
-def tag_choices(circuit: MatchedCircuit, tags: Words) -> Bits:
+def tag_choices(circuit: TagCircuit, tags: Words) -> Bits:
     """The evaluator's tags (bins,) as choices: slab by slab, bit by bit."""
     planes = [bits_of(tags[first:last], circuit.tag_bits).reshape(-1) for first, last in circuit.slabs]
     return np.concatenate(planes)
@@ -118,24 +118,24 @@ def word_bits(number: int) -> Bits:
     return bits_of(np.array(number % (1 << WORD_BITS), np.uint64), WORD_BITS)
 
 
-def garbled_slab(side: Garbler, circuit: MatchedCircuit, theirs: Labels, tags: Words, used: Bits) -> Labels:
+def garbled_slab(side: Garbler, circuit: TagCircuit, theirs: Labels, tags: Words, used: Bits) -> Labels:
     """Which bins match: (lanes, 2). `theirs` (tag bits, lanes, 2); ours are `tags` (lanes,), where a bin is `used`."""
     ours = side.own(bits_of(tags, circuit.tag_bits))
     return _matches(side, theirs, ours, side.own(used))
 
 
-def evaluated_slab(side: Evaluator, circuit: MatchedCircuit, ours: Labels) -> Labels:
+def evaluated_slab(side: Evaluator, circuit: TagCircuit, ours: Labels) -> Labels:
     """The same at the evaluator."""
     lanes = ours.shape[1]
     return _matches(side, ours, side.garblers(circuit.tag_bits, lanes), side.garblers(lanes))
 
 
-def _matches(side: Side, one: Labels, other: Labels, used: Labels) -> Labels:
+def _matches(side: GateSide, one: Labels, other: Labels, used: Labels) -> Labels:
     return all_of(side, np.concatenate([side.flip(one ^ other), used[np.newaxis]]))
 
 
 @dataclass(frozen=True)
-class Ending:
+class CircuitEnding:
     """What the ending of the circuit is of, as one side has it: which bins match (bins, 2), words (64, 2) of either
     side's part of the sum, and of both sides' noise; None where there is none."""
 
@@ -145,7 +145,7 @@ class Ending:
     masks: Labels
 
 
-def ending(side: Side, circuit: MatchedCircuit, parts: Ending) -> Labels:
+def ending(side: GateSide, circuit: TagCircuit, parts: CircuitEnding) -> Labels:
     """The numbers' wires (64 · numbers, 2), masked by the evaluator's bits."""
     count = widened(side, count_ones(side, parts.matches), WORD_BITS)
     if parts.noise is not None:

@@ -20,7 +20,7 @@ from placet.protocols.garbled.labels import LABEL_BYTES, Bits, LabelHash, Labels
 WORD_BYTES = 8
 
 
-class Side(typing.Protocol):
+class GateSide(typing.Protocol):
     """What a circuit is written for. Labels are (n, 2): the garbler's are those for 0, the evaluator's the ones that it
     holds."""
 
@@ -98,7 +98,8 @@ class Garbler:
                 remedy="start a new attempt",
                 code="garbled.label",
             )
-        return is_one.astype(np.uint8)
+        bits: Bits = is_one.astype(np.uint8)
+        return bits
 
     def _tweaks(self, count: int) -> Words:
         first, self._tweak = self._tweak, self._tweak + count

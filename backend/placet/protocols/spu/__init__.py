@@ -14,7 +14,6 @@ engine    `choose`: two parties get Cheetah, three ABY3
 from placet.protocols.spu.circuit import (
     count_and_sum,
     count_table,
-    demand_range,
     open_count_and_sum,
     open_noisy_count,
     open_table,
@@ -39,7 +38,6 @@ __all__ = [
     "compute",
     "count_and_sum",
     "count_table",
-    "demand_range",
     "free_port",
     "intersect",
     "open_count_and_sum",

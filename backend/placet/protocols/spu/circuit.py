@@ -9,7 +9,6 @@ depth comparisons.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 
 from placet.core.errors import DataError, InputError
 from placet.core.values import parse
+from placet.protocols.counted import count_and_total_of, demand_range, most_with_noise, noisy_count_of
 from placet.protocols.spu.bins import Layout, Words, cuckoo, layout, simple, spread
 from placet.protocols.spu.engine import Engine, choose
 from placet.protocols.spu.mpc import Array, Secret, compute, reconstruct
@@ -26,16 +26,7 @@ from placet.protocols.spu.programs import INTERSECTION, TABLE, MatchedShares
 from placet.protocols.spu.tabulating import NOISE, MatchedTable
 from placet.protocols.work import Progress
 
-LIMIT = 1 << 62
-FARTHEST = 12
-"""Standard deviations beyond which no noise is, but once in 10³²."""
 ENGINE: Engine = choose(2)
-
-
-def demand_range(amounts: Sequence[int]) -> None:
-    """DataError where the sum of some of these amounts could leave ±2^62, so that no ring wraps."""
-    if any(abs(amount) > LIMIT // len(amounts) for amount in amounts):
-        raise DataError("an amount is out of range", expected=f"a sum within ±2^62 over {len(amounts)} rows")
 
 
 async def count_and_sum(
@@ -165,12 +156,7 @@ async def open_count_and_sum(
     InputError where they are of another result, or of one that no honest parties reach; and `reconstruct`'s errors.
     """
     result = await _opened(shares, (1 + summed,), scratch, seconds)
-    count, total = int(result[0]), int(result[1]) if summed else 0
-    if count == total == 0:
-        return None
-    if not smallest <= count <= min(rows) or abs(total) > LIMIT:
-        raise InputError("the shares are of no count and sum", expected=f"{smallest} to {min(rows)} common rows")
-    return count, total
+    return count_and_total_of(int(result[0]), int(result[1]) if summed else 0, rows=rows, smallest=smallest)
 
 
 async def open_noisy_count(
@@ -179,12 +165,7 @@ async def open_noisy_count(
     """A count to which both have added noise of that variance; None where it came out below `smallest`. Errors as
     `open_count_and_sum` has them."""
     result = await _opened(shares, (1,), scratch, seconds)
-    count, most = int(result[0]), min(rows) + 2 * FARTHEST * (math.isqrt(variance) + 1)
-    if count == 0:
-        return None
-    if not smallest <= count <= most:
-        raise InputError("the shares are of no noisy count", expected=f"{smallest} to {most}")
-    return count
+    return noisy_count_of(int(result[0]), rows=rows, variance=variance, smallest=smallest)
 
 
 async def open_table(
@@ -200,7 +181,7 @@ async def open_table(
     """Noisy counts (classes, cells) from both ranks' shares, 0 where one came out below the smallest group. Errors as
     `open_count_and_sum` has them."""
     counts = await _opened(shares, (program.classes * cells,), scratch, seconds)
-    least, most = program.smallest, min(rows) + 2 * FARTHEST * (math.isqrt(variance) + 1)
+    least, most = program.smallest, most_with_noise(rows, variance)
     if not ((counts == 0) | ((counts >= least) & (counts <= most))).all():
         raise InputError("the shares are of no noisy counts", expected=f"0, or {least} to {most}")
     table: Words = counts.reshape(program.classes, cells)

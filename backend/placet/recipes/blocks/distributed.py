@@ -56,10 +56,10 @@ async def meet(job: PartyRun, step: StepRecorder, parties: Sequence[int], label:
     )
 
 
-async def numbers_of_rows(step: StepRecorder, peer: int, ours: int) -> int:
+async def numbers_of_rows(step: StepRecorder, peer: int, ours: int, tag: str = ROWS) -> int:
     """Tell a peer how many rows we have, and take its number, at most `MAX_ROWS`. ProtocolError for anything else."""
-    await step.send(name_of(peer), ROWS, canonical({"count": ours}))
-    return _number(await step.receive(name_of(peer), ROWS, limit=64), "count", peer, 0, MAX_ROWS)
+    await step.send(name_of(peer), tag, canonical({"count": ours}))
+    return _number(await step.receive(name_of(peer), tag, limit=64), "count", peer, 0, MAX_ROWS)
 
 
 async def evaluated(

@@ -1,8 +1,9 @@
 """How many rows a provider and the consumer both have, and the sum of the provider's values over them, by circuit PSI.
 
-The functionality is private intersection-sum with cardinality (Ion et al., EuroS&P 2020) on the distributed engine. The
-count is compared with the plan's smallest group inside the circuit, and below it nothing else comes out. What comes out
-stays shares, the provider's until the release; nobody learns which rows matched.
+The functionality is private intersection-sum with cardinality (Ion et al., EuroS&P 2020): by a garbled circuit on the
+embedded engine, by Cheetah on the distributed one. The count is compared with the plan's smallest group inside the
+circuit, and below it nothing else comes out. What comes out stays shares, the provider's until the release; nobody
+learns which rows matched.
 
 Without noise each side tells how many rows it has. With noise it tells no more than that number rounded up, so that by
 the places that stay empty nobody sees who has gone, and something runs however few rows there are.
@@ -13,24 +14,31 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import JsonValue
 
+from placet.core.errors import InputError
 from placet.core.hashing import canonical
 from placet.core.privacy import GaussianRelease
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun
+from placet.jobs.step_recorder import StepRecorder, name_of
+from placet.protocols import garbled
 from placet.protocols.bins import rounded
-from placet.protocols.spu import Network, choose, count_and_sum, demand_range, open_count_and_sum, open_noisy_count
+from placet.protocols.counted import count_and_total_of, demand_range, noisy_count_of
+from placet.protocols.garbled import Brought, CountTerms
+from placet.protocols.spu import Network, choose, count_and_sum, open_count_and_sum, open_noisy_count
 from placet.recipes.blocks import distributed
 from placet.recipes.blocks.columns import subjects, whole
 
 SECONDS = 600
 """For putting the shares together."""
-PROVIDER, PARTIES = 0, (0, 1)
+PROVIDER, CONSUMER, PARTIES = 0, 1, (0, 1)
 """The plan's order, which is the engine's too: the provider, then the consumer."""
+GARBLED, ROWS = "garbled", "garbled.rows"
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,7 @@ class MatchedRows:
         customers = [str(customer).encode() for customer in rows.columns[self.identifier]]
         share, counts, artefact = await self._compute(job, customers, None, opened)
         state: dict[str, JsonValue] = {"share": share.hex(), "rows": list(counts), "smallest_group": self.smallest}
-        state["summed"] = self.value is not None
+        state |= {"summed": self.value is not None, "protocol": self.protocol}
         if self.release is not None:
             state["variance"] = self.release.variance
         await job.collect(canonical(state), artefact)
@@ -66,30 +74,62 @@ class MatchedRows:
     async def _compute(
         self, job: PartyRun, identifiers: Sequence[bytes], values: Sequence[int] | None, opened: Artefact
     ) -> tuple[bytes, tuple[int, int], Artefact]:
-        async def count(network: Network, rows: tuple[int, int], noise: Sequence[int]) -> bytes:
+        async def on_spu(meeting: CountingRun) -> bytes:
             return await count_and_sum(
-                network,
+                meeting.on_spu,
                 identifiers,
                 values,
-                rows=rows,
+                rows=meeting.rows,
                 amounts_of=None if self.value is None else PROVIDER,
                 smallest=self.smallest,
                 scratch=job.context.engine_ports.scratch,
                 seconds=job.seconds_left,
-                noise=noise[0] if noise else None,
+                noise=meeting.noise[0] if meeting.noise else None,
             )
 
+        async def by_tables(meeting: CountingRun) -> bytes:
+            provides = job.party == PROVIDER
+            with job.working(f"the bins of {sum(meeting.rows)} rows") as work:
+                return await (garbled.garble if provides else garbled.evaluate)(
+                    meeting.step,
+                    name_of(CONSUMER if provides else PROVIDER),
+                    Brought(identifiers, values, meeting.noise[0] if meeting.noise else None),
+                    CountTerms(meeting.rows, self.value is not None, self.release is not None, self.smallest),
+                    context=job.record.job + job.attempt.to_bytes(4, "big") + b"statistics",
+                    entropy=job.entropy(b"garbled"),
+                    progress=work.count,
+                )
+
         circuit = MatchedCircuit(self.smallest, self.protocol, self.release)
-        return await circuit.run(job, len(identifiers), opened, count)
+        return await circuit.run(job, len(identifiers), opened, by_tables if self.protocol == GARBLED else on_spu)
 
 
-Counting = Callable[[Network, tuple[int, int], Sequence[int]], Awaitable[bytes]]
-"""This party's share of what is counted, over a network, with room for so many rows of each, with so much noise."""
+@dataclass(frozen=True)
+class CountingRun:
+    """Two parties that are about to count: in which step, with room for so many rows of each, with how much noise of
+    ours; and where SPU counts, its network."""
+
+    step: StepRecorder
+    rows: tuple[int, int]
+    noise: Sequence[int]
+    network: Network | None
+
+    @property
+    def on_spu(self) -> Network:
+        """The network. InputError where SPU does not count."""
+        if self.network is None:
+            raise InputError("there is no network of SPU here", expected="a protocol of SPU's")
+        return self.network
+
+
+Counting = Callable[[CountingRun], Awaitable[bytes]]
+"""This party's share of what is counted."""
 
 
 @dataclass(frozen=True)
 class MatchedCircuit:
-    """Two parties that count by circuit PSI, each with its own noise on what is released; None for none."""
+    """Two parties that count by circuit PSI, each with its own noise on what is released; None for none. `protocol`:
+    `garbled` on the embedded engine, or one of SPU's."""
 
     smallest: int
     protocol: str
@@ -102,34 +142,40 @@ class MatchedCircuit:
         noise numbers of rows are rounded up. Without it, where one side has fewer than the smallest group, which both
         know then, nothing runs and the share is empty."""
         (peer,) = (party for party in PARTIES if party != job.party)
-        engine = choose(len(PARTIES), named=self.protocol)
-        protocol = f"psi.circuit.{engine.protocol}/1"
-        public: dict[str, JsonValue] = {
-            "engine": distributed.engine_of(job.terms.engine),
-            "protocol": engine.protocol,
-            "field": engine.field,
-            "smallest_group": self.smallest,
-        }
+        protocol, public = f"psi.circuit.{self.protocol}/1", self._public(job)
         drawn = None
         if self.release is not None:
             number = rounded(number)
             source = await job.noise()
             drawn = await asyncio.to_thread(source.draw, self.release)
-        async with job.engine_port() as port:
+        async with AsyncExitStack() as stack:
+            port = None if self.protocol == GARBLED else await stack.enter_async_context(job.engine_port())
             async with job.step("statistics-start", protocol, opened, parameters=public) as step:
                 if drawn is not None:
                     step.drew(drawn)
-                theirs = await distributed.numbers_of_rows(step, peer, number)
+                tag = distributed.ROWS if port is not None else ROWS
+                theirs = await distributed.numbers_of_rows(step, peer, number, tag)
                 counts = (number, theirs) if job.party == PROVIDER else (theirs, number)
-                enough = drawn is not None or min(counts) >= self.smallest
-                network = await distributed.meet(job, step, PARTIES, b"statistics", port) if enough else None
-            if network is None:
+                enough, network = drawn is not None or min(counts) >= self.smallest, None
+                if enough and port is not None:
+                    network = await distributed.meet(job, step, PARTIES, b"statistics", port)
+            if not enough:
                 return b"", counts, opened
             async with job.step("statistics", protocol, opened, parameters=public) as step:
                 with job.working(f"the engine to count over {counts[0]} and {counts[1]} rows"):
-                    share = await count(network, counts, () if drawn is None else drawn.numbers)
+                    share = await count(CountingRun(step, counts, () if drawn is None else drawn.numbers, network))
                 artefact = step.output("share", share)
         return share, counts, artefact
+
+    def _public(self, job: PartyRun) -> dict[str, JsonValue]:
+        public: dict[str, JsonValue] = {
+            "engine": distributed.engine_of(job.terms.engine),
+            "protocol": self.protocol,
+            "smallest_group": self.smallest,
+        }
+        if self.protocol != GARBLED:
+            public["field"] = choose(len(PARTIES), named=self.protocol).field
+        return public
 
 
 def count_and_total(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> tuple[int, tuple[int, int] | None]:
@@ -140,6 +186,9 @@ def count_and_total(parts: Mapping[int, bytes], private: bytes, scratch: Path) -
     if min(rows) < smallest:
         return smallest, None
     shares = (parts[PROVIDER], bytes.fromhex(state["share"]))
+    if state["protocol"] == GARBLED:
+        count, *sums = garbled.opened(shares, 1 + state["summed"])
+        return smallest, count_and_total_of(count, sum(sums), rows=rows, smallest=smallest)
     opening = open_count_and_sum(
         shares, rows=rows, summed=state["summed"], smallest=smallest, scratch=scratch, seconds=SECONDS
     )
@@ -160,6 +209,10 @@ def noisy_count(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> No
     state = json.loads(private)
     smallest, variance, rows = state["smallest_group"], state["variance"], (state["rows"][0], state["rows"][1])
     shares = (parts[PROVIDER], bytes.fromhex(state["share"]))
+    if state["protocol"] == GARBLED:
+        (number,) = garbled.opened(shares, 1)
+        count = noisy_count_of(number, rows=rows, variance=variance, smallest=smallest)
+        return NoisyCount(count, smallest, variance)
     opening = open_noisy_count(
         shares, rows=rows, variance=variance, smallest=smallest, scratch=scratch, seconds=SECONDS
     )

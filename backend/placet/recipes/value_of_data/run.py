@@ -24,12 +24,12 @@ from placet.catalogue.value_of_data import LABELS, ValueOfDataParameters
 from placet.core.hashing import canonical
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
-from placet.protocols.spu import Network, count_table, open_table
+from placet.protocols.spu import count_table, open_table
 from placet.protocols.spu.tabulating import MatchedTable
 from placet.recipes.blocks.columns import subjects
 from placet.recipes.blocks.features import labels_of
 from placet.recipes.blocks.grouping import groups
-from placet.recipes.blocks.matched import SECONDS, MatchedCircuit
+from placet.recipes.blocks.matched import SECONDS, CountingRun, MatchedCircuit
 from placet.recipes.value_of_data.report import report_of
 from placet.vault.rows import Rows
 
@@ -48,15 +48,15 @@ async def run(job: PartyRun) -> None:
     )
     brought = await asyncio.to_thread(cells_of if provides else classes_of, parameters, rows)
 
-    async def count(network: Network, room: tuple[int, int], noise: Sequence[int]) -> bytes:
+    async def count(meeting: CountingRun) -> bytes:
         return await count_table(
-            network,
+            meeting.on_spu,
             identifiers,
             brought,
-            rows=room,
+            rows=meeting.rows,
             cells=parameters.cells,
-            program=program_of(parameters, room),
-            noise=noise,
+            program=program_of(parameters, meeting.rows),
+            noise=meeting.noise,
             scratch=job.context.engine_ports.scratch,
             seconds=job.seconds_left,
         )

@@ -1,0 +1,30 @@
+"""What the recipes that count by circuit PSI what two parties share declare alike: protocols, and engines for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from placet.catalogue.spec import IdentifiedParameters, SmallestGroup, demand_protocol
+from placet.core.plan import Terms
+
+MAX_ROWS = 1_000_000
+_BY_ENGINE = {"embedded": ("garbled",), "spu": ("cheetah",)}
+ENGINES = tuple(_BY_ENGINE)
+
+
+class CircuitParameters(IdentifiedParameters):
+    """How many are in both is counted; nothing comes out below the smallest group."""
+
+    smallest_group: Annotated[SmallestGroup, Field(le=MAX_ROWS)]
+    protocol: Annotated[
+        Literal["cheetah", "garbled"],
+        Field(description="how tags are compared: garbled (a garbled circuit) on the engine embedded, cheetah on spu"),
+    ]
+
+
+def fits(parameters: CircuitParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:
+    """PlanError for a protocol that the engine does not have."""
+    demand_protocol(_BY_ENGINE, terms.engine, parameters.protocol)
