@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 
-from placet.protocols.garbled.labels import Bits, LabelHash, Labels, where
+from placet.protocols.channel import Channel
+from placet.protocols.garbled import Brought, CountTerms, counting, evaluate, garble, opened
+from placet.protocols.garbled.labels import Bits, LabelHash, Labels, Words, where
 from placet.protocols.garbled.sides import Evaluator, Garbler, GateSide
+from placet.protocols.local import LocalNetwork
+from placet.protocols.ot.extension import Correlation
+from placet.protocols.ot.opprf import Opened, bins_for
 
 CONTEXT = b"job 1, attempt 1"
 Circuit = Callable[..., Labels]
@@ -52,3 +60,120 @@ class BothSides:
 def given_bits(circuit: Callable[[GateSide, Any], Labels], bits: list[int], seed: int = 7) -> list[int]:
     """Of wires side by side."""
     return [int(bit) for bit in BothSides(seed).bits(circuit, np.array(bits, np.uint8))]
+
+
+Change = Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True)
+class LyingChannel:
+    """A party's channel on which what it sends under some tags is changed first."""
+
+    channel: Channel
+    changes: Mapping[str, Change]
+
+    @property
+    def me(self) -> str:
+        return self.channel.me
+
+    async def send(self, to: str, tag: str, payload: bytes) -> None:
+        await self.channel.send(to, tag, self.changes.get(tag, bytes)(payload))
+
+    async def receive(self, sender: str, tag: str, *, limit: int) -> bytes:
+        return await self.channel.receive(sender, tag, limit=limit)
+
+
+class IdealTransfers:
+    """In place of `protocols.ot`: somebody whom both trust gives tags and labels. What a test of the circuit does not
+    need to take time for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("send_programmed", "receive_programmed", "send_correlated", "receive_correlated"):
+            monkeypatch.setattr(counting, name, getattr(self, name))
+
+    async def send_programmed(
+        self,
+        channel: Any,
+        receiver: str,
+        identifiers: Sequence[bytes],
+        _: Any,
+        *,
+        rows: Any,
+        context: Any,
+        entropy: Any,
+    ) -> Words:
+        chance = random.Random(entropy(8))
+        tags = np.array([[chance.getrandbits(64)] for _ in range(bins_for(rows[0]))], np.uint64)
+        await channel.send(
+            receiver, "ideal.tags", json.dumps([[one.hex() for one in identifiers], tags.tolist()]).encode()
+        )
+        return tags
+
+    async def receive_programmed(
+        self, channel: Any, sender: str, identifiers: Sequence[bytes], *, payload_words: int, rows: Any, **_: Any
+    ) -> Opened:
+        theirs, tags = json.loads(await channel.receive(sender, "ideal.tags", limit=1 << 24))
+        words, places = np.array(tags, np.uint64), np.full(len(tags), -1, np.int64)
+        places[: len(identifiers)] = np.arange(len(identifiers))
+        for place, one in enumerate(identifiers):
+            words[place] ^= np.uint64(one.hex() not in theirs)
+        return Opened(words, places)
+
+    async def send_correlated(
+        self, channel: Any, receiver: str, count: int, *, context: Any, entropy: Any
+    ) -> Correlation:
+        seed = int.from_bytes(entropy(4), "little")
+        await channel.send(receiver, "ideal.labels", str(seed).encode())
+        return Correlation(delta(seed), labels((count,), seed + 1))
+
+    async def receive_correlated(self, channel: Any, sender: str, choices: Bits, **_: Any) -> Labels:
+        seed = int(await channel.receive(sender, "ideal.labels", limit=16))
+        zeros: Labels = labels((len(choices),), seed + 1)
+        return zeros ^ where(choices, delta(seed))
+
+
+@dataclass
+class Counted:
+    """A run between `bank`, which garbles, and `shop`, which evaluates: both shares, or errors, and all messages."""
+
+    shares: tuple[Any, Any]
+    network: LocalNetwork
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        for share in self.shares:
+            if isinstance(share, BaseException):
+                raise share
+        return opened(self.shares, len(self.shares[0]) // 8)
+
+
+def counted(
+    bank: Brought,
+    shop: Brought,
+    *,
+    smallest: int = 2,
+    rows: tuple[int, int] | None = None,
+    lies: tuple[Mapping[str, Change], Mapping[str, Change]] = ({}, {}),
+    seeds: tuple[int, int] = (1, 2),
+    terms: tuple[CountTerms, CountTerms] | None = None,
+) -> Counted:
+    """`lies`: what the bank and the shop change in what they send; `terms`: where they have different ones."""
+    rows = rows or (len(bank.identifiers), len(shop.identifiers))
+    agreed = CountTerms(rows, bank.amounts is not None, bank.noise is not None, smallest)
+    theirs, ours = terms or (agreed, agreed)
+    network = LocalNetwork(("bank", "shop"))
+    one, other = (LyingChannel(network.channel(who), lie) for who, lie in zip(("bank", "shop"), lies, strict=True))
+    streams = [random.Random(seed).randbytes for seed in seeds]
+
+    async def both() -> tuple[Any, Any]:
+        async with asyncio.timeout(60):
+            works = [
+                asyncio.create_task(garble(one, "shop", bank, theirs, context=CONTEXT, entropy=streams[0])),
+                asyncio.create_task(evaluate(other, "bank", shop, ours, context=CONTEXT, entropy=streams[1])),
+            ]
+            await asyncio.wait(works, return_when=asyncio.FIRST_EXCEPTION)
+            for work in works:
+                work.cancel()
+            return tuple(await asyncio.gather(*works, return_exceptions=True))  # type: ignore[return-value]
+
+    return Counted(asyncio.run(both()), network)

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from placet.core.errors import DataError, InputError, ProtocolError
+from placet.core.errors import DataError, InputError, LimitError, ProtocolError
 from placet.protocols.channel import Channel
 from placet.protocols.garbled.labels import LABEL_BYTES, WORD_BITS, LabelHash, Labels, Words, bits_of, where
 from placet.protocols.garbled.matching import (
@@ -46,6 +46,7 @@ from placet.protocols.ot.extension import receive_correlated, send_correlated
 from placet.protocols.ot.opprf import bins_for, receive_programmed, send_programmed
 from placet.protocols.work import Progress
 
+MAX_ROWS = 200_000
 TABLES, SHIFT, ENDING, LABELS = "garbled.tables", "garbled.shift", "garbled.ending", "garbled.labels"
 
 
@@ -62,9 +63,13 @@ class CountTerms:
 
     @property
     def circuit(self) -> TagCircuit:
-        """DataError where there is no room for a row on each side."""
+        """DataError where there is no room for a row on each side, LimitError for more rows than are feasible."""
         if min(self.rows) < 1:
             raise DataError("no identifiers", expected="room for one on each side at the least", found=self.rows)
+        if max(self.rows) > MAX_ROWS:
+            raise LimitError(
+                "too many rows for a garbled circuit", expected=f"at most {MAX_ROWS} on a side", found=max(self.rows)
+            )
         return TagCircuit(bins_for(self.rows[0]), self.summed, self.noisy, self.smallest)
 
 
