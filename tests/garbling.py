@@ -18,7 +18,7 @@ from placet.protocols.garbled.labels import Bits, LabelHash, Labels, Words, wher
 from placet.protocols.garbled.sides import Evaluator, Garbler, GateSide
 from placet.protocols.local import LocalNetwork
 from placet.protocols.ot.extension import Correlation
-from placet.protocols.ot.opprf import Opened, bins_for
+from placet.protocols.ot.opprf import BinWords, bins_for
 
 CONTEXT = b"job 1, attempt 1"
 Circuit = Callable[..., Labels]
@@ -92,32 +92,23 @@ class IdealTransfers:
             monkeypatch.setattr(counting, name, getattr(self, name))
 
     async def send_programmed(
-        self,
-        channel: Any,
-        receiver: str,
-        identifiers: Sequence[bytes],
-        _: Any,
-        *,
-        rows: Any,
-        context: Any,
-        entropy: Any,
+        self, channel: Any, receiver: str, identifiers: Any, _: Any, *, rows: Any, entropy: Any, **__: Any
     ) -> Words:
         chance = random.Random(entropy(8))
         tags = np.array([[chance.getrandbits(64)] for _ in range(bins_for(rows[0]))], np.uint64)
-        await channel.send(
-            receiver, "ideal.tags", json.dumps([[one.hex() for one in identifiers], tags.tolist()]).encode()
-        )
+        names = [one.hex() for one in identifiers]
+        await channel.send(receiver, "ideal.tags", json.dumps([names, tags.tolist()]).encode())
         return tags
 
     async def receive_programmed(
         self, channel: Any, sender: str, identifiers: Sequence[bytes], *, payload_words: int, rows: Any, **_: Any
-    ) -> Opened:
+    ) -> BinWords:
         theirs, tags = json.loads(await channel.receive(sender, "ideal.tags", limit=1 << 24))
         words, places = np.array(tags, np.uint64), np.full(len(tags), -1, np.int64)
         places[: len(identifiers)] = np.arange(len(identifiers))
         for place, one in enumerate(identifiers):
             words[place] ^= np.uint64(one.hex() not in theirs)
-        return Opened(words, places)
+        return BinWords(words, places)
 
     async def send_correlated(
         self, channel: Any, receiver: str, count: int, *, context: Any, entropy: Any
@@ -142,7 +133,7 @@ class Counted:
     @property
     def numbers(self) -> tuple[int, ...]:
         for share in self.shares:
-            if isinstance(share, BaseException):
+            if isinstance(share, Exception):
                 raise share
         return opened(self.shares, len(self.shares[0]) // 8)
 

@@ -27,10 +27,10 @@ from placet.protocols.garbled.labels import (
     words_of,
 )
 from placet.protocols.garbled.sides import WORD_BYTES, Evaluator, Garbler, GateSide
+from placet.protocols.ot.opprf import tag_bits
 
 SLAB = 2048
 """Bins that are compared at a time: their tables are one message."""
-ERROR_BITS = 40
 GATE_BYTES = 2 * LABEL_BYTES
 MAX_NOISE = 1 << 61
 
@@ -51,8 +51,8 @@ class TagCircuit:
 
     @property
     def tag_bits(self) -> int:
-        """So many that in all bins together other tags are the same with chance 2^-40 at the most."""
-        return ERROR_BITS + (self.bins - 1).bit_length()
+        """How many bits of tags are compared."""
+        return tag_bits(self.bins)
 
     @property
     def numbers(self) -> int:
