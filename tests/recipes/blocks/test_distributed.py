@@ -239,28 +239,32 @@ def test_an_offer_for_totals_gives_no_levels(_installed: None, consortium: LiveC
     assert consortium.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == "consent.output"
 
 
-def statistics(survey: LiveConsortium, smallest: int) -> dict[str, Any]:
+STATISTICS = {"spu": "cheetah", "embedded": "garbled"}
+
+
+def statistics(survey: LiveConsortium, smallest: int, engine: str = "spu") -> dict[str, Any]:
     made = survey.made
     return {
         "recipe": "match-statistics",
-        "engine": "spu",
+        "engine": engine,
         "parameters": {
             **CUSTOMER,
             "value": "balance",
             "smallest_group": smallest,
-            "protocol": "cheetah",
+            "protocol": STATISTICS[engine],
         },
         "providers": [{"address": made.members["north"].address, "offer": made.offers["north"], "reward": "7"}],
     }
 
 
-def test_statistics_over_matches_that_nobody_learns(survey: LiveConsortium) -> None:
+@pytest.mark.parametrize("engine", ["spu", "embedded"])
+def test_statistics_over_matches_that_nobody_learns(survey: LiveConsortium, engine: str) -> None:
     """Count, sum and mean from the smallest group on, as in the clear."""
     consenting = {g.subject for g in survey.given if not g.ended}
     values = [survey.balances["north"][c] for c in survey.customers if c in consenting]
     assert 3 < len(values) < len(consenting) < len(survey.customers)
 
-    job, found = survey.result(**statistics(survey, len(values)))
+    job, found = survey.result(**statistics(survey, len(values), engine))
     assert (found["rows"], found["disclosed_in_protocol"]) == ([], [])
     mean = str((Decimal(sum(values)) / len(values)).quantize(Decimal("1.000000")))
     told = {"too_few": False, "smallest_group": len(values)}
@@ -274,16 +278,23 @@ def test_statistics_over_matches_that_nobody_learns(survey: LiveConsortium) -> N
     ):
         trail = steps(survey, who, job)
         assert [step.name for step in trail] == [opened, "statistics-start", "statistics", last]
-        assert (trail[1].protocol, trail[1].parameters["smallest_group"]) == ("psi.circuit.cheetah/1", len(values))
-        assert {exchange.tag for exchange in trail[1].sent} == {"spu.rows", "spu.address"}
-        assert (trail[2].sent, trail[2].received) == ((), ())
+        protocol = f"psi.circuit.{STATISTICS[engine]}/1"
+        assert (trail[1].protocol, trail[1].parameters["smallest_group"]) == (protocol, len(values))
+        if engine == "spu":
+            assert {exchange.tag for exchange in trail[1].sent} == {"spu.rows", "spu.address"}
+            assert (trail[2].sent, trail[2].received) == ((), ())
+            continue
+        assert {exchange.tag for exchange in trail[1].sent} == {"garbled.rows"}
+        crossed = {exchange.tag for exchange in (*trail[2].sent, *trail[2].received)}
+        assert crossed > {"ot.extend", "oprf.columns", "opprf.store", "garbled.tables", "garbled.labels"}
 
 
 @pytest.mark.slow
-def test_of_one_match_too_few_nothing_is_told(survey: LiveConsortium) -> None:
+@pytest.mark.parametrize("engine", ["spu", "embedded"])
+def test_of_one_match_too_few_nothing_is_told(survey: LiveConsortium, engine: str) -> None:
     consenting = {g.subject for g in survey.given if not g.ended}
     smallest = sum(c in consenting and c in survey.balances["north"] for c in survey.customers) + 1
-    job, found = survey.result(**statistics(survey, smallest))
+    job, found = survey.result(**statistics(survey, smallest, engine))
     assert found["report"] == {"too_few": True, "smallest_group": smallest}
     assert "statistics" in [step.name for step in steps(survey, "north", job)]
     assert survey.audited(job)["verdict"] == "intact"
@@ -291,9 +302,10 @@ def test_of_one_match_too_few_nothing_is_told(survey: LiveConsortium) -> None:
 
 
 @pytest.mark.slow
-def test_lists_that_are_too_short_for_statistics(survey: LiveConsortium) -> None:
+@pytest.mark.parametrize("engine", ["spu", "embedded"])
+def test_lists_that_are_too_short_for_statistics(survey: LiveConsortium, engine: str) -> None:
     """Both know the numbers of rows, so nothing runs."""
-    job, found = survey.result(**statistics(survey, len(survey.customers) + 1))
+    job, found = survey.result(**statistics(survey, len(survey.customers) + 1, engine))
     assert found["report"] == {"too_few": True, "smallest_group": len(survey.customers) + 1}
     names = [step.name for step in steps(survey, "north", job)]
     assert names == ["open-accounts", "statistics-start", "mask-output"]
@@ -305,7 +317,7 @@ def test_statistics_of_fewer_than_the_offer_says(survey: LiveConsortium) -> None
     assert survey.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == "consent.output"
 
 
-def test_statistics_on_the_small_engine(survey: LiveConsortium) -> None:
+def test_statistics_by_a_protocol_that_the_engine_does_not_have(survey: LiveConsortium) -> None:
     wanted = survey.made.request(**statistics(survey, 3) | {"engine": "embedded"})
     assert survey.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == "plan.engine"
 

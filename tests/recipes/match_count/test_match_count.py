@@ -20,6 +20,8 @@ PARAMETERS: dict[str, Any] = {
     "smallest_group": 3,
     "protocol": "cheetah",
 }
+PROTOCOLS = {"spu": "cheetah", "embedded": "garbled"}
+ENGINES = pytest.mark.parametrize("engine", ["spu", "embedded"])
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +31,19 @@ def counted(consortium: LiveConsortium) -> LiveConsortium:
     return consortium.offering("match-count", "aggregate", "PSI,MPC", ["north"], 3)
 
 
-def request(counted: LiveConsortium, smallest: int) -> dict[str, Any]:
+def request(counted: LiveConsortium, smallest: int, engine: str = "spu") -> dict[str, Any]:
     north = {"address": counted.made.members["north"].address, "offer": counted.made.offers["north"], "reward": "7"}
-    parameters = PARAMETERS | {"smallest_group": smallest}
-    return {"recipe": "match-count", "engine": "spu", "parameters": parameters, "providers": [north]}
+    parameters = PARAMETERS | {"smallest_group": smallest, "protocol": PROTOCOLS[engine]}
+    return {"recipe": "match-count", "engine": engine, "parameters": parameters, "providers": [north]}
 
 
-@pytest.mark.slow  # `match-statistics` runs the same circuit by default
-def test_the_count_from_the_smallest_group_on(counted: LiveConsortium) -> None:
+@pytest.mark.slow  # `match-statistics` runs the same circuits by default
+@ENGINES
+def test_the_count_from_the_smallest_group_on(counted: LiveConsortium, engine: str) -> None:
     matching = {g.subject for g in counted.given if not g.ended} & set(counted.customers)
     assert 3 < len(matching) < len(counted.customers)
 
-    job, result = counted.result(**request(counted, len(matching)))
+    job, result = counted.result(**request(counted, len(matching), engine))
     report = {"too_few": False, "smallest_group": len(matching), "count": len(matching)}
     assert (result["rows"], result["report"], result["disclosed_in_protocol"]) == ([], report, [])
     assert counted.audited(job)["verdict"] == "intact"
@@ -49,9 +52,10 @@ def test_the_count_from_the_smallest_group_on(counted: LiveConsortium) -> None:
 
 
 @pytest.mark.slow
-def test_of_one_match_too_few_nothing_is_told(counted: LiveConsortium) -> None:
+@ENGINES
+def test_of_one_match_too_few_nothing_is_told(counted: LiveConsortium, engine: str) -> None:
     matching = {g.subject for g in counted.given if not g.ended} & set(counted.customers)
-    _, result = counted.result(**request(counted, len(matching) + 1))
+    _, result = counted.result(**request(counted, len(matching) + 1, engine))
     assert result["report"] == {"too_few": True, "smallest_group": len(matching) + 1}
 
 

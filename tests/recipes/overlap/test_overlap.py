@@ -33,13 +33,15 @@ BUDGET = 50_000_000
 PARAMETERS: dict[str, Any] = {**CUSTOMER, "smallest_group": 3, "budget": 40_000_000, "protocol": "cheetah"}
 
 
-@pytest.mark.slow  # `match-statistics` runs the same circuit by default
-def test_about_how_many_match_for_a_part_of_the_budget(consortium: LiveConsortium) -> None:
+@pytest.mark.slow  # `match-statistics` runs the same circuits by default
+@pytest.mark.parametrize(("engine", "protocol"), [("spu", "cheetah"), ("embedded", "garbled")])
+def test_about_how_many_match_for_a_part_of_the_budget(consortium: LiveConsortium, engine: str, protocol: str) -> None:
     pytest.importorskip("spu", reason="placet[spu] is not installed here")
     live = consortium.offering("overlap", "noisy-statistics", "PSI,MPC,DP", ["north"], 3, budget=BUDGET)
     chain, offer = Chain(live.made.chain.url, live.deployment), from_hex(live.made.offers["north"])
     north = {"address": live.made.members["north"].address, "offer": live.made.offers["north"], "reward": "7"}
-    request = {"recipe": "overlap", "engine": "spu", "parameters": PARAMETERS, "providers": [north]}
+    parameters = PARAMETERS | {"protocol": protocol}
+    request = {"recipe": "overlap", "engine": engine, "parameters": parameters, "providers": [north]}
     matching = {g.subject for g in live.given if not g.ended} & set(live.customers)
 
     job, result = live.result(**request)
