@@ -1,6 +1,8 @@
-"""PSI, all sides in one process: ECDH with placement, and plain for both; FHE of a short list. Takes --n rows a side.
+"""PSI: ECDH with placement, and plain for both; FHE of a short list; count and sum by circuits. Takes --n rows a side.
 
-`--engine ecdh` or `fhe` measures that one alone; of FHE --n is the set, against which stand a hundred customers.
+`--engine ecdh`, `fhe` or `circuit` measures that one alone; of FHE --n is the set, against which stand a hundred
+customers. A circuit is garbled, or Cheetah's: a row for each over a thousand rows and over --n, each party a process of
+its own; in what stands before that both sides are one process.
 
 `unproved_cpu_s` is the processor time of plain PSI for one receiver, in turn with the placement: the messages and
 multiplications that the placement had before its consumer proved anything. `ratio_to_unproved` is what the proof
@@ -24,6 +26,7 @@ from typing import TextIO
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from _circuit import circuit
 from _fhe import LISTED, figures
 from _fhe import NOTES as FHE_NOTES
 from _intersections import intersections
@@ -35,6 +38,7 @@ from placet.protocols.psi import BlindedList, arrange, intersect, place
 from placet.protocols.psi.ristretto import Blinding, hash_to_group, require_point, total
 
 DEFAULT = 10_000
+SMALL = 1_000
 ROUNDS = 3
 SAMPLE = 1_000
 BANKS = ("bank", "fund")
@@ -79,20 +83,25 @@ def _run(sides: Callable[[LocalNetwork], list[Awaitable[object]]]) -> tuple[floa
 
 
 def main(*, json: bool, n: int = DEFAULT, engine: str = "all") -> dict[str, object]:
-    if engine not in ("all", "ecdh", "fhe"):
-        raise SystemExit("psi has the engines ecdh and fhe")
+    if engine not in ("all", "ecdh", "fhe", "circuit"):
+        raise SystemExit("psi has the engines ecdh, fhe and circuit")
     out = sys.stderr if json else sys.stdout
     own_loopback()
     outcome: dict[str, object] = {"n": n}
-    if engine != "fhe":
+    if engine in ("all", "ecdh"):
         outcome |= _printed(f"{n} against {n} rows, ECDH", _ecdh(n), NOTES, out)
-    if engine != "ecdh":
+    if engine in ("all", "fhe"):
         fhe = figures(n, CONTEXT, secrets.token_bytes)
         outcome["fhe"] = _printed(f"{LISTED} against {n} rows, FHE", fhe, FHE_NOTES, out)
     if engine == "all":
         outcome["others"] = rows = intersections(*_lists(n), CONTEXT)
         for row in rows:
             print(", ".join(f"{name} {value}" for name, value in row.items()), file=out)
+    if engine in ("all", "circuit"):
+        counted = [circuit(by, size) for size in sorted({SMALL, n}) for by in ("garbled", "cheetah")]
+        outcome["circuit"] = counted
+        for row in counted:
+            print("circuit PSI: " + ", ".join(f"{name} {value}" for name, value in row.items()), file=out)
     return outcome
 
 
