@@ -42,7 +42,8 @@ def pair(delta: int = 5) -> tuple[LabelSender, LabelReceiver]:
     pairs = draw.integers(0, 256, (128, 2, 16), np.uint8)
     secret = np.frombuffer((delta | 1).to_bytes(16, "little"), np.uint8)
     seeds = pairs[np.arange(128), unpacked(secret)]
-    return LabelSender(secret, seeds, CONTEXT), LabelReceiver(pairs, CONTEXT, lambda count: draw.bytes(count))
+    receiver = LabelReceiver(pairs, CONTEXT, lambda count: draw.bytes(count))
+    return LabelSender(secret, seeds, receiver.trees, CONTEXT, "peer"), receiver
 
 
 def run(together: Together, seeded: Seeded, choices: Any) -> tuple[Any, Any, LocalNetwork]:
@@ -93,7 +94,7 @@ def test_any_number_of_transfers(count: int) -> None:
     choices = np.random.default_rng(count).integers(0, 2, count).astype(np.uint8)
     message, labels = receiver.extend(choices)
     assert len(message) == message_bytes(count)
-    zeros = sender.accept(count, message, "peer")
+    zeros = sender.accept(count, message)
     assert zeros.shape == labels.shape == (count, 2)
     delta = np.frombuffer((count | 1).to_bytes(16, "little"), np.uint64)
     assert ((labels ^ zeros) == choices[:, None].astype(np.uint64) * delta).all()
@@ -136,16 +137,16 @@ def test_any_changed_byte_that_changes_the_choices_is_caught() -> None:
         message = bytearray(receiver.extend(choices)[0])
         message[place] ^= 1
         with pytest.raises(ProtocolError, match="the same choices in every column") as refusal:
-            sender.accept(200, bytes(message), "peer")
+            sender.accept(200, bytes(message))
         assert refusal.value.code == "ot.check"
 
 
 def test_a_part_can_not_be_sent_twice() -> None:
     sender, receiver = pair()
     message, _ = receiver.extend(np.ones(200, np.uint8))
-    sender.accept(200, message, "peer")
+    sender.accept(200, message)
     with pytest.raises(ProtocolError, match="the same choices"):
-        sender.accept(200, message, "peer")
+        sender.accept(200, message)
 
 
 @pytest.mark.parametrize("change", [-1, 1, -16, 16])
@@ -154,7 +155,7 @@ def test_a_message_of_another_length_is_refused(change: int) -> None:
     message, _ = receiver.extend(np.zeros(200, np.uint8))
     wrong = message[:change] if change < 0 else message + bytes(change)
     with pytest.raises(ProtocolError, match="wrong length"):
-        sender.accept(200, wrong, "peer")
+        sender.accept(200, wrong)
 
 
 def test_choices_are_bits() -> None:
