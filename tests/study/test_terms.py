@@ -25,6 +25,14 @@ def test_parameters_follow_from_the_study(document: dict[str, Any]) -> None:
     assert terms.scaled(terms.parts["provider1"]) == {"balance": 2}
 
 
+@pytest.mark.parametrize(("engine", "protocol"), [(None, "cheetah"), ("spu", "cheetah"), ("embedded", "garbled")])
+def test_a_protocol_follows_from_the_engine(document: dict[str, Any], engine: str | None, protocol: str) -> None:
+    document.update(recipe="match-count", parameters={}, engine=engine)
+    document["institutions"] = [document["institutions"][0], document["institutions"][-1]]
+    terms = terms_of(study_of(document))
+    assert (terms.engine, terms.parameters.to_json()["protocol"]) == (engine or "spu", protocol)
+
+
 def test_levels_run_on_the_engine_that_can_compare(document: dict[str, Any]) -> None:
     document["parameters"] |= {"edges": ["0", "100"], "bound": "1000", "protocol": "cheetah"}
     assert terms_of(study_of(document)).engine == "spu"

@@ -11,7 +11,8 @@ from placet.catalogue.spec import IdentifiedParameters, SmallestGroup, demand_pr
 from placet.core.plan import Terms
 
 MAX_ROWS = 1_000_000
-_BY_ENGINE = {"embedded": ("garbled",), "spu": ("cheetah",)}
+EMBEDDED, GARBLED = "embedded", "garbled"
+_BY_ENGINE = {EMBEDDED: (GARBLED,), "spu": ("cheetah",)}
 ENGINES = tuple(_BY_ENGINE)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from placet.catalogue.circuit_psi import EMBEDDED, CircuitParameters
 from placet.catalogue.joint_trees import OKAMOTO_UCHIYAMA, JointTreesParameters
 from placet.study.tables import StudyData
 
@@ -64,6 +65,9 @@ def _job(data: StudyData, rows: int) -> tuple[float, float, float]:
         sent = others * providers * encryptions * (256e-6 if small else 512e-6)
         walks = sum(map(len, parameters.features.values())) * (parameters.permutations or 0)
         return 3 + others * each + 1e-7 * listed * parameters.trees * walks, 250 + 0.006 * listed, 1 + sent
+    if isinstance(parameters, CircuitParameters) and data.terms.engine == EMBEDDED:
+        most = max(len(table.identifiers) for table in data.tables.values())
+        return 2 + 0.0001 * most, 150 + 0.004 * most, 1 + 0.0027 * most
     sums = listed * len(data.providers)
     if data.terms.engine == "spu":
         return 8 + 0.0004 * sums, 400 + 0.01 * listed, 10 + 0.01 * sums

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from placet.catalogue.circuit_psi import EMBEDDED, GARBLED, CircuitParameters
 from placet.catalogue.declared import declared_terms
 from placet.catalogue.spec import CONSUMER, SMALLEST_GROUP, IdentifiedParameters, RecipeParameters, RecipeSpec, Role
 from placet.catalogue.specs import spec_of
@@ -130,6 +131,8 @@ def _parameters(study: Study, spec: RecipeSpec[Any], roles: Mapping[str, Role]) 
     if "protocol" in fields and fields["protocol"].is_required():
         computing = sum(role.output for role in roles.values()) + ("features" in fields)
         follows["protocol"] = "aby3" if computing > 2 else "cheetah"
+    if issubclass(spec.parameters, CircuitParameters) and study.engine == EMBEDDED:
+        follows["protocol"] = GARBLED
     return follows | study.parameters
 
 

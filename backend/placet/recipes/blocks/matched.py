@@ -20,6 +20,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from placet.catalogue.circuit_psi import GARBLED
 from placet.core.errors import InputError
 from placet.core.hashing import canonical
 from placet.core.privacy import GaussianRelease
@@ -31,6 +32,7 @@ from placet.protocols.bins import rounded
 from placet.protocols.counted import count_and_total_of, demand_range, noisy_count_of
 from placet.protocols.garbled import Brought, CountTerms
 from placet.protocols.spu import Network, choose, count_and_sum, open_count_and_sum, open_noisy_count
+from placet.protocols.work import Progress
 from placet.recipes.blocks import distributed
 from placet.recipes.blocks.columns import subjects, whole
 
@@ -38,7 +40,7 @@ SECONDS = 600
 """For putting the shares together."""
 PROVIDER, CONSUMER, PARTIES = 0, 1, (0, 1)
 """The plan's order, which is the engine's too: the provider, then the consumer."""
-GARBLED, ROWS = "garbled", "garbled.rows"
+ROWS = "garbled.rows"
 
 
 @dataclass(frozen=True)
@@ -74,31 +76,30 @@ class MatchedRows:
     async def _compute(
         self, job: PartyRun, identifiers: Sequence[bytes], values: Sequence[int] | None, opened: Artefact
     ) -> tuple[bytes, tuple[int, int], Artefact]:
-        async def on_spu(meeting: CountingRun) -> bytes:
+        async def on_spu(running: CountingRun) -> bytes:
             return await count_and_sum(
-                meeting.on_spu,
+                running.on_spu,
                 identifiers,
                 values,
-                rows=meeting.rows,
+                rows=running.rows,
                 amounts_of=None if self.value is None else PROVIDER,
                 smallest=self.smallest,
                 scratch=job.context.engine_ports.scratch,
                 seconds=job.seconds_left,
-                noise=meeting.noise[0] if meeting.noise else None,
+                noise=running.noise[0] if running.noise else None,
             )
 
-        async def by_tables(meeting: CountingRun) -> bytes:
+        async def by_tables(running: CountingRun) -> bytes:
             provides = job.party == PROVIDER
-            with job.working(f"the bins of {sum(meeting.rows)} rows") as work:
-                return await (garbled.garble if provides else garbled.evaluate)(
-                    meeting.step,
-                    name_of(CONSUMER if provides else PROVIDER),
-                    Brought(identifiers, values, meeting.noise[0] if meeting.noise else None),
-                    CountTerms(meeting.rows, self.value is not None, self.release is not None, self.smallest),
-                    context=job.record.job + job.attempt.to_bytes(4, "big") + b"statistics",
-                    entropy=job.entropy(b"garbled"),
-                    progress=work.count,
-                )
+            return await (garbled.garble if provides else garbled.evaluate)(
+                running.step,
+                name_of(CONSUMER if provides else PROVIDER),
+                Brought(identifiers, values, running.noise[0] if running.noise else None),
+                CountTerms(running.rows, self.value is not None, self.release is not None, self.smallest),
+                context=job.record.job + job.attempt.to_bytes(4, "big") + b"statistics",
+                entropy=job.entropy(b"garbled"),
+                progress=running.progress,
+            )
 
         circuit = MatchedCircuit(self.smallest, self.protocol, self.release)
         return await circuit.run(job, len(identifiers), opened, by_tables if self.protocol == GARBLED else on_spu)
@@ -107,11 +108,12 @@ class MatchedRows:
 @dataclass(frozen=True)
 class CountingRun:
     """Two parties that are about to count: in which step, with room for so many rows of each, with how much noise of
-    ours; and where SPU counts, its network."""
+    ours, who hears of it meanwhile; and where SPU counts, its network."""
 
     step: StepRecorder
     rows: tuple[int, int]
     noise: Sequence[int]
+    progress: Progress
     network: Network | None
 
     @property
@@ -162,8 +164,9 @@ class MatchedCircuit:
             if not enough:
                 return b"", counts, opened
             async with job.step("statistics", protocol, opened, parameters=public) as step:
-                with job.working(f"the engine to count over {counts[0]} and {counts[1]} rows"):
-                    share = await count(CountingRun(step, counts, () if drawn is None else drawn.numbers, network))
+                with job.working(f"the engine to count over {counts[0]} and {counts[1]} rows") as work:
+                    noise = () if drawn is None else drawn.numbers
+                    share = await count(CountingRun(step, counts, noise, work.count, network))
                 artefact = step.output("share", share)
         return share, counts, artefact
 

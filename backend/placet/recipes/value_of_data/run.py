@@ -48,15 +48,15 @@ async def run(job: PartyRun) -> None:
     )
     brought = await asyncio.to_thread(cells_of if provides else classes_of, parameters, rows)
 
-    async def count(meeting: CountingRun) -> bytes:
+    async def count(running: CountingRun) -> bytes:
         return await count_table(
-            meeting.on_spu,
+            running.on_spu,
             identifiers,
             brought,
-            rows=meeting.rows,
+            rows=running.rows,
             cells=parameters.cells,
-            program=program_of(parameters, meeting.rows),
-            noise=meeting.noise,
+            program=program_of(parameters, running.rows),
+            noise=running.noise,
             scratch=job.context.engine_ports.scratch,
             seconds=job.seconds_left,
         )
