@@ -43,7 +43,7 @@ from placet.protocols.garbled.matching import (
 from placet.protocols.garbled.sides import WORD_BYTES, Evaluator, Garbler
 from placet.protocols.order import Entropy
 from placet.protocols.ot.extension import receive_correlated, send_correlated
-from placet.protocols.ot.opprf import bins_for, receive_programmed, send_programmed
+from placet.protocols.ot.opprf import BinWords, bins_for, receive_programmed, send_programmed
 from placet.protocols.work import Progress
 
 MAX_ROWS = 200_000
@@ -124,38 +124,16 @@ async def garble(
         context=context + b"/inputs",
         entropy=entropy,
     )
-    side = Garbler(correlation.delta, LabelHash(context))
     wires = input_wires(circuit, correlation.zeros)
-    used = (bins.rows >= 0).astype(np.uint8)
-    amounts = _laid(brought.amounts, bins.rows)
-
-    matches: list[Labels] = []
-    masked = 0
-
-    def slab(first: int, last: int, theirs: Labels) -> tuple[Labels, int, bytes]:
-        wire = garbled_slab(side, circuit, theirs, bins.words[first:last, 0], used[first:last])
-        mask = 0 if amounts is None else int(side.project(wire, amounts[first:last]).sum())
-        return wire, mask, side.rows()
-
-    for (first, last), theirs in zip(circuit.slabs, wires.tags, strict=True):
-        wire, mask, rows = await asyncio.to_thread(slab, first, last, theirs)
-        matches.append(wire)
-        masked += mask
-        await channel.send(evaluator, TABLES, rows)
-        _tell(progress, last, circuit)
-
-    total, noise = None, None
+    run = _Garbling(channel, evaluator, circuit, Garbler(correlation.delta, LabelHash(context)), progress)
+    matches, masks = await run.bins(wires.tags, bins, _laid(brought.amounts, bins.rows))
+    total = None
     if wires.total is not None:
-        shift = np.frombuffer(await _exactly(channel, evaluator, SHIFT, WORD_BYTES), "<u8").reshape(())
-        shifted = wires.total ^ where(bits_of(shift, WORD_BITS), correlation.delta)
-        total = shifted, side.own(word_bits(-masked))
+        total = await run.shifted(wires.total, correlation.delta), run.side.own(word_bits(-masks))
+    noise = None
     if wires.noise is not None and brought.noise is not None:
-        noise = wires.noise, side.own(word_bits(brought.noise))
-    parts = CircuitEnding(np.concatenate(matches), total, noise, wires.masks)
-    outputs = await asyncio.to_thread(ending, side, circuit, parts)
-    await channel.send(evaluator, ENDING, side.rows())
-    labels = await _exactly(channel, evaluator, LABELS, LABEL_BYTES * len(outputs))
-    return share_of(side.demand_bits(outputs, np.frombuffer(labels, np.uint64).reshape(-1, 2)))
+        noise = wires.noise, run.side.own(word_bits(brought.noise))
+    return await run.ending(CircuitEnding(matches, total, noise, wires.masks))
 
 
 async def evaluate(
@@ -191,39 +169,93 @@ async def evaluate(
         context=context + b"/inputs",
         entropy=entropy,
     )
-    side = Evaluator(LabelHash(context))
     wires = input_wires(circuit, labels)
-
-    matches: list[Labels] = []
-    words = 0
-
-    def slab(rows: bytes, ours: Labels) -> tuple[Labels, int]:
-        side.feed(rows)
-        wire = evaluated_slab(side, circuit, ours)
-        word = int(side.project(wire).sum()) if circuit.summed else 0
-        side.demand_spent()
-        return wire, word
-
-    for (first, last), ours in zip(circuit.slabs, wires.tags, strict=True):
-        rows = await channel.receive(garbler, TABLES, limit=circuit.slab_bytes(last - first))
-        wire, word = await asyncio.to_thread(slab, rows, ours)
-        matches.append(wire)
-        words += word
-        _tell(progress, last, circuit)
-
-    total, theirs = None, None
+    run = _Evaluation(channel, garbler, circuit, Evaluator(LabelHash(context)), progress)
+    matches, words = await run.bins(wires.tags)
+    total = None
     if wires.total is not None:
-        shift = word_bits(words) ^ hidden
-        await channel.send(garbler, SHIFT, share_of(shift))
-        total = wires.total, side.garblers(WORD_BITS)
-    if wires.noise is not None:
-        theirs = wires.noise, side.garblers(WORD_BITS)
-    side.feed(await channel.receive(garbler, ENDING, limit=circuit.ending_bytes))
-    parts = CircuitEnding(np.concatenate(matches), total, theirs, wires.masks)
-    outputs = await asyncio.to_thread(ending, side, circuit, parts)
-    side.demand_spent()
-    await channel.send(garbler, LABELS, outputs.tobytes())
+        await channel.send(garbler, SHIFT, share_of(word_bits(words) ^ hidden))
+        total = wires.total, run.side.garblers(WORD_BITS)
+    theirs = None if wires.noise is None else (wires.noise, run.side.garblers(WORD_BITS))
+    await run.ending(CircuitEnding(matches, total, theirs, wires.masks))
     return share_of(masks)
+
+
+@dataclass(frozen=True)
+class _Garbling:
+    """The garbler's side of the circuit, once both have labels and tags."""
+
+    channel: Channel
+    peer: str
+    circuit: TagCircuit
+    side: Garbler
+    progress: Progress | None
+
+    async def bins(self, theirs: Sequence[Labels], bins: BinWords, amounts: Words | None) -> tuple[Labels, int]:
+        """Which bins match, and the masks' sum where there are amounts."""
+        used, matches, masks = (bins.rows >= 0).astype(np.uint8), [], 0
+
+        def slab(first: int, last: int, labels: Labels) -> tuple[Labels, int, bytes]:
+            wire = garbled_slab(self.side, self.circuit, labels, bins.words[first:last, 0], used[first:last])
+            mask = 0 if amounts is None else int(self.side.project(wire, amounts[first:last]).sum())
+            return wire, mask, self.side.rows()
+
+        for (first, last), labels in zip(self.circuit.slabs, theirs, strict=True):
+            wire, mask, rows = await asyncio.to_thread(slab, first, last, labels)
+            matches.append(wire)
+            masks += mask
+            await self.channel.send(self.peer, TABLES, rows)
+            _tell(self.progress, last, self.circuit)
+        return np.concatenate(matches), masks
+
+    async def shifted(self, labels: Labels, delta: Labels) -> Labels:
+        """The evaluator's sum, for which it has labels of other bits, and says which are not the same."""
+        shift = np.frombuffer(await _exactly(self.channel, self.peer, SHIFT, WORD_BYTES), "<u8").reshape(())
+        corrected: Labels = labels ^ where(bits_of(shift, WORD_BITS), delta)
+        return corrected
+
+    async def ending(self, parts: CircuitEnding) -> bytes:
+        """Our share."""
+        outputs = await asyncio.to_thread(ending, self.side, self.circuit, parts)
+        await self.channel.send(self.peer, ENDING, self.side.rows())
+        labels = await _exactly(self.channel, self.peer, LABELS, LABEL_BYTES * len(outputs))
+        return share_of(self.side.demand_bits(outputs, np.frombuffer(labels, np.uint64).reshape(-1, 2)))
+
+
+@dataclass(frozen=True)
+class _Evaluation:
+    """The evaluator's side of the same."""
+
+    channel: Channel
+    peer: str
+    circuit: TagCircuit
+    side: Evaluator
+    progress: Progress | None
+
+    async def bins(self, ours: Sequence[Labels]) -> tuple[Labels, int]:
+        """Which bins match, and the words' sum where there are amounts."""
+        matches, words = [], 0
+
+        def slab(rows: bytes, labels: Labels) -> tuple[Labels, int]:
+            self.side.feed(rows)
+            wire = evaluated_slab(self.side, self.circuit, labels)
+            word = int(self.side.project(wire).sum()) if self.circuit.summed else 0
+            self.side.demand_spent()
+            return wire, word
+
+        for (first, last), labels in zip(self.circuit.slabs, ours, strict=True):
+            rows = await self.channel.receive(self.peer, TABLES, limit=self.circuit.slab_bytes(last - first))
+            wire, word = await asyncio.to_thread(slab, rows, labels)
+            matches.append(wire)
+            words += word
+            _tell(self.progress, last, self.circuit)
+        return np.concatenate(matches), words
+
+    async def ending(self, parts: CircuitEnding) -> None:
+        self.side.feed(await self.channel.receive(self.peer, ENDING, limit=self.circuit.ending_bytes))
+        outputs = await asyncio.to_thread(ending, self.side, self.circuit, parts)
+        self.side.demand_spent()
+        await self.channel.send(self.peer, LABELS, outputs.tobytes())
 
 
 def _laid(amounts: Sequence[int] | None, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Words | None:
