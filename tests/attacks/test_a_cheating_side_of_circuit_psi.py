@@ -17,7 +17,7 @@ from placet.protocols.garbled.labels import Bits, LabelHash, Labels, Words, lowe
 from placet.protocols.garbled.sides import Evaluator, Garbler
 from placet.protocols.ot import oprf
 from placet.protocols.ot.okvs import table_cells
-from placet.protocols.ot.opprf import STORE, bins_for
+from placet.protocols.ot.opprf import STORE, bins_for, receive_programmed
 from placet.protocols.ot.oprf import INPUT_BYTES, send_oprf
 
 BANK = [f"person {number}".encode() for number in range(12)]
@@ -47,6 +47,8 @@ async def without_a_secret(
 
 def test_a_consumer_without_a_secret_matches_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """It wants a tag for each bin that fits whoever lies there: all of the provider's rows added up."""
+    IdealTransfers(monkeypatch)
+    monkeypatch.setattr(counting, "receive_programmed", receive_programmed)
     monkeypatch.setattr(counting, "send_programmed", without_a_secret)
     assert run().numbers == (0, 0)
 

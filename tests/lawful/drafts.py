@@ -106,7 +106,7 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "match a short list": ("match", "embedded", 2, _MATCH | {"psi": "fhe", "receiver": "consumer", "list_length": 9}),
     "match by values": ("match", "embedded", 2, _BY_VALUES),
     "salted hash": ("match-salted-hash", "embedded", 2, _MATCH | {"psi": "salted-hash"}),
-    "count": ("match-count", "spu", 2, _IDENTIFIER | _GROUP),
+    "count": ("match-count", "embedded", 2, _IDENTIFIER | _GROUP | {"protocol": "garbled"}),
     "noisy count": ("overlap", "spu", 2, _IDENTIFIER | _GROUP | {"budget": 500}),
     "statistics": ("match-statistics", "spu", 2, _VALUE | _GROUP),
     "sums": ("joint-statistics", "spu", 3, _IDENTIFIER | _GROUP | {"values": ["a", "b"], "statistics": ["sums"]}),

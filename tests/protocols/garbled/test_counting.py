@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from garbling import BothSides, Counted, IdealTransfers, counted
 from placet.core.errors import DataError, InputError, LimitError, PlacetError, ProtocolError
 from placet.protocols.garbled import Brought, CountTerms, opened
@@ -41,7 +42,7 @@ def test_nothing_comes_out_below_the_smallest_group(ideal: IdealTransfers, small
     assert matching(smallest=smallest).numbers == ((len(COMMON), SUM) if smallest <= len(COMMON) else (0, 0))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(30))
 @given(
     st.lists(st.integers(0, 9), unique=True, min_size=1, max_size=8),
     st.lists(st.integers(0, 9), unique=True, min_size=1, max_size=8),
@@ -57,7 +58,7 @@ def test_any_lists_and_amounts(
     assert run.numbers == ((len(common), sum(common)) if len(common) >= smallest else (0, 0))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(30))
 @given(st.integers(-60, 60), st.integers(-60, 60), st.integers(1, 30))
 def test_the_noisy_count_is_what_the_smallest_group_is_held_against(
     ideal: IdealTransfers, one: int, other: int, smallest: int
@@ -69,9 +70,9 @@ def test_the_noisy_count_is_what_the_smallest_group_is_held_against(
 
 def test_bins_are_compared_a_slab_at_a_time(ideal: IdealTransfers) -> None:
     """Room for more rows than there are: the tables' number and sizes follow from it alone."""
-    run = matching(rows=(4000, 4000))
+    run = matching(rows=(1700, 1700))
     tables = [len(payload) for _, _, tag, payload in run.network.sent if tag == "garbled.tables"]
-    circuit = CountTerms((4000, 4000), summed=True, noisy=False, smallest=2).circuit
+    circuit = CountTerms((1700, 1700), summed=True, noisy=False, smallest=2).circuit
     assert run.numbers == (len(COMMON), SUM)
     assert tables == [circuit.slab_bytes(last - first) for first, last in circuit.slabs]
     assert len(tables) == -(-circuit.bins // SLAB) > 1
