@@ -26,6 +26,7 @@ from placet.protocols.garbled import Brought, CountTerms, evaluate, garble, open
 from placet.protocols.spu import Network, count_and_sum, open_count_and_sum
 
 ROLES = ("provider", "consumer")
+_FIGURES = (("provider_cpu_s", "provider_peak_mb"), ("consumer_cpu_s", "consumer_peak_mb"))
 SMALLEST = 5
 _HEADER = struct.Struct("<IQ")
 
@@ -126,8 +127,8 @@ def circuit(protocol: str, n: int) -> dict[str, Any]:
     if refusal := next((one for one in outcomes if isinstance(one, str)), None):
         return figures | {"refused": refusal}
     _demand_right(protocol, n, (outcomes[0][0], outcomes[1][0]))
-    for role, (_, processor, _, peak) in zip(ROLES, outcomes, strict=True):
-        figures |= {f"{role}_cpu_s": round(processor, 2), f"{role}_peak_mb": round(peak)}
+    for (cpu_s, peak_mb), (_, processor, _, peak) in zip(_FIGURES, outcomes, strict=True):
+        figures |= {cpu_s: round(processor, 2), peak_mb: round(peak)}
     return figures | {"wall_s": round(max(one[2] for one in outcomes), 2), "mb": round((traffic() - before) / 1e6, 2)}
 
 
