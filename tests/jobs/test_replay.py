@@ -114,11 +114,13 @@ SCORES: list[Table] = [{"accounts": {"customer": people(0, 40), "score": list(ra
 STABLE = {"columns": [{"column": "score", "edges": ["10"], "reference": [5, 5]}], "smallest_group": 2}
 MEAN = {"ask": "mean", "column": "balance", "bounds": [-100, 1000], "budget": 20_000_000}
 STATISTICS = {"questions": [MEAN], "smallest_group": 10}
+COUNTED = {**CUSTOMER, "smallest_group": 2, "protocol": "garbled"}
 SUM = Case("asset-view", {**CUSTOMER, "value": "balance"}, [accounts(0, 10), accounts(5, 15), customers(3, 12)])
 CASES = {
     "asset-view": SUM,
     "match": Case("match", {**CUSTOMER, "psi": "ecdh", "receiver": "both"}, TWO),
     "match-salted-hash": Case("match-salted-hash", {**CUSTOMER, "psi": "salted-hash", "receiver": "provider"}, TWO),
+    "match-statistics": Case("match-statistics", COUNTED | {"value": "balance"}, [accounts(0, 10), customers(3, 12)]),
     "model-stability": Case("model-stability", CUSTOMER | STABLE, SCORES),
     "private-statistics": Case("private-statistics", STATISTICS, [accounts(0, 40), {}]),
     "shared-representation": represented(),
@@ -126,6 +128,8 @@ CASES = {
     "joint-trees": trees("okamoto-uchiyama", nodes="blind"),
 }
 SLOW = {
+    "match-count": Case("match-count", COUNTED, TWO),
+    "overlap": Case("overlap", COUNTED | {"budget": 40_000_000}, TWO),
     "joint-trees by Paillier": trees("embedded", nodes="open", permutations=3),
     "pooled-model with noise": Case("pooled-model", pooled(budget=20_000_000), MEMBERS),
     "pooled-model in the open": Case("pooled-model", pooled(leave_one_out="each"), MEMBERS),
