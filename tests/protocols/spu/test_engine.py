@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from placet.core.errors import DataError, InputError, LimitError, PeerError, PlacetError, ProtocolError
+from placet.protocols.counted import LIMIT
 from placet.protocols.spu import (
     Network,
     Secret,
@@ -25,7 +26,6 @@ from placet.protocols.spu import (
     open_count_and_sum,
     reconstruct,
 )
-from placet.protocols.spu.circuit import LIMIT
 from placet.protocols.spu.programs import SUM_OF_VECTORS, NoParameters
 from placet.protocols.spu.psi import write_identifiers
 from placet.protocols.spu.shares import ShareBytes, decode, encode
