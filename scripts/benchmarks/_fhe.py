@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from placet.protocols.bins import cuckoo_rows
 from placet.protocols.fhe import oprf
 from placet.protocols.fhe.intersect import prepare
-from placet.protocols.fhe.layout import Tags, hits, seated, slots
+from placet.protocols.fhe.layout import Tags, hits, slots
+from placet.protocols.fhe.parameters import BINS
 from placet.protocols.fhe.scheme import Bfv, ReceiverKey, answer
 from placet.protocols.order import Entropy
 from placet.protocols.psi.ristretto import Blinding, require_point
@@ -55,7 +57,7 @@ def figures(n: int, context: bytes, entropy: Entropy) -> dict[str, float]:
         for point in evaluated:
             require_point(point, "provider")
         tags = Tags.of(b"".join(one.output(point) for one, point in zip(blinds, evaluated, strict=True)))
-        table = seated(tags.bins)
+        table = cuckoo_rows(tags.bins, BINS)
         fresh = ReceiverKey(Bfv())
         return fresh, table.tolist(), fresh.query(slots(table, tags, entropy))
 
