@@ -1,139 +1,22 @@
-"""Statements in zero knowledge: keys, proving and checking in processor time, and gas on a fresh Anvil.
-
-The keys are one person's, this run's: they are for measuring alone. Times are medians of processor seconds.
-"""
+"""Proof in place of trust: sums held against commitments, and statements in zero knowledge. Takes --n places."""
 
 from __future__ import annotations
 
-import json as json_
-import secrets
-import statistics
 import sys
-import tempfile
-import time
-from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 
-from placet.chain.abi import function
-from placet.chain.calls import Call
-from placet.chain.deploy import deploy
-from placet.chain.local import LocalChain, dev_account
-from placet.chain.statements import record_statement, register_key
-from placet.core.eip712 import Domain
-from placet.core.ids import JobId
-from placet.core.signatures import Key
-from placet.core.statements import MOST, OpenedTotal, SignedTotal, Statement, Total, VerificationKey
-from placet.core.trust import Deployment
-from placet.core.values import ZERO20, ZERO32, to_hex
-from placet.protocols.zk import band, groth16
-from placet.protocols.zk.extra import groth16py
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from _band import band_statement
+from _verified_sums import verified_sum
 
-ROUNDS = 9
-TARGETS = {"prove_cpu_s": 0.2, "verify_cpu_s": 0.01}
-NOTES = {
-    "setup_cpu_s": "compile the circuit and make keys, by one person",
-    "proving_key_mb": "the proving key on disk, MB of 10^6 bytes",
-    "load_cpu_s": "read the proving key, each point checked",
-    "prove_cpu_s": "one statement, its proof verified",
-    "verify_cpu_s": "one proof, key at hand",
-    "proof_file_bytes": "the file for the relying party",
-    "register_gas": "the verification key, once",
-    "verify_gas": "a transaction that only verifies: five public inputs",
-    "record_gas": "a transaction that verifies and records",
-}
+DEFAULT = 10_000
 
 
-def _cpu(work: Callable[[], object], rounds: int = ROUNDS) -> float:
-    times = []
-    for _ in range(rounds):
-        began = time.process_time()
-        work()
-        times.append(time.process_time() - began)
-    return statistics.median(times)
-
-
-def _opened(domain: Domain, issuer: Key) -> OpenedTotal:
-    job, salt, now = JobId(secrets.token_bytes(32)), band.new_salt(), int(time.time())
-    total = Total(
-        job=job,
-        person=issuer.address,
-        commitment=band.commitment(123_456_789, salt, job),
-        decimals=2,
-        issued_at=now,
-        not_after=now + 86_400,
-        purpose="measuring",
-    )
-    signed = SignedTotal(total=total, issuer=issuer.address, signature=issuer.sign(total.digest(domain)))
-    return OpenedTotal(
-        chain_id=domain.chain_id, statements=domain.contract, signed=signed, value=123_456_789, salt=salt
-    )
-
-
-def measure() -> dict[str, float]:
-    """All figures, by the names of NOTES."""
-    circuits = Path(str(resources.files(band.__package__))) / "circuits"
-    figures: dict[str, float] = {}
-    with LocalChain() as chain, tempfile.TemporaryDirectory() as folder:
-        key = Key(bytes(dev_account(0).key))
-        deployment = deploy(chain.url, key, 0)
-        domain, file = deployment.proven, Path(folder) / "proving.key"
-        began = time.process_time()
-        made, verifying = groth16py.setup_circom(
-            str(circuits / band.CIRCUIT), [groth16py.circomlib_path(2), str(circuits)]
-        )
-        figures["setup_cpu_s"] = time.process_time() - began
-        made.save(str(file))
-        figures["proving_key_mb"] = file.stat().st_size / 1e6
-        figures["load_cpu_s"] = _cpu(lambda: groth16.ProvingKey(file), 3)
-        snarkjs = json_.loads(verifying.to_json())
-        verification = VerificationKey(circuit=band.circuit_id(), ceremony=ZERO32, key=groth16.from_snarkjs(snarkjs))
-        opened, proving = _opened(domain, key), groth16.ProvingKey(file)
-        statement = Statement(
-            key=verification.id,
-            job=opened.signed.total.job,
-            prover=key.address,
-            relying_party=ZERO20,
-            until=int(time.time()) + 86_400,
-            commitment=opened.signed.total.commitment,
-            low=100_000_000,
-            high=MOST,
-        )
-        proven = band.prove(opened, statement, domain, proving, verification)
-        figures["prove_cpu_s"] = _cpu(lambda: band.prove(opened, statement, domain, proving, verification))
-        figures["verify_cpu_s"] = _cpu(lambda: band.holds(proven, domain, verification))
-        figures["proof_file_bytes"] = len(json_.dumps(proven.to_json(), indent=1))
-        figures["register_gas"] = _gas(chain, key, register_key(deployment, verification))
-        check = _verification(deployment, statement.public_inputs(domain), proven.proof, verification)
-        figures["verify_gas"] = _gas(chain, key, check)
-        figures["record_gas"] = _gas(chain, key, record_statement(deployment, proven))
-    return {name: round(value, 4) if value % 1 else int(value) for name, value in figures.items()}
-
-
-def _verification(deployment: Deployment, public: list[int], proof: bytes, key: VerificationKey) -> Call:
-    numbers = [int.from_bytes(proof[at : at + 32], "big") for at in range(0, len(proof), 32)]
-    data = function("Groth16Verifier", "verify").encode(key.id, public, numbers)
-    return Call(deployment.groth16_verifier.address, data, "verify")
-
-
-def _gas(chain: LocalChain, key: Key, call: Call) -> int:
-    transaction = {"from": to_hex(key.address), "to": to_hex(call.to), "data": to_hex(call.data), "gas": hex(10**7)}
-    name = chain.rpc("eth_sendTransaction", transaction)
-    deadline = time.monotonic() + 60
-    while (receipt := chain.rpc("eth_getTransactionReceipt", name)) is None:
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"not mined: {call.what}")
-        time.sleep(0.01)
-    if receipt["status"] != "0x1":
-        raise RuntimeError(f"reverted: {call.what}")
-    return int(receipt["gasUsed"], 16)
-
-
-def main(*, json: bool) -> dict[str, object]:
+def main(*, json: bool, n: int = DEFAULT) -> dict[str, object]:
     """Measure and print; see `scripts/bench`."""
-    figures = measure()
     out = sys.stderr if json else sys.stdout
-    for name, note in NOTES.items():
-        target = f"of {TARGETS[name]:g}" if name in TARGETS else ""
-        print(f"{name:<18} {figures[name]:>12,} {target:<8} {note}", file=out)
-    return dict(figures)
+
+    def say(text: str) -> None:
+        print(text, file=out)
+
+    return {"verified_sum": verified_sum(n, say), **band_statement(say)}

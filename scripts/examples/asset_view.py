@@ -43,6 +43,7 @@ def run(data: Data, out: Path, teller: Teller) -> dict[str, Any]:
         "job": outcome.job,
         "verdict": outcome.verdict,
         "customers": len(outcome.rows),
+        "verified": outcome.report.get("verified", False),
         "consenting": sum(customer in data.consenting for customer in data.customers),
         "consents": outcome.consents,
         "meetings": [asdict(one) for one in data.meetings()],
@@ -116,9 +117,14 @@ def main(words: Sequence[str] | None = None) -> int:
         work,
         teller,
         report=options.out / REPORT,
-        result=lambda summary: f"totals of {summary['customers']} customers in {options.out / RESULT}",
+        result=lambda summary: _words(summary, options.out / RESULT),
         as_json=options.json,
     )
+
+
+def _words(summary: dict[str, Any], file: Path) -> str:
+    proven = ", each proven to be the sum of what the institutions had committed to" if summary["verified"] else ""
+    return f"totals of {summary['customers']} customers{proven}, in {file}"
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ no-gate         checks no plan, no epoch and none of its own consents
 idle            computes nothing while the file `idle` lies in the working folder
 chosen-noise    adds no noise, and binds itself to noise of nothing but zeros
 two-orders      a consumer that shows its second provider the list in another order
+wrong-share     sends another share of its values than it committed to
+wrong-sum       releases another sum than that of the shares it was given
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from placet.core.privacy import GaussianRelease
 from placet.core.values import to_hex
 from placet.jobs.attempts import Attempts
 from placet.jobs.coordinator import Coordinator
+from placet.jobs.party_run import PartyRun
 from placet.jobs.plan_policy import PlanPolicy
 from placet.jobs.proposal import Opening
 from placet.jobs.randomness import NoiseSource
@@ -30,6 +33,7 @@ from placet.jobs.runner import Runner
 from placet.jobs.settlement import Settlement
 from placet.protocols import psi
 from placet.protocols.noise import DrawnNoise
+from placet.recipes.asset_view import verified
 
 
 def hold_key() -> None:
@@ -99,6 +103,31 @@ def two_orders() -> None:
     psi.arrange = arrange
 
 
+def wrong_share() -> None:
+    honest = verified.share_out
+
+    async def share_out(channel: Any, *words: Any, **more: Any) -> Any:
+        return await honest(Lying(channel), *words, **more)
+
+    class Lying:
+        def __init__(self, channel: Any) -> None:
+            self.channel, self.me, self.receive = channel, channel.me, channel.receive
+
+        async def send(self, to: str, tag: str, payload: bytes) -> None:
+            await self.channel.send(to, tag, payload[:31] + bytes([payload[31] ^ 1]) + payload[32:])
+
+    verified.share_out = share_out  # type: ignore[assignment]
+
+
+def wrong_sum() -> None:
+    honest = PartyRun.release
+
+    async def release(self: PartyRun, part: bytes, *inputs: Any) -> None:
+        await honest(self, bytes([part[0] ^ 1]) + part[1:], *inputs)
+
+    PartyRun.release = release  # type: ignore[method-assign]
+
+
 def idle() -> None:
     honest = Runner._begin
 
@@ -118,6 +147,8 @@ MODES = {
     "idle": idle,
     "chosen-noise": chosen_noise,
     "two-orders": two_orders,
+    "wrong-share": wrong_share,
+    "wrong-sum": wrong_sum,
 }
 
 if __name__ == "__main__":

@@ -129,6 +129,38 @@ def test_a_party_swaps_its_output(consortium: LiveConsortium) -> None:
     assert (answer["verdict"], answer["ending"], answer["named"]) == ("intact", "aborted", [])
 
 
+@pytest.mark.slow  # test_a_wrong_sum_names_its_sender.py runs all parties in one process
+def test_a_provider_sends_a_wrong_share(consortium: LiveConsortium) -> None:
+    """Who got it ends the job before anything is sealed, and the audit names its sender by its own signatures."""
+    with rogue(consortium, "north", "wrong-share"), settled_once(consortium) as jobs:
+        jobs.append(consortium.made.begin(consortium.made.request(**TIMES)))
+        assert ended_everywhere(consortium, jobs[0]) == "aborted"
+    assert not [e for e in events(consortium, jobs[0]) if isinstance(e, JobSealed)]
+    answer = consortium.audited(jobs[0])
+    assert (answer["verdict"], answer["ending"], answer["named"]) == ("tampered", "aborted", ["Bank North"])
+    assert [one["name"] for one in answer["results"] if one["status"] == "failed"] == ["flow.verified-sums"]
+
+
+@pytest.mark.slow  # as above
+def test_a_provider_releases_a_wrong_sum(consortium: LiveConsortium) -> None:
+    """The consumer hands out no total, and says whose sum is wrong; unverified, the wrong total comes out as a right
+    one does."""
+    with rogue(consortium, "north", "wrong-sum"):
+        request = consortium.made.request(**TIMES)
+        cheaper = {"parameters": request["parameters"] | {"verified": False}}
+        verified, unverified = (consortium.made.begin(request | changes) for changes in ({}, cheaper))
+        for job in (verified, unverified):
+            assert ended_everywhere(consortium, job) == "completed"
+        refusal = consortium.ask("consumer", f"/v1/jobs/{verified}/result")
+        assert refusal.status_code == 409 and refusal.json()["code"] == "sums.release"
+        assert "Bank North" in refusal.json()["found"]
+        assert consortium.done(unverified).totals != consortium.expected()
+    answer = consortium.audited(verified)
+    assert (answer["verdict"], answer["named"]) == ("tampered", ["Bank North"])
+    assert [one["name"] for one in answer["results"] if one["status"] == "failed"] == ["flow.verified-sums"]
+    assert consortium.audited(unverified)["verdict"] == "intact"
+
+
 @pytest.mark.slow  # by default an output that was swapped is what is never sealed, and the contract's tests refuse keys
 def test_a_consumer_refuses_the_seal(consortium: LiveConsortium) -> None:
     """It holds every masked output, and nothing opens them: no key is ever on chain, and a provider ends the job."""

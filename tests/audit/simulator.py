@@ -31,6 +31,7 @@ from placet.audit.facts import (
     Withdrawn,
     Withheld,
 )
+from placet.core import verified_sums as sums
 from placet.core.consent import CompactConsent, Consent
 from placet.core.enrolment import NO_ENROLMENT, Enrolment, enrolment_hash, subject_commitment
 from placet.core.evidence import (
@@ -50,6 +51,7 @@ from placet.core.plan import Amendment, Input, Party, Plan, Seal, Terms, key_has
 from placet.core.purposes import purpose_id
 from placet.core.signatures import Key
 from placet.core.trail import (
+    MASKED_OUTPUT,
     Artefact,
     Exchange,
     Message,
@@ -71,6 +73,12 @@ PURPOSE = "https://w3id.org/dpv#CreditChecking"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 START = 1_800_000_000
 REWARD = 25
+
+VERIFIED = (
+    "the sums of attempt 1 were held against the commitments of 3 providers before the seal, and nobody complains of a "
+    "released one"
+)
+"""What an audit notes of each whole job."""
 
 
 def h(*labels: object) -> bytes:
@@ -100,6 +108,9 @@ class Simulation:
     providers = len(NAMES) - 1
     consumer_brings = True
     """Its own list, under its own consent."""
+
+    verifies = True
+    """Are the sums held against commitments?"""
 
     def __init__(
         self,
@@ -380,7 +391,8 @@ class Simulation:
             {
                 "recipe": "asset-view", "recipe_version": 1, "engine": "embedded",
                 "parameters": {"identifier": "customer",
-                "namespace": NAMESPACE, "value": "balance"},
+                "namespace": NAMESPACE, "value": "balance",
+                **({} if self.verifies else {"verified": False})},
                 "roles": (*["provider"] * self.providers, "consumer"),
                 "inputs": (*["accounts"] * self.providers, *["customers"] * self.consumer_brings),
                 "block": self.block, "consumer_key": h("hpke"), "on_withdrawal": "drop",
@@ -525,19 +537,21 @@ class Simulation:
             sent=tuple(told["sent"]), received=tuple(told["received"]),
         )  # fmt: skip
         self.block += 2
-        shares = {
-            (a, b): self.send(a, b, "sum.share") for a in range(self.providers) for b in range(self.providers) if a != b
-        }
+        providers = range(self.providers)
+        pairs = [(a, b) for a in providers for b in providers if a != b]
+        committed = self._commit() if self.verifies else {}
+        shares = {pair: self.send(*pair, sums.SHARE) for pair in pairs}
         masked: list[Exchange] = []
-        for p in range(self.providers):
+        for p in providers:
             self.step(
-                p, "sum-shares", inputs={"rows": self._made(p, "rows"), "places": self._made(p, "places")},
+                p, sums.SHARE_OUT,
+                inputs={"rows": self._made(p, "rows"), **({sums.COMMITTED: committed[p]} if committed else {})},
                 outputs={"share": self._made(p, "share")},
-                sent=tuple(shares[p, b][0] for b in range(self.providers) if b != p),
-                received=tuple(shares[a, p][1] for a in range(self.providers) if a != p),
+                sent=tuple(shares[p, b][0] for b in providers if b != p),
+                received=tuple(shares[a, p][1] for a in providers if a != p),
             )  # fmt: skip
             self.outputs[p] = self._made(p, "masked")
-            out = self.send(p, self.consumer, "output")
+            out = self.send(p, self.consumer, MASKED_OUTPUT)
             masked.append(out[1])
             self.step(
                 p, "mask-output", inputs={"share": self._made(p, "share")}, outputs={"masked": self.outputs[p]},
@@ -546,7 +560,39 @@ class Simulation:
         self.step(
             self.consumer, "received-masked", received=tuple(masked),
             inputs={f"message-{i}": m.digest for i, m in enumerate(masked)},
-            outputs={f"masked-{i}": self.outputs[i] for i in range(self.providers)},
+            outputs={f"masked-{i}": self.outputs[i] for i in providers},
+        )  # fmt: skip
+        if self.verifies:
+            self._prove(pairs)
+
+    def _commit(self) -> dict[int, bytes]:
+        sent = {p: self.send(p, self.consumer, sums.COMMITMENTS) for p in range(self.providers)}
+        for p, (out, _) in sent.items():
+            self.step(
+                p, sums.COMMIT, inputs={"rows": self._made(p, "rows"), "places": self._made(p, "places")},
+                outputs={sums.COMMITTED: out.digest}, sent=(out,), protocol=sums.PROTOCOL,
+            )  # fmt: skip
+        received = tuple(there for _, there in sent.values())
+        self.step(self.consumer, sums.RECEIVE, received=received, protocol=sums.PROTOCOL)
+        return {p: out.digest for p, (out, _) in sent.items()}
+
+    def _prove(self, pairs: list[tuple[int, int]]) -> None:
+        challenges = {p: self.send(self.consumer, p, sums.CHALLENGE, h("challenge")) for p in range(self.providers)}
+        weighted = {
+            (a, b): self.send(a, b, sums.WEIGHTED, h("weighted", a))
+            for a, b in (*pairs, *((p, self.consumer) for p in challenges))
+        }
+        accepted = {p: self.send(p, self.consumer, sums.ACCEPTED, h("accepted")) for p in challenges}
+        for p in challenges:
+            self.step(
+                p, sums.PROVE, protocol=sums.PROTOCOL,
+                sent=(*(out for (a, _), (out, _) in weighted.items() if a == p), accepted[p][0]),
+                received=(challenges[p][1], *(there for (_, b), (_, there) in weighted.items() if b == p)),
+            )  # fmt: skip
+        heard = [there for (_, receiver), (_, there) in weighted.items() if receiver == self.consumer]
+        self.step(
+            self.consumer, sums.CHECK, protocol=sums.PROTOCOL, sent=tuple(out for out, _ in challenges.values()),
+            received=(*heard, *(there for _, there in accepted.values())),
         )  # fmt: skip
 
     def _put_on_chain(self) -> None:

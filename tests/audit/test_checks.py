@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from simulator import CONSUMER, NAMES, NAMESPACE, START, Simulation, h, key
+from simulator import CONSUMER, NAMES, NAMESPACE, START, VERIFIED, Simulation, h, key
 
 from declaring import CUSTOMER
 from placet.audit.bundle import Bundle
@@ -23,7 +23,8 @@ from placet.core.evidence import Evidence, SignedStanding
 from placet.core.offers import Scope, Subjects
 from placet.core.plan import MAX_INPUTS, MAX_PARTIES, OpeningRef, Plan, Terms
 from placet.core.standing import Fixed, StandingPlan, fixed_of
-from placet.core.trail import SignedMessage
+from placet.core.trail import Exchange, SignedMessage
+from placet.core.verified_sums import CHALLENGE, COMMIT, SHARE_OUT, WEIGHTED
 
 A, B, C, D = NAMES
 OWN_LIST = f"input 3: {D} declared the rows its own, by its own word"
@@ -431,7 +432,7 @@ def test_a_provider_that_calls_its_table_of_persons_its_own() -> None:
 
 
 def test_whose_rows_a_list_holds_is_its_consumers_word_alone() -> None:
-    assert verify(Simulation().bundle()).notes == (OWN_LIST,)
+    assert verify(Simulation().bundle()).notes == (OWN_LIST, VERIFIED)
 
 
 class ByLevels(Simulation):
@@ -842,7 +843,9 @@ def a_head_that_is_not_the_trails() -> Bundle:
 
 
 class Mail(Simulation):
-    """The share from party 0 to party 1 goes another way."""
+    """The share from party 0 to party 1, the last that it sends there, goes another way."""
+
+    verifies = False
 
     def deliver(self, held: SignedMessage) -> None:
         message = held.message
@@ -868,6 +871,8 @@ def an_acknowledgement_of_the_senders_making() -> Bundle:
 @case("exchange.sequence", A, B)
 def a_gap_in_the_numbers() -> Bundle:
     class Gap(Simulation):
+        verifies = False
+
         def make_message(self, fields: dict[str, Any]) -> Any:
             if (fields["tag"], fields["sender"], fields["receiver"]) == ("sum.share", 0, 1):
                 fields = fields | {"sequence": fields["sequence"] + 1}
@@ -950,6 +955,47 @@ def a_step_that_tells_of_a_message_that_never_was() -> Bundle:
             return fields | {"sent": (*fields["sent"], first.model_copy(update={"sequence": 9}))}
 
     return Invents().bundle()
+
+
+@case("flow.verified-sums", B)
+def commitments_other_than_the_step_says() -> Bundle:
+    class Other(Steps):
+        name = COMMIT
+
+        def differently(self, fields: dict[str, Any]) -> dict[str, Any]:
+            (made,) = fields["outputs"]
+            self.other = made.model_copy(update={"commitment": h("other commitments")})
+            return fields | {"outputs": (self.other,)}
+
+        def make_step(self, fields: dict[str, Any]) -> Any:
+            if fields["party"] == 1 and fields["name"] == SHARE_OUT:
+                fields = fields | {"inputs": (self.other,)}
+            return super().make_step(fields)
+
+    return Other().bundle()
+
+
+@case("flow.verified-sums", B)
+def shares_told_to_two_in_two_ways() -> Bundle:
+    return Telling(1, WEIGHTED).bundle()
+
+
+@case("flow.verified-sums", D)
+def a_challenge_for_each() -> Bundle:
+    return Telling(3, CHALLENGE).bundle()
+
+
+class Telling(Simulation):
+    """One party says something else under `tag` to party 0."""
+
+    def __init__(self, liar: int, tag: str) -> None:
+        self.liar, self.tag = liar, tag
+        super().__init__()
+
+    def send(self, sender: int, receiver: int, tag: str, digest: bytes | None = None) -> tuple[Exchange, Exchange]:
+        if (sender, receiver, tag) == (self.liar, 0, self.tag):
+            digest = h("another")
+        return super().send(sender, receiver, tag, digest)
 
 
 # ------------------------------------------------------------- flow, seal, payment
@@ -1129,6 +1175,7 @@ def test_invented_customers_are_reported_as_self_enrolled() -> None:
     assert report.notes == (
         OWN_LIST,
         f"self-enrolled: 4 of 4 people of {B}",
+        VERIFIED,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from simulator import NAMES, Simulation, h
+from simulator import NAMES, VERIFIED, Simulation, h
 
 from placet.audit import report as drawn
 from placet.audit.bundle import Bundle
@@ -51,6 +51,7 @@ def test_erased_after_the_end_of_its_consent(places: tuple[int, ...], kind: str)
     assert report.notes == (
         OWN_LIST,
         f"{B} erased records of consents: {len(places)} {by}",
+        VERIFIED,
     )
     assert report.named == ()
     assert next(p.people for p in report.parties if p.name == B) == 4
@@ -68,6 +69,7 @@ def test_the_report_tells_whose_word_ended_them() -> None:
     assert report.notes == (
         OWN_LIST,
         f"{B} erased records of consents: 2 withdrawn by their owners, 1 revoked by the provider",
+        VERIFIED,
     )
 
 

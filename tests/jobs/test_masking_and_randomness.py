@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from placet.core.errors import InputError
 from placet.core.hashing import sha256
-from placet.core.masking import SUITE, mask, public_key, unmask
+from placet.core.masking import SUITE, mask, public_key, shared_secret, unmask, unmask_shared
 from placet.core.noise_opening import NoiseOpening, SealedNoise, committed
 from placet.core.noise_sealing import open_noise, opened_by, seal_noise
 from placet.jobs.randomness import noise_seed, seed_commitment, stream, work_digest
@@ -38,6 +38,29 @@ def unmasked(content: bytes, **changes: Any) -> bytes:
 @given(st.binary(max_size=4096))
 def test_a_masked_output_opens_to_the_part(part: bytes) -> None:
     assert unmasked(masked(part)) == part
+
+
+def test_one_output_opens_by_its_own_secret_and_no_other_does() -> None:
+    """So that it can be shown to an auditor: by the same RFC's arithmetic, written once more."""
+    one, other = masked(), masked()
+    shared = shared_secret(one, key=KEY, secret=SECRET, **PLACE)
+    shown: dict[str, Any] = {"key": KEY, "consumer": public_key(SECRET), "shared": shared} | PLACE
+    assert unmask_shared(one, **shown) == PART
+    changes: list[dict[str, Any]] = [
+        {"shared": shared_secret(other, key=KEY, secret=SECRET, **PLACE)},
+        {"shared": bytes(32)},
+        {"shared": b""},
+        {"consumer": public_key(KEY)},
+        {"key": SECRET},
+        {"attempt": 1},
+        {"party": 0},
+    ]
+    for change in changes:
+        with pytest.raises(InputError):
+            unmask_shared(one, **(shown | change))
+    for bad in (other, one[:-1], b"", AESGCM(KEY).encrypt(bytes(12), b"short", None)):
+        with pytest.raises(InputError):
+            unmask_shared(bad, **shown)
 
 
 def test_the_same_part_looks_different_each_time() -> None:

@@ -325,7 +325,13 @@ def test_the_events_tell_the_ordered_moments_until_the_end(first: First) -> None
     assert stream.names[-1] == "completed"
     steps = [data for _, name, data in stream.events if name == "step"]
     assert [data["index"] for data in steps] == list(range(len(steps)))
-    assert [data["name"] for data in steps] == ["open-customers", "psi-arrange", "receive-masked"]
+    assert [data["name"] for data in steps] == [
+        "open-customers",
+        "psi-arrange",
+        "receive-commitments",
+        "receive-masked",
+        "check-sums",
+    ]
     computing, computed = stream.names.index("computing"), stream.names.index("computed")
     assert all(computing < place < computed for place, name in enumerate(stream.names) if name == "step")
     assert all(data["status"] == name for _, name, data in stream.events)
@@ -340,7 +346,7 @@ def test_a_provider_tells_of_its_own_part(consortium: LiveConsortium, first: Fir
     told = [name for name in stream.names if name in (*ORDER, "released")]
     assert told == ["agreed", "computing", "computed", "recorded", "released", "completed"]
     steps = [data["name"] for _, name, data in stream.events if name == "step"]
-    assert steps == ["open-accounts", "psi-place", "sum-shares", "mask-output"]
+    assert steps == ["open-accounts", "psi-place", "commit-values", "sum-shares", "mask-output", "prove-sums"]
 
 
 def test_the_events_of_an_ended_job_are_told_again(consortium: LiveConsortium, first: First) -> None:

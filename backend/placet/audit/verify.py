@@ -39,6 +39,8 @@ signed decides: *disputed*.
 output is the sealed one. In a secure sum each party told all others the same. A consumer showed all providers one list,
 and each told the others of the list that it was sent. This shows descent, not that the computation was right; and *rows
 used = rows declared* only re-execution shows (`jobs.replay`, at the party itself).
+Where the plan has verified sums, what each provider shared and released was held against what it had committed to; who
+is shown to have falsified a sum, by messages that it signed, is named.
 
 *Budget.* Where noise hides people: the opening spent what the plan says, of budgets that all jobs together keep; what
 went back, went back where nobody had begun. Variances follow from plan and bounds, cost no more than was spent, and
@@ -91,6 +93,7 @@ from placet.audit.checks import (
     seal,
     sums,
     trail,
+    verified,
     withdrawal,
 )
 from placet.audit.facts import Ending
@@ -114,6 +117,7 @@ CHECKS: tuple[Check, ...] = (
     *flow.CHECKS,
     *lists.CHECKS,
     *sums.CHECKS,
+    *verified.CHECKS,
     *budget.CHECKS,
     *model.CHECKS,
     *cards.CHECKS,

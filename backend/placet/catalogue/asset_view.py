@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from placet.catalogue.spec import (
     CONSUMER,
@@ -26,6 +26,13 @@ from placet.core.values import Whole
 MAX_EDGES = 64
 MAX_ROWS = 1_000_000
 """Of a party."""
+
+
+def _no_number(value: object) -> object:
+    """0 equals false, and would be another form of it."""
+    if value is not None and value is not False:
+        raise ValueError("false, or left out")
+    return value
 
 
 class AssetViewParameters(IdentifiedParameters):
@@ -49,6 +56,20 @@ class AssetViewParameters(IdentifiedParameters):
         Literal["cheetah", "aby3"] | None, Field(description="with edges: by the number of providers, two or three")
     ] = None
 
+    verified: Annotated[
+        Literal[False] | None,
+        BeforeValidator(_no_number),
+        Field(
+            description="false: totals are not held against commitments of the providers, which costs less; then a "
+            "provider may release a wrong sum unseen. Left out, they are proven",
+        ),
+    ] = None
+
+    @property
+    def verifies(self) -> bool:
+        """Are the providers' sums held against commitments? Levels are not."""
+        return self.edges is None and self.verified is None
+
     @model_validator(mode="after")
     def _consistent(self) -> AssetViewParameters:
         if self.identifier == self.value:
@@ -56,6 +77,8 @@ class AssetViewParameters(IdentifiedParameters):
         if len({self.edges is None, self.bound is None, self.protocol is None}) > 1:
             raise ValueError("edges, bound and protocol, or none of them")
         if self.edges is not None and self.bound is not None:
+            if self.verified is not None:
+                raise ValueError("edges without verified: levels are not")
             if any(left >= right for left, right in zip(self.edges, self.edges[1:], strict=False)):
                 raise ValueError("strictly ascending edges")
             if self.bound < max(map(abs, self.edges)):
@@ -116,8 +139,8 @@ SPEC = RecipeSpec(
         ),
         Role(
             CONSUMER,
-            "after the release each customer's total, or its level alone, not who contributed to it; how many "
-            "consented rows each provider has",
+            "after the release each customer's total, or its level alone, not who contributed to it; that a total is "
+            "the sum of what the providers committed to before; how many consented rows each provider has",
             alias="customers",
         ),
     ),

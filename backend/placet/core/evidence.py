@@ -1,7 +1,8 @@
 """What a party hands an auditor about one job, and the bundle of all of it.
 
-Evidence holds no output and no subject: consents in compact form, commitments, steps, signed messages; and the cards of
-a model that the party registered, in which the job's consumer says how good it is.
+Evidence holds no output and no subject: consents in compact form, commitments, steps, signed messages; the cards of a
+model that the party registered, in which the job's consumer says how good it is; and where it was given something wrong
+in a verified sum, that one share or part, which is uniform without the others.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from placet.core.plan import MAX_PARTIES, Amendment, Plan, Seal, Terms
 from placet.core.standing import StandingPlan
 from placet.core.trail import SignedMessage, Step
 from placet.core.values import U32, Bytes32, Signature, Value
+from placet.core.verified_sums import SumComplaint
 
 MAX_EVIDENCE = 64 << 20
 """Bytes of one party's evidence document at the most, without its sections."""
@@ -106,7 +108,7 @@ class SignedStanding(Value):
 
 class Evidence(Value):
     """One party's evidence about one job. `steps` and messages cover all attempts; `cards` are those of the model that
-    it registered as the job's."""
+    it registered as the job's; `complaints` show what another party signed and what contradicts it."""
 
     type: Literal["placet.evidence"] = "placet.evidence"
     version: Literal[1] = 1
@@ -124,6 +126,9 @@ class Evidence(Value):
     amendments: tuple[SignedAmendment, ...] = ()
     seal: SignedSeal | None = None
     cards: Annotated[tuple[ModelCard, ...], Field(max_length=MAX_CARDS, exclude_if=lambda cards: not cards)] = ()
+    complaints: Annotated[
+        tuple[SumComplaint, ...], Field(max_length=MAX_PARTIES, exclude_if=lambda complaints: not complaints)
+    ] = ()
 
     def hash(self) -> bytes:
         return document_hash(self)

@@ -16,6 +16,10 @@ from placet.core.values import U32, U48, Bytes32, Name, Signature, Value
 Tag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9./_-]{0,79}$")]
 
 
+MASKED_OUTPUT = "output.masked"
+"""The tag under which a party hands the consumer its part of the output."""
+
+
 class Message(Value):
     """What a sender's recorder signs about one payload to one receiver (EIP-712 `Message`); parties by index."""
 

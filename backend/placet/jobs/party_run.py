@@ -22,12 +22,14 @@ from placet.core.errors import ProtocolError, StateError
 from placet.core.hashing import sha256
 from placet.core.masking import mask
 from placet.core.offers import Scope
-from placet.core.trail import Artefact, Step
+from placet.core.trail import MASKED_OUTPUT, Artefact, Step
+from placet.core.verified_sums import RefusedSum, SumComplaint
 from placet.jobs.entries import consent_ended, ended_inputs
 from placet.jobs.link import MAX_PAYLOAD, Link
 from placet.jobs.masked_outputs import MASKED, framed
 from placet.jobs.progress import STEPS, VAULT, Wait
 from placet.jobs.records import JobRecord
+from placet.jobs.refused import refused_result
 from placet.jobs.seat import PartySeat
 from placet.jobs.step_recorder import StepRecorder, name_of
 from placet.jobs.store import JobStore
@@ -269,6 +271,14 @@ class PartyRun(PartySeat):
                 return None
         return None
 
+    async def refuse(self, error: ProtocolError, *complaints: SumComplaint) -> ProtocolError:
+        """Keep, sealed, why this party ends the attempt, and what shows who gave it something wrong: that is shown with
+        its evidence. Gives `error` back, to be raised."""
+        refused = RefusedSum.of(error, complaints)
+        closed = AtRest(JOBS, self.context.hpke).seal(refused_result(refused), b"result")
+        await self.store.threaded.keep_result(self.record.job, closed)
+        return error
+
     async def release(self, part: bytes, *inputs: Artefact) -> None:
         """Mask this party's part of the output and hand it to the consumer. The key stays here until the seal. What
         masks follows from the seed and the part, so that a replay makes it again, and never masks two parts, also where
@@ -289,7 +299,7 @@ class PartyRun(PartySeat):
         )
         await self._keep(key=AtRest(JOBS, self.context.hpke).seal(key, b"key"), output=masked)
         async with self.step("mask-output", "hpke+aes-gcm/1", *inputs) as step:
-            await step.send(name_of(consumer), "output.masked", masked)
+            await step.send(name_of(consumer), MASKED_OUTPUT, masked)
             step.public(MASKED, sha256(masked))
 
     async def contributed(self, metric: str, table: Table, *inputs: Artefact) -> None:
@@ -308,7 +318,12 @@ class PartyRun(PartySeat):
         outputs: dict[int, bytes] = {}
         async with self.step("receive-masked", "hpke+aes-gcm/1", *inputs) as step:
             for sender in senders:
-                outputs[sender] = await step.receive(name_of(sender), "output.masked", limit=MAX_PAYLOAD)
+                outputs[sender] = await step.receive(name_of(sender), MASKED_OUTPUT, limit=MAX_PAYLOAD)
                 step.public(f"{MASKED}/{sender}", sha256(outputs[sender]))
+        await self._keep(output=framed(outputs))
+        await self.keep_private(private)
+
+    async def keep_private(self, private: bytes) -> None:
+        """Keep, sealed, what the consumer needs beside the parts to make its result; the last one counts."""
         closed = AtRest(JOBS, self.context.hpke).seal(private, b"private")
-        await self._keep(private=closed, output=framed(outputs))
+        await self._keep(private=closed)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.spec import RecipeSpec
-from placet.core.errors import DataError, PlanError
+from placet.core.errors import DataError, PlanError, ProtocolError
 from placet.jobs.party_run import PartyRun
 
 Run = Callable[[PartyRun], Awaitable[None]]
@@ -18,6 +18,16 @@ Combine = Callable[[Mapping[int, bytes], bytes, Path], dict[str, Any]]
 are one object a person, and whose `alarm`, where there is one, is told as an event of that name."""
 Open = Callable[[bytes, Mapping[int, bytes], bytes], dict[str, Any]]
 """(what a party kept to itself, release keys by party, its HPKE secret) to that party's own result."""
+
+
+class WrongParts(ProtocolError):  # noqa: N818 - what it is
+    """Released parts that contradict what `parties` have signed; `shown` are the messages of theirs that show it."""
+
+    code = "sums.release"
+
+    def __init__(self, message: str, *, parties: Sequence[int], shown: tuple[bytes, ...], **words: Any) -> None:
+        super().__init__(message, **words)
+        self.parties, self.shown = tuple(parties), shown
 
 
 UNFIT = frozenset({DataError.code, "warrant.change", "warrant.changes"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from placet.catalogue.specs import spec_of
@@ -13,17 +14,19 @@ from placet.chain.states import JobState, JobStatus
 from placet.chain.threaded import ask_chain, ask_store
 from placet.core.errors import PlacetError, Reverted, StateError, unforeseen
 from placet.core.ids import JobId
-from placet.core.masking import unmask
+from placet.core.masking import shared_secret, unmask
 from placet.core.model_card import held_as
 from placet.core.values import ZERO32, to_hex
+from placet.core.verified_sums import RefusedSum, SumComplaint
 from placet.jobs import model_parts
 from placet.jobs.attempts import Attempts
 from placet.jobs.context import JobContext, RowSource
 from placet.jobs.masked_outputs import masked_outputs
 from placet.jobs.party_run import Say
 from placet.jobs.progress import CHAIN, PARTIES, blocks_more
-from placet.jobs.recipe import run_of
+from placet.jobs.recipe import WrongParts, run_of
 from placet.jobs.records import JobRecord
+from placet.jobs.refused import refusal_in, refused_result
 from placet.jobs.trail import record_steps
 
 log = logging.getLogger("placet.jobs")
@@ -202,6 +205,7 @@ class Settlement:
             return {}
         if attempt is None or attempt.output is None or attempt.private is None:
             raise StateError("the consumer's part of the sealed attempt is lost", remedy="run the job again")
+        outputs = masked_outputs(attempt.output)
         parts = {
             party: unmask(
                 masked,
@@ -211,21 +215,63 @@ class Settlement:
                 attempt=sealed.attempt,
                 party=party,
             )
-            for party, masked in masked_outputs(attempt.output).items()
+            for party, masked in outputs.items()
         }
         private = self.at_rest.open(attempt.private, b"private")
         if known.combine is None:
             raise StateError("this recipe makes no result for its consumer alone")
-        return self._keep(record, known.combine(parts, private, self.context.engine_ports.scratch))
+        try:
+            return self._keep(record, known.combine(parts, private, self.context.engine_ports.scratch))
+        except WrongParts as wrong:
+            names = ", ".join(self.context.trust.name(record.plan.parties[party].signer) for party in wrong.parties)
+            wrong.found = f"{names}: {wrong.found}"
+            refused = RefusedSum.of(wrong, self._complaints(record, sealed.attempt, wrong, outputs, keys))
+            self.store.keep_result(record.job, self.at_rest.seal(refused_result(refused), b"result"))
+            raise
+
+    def _complaints(
+        self,
+        record: JobRecord,
+        attempt: int,
+        wrong: WrongParts,
+        outputs: Mapping[int, bytes],
+        keys: Mapping[int, bytes],
+    ) -> Iterator[SumComplaint]:
+        """What shows an auditor the parts that are wrong, and nothing else of what this party can open. Never all
+        parts: together they tell what nobody but this party is to know."""
+        place: dict[str, Any] = {"secret": self.context.hpke, "job": record.job, "attempt": attempt}
+        for party in wrong.parties[: len(outputs) - 1]:
+            secret = shared_secret(outputs[party], key=keys[party], party=party, **place)
+            yield SumComplaint(
+                attempt=attempt,
+                accused=party,
+                about="release",
+                weighted=wrong.shown,
+                payload=outputs[party],
+                secret=secret,
+            )
 
     def _keep(self, record: JobRecord, result: dict[str, Any]) -> dict[str, Any]:
         self.store.keep_result(record.job, self.at_rest.seal(json.dumps(result).encode(), b"result"))
         return result
 
     def result(self, job: JobId) -> dict[str, object]:
-        """The result, for its consumer; StateError while there is none."""
+        """The result, for its consumer; StateError while there is none, and where this party refused it."""
+        result = self._kept(job)
+        if result is None:
+            raise StateError("there is no result here", remedy="wait until the job completed, and ask its consumer")
+        if refused := refusal_in(result):
+            raise refused.error()
+        return result
+
+    def complaints(self, job: JobId) -> tuple[SumComplaint, ...]:
+        """What shows who gave this party something wrong, where it refused a result."""
+        refused = refusal_in(self._kept(job) or {})
+        return () if refused is None else refused.complaints
+
+    def _kept(self, job: JobId) -> dict[str, Any] | None:
         closed = self.store.job(job).result
         if closed is None:
-            raise StateError("there is no result here", remedy="wait until the job completed, and ask its consumer")
-        result: dict[str, object] = json.loads(self.at_rest.open(closed, b"result"))
+            return None
+        result: dict[str, Any] = json.loads(self.at_rest.open(closed, b"result"))
         return result

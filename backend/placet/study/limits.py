@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from placet.catalogue.asset_view import AssetViewParameters
 from placet.catalogue.modelling import TrainingParameters
 from placet.study.model_facts import ModelFacts
 from placet.study.outcome import StudyOutcome
@@ -17,7 +18,12 @@ def limits(data: StudyData, outcome: StudyOutcome, model: ModelFacts | None) -> 
         "That the rows used are the rows declared is proved only by computing again. The audit shows who agreed, who "
         "consented, what was recorded and who was paid.",
     ]
-    if terms.engine != "spu":
+    if isinstance(terms.parameters, AssetViewParameters) and terms.parameters.verifies:
+        lines.append(
+            "A provider that shares or releases another number than it committed to is found out and named. No sum "
+            "shows whether the value that it committed to is true."
+        )
+    elif terms.engine != "spu":
         lines.append(
             "The protocol is semi-honest: a party that computes wrongly falsifies the result and may go unseen."
         )

@@ -80,6 +80,23 @@ def test_totals_are_added_on_the_small_engine() -> None:
     assert caught.value.code == "plan.engine"
 
 
+def test_totals_are_verified_unless_the_plan_says_no() -> None:
+    check(*declaring("asset-view", TOTALS | {"verified": False}, "embedded", 3))
+    assert SPEC.parse(TOTALS).verifies and not SPEC.parse(TOTALS | {"verified": False}).verifies
+    assert not SPEC.parse(LEVELS).verifies
+    for verified in (True, "false", 0, 1):
+        with pytest.raises(PlanError, match="no such value of verified"):
+            SPEC.parse(TOTALS | {"verified": verified})
+    with pytest.raises(PlanError, match="do not go together"):
+        SPEC.parse(LEVELS | {"verified": False})
+
+
+def test_a_job_whose_sums_were_falsified_is_not_tried_again() -> None:
+    for code in ("sums.share", "sums.commitments", "sums.accepted", "data", "warrant.change"):
+        assert ASSET_VIEW.final(code)
+    assert not ASSET_VIEW.final("peer.late")
+
+
 def test_only_the_providers_have_values() -> None:
     for parameters in (TOTALS, LEVELS):
         assert SPEC.reads("provider", SPEC.parse(parameters)) == ("customer", "balance")

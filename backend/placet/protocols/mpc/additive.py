@@ -45,12 +45,20 @@ class Vector:
 
 def encode(values: Sequence[int]) -> Vector:
     """Signed integers as words, in two's complement. DataError for anything that is not an int within ±2^100."""
+    _demand_range(values)
+    return _words(values)
+
+
+def _words(values: Sequence[int]) -> Vector:
+    return from_bytes(b"".join(value.to_bytes(WORD_BYTES, "little", signed=True) for value in values), len(values))
+
+
+def _demand_range(values: Sequence[int]) -> None:
     for row, value in enumerate(values):
         if isinstance(value, bool) or not isinstance(value, int):
             raise DataError("a value is not an integer", expected="int", found=f"{type(value).__name__} in row {row}")
         if not -LIMIT <= value <= LIMIT:
             raise DataError("a value is out of range", expected="within ±2^100", found=f"row {row}")
-    return from_bytes(b"".join(value.to_bytes(WORD_BYTES, "little", signed=True) for value in values), len(values))
 
 
 def to_bytes(vector: Vector) -> bytes:
@@ -125,10 +133,11 @@ def reconstruct(shares: Sequence[Vector]) -> list[int]:
     return values
 
 
-def scatter(values: Sequence[int], positions: Sequence[int | None], total: int) -> Vector:
-    """A vector of `total` words: value i at positions[i], zero elsewhere. A value without a position is left out.
+def scattered(values: Sequence[int], positions: Sequence[int | None], total: int) -> list[int]:
+    """`total` values: value i at positions[i], zero elsewhere. A value without a position is left out.
 
-    InputError for unequal lengths, a position outside [0, total), or one that occurs twice.
+    InputError for unequal lengths, a position outside [0, total), or one that occurs twice. DataError for anything that
+    is not an int within ±2^100.
     """
     if len(values) != len(positions):
         raise InputError("each value needs a position or None", expected=len(values), found=len(positions))
@@ -141,7 +150,14 @@ def scatter(values: Sequence[int], positions: Sequence[int | None], total: int) 
         if position in placed:
             raise InputError("two values at one position", expected="each position once", found=position)
         placed[position] = value
-    return encode([placed.get(position, 0) for position in range(total)])
+    vector = [placed.get(position, 0) for position in range(total)]
+    _demand_range(vector)
+    return vector
+
+
+def scatter(values: Sequence[int], positions: Sequence[int | None], total: int) -> Vector:
+    """`scattered` as words."""
+    return _words(scattered(values, positions, total))
 
 
 async def sum_shares(
