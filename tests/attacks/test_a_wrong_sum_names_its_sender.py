@@ -87,7 +87,9 @@ class AuditedSums(Simulation):
         payload = self.run.messages[sender, receiver, tag] or b"never sent"
         if tag == MASKED_OUTPUT:
             place: dict[str, Any] = {"job": self.job, "attempt": self.attempt, "party": sender}
-            payload = mask(payload, key=self.release_key(sender), consumer=public_key(SECRET), **place)
+            payload = mask(
+                payload, key=self.release_key(sender), ephemeral=SECRET, consumer=public_key(SECRET), **place
+            )
             self.masked[sender] = payload
         return super().send(sender, receiver, tag, sha256(payload) if tag.startswith(("sum.", "output")) else digest)
 

@@ -212,8 +212,10 @@ def test_what_was_not_kept_is_not_covered(retention: Retention, why: str) -> Non
     assert outcomes(report) == {
         "open-accounts": "same",
         "psi-place": "not-covered",
+        "commit-values": "not-covered",
         "sum-shares": "not-covered",
         "mask-output": "not-covered",
+        "prove-sums": "not-covered",
     }
     assert report.received.outcome == "not-covered" and why in str(report.received.why)
     assert report.outcome == "not-covered"
@@ -257,7 +259,14 @@ def test_a_report_is_signed_by_its_partys_recorder(job: Sealed) -> None:
     document = signed(environment.contexts[0], report)
     digest = environment.deployment.jobs.digest(evidence_hash(report.job, 0, report.hash()))
     assert recover(digest, document.signature) == environment.recorders[0].address
-    assert names(report) == ["open-accounts", "psi-place", "sum-shares", "mask-output"]
+    assert names(report) == [
+        "open-accounts",
+        "psi-place",
+        "commit-values",
+        "sum-shares",
+        "mask-output",
+        "prove-sums",
+    ]
 
 
 def test_a_replay_changes_nothing(job: Sealed) -> None:
