@@ -254,6 +254,7 @@ class JobEnvironment:
             groth16_verifier=_contract(),
             statements=_contract(),
             statement_escrow=_contract(),
+            audit_stakes=_contract(),
         )
         self.trust = TrustList(
             institutions=tuple(

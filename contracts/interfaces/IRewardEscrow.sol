@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IClaims} from "./IClaims.sol";
 import {JobId} from "./Types.sol";
 
 /// @title Who is owed what for it?
 /// @notice One account a job, in one ERC-20 token. Funded once, exactly, from the sponsor's allowance; settled once, to the
 /// payees of the plan and the rest to the sponsor. Payees fetch what they are owed.
-interface IRewardEscrow {
+interface IRewardEscrow is IClaims {
     /// @param token the ERC-20 of the account
     /// @param funded what the sponsor paid in
     /// @param sponsor who gets back what is not earned
@@ -37,12 +38,6 @@ interface IRewardEscrow {
     /// @param amount in the token's smallest unit
     event Refunded(JobId indexed job, address indexed sponsor, uint96 amount);
 
-    /// @notice A payee got what it was owed.
-    /// @param token in which ERC-20
-    /// @param payee who got it
-    /// @param amount in the token's smallest unit
-    event Claimed(address indexed token, address indexed payee, uint256 amount);
-
     /// @notice Only the job ledger funds and settles.
     /// @param expected the ledger
     /// @param found who asked
@@ -62,17 +57,6 @@ interface IRewardEscrow {
     /// @param amount the credit that does not fit
     error CreditExceedsAccount(JobId job, uint256 left, uint256 amount);
 
-    /// @notice The token moved another amount than asked for.
-    /// @param token the ERC-20
-    /// @param expected what should have moved
-    /// @param found what did
-    error UnexpectedAmount(address token, uint256 expected, uint256 found);
-
-    /// @notice The payee is owed nothing in this token.
-    /// @param token the ERC-20
-    /// @param payee who asked, or for whom
-    error NothingOwed(address token, address payee);
-
     /// @notice Takes `amount` from the sponsor's allowance into the job's account. Only the ledger.
     /// @custom:not-protected The sponsor against tokens that lie about balances, change them later or can freeze them: that harms
     /// whoever is paid in that token, no other token. Which token a plan names is for its signers to judge.
@@ -82,19 +66,6 @@ interface IRewardEscrow {
     /// no token, so that no payee can stop it.
     /// @custom:not-protected Payees against a plan that names the wrong address.
     function settle(JobId job, address[] calldata payees, uint96[] calldata amounts) external;
-
-    /// @notice Pays the sender what it is owed in `token`.
-    /// @custom:not-protected Against tokens that refuse or tax transfers to the payee. A token from which more than the amount
-    /// leaves is refused, to keep the others' share.
-    function claim(address token) external returns (uint256 amount);
-
-    /// @notice Pays `payee`, and nobody else, what it is owed in `token`. Anybody may call.
-    /// @custom:not-protected A payee that doesn't want to be paid now.
-    function claimFor(address token, address payee) external returns (uint256 amount);
-
-    /// @notice What `payee` can claim in `token`.
-    /// @custom:not-protected That the token will pay.
-    function owed(address token, address payee) external view returns (uint256);
 
     /// @notice The account of a job; all zero if it has none.
     /// @custom:not-protected A reader against a reorganisation.

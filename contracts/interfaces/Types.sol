@@ -33,6 +33,9 @@ type StatementId is bytes32;
 /// @notice A reward that waits for a statement.
 type RewardId is bytes32;
 
+/// @notice The EIP-712 struct hash of a stake's terms.
+type StakeId is bytes32;
+
 using {Ids.isNone} for ConsentId global;
 using {Ids.isZero} for BatchRoot global;
 using {sameOffer as ==} for OfferId global;

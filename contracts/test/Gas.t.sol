@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IAuditStakes} from "../interfaces/IAuditStakes.sol";
 import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
 import {IDatasetRegistry} from "../interfaces/IDatasetRegistry.sol";
 import {IJobLedger} from "../interfaces/IJobLedger.sol";
-import {Base} from "./helpers/Base.sol";
+import {StakeBase} from "./helpers/StakeBase.sol";
 import {BatchRoot, DatasetId, JobId} from "../interfaces/Types.sol";
 
 /// @notice Gas of one call each, as a transaction of its own, into committed snapshots: a change shows in review. `scripts/bench gas`
 /// measures signed transactions on a chain.
-contract GasTest is Base {
+contract GasTest is StakeBase {
     /// forge-config: default.isolate = true
     function test_consents() public {
         (IConsentRegistry.Grant memory g,) = give(1);
@@ -123,5 +124,23 @@ contract GasTest is Base {
         ledger.release(job, 1, releaseKey(1));
         ledger.release(job, 2, releaseKey(2));
         vm.snapshotGasLastCall("JobLedger", "release the last and pay payouts");
+    }
+
+    /// forge-config: default.isolate = true
+    function test_stakes() public {
+        (, JobId job) = sealedJob(1);
+        deposited(job, 0);
+        IAuditStakes.Terms memory t = deposited(job, 1);
+        vm.snapshotGasLastCall("AuditStakes", "deposit");
+        report(t, IAuditStakes.Fault.FalseOpening, AUDITOR);
+        vm.snapshotGasLastCall("AuditStakes", "report");
+        answer(t);
+        vm.snapshotGasLastCall("AuditStakes", "answer");
+        uphold(t, AUDITOR);
+        vm.snapshotGasLastCall("AuditStakes", "uphold");
+        t = deposited(job, 2);
+        vm.warp(FIND_BY + 1);
+        stakes.settle(t);
+        vm.snapshotGasLastCall("AuditStakes", "settle");
     }
 }

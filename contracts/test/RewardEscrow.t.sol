@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 
+import {IClaims} from "../interfaces/IClaims.sol";
 import {IJobLedger} from "../interfaces/IJobLedger.sol";
 import {IRewardEscrow} from "../interfaces/IRewardEscrow.sol";
 import {Base} from "./helpers/Base.sol";
@@ -73,7 +74,7 @@ contract RewardEscrowTest is Base {
             vm.prank(payee(i));
             vm.assertEq(escrow.claim(address(token)), 100 + i);
             vm.assertEq(token.balanceOf(payee(i)), 100 + i);
-            vm.expectRevert(abi.encodeWithSelector(IRewardEscrow.NothingOwed.selector, address(token), payee(i)));
+            vm.expectRevert(abi.encodeWithSelector(IClaims.NothingOwed.selector, address(token), payee(i)));
             vm.prank(payee(i));
             escrow.claim(address(token));
         }
@@ -101,7 +102,7 @@ contract RewardEscrowTest is Base {
     function test_fee_on_transfer_is_refused() public {
         FeeToken t = new FeeToken();
         openRefused(
-            planIn(t, 1), abi.encodeWithSelector(IRewardEscrow.UnexpectedAmount.selector, address(t), TOTAL, TOTAL - 1)
+            planIn(t, 1), abi.encodeWithSelector(IClaims.UnexpectedAmount.selector, address(t), TOTAL, TOTAL - 1)
         );
     }
 
@@ -109,7 +110,7 @@ contract RewardEscrowTest is Base {
         LyingToken t = new LyingToken();
         IJobLedger.Plan memory plan = planOf(1);
         plan.token = address(t);
-        openRefused(plan, abi.encodeWithSelector(IRewardEscrow.UnexpectedAmount.selector, address(t), TOTAL, 0));
+        openRefused(plan, abi.encodeWithSelector(IClaims.UnexpectedAmount.selector, address(t), TOTAL, 0));
     }
 
     function test_token_that_answers_false_is_refused() public {
@@ -141,7 +142,7 @@ contract RewardEscrowTest is Base {
         TaxToken t = new TaxToken();
         finish(planIn(t, 1));
         t.tax(address(escrow));
-        vm.expectRevert(abi.encodeWithSelector(IRewardEscrow.UnexpectedAmount.selector, address(t), 100, 101));
+        vm.expectRevert(abi.encodeWithSelector(IClaims.UnexpectedAmount.selector, address(t), 100, 101));
         escrow.claimFor(address(t), payee(0));
         t.tax(address(0));
         escrow.claimFor(address(t), payee(0));

@@ -667,6 +667,7 @@ def test_no_administrator_no_proxy_no_upgrade(harness: AttackHarness) -> None:
         "Ceremonies": deployment.ceremonies,
         "Groth16Verifier": deployment.groth16_verifier,
         "Statements": deployment.statements,
+        "AuditStakes": deployment.audit_stakes,
     }
     delegatecall, callcode, selfdestruct, staticcall = 0xF4, 0xF2, 0xFF, 0xFA
     used: dict[str, set[int]] = {}
@@ -696,4 +697,5 @@ def test_no_administrator_no_proxy_no_upgrade(harness: AttackHarness) -> None:
         "Ceremonies": {"open", "contribute", "confirm"},
         "Groth16Verifier": {"register"},
         "Statements": {"record", "offerReward", "releaseReward", "reclaimReward"},
+        "AuditStakes": {"deposit", "report", "answer", "uphold", "settle", "claim", "claimFor"},
     }

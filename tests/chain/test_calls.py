@@ -18,6 +18,7 @@ from placet.core.consent import Consent, Details
 from placet.core.errors import InputError, Reverted
 from placet.core.offers import Offer, Subjects
 from placet.core.plan import Amendment, Input, Party, Plan, Seal, cancellation_hash
+from placet.core.stakes import Fault, StakeTerms, finding_hash, upholding_hash
 from placet.core.trust import Contract, Deployment
 from placet.core.values import ZERO20, ZERO32, to_hex
 from placet.core.withdrawal import withdrawal_hash
@@ -38,6 +39,7 @@ PLACED = Deployment(
     groth16_verifier=Contract(address=bytes([9]) * 20, code_hash=bytes(32)),
     statements=Contract(address=bytes([10]) * 20, code_hash=bytes(32)),
     statement_escrow=Contract(address=bytes([11]) * 20, code_hash=bytes(32)),
+    audit_stakes=Contract(address=bytes([12]) * 20, code_hash=bytes(32)),
 )
 CALLS = Calls(PLACED)
 
@@ -118,7 +120,7 @@ def test_event_classes_are_the_contracts_events() -> None:
 def test_every_state_changing_function_has_its_call() -> None:
     methods = {name for name, _ in inspect.getmembers(Calls, inspect.isfunction) if not name.startswith("_")}
     snake = {"".join("_" + c.lower() if c.isupper() else c for c in name) for name in changing_functions()}
-    assert methods == (snake - {"fund", "settle", "use_opening", "spend"}) | {"approve"}
+    assert methods == (snake - {"fund", "settle", "use_opening", "spend"}) | {"approve", "claim_stake", "settle_stake"}
 
 
 def changing_functions() -> set[str]:
@@ -196,9 +198,11 @@ def test_a_value_that_does_not_fit_is_refused() -> None:
 
 
 def ask(environment: Any, contract: str, name: str, *values: Any) -> Any:
-    to = {"ConsentRegistry": environment.deployment.consent_registry, "JobLedger": environment.deployment.job_ledger}[
-        contract
-    ]
+    to = {
+        "ConsentRegistry": environment.deployment.consent_registry,
+        "JobLedger": environment.deployment.job_ledger,
+        "AuditStakes": environment.deployment.audit_stakes,
+    }[contract]
     call = calls._call(contract, to.address, name, *values)
     answer = environment.chain.rpc.call("eth_call", {"to": to_hex(call.to), "data": to_hex(call.data)}, "latest")
     return abi.function(contract, name).decode(octets(answer))[0]
@@ -234,6 +238,25 @@ def test_plans_and_seals_hash_the_same_on_chain(environment: Any, plan: Plan, se
         amendment.struct_hash()
     )
     assert ask(environment, "JobLedger", "hashCancellation", job) == domain.digest(cancellation_hash(job))
+
+
+stakes = st.builds(
+    StakeTerms, job=bytes32, party=u32, holder=address, auditor=address, beneficiary=address, token=address,
+    amount=st.integers(0, 2**96 - 1), find_by=u48, answer_seconds=u32,
+)  # fmt: skip
+
+
+@on_chain
+@given(terms=stakes, evidence=bytes32, fault=st.sampled_from(Fault))
+def test_stakes_and_findings_hash_the_same_on_chain(
+    environment: Any, terms: StakeTerms, evidence: bytes, fault: Fault
+) -> None:
+    domain, stake = environment.deployment.stakes, terms.id
+    assert ask(environment, "AuditStakes", "stakeId", terms.to_tuple()) == stake
+    finding = domain.digest(finding_hash(stake, fault, evidence))
+    assert ask(environment, "AuditStakes", "hashFinding", stake, int(fault), evidence) == finding
+    upholding = domain.digest(upholding_hash(stake, evidence))
+    assert ask(environment, "AuditStakes", "hashUpholding", stake, evidence) == upholding
 
 
 def test_every_custom_error_has_its_name() -> None:

@@ -33,7 +33,7 @@ LINKED = (
     *("groth16_verifier", "ceremonies", "statements", "statement_escrow"),
 )
 """They name each other."""
-CONTRACTS = (*LINKED, "enclave_registry")
+CONTRACTS = (*LINKED, "enclave_registry", "audit_stakes")
 
 
 def other_code(name: str) -> Callable[[Deployment], Deployment]:

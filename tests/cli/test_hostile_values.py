@@ -108,6 +108,7 @@ class House:
             "groth16_verifier",
             "statements",
             "statement_escrow",
+            "audit_stakes",
         )
         deployment = {"chain_id": 31337, "block": 0, "genesis": ID, "confirmations": 1} | dict.fromkeys(names, contract)
         (folder / "deployment.json").write_text(json.dumps(deployment))

@@ -78,13 +78,15 @@ AUDIENCES = {
     "Evidence": "job",
     "Total": "person",
     "Statement": "relyingParty",
+    "Finding": "stake",
+    "Upholding": "stake",
 }
 """What names whom a signature is for: a field, or the domain where a contract of one chain is all of the audience."""
 
 
 def test_every_type_that_is_signed_names_its_audience() -> None:
     """A new type needs a row here and in docs/reference/formats.md."""
-    parts = {"Offer", "Details", "Input", "Party", "EIP712Domain"}
+    parts = {"Offer", "Details", "Input", "Party", "Stake", "EIP712Domain"}
     assert set(eip712.TYPES) - parts == set(AUDIENCES)
     for name, audience in AUDIENCES.items():
         assert audience == "domain" or audience in {field["name"] for field in eip712.TYPES[name]}

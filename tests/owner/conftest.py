@@ -56,6 +56,7 @@ DEPLOYMENT = Deployment(
     groth16_verifier=contract(9),
     statements=contract(10),
     statement_escrow=contract(11),
+    audit_stakes=contract(8),
 )
 VERIFIERS = DEPLOYMENT.verifiers
 

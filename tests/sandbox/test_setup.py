@@ -81,7 +81,10 @@ def test_consents_in_bulk_are_what_owners_and_enroller_sign() -> None:
     deployment = Deployment.model_validate(
         {"chain_id": 31337, "block": 1, "genesis": "0x" + "44" * 32, "confirmations": 1}
         | dict.fromkeys(
-            (*contracts, "enclave_registry", "ceremonies", "groth16_verifier", "statements", "statement_escrow"),
+            (
+                *(*contracts, "enclave_registry", "ceremonies", "groth16_verifier"),
+                *("statements", "statement_escrow", "audit_stakes"),
+            ),
             contract,
         )
     )

@@ -178,6 +178,7 @@ class VaultEnvironment:
             groth16_verifier=contract(),
             statements=contract(),
             statement_escrow=contract(),
+            audit_stakes=contract(),
         )
         self.chain: Any = SimulatedChain()
         self.master = secrets.token_bytes(32)

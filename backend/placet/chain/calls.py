@@ -11,6 +11,7 @@ from placet.core.consent import Consent, Grant
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
 from placet.core.offers import Offer, Subjects
 from placet.core.plan import Amendment, Plan, Seal
+from placet.core.stakes import Fault, StakeTerms
 from placet.core.trust import Deployment
 from placet.core.values import ZERO32
 
@@ -46,6 +47,9 @@ class Calls:
 
     def _enclave(self, name: str, *values: Any) -> Call:
         return _call("EnclaveRegistry", self._deployment.enclave_registry.address, name, *values)
+
+    def _stake(self, name: str, *values: Any) -> Call:
+        return _call("AuditStakes", self._deployment.audit_stakes.address, name, *values)
 
     def register(
         self, dataset: DatasetId, subjects: Subjects, schema: bytes, commitment: bytes, budget: int = 0
@@ -161,6 +165,30 @@ class Calls:
     def claim_for(self, token: bytes, payee: bytes) -> Call:
         """Pays `payee` what it is owed."""
         return _call("RewardEscrow", self._deployment.reward_escrow.address, "claimFor", token, payee)
+
+    def claim_stake(self, token: bytes, payee: bytes) -> Call:
+        """Pays `payee` what stakes owe it: its own that came back, others' that were lost to it."""
+        return self._stake("claimFor", token, payee)
+
+    def deposit(self, terms: StakeTerms) -> Call:
+        """The holder: its stake goes in."""
+        return self._stake("deposit", terms.to_tuple())
+
+    def report(self, terms: StakeTerms, fault: Fault, evidence: bytes, signature: bytes) -> Call:
+        """Anybody, under the auditor's signature over the finding."""
+        return self._stake("report", terms.to_tuple(), int(fault), evidence, signature)
+
+    def answer(self, terms: StakeTerms, opening: bytes) -> Call:
+        """The holder: the hash of the opening that it hands to the auditor."""
+        return self._stake("answer", terms.to_tuple(), opening)
+
+    def uphold(self, terms: StakeTerms, evidence: bytes, signature: bytes) -> Call:
+        """Anybody, under the auditor's second signature."""
+        return self._stake("uphold", terms.to_tuple(), evidence, signature)
+
+    def settle_stake(self, terms: StakeTerms) -> Call:
+        """Anybody, once a stake's time is over."""
+        return self._stake("settle", terms.to_tuple())
 
     def approve(self, token: bytes, spender: bytes, amount: int) -> Call:
         """ERC-20: let `spender` take `amount` from the sender."""

@@ -28,6 +28,7 @@ from placet.chain.states import (
     JobState,
     JobStatus,
     OfferState,
+    StakeState,
 )
 from placet.core.consent import Reason, Status
 from placet.core.errors import ChainError, InputError, NotFoundError, Reverted
@@ -35,6 +36,7 @@ from placet.core.hashing import keccak
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
 from placet.core.plan import Plan, plan_of
 from placet.core.signatures import ContractCheck
+from placet.core.stakes import Fault, StakeStatus, StakeTerms
 from placet.core.trust import Deployment
 from placet.core.values import MAX_BUDGET, ZERO20, ZERO32, to_hex
 
@@ -204,6 +206,16 @@ class Chain:
         """All zero if the job pays nothing."""
         return Escrow(*self._escrow("accounts", job, block=block)[0])
 
+    def stake(self, terms: StakeTerms, *, block: int | None = None) -> StakeState:
+        """Where the stake under these very terms stands; status NONE where it was never deposited."""
+        status, fault, until = self._stakes("stakes", terms.id, block=block)[0]
+        return StakeState(StakeStatus(status), Fault(fault), until)
+
+    def stakes_owed(self, token: bytes, payee: bytes, *, block: int | None = None) -> int:
+        """What `payee` may claim of stakes, in the token's units."""
+        amount: int = self._stakes("owed", token, payee, block=block)[0]
+        return amount
+
     def balance_of(self, token: bytes, account: bytes, *, block: int | None = None) -> int:
         """ERC-20. InputError `input.token` where no token answers at the address: no code, or another contract's."""
         try:
@@ -261,6 +273,9 @@ class Chain:
 
     def _escrow(self, name: str, *values: Any, block: int | None) -> tuple[Any, ...]:
         return self.read("RewardEscrow", self.deployment.reward_escrow.address, name, *values, block=block)
+
+    def _stakes(self, name: str, *values: Any, block: int | None) -> tuple[Any, ...]:
+        return self.read("AuditStakes", self.deployment.audit_stakes.address, name, *values, block=block)
 
     def read(self, contract: str, address: bytes, name: str, *values: Any, block: int | None = None) -> tuple[Any, ...]:
         """What a function of a contract gives; Reverted where it refuses."""

@@ -30,6 +30,7 @@ def deploy(url: str, key: Key, confirmations: int) -> Deployment:
     deployer = _Deployer(url, key)
     p256, webauthn, datasets, consents, escrow, ledger, enclaves = (deployer.address(i) for i in range(7))
     ceremonies, groth16, statement_escrow, statements = (deployer.address(i) for i in range(7, 11))
+    stakes = deployer.address(11)
     verifiers = [p256, webauthn]
     first = deployer.create("P256Verifier")
     deployer.create("WebAuthnVerifier")
@@ -42,6 +43,7 @@ def deploy(url: str, key: Key, confirmations: int) -> Deployment:
     deployer.create("Groth16Verifier")
     deployer.create("RewardEscrow", statements)
     deployer.create("Statements", groth16, ceremonies, statement_escrow)
+    deployer.create("AuditStakes", ledger)
     rpc = deployer.rpc
     deployment = Deployment(
         chain_id=quantity(rpc.call("eth_chainId")),
@@ -59,6 +61,7 @@ def deploy(url: str, key: Key, confirmations: int) -> Deployment:
         groth16_verifier=_contract(rpc, groth16),
         statements=_contract(rpc, statements),
         statement_escrow=_contract(rpc, statement_escrow),
+        audit_stakes=_contract(rpc, stakes),
     )
     Chain(url, deployment).check()
     return deployment

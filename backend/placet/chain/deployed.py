@@ -31,6 +31,7 @@ def check_contracts(named: Deployment, rpc: Rpc, read: Read) -> None:
         "Groth16Verifier": named.groth16_verifier,
         "Statements": named.statements,
         "the statements' RewardEscrow": named.statement_escrow,
+        "AuditStakes": named.audit_stakes,
     }
     for name, contract in contracts.items():
         code = code_hash(rpc, contract.address)
@@ -50,6 +51,7 @@ def check_contracts(named: Deployment, rpc: Rpc, read: Read) -> None:
             ("Statements' ceremonies", named.ceremonies.address, ("Statements", statements, "ceremonies")),
             ("Statements' escrow", statement_escrow, ("Statements", statements, "escrow")),
             ("the statements' RewardEscrow's ledger", statements, ("RewardEscrow", statement_escrow, "ledger")),
+            ("AuditStakes' ledger", ledger, ("AuditStakes", named.audit_stakes.address, "ledger")),
         ):
             same(what, to_hex(expected), to_hex(read(*call)[0]))
         for name, address in (("ConsentRegistry", consents), ("JobLedger", ledger)):

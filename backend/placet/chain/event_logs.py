@@ -10,10 +10,11 @@ from dataclasses import fields
 from typing import Any
 
 from placet.chain import abi
-from placet.chain.events import CONTRACTS, DatasetRegistered, Event, OfferMade
+from placet.chain.events import CONTRACTS, DatasetRegistered, Event, OfferMade, StakeDeposited
 from placet.chain.rpc import members, octets, quantity
 from placet.core.errors import ChainError, NotFoundError
 from placet.core.offers import Offer, Subjects
+from placet.core.stakes import StakeTerms
 from placet.core.trust import Deployment
 from placet.core.values import MAX_BUDGET
 
@@ -38,6 +39,7 @@ def addresses(deployment: Deployment) -> dict[bytes, str]:
         deployment.job_ledger.address: "JobLedger",
         deployment.reward_escrow.address: "RewardEscrow",
         deployment.enclave_registry.address: "EnclaveRegistry",
+        deployment.audit_stakes.address: "AuditStakes",
     }
 
 
@@ -117,6 +119,8 @@ def decode(log: object, contracts: Mapping[bytes, str]) -> Event | None:
         if values["terms"][-1] >= MAX_BUDGET:
             return None
         values["terms"] = offer_of(values["terms"])
+    if kind is StakeDeposited:
+        values["terms"] = StakeTerms(*values["terms"])
     if kind is DatasetRegistered:
         values["subjects"] = subjects_of(values["subjects"])
     timestamp = log.get("blockTimestamp")

@@ -139,8 +139,13 @@ class EventTables:
             return list(dict.fromkeys(JobId(bytes(job)) for job in connection.execute(query).scalars()))
 
     def claims(self) -> list[events.Claimed]:
-        """All that the escrow has paid out, to anybody, in order."""
-        return self._events(events.Claimed, None)
+        """All that the escrow has paid out, to anybody, in order; what stakes were paid out is not among it."""
+        escrow = [address for address, name in self._contracts.items() if name == "RewardEscrow"]
+        query = select(logs.c.log).where(logs.c.name == events.Claimed.__name__)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(logs.c.block, logs.c.log_index)).scalars().all()
+        decoded = (event_logs.decode(json.loads(row), dict.fromkeys(escrow, "RewardEscrow")) for row in rows)
+        return [event for event in decoded if isinstance(event, events.Claimed)]
 
     def job_events(self, job: JobId, at: int | None = None) -> list[Event]:
         """Everything that the contracts tell of a job, in order."""

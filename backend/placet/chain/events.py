@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
-from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
+from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId, StakeId
 from placet.core.offers import Offer, Subjects
+from placet.core.stakes import StakeTerms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,6 +254,52 @@ class MeasurementRetired(Event):
     measurement: bytes
 
 
+@dataclass(frozen=True, kw_only=True)
+class StakeDeposited(Event):
+    stake: StakeId
+    job: JobId
+    party: int
+    terms: StakeTerms
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaultReported(Event):
+    """`fault`: a `core.stakes.Fault`, as a number; `evidence`: hash of the auditor's finding document."""
+
+    stake: StakeId
+    job: JobId
+    fault: int
+    evidence: bytes
+    answer_by: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaultAnswered(Event):
+    """`opening`: hash of the opening that the holder hands to the auditor."""
+
+    stake: StakeId
+    job: JobId
+    opening: bytes
+    uphold_by: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StakeReturned(Event):
+    stake: StakeId
+    job: JobId
+    holder: bytes
+    amount: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StakeSlashed(Event):
+    stake: StakeId
+    job: JobId
+    beneficiary: bytes
+    amount: int
+    evidence: bytes
+
+
 E = TypeVar("E", bound=Event)
 
 CONTRACTS: dict[str, tuple[type[Event], ...]] = {
@@ -280,5 +327,6 @@ CONTRACTS: dict[str, tuple[type[Event], ...]] = {
     ),
     "RewardEscrow": (Funded, Credited, Refunded, Claimed),
     "EnclaveRegistry": (MeasurementAccepted, MeasurementRetired),
+    "AuditStakes": (StakeDeposited, FaultReported, FaultAnswered, StakeReturned, StakeSlashed, Claimed),
 }
 """Which contract emits which events."""

@@ -10,6 +10,7 @@ from placet.core.consent import Status
 from placet.core.ids import NO_JOB, JobId
 from placet.core.lawful import ModelRef
 from placet.core.offers import Offer, Subjects
+from placet.core.stakes import Fault, StakeStatus
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,16 @@ class Escrow:
     funded: int
     sponsor: bytes
     left: int
+
+
+@dataclass(frozen=True)
+class StakeState:
+    """A stake's slot; all zero for one that was never deposited. `until`: the last time to answer or to uphold, in
+    Unix seconds; 0 where neither is due."""
+
+    status: StakeStatus
+    fault: Fault
+    until: int
 
 
 class EnclaveClass(IntEnum):

@@ -49,6 +49,7 @@ _ATOMS: dict[str, Encoder] = {
     "bytes24": _bytes24,
     "bytes32": _bytes32,
     "string": text,
+    "uint8": word,
     "uint32": word,
     "uint48": word,
     "uint64": word,
@@ -150,6 +151,12 @@ TOTAL = Struct(
     "Total(bytes32 job,bytes person,bytes32 commitment,uint32 decimals,uint48 issuedAt,uint48 notAfter,string purpose)"
 )
 STATEMENT = Struct("Statement(bytes32 key,bytes32 job,address prover,address relyingParty,uint48 until)")
+STAKE = Struct(
+    "Stake(bytes32 job,uint32 party,address holder,address auditor,address beneficiary,address token,uint96 amount,"
+    "uint48 findBy,uint32 answerSeconds)"
+)
+FINDING = Struct("Finding(bytes32 stake,uint8 fault,bytes32 evidence)")
+UPHOLDING = Struct("Upholding(bytes32 stake,bytes32 evidence)")
 
 _DOMAIN = Struct("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 
@@ -202,3 +209,8 @@ def job_domain(chain_id: int, ledger: bytes) -> Domain:
 def statement_domain(chain_id: int, statements: bytes) -> Domain:
     """Statements in zero knowledge: for `Statements` on one chain."""
     return Domain("Placet Statements", chain_id, statements)
+
+
+def stake_domain(chain_id: int, stakes: bytes) -> Domain:
+    """Signatures of auditors about stakes: for `AuditStakes` on one chain."""
+    return Domain("Placet Stakes", chain_id, stakes)

@@ -1,6 +1,6 @@
 """What 32 bytes stand for: mypy refuses an offer's id where a consent's belongs.
 
-The same five types as in `contracts/interfaces/Types.sol`. At run time each is `bytes`, and a pydantic field of such a
+The same six types as in `contracts/interfaces/Types.sol`. At run time each is `bytes`, and a pydantic field of such a
 type reads and writes `0x…` hex as `Bytes32` does. An id is made where its value comes in or is computed: a hash, a
 decoded log, a parsed field.
 """
@@ -21,6 +21,8 @@ BatchRoot = NewType("BatchRoot", Bytes32)
 """Merkle root over the ids of a batch's consents."""
 JobId = NewType("JobId", Bytes32)
 """The EIP-712 digest of a job's plan."""
+StakeId = NewType("StakeId", Bytes32)
+"""The EIP-712 struct hash of a stake's terms."""
 
 NO_CONSENT = ConsentId(bytes(32))
 """An input that names no consent has this one."""

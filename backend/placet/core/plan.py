@@ -21,6 +21,7 @@ from placet.core.values import (
     ZERO20,
     ZERO32,
     Address,
+    BigUint,
     Bytes24,
     Bytes32,
     Name,
@@ -195,11 +196,33 @@ class OpeningRef(Value):
     number: U32
 
 
+MOST_DRAWN = 10_000
+"""Places of one party that a random audit draws, at the most."""
+
+
+class RandomAudit(Value):
+    """The random audit after a job's seal. The hash of block `delay` after the seal's draws `places` places of each
+    party whose role the recipe samples; it opens them to `auditor`, sealed to its X25519 `key`. Before anybody
+    computes, such a party stakes `stake` of `token`, in the smallest unit, which `beneficiary` is owed if it is lost.
+    The auditor may report a fault until `find_seconds` after the plan's `settle_by`; the party then has
+    `answer_seconds` to answer, and the auditor as long to uphold its finding."""
+
+    auditor: Address
+    key: Bytes32
+    places: Annotated[int, Field(ge=1, le=MOST_DRAWN, strict=True)]
+    delay: Annotated[int, Field(ge=1, le=1_000, strict=True)]
+    token: Address
+    stake: Annotated[BigUint, Field(ge=1, lt=2**96)]
+    beneficiary: Address
+    find_seconds: Annotated[int, Field(ge=60, le=7_776_000, strict=True)]
+    answer_seconds: Annotated[int, Field(ge=60, le=2_592_000, strict=True)]
+
+
 class Terms(Value):
     """The plan document behind `Plan.terms`: which recipe runs on what, and for whom its result is encrypted.
 
     `roles` has one name a party, `inputs` one alias an input (flattened); `block` is the N of the lawful sets;
-    `standing` is there where the job is an opening of a standing plan.
+    `standing` is there where the job is an opening of a standing plan, `audit` where places of it are drawn.
     """
 
     type: Literal["placet.terms"] = "placet.terms"
@@ -214,6 +237,7 @@ class Terms(Value):
     consumer_key: Bytes32
     on_withdrawal: Literal["drop", "abort"]
     standing: Annotated[OpeningRef | None, Field(exclude_if=lambda value: value is None)] = None
+    audit: Annotated[RandomAudit | None, Field(exclude_if=lambda value: value is None)] = None
 
     @model_validator(mode="after")
     def _small(self) -> Terms:

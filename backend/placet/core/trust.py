@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from placet.core.eip712 import Domain, consent_domain, job_domain, statement_domain
+from placet.core.eip712 import Domain, consent_domain, job_domain, stake_domain, statement_domain
 from placet.core.errors import NotFoundError
 from placet.core.namespace import Namespace
 from placet.core.signatures import Verifiers
@@ -44,6 +44,7 @@ class Deployment(Value):
     groth16_verifier: Contract
     statements: Contract
     statement_escrow: Contract
+    audit_stakes: Contract
 
     @cached_property
     def verifiers(self) -> Verifiers:
@@ -64,6 +65,11 @@ class Deployment(Value):
     def proven(self) -> Domain:
         """EIP-712 domain of statements in zero knowledge."""
         return statement_domain(self.chain_id, self.statements.address)
+
+    @cached_property
+    def stakes(self) -> Domain:
+        """EIP-712 domain of auditors about stakes."""
+        return stake_domain(self.chain_id, self.audit_stakes.address)
 
 
 class Institution(Value):
