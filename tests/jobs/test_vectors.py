@@ -15,13 +15,14 @@ from placet.core.evidence import Evidence
 from placet.core.hashing import commit, document_bytes, document_hash
 from placet.core.offers import Scope
 from placet.core.plan import Terms, key_hash
+from placet.core.row import cells_of, row_commitment
 from placet.core.signatures import Key
 from placet.core.statements import OpenedTotal, ProvenStatement
 from placet.core.trail import Message, Step, acknowledgement_hash, trail_head, trail_start
 from placet.core.values import Value, parse
 from placet.jobs import link, randomness
 from placet.jobs.replay_report import ReplayReport
-from placet.vault.schema import Cell, Schema, dataset_id, row_commitment
+from placet.vault.schema import Cell, Schema, dataset_id
 
 from .formats import FILE, reference, shown
 
@@ -61,7 +62,7 @@ def test_schemas(case: dict[str, Any]) -> None:
 def test_rows(case: dict[str, Any]) -> None:
     made: dict[str, Callable[[str], Cell]] = {"integer": int, "number": float, "text": str}
     row = {name: made[case["types"][name]](cell) for name, cell in case["row"].items()}
-    assert shown(row_commitment(raw(case["salt"]), row)) == case["commitment"]
+    assert shown(row_commitment(raw(case["salt"]), cells_of(row))) == case["commitment"]
 
 
 @pytest.mark.parametrize("case", VECTORS["masked_outputs"])

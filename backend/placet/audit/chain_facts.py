@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
@@ -31,6 +31,7 @@ from placet.audit.facts import (
     Recorded,
     ReleasedKey,
     Sealed,
+    StakeFact,
     Withdrawn,
     Withheld,
 )
@@ -149,11 +150,10 @@ class FactReader:
                 ReleasedKey(party=e.party, key=e.key, at=self.moment(e)) for e in self.of_job(events.KeyReleased)
             ),
             withheld=tuple(Withheld(party=e.party, at=self.moment(e)) for e in self.of_job(events.KeyWithheld)),
-            funded=Funding(token=funded.token, sponsor=funded.sponsor, amount=funded.amount, at=self.moment(funded))
-            if funded
-            else None,
+            funded=self._funding(funded) if funded else None,
             paid=tuple(self._paid()),
             end=self._end(),
+            stakes=tuple(self._stakes()),
         )
         if self._chain.block(self._block.number).hash != self._block.hash:
             raise ChainError(
@@ -336,6 +336,31 @@ class FactReader:
             yield Paid(kind="credit", to=credit.payee, amount=credit.amount, at=self.moment(credit))
         for refund in self.of_job(events.Refunded):
             yield Paid(kind="refund", to=refund.sponsor, amount=refund.amount, at=self.moment(refund))
+
+    def _funding(self, funded: events.Funded) -> Funding:
+        return Funding(token=funded.token, sponsor=funded.sponsor, amount=funded.amount, at=self.moment(funded))
+
+    def _stakes(self) -> Iterator[StakeFact]:
+        reported = {e.stake: e for e in self.of_job(events.FaultReported)}
+        answered = {e.stake: e for e in self.of_job(events.FaultAnswered)}
+        slashed = {e.stake: e for e in self.of_job(events.StakeSlashed)}
+        returned = {e.stake: e for e in self.of_job(events.StakeReturned)}
+        for deposit in self.of_job(events.StakeDeposited):
+            report, reply = reported.get(deposit.stake), answered.get(deposit.stake)
+            end: events.Event | None = slashed.get(deposit.stake) or returned.get(deposit.stake)
+            how: Literal["returned", "slashed"] = "slashed" if deposit.stake in slashed else "returned"
+            yield StakeFact(
+                stake=deposit.stake,
+                party=deposit.party,
+                holder=deposit.terms.holder,
+                amount=deposit.terms.amount,
+                deposited=self.moment(deposit),
+                fault=0 if report is None else report.fault,
+                reported=None if report is None else self.moment(report),
+                answered=None if reply is None else self.moment(reply),
+                end=None if end is None else how,
+                ended=None if end is None else self.moment(end),
+            )
 
     def _end(self) -> End | None:
         aborted, cancelled = self.first(events.JobAborted), self.first(events.JobCancelled)

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
+from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId, StakeId
 from placet.core.lawful import ModelRef
 from placet.core.offers import Offer, Subjects
 from placet.core.plan import Plan
@@ -272,6 +272,22 @@ class AcceptedMeasurement(Value):
     retired: Moment | None = None
 
 
+class StakeFact(Value):
+    """A stake that somebody put up for the job's random audit, and what became of it. `fault`: what the auditor
+    reported, as the contract numbers it."""
+
+    stake: StakeId
+    party: U32
+    holder: Address
+    amount: U96
+    deposited: Moment
+    fault: U32 = 0
+    reported: Moment | None = None
+    answered: Moment | None = None
+    end: Literal["returned", "slashed"] | None = None
+    ended: Moment | None = None
+
+
 class ChainFacts(Value):
     """One job on one chain, up to `head`. `deployment` is the hash of the deployment document that was checked."""
 
@@ -308,3 +324,4 @@ class ChainFacts(Value):
     funded: Funding | None = None
     paid: tuple[Paid, ...] = ()
     end: End | None = None
+    stakes: Annotated[tuple[StakeFact, ...], Field(exclude_if=lambda stakes: not stakes)] = ()

@@ -47,6 +47,11 @@ class ShownSet:
     def ids(self) -> Iterator[ConsentId | None]:
         return (None if ident == NO_CONSENT else ConsentId(ident) for ident in _each(self.columns.ids))
 
+    def until(self) -> Iterator[tuple[ConsentId, int]]:
+        """The last second of each consent that has an id, in Unix seconds."""
+        spans = zip(self.ids, self.columns.spans(), strict=True)
+        return ((ident, last) for ident, (_, last, _, _) in spans if ident is not None)
+
     @property
     def rows(self) -> Iterator[bytes]:
         return _each(self.columns.rows)

@@ -63,6 +63,9 @@ were current. Released keys are the sealed ones; who withheld his is named.
 *Payment.* The escrow took the plan's rewards and pot and paid them as the job's end demands, the pot as the seal
 divides it; and the seal divides it as the recorded metrics say.
 
+*Stakes.* Where the terms name a random audit, each party that is a part of it put up its stake before any step of the
+job was recorded. The notes tell what findings lie on them and how those ended.
+
 The verdict is *tampered* if any check failed, else *disputed* if any is disputed, else *incomplete* if evidence is
 missing or the auditor brought no deployment and trust list of his own, else *lawfully erased* if records of consents
 that died later were erased, else *intact*. A check that does not apply (no seal in an aborted job) is skipped with its
@@ -91,6 +94,7 @@ from placet.audit.checks import (
     payment,
     plan,
     seal,
+    stakes,
     sums,
     trail,
     verified,
@@ -124,6 +128,7 @@ CHECKS: tuple[Check, ...] = (
     *enclave.CHECKS,
     *seal.CHECKS,
     *payment.CHECKS,
+    *stakes.CHECKS,
 )
 
 

@@ -103,6 +103,11 @@ def tells(parameters: AssetViewParameters) -> Tells:
     return Tells("level", edges=(*parameters.edges, parameters.bound), shows=("provider",))
 
 
+def samples(role: str, parameters: AssetViewParameters) -> str | None:
+    """Providers commit to their values where the sums are verified."""
+    return None if role == CONSUMER or not parameters.verifies else parameters.value
+
+
 def fits(parameters: AssetViewParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:
     """Totals are added on the embedded engine; levels need comparisons, which it can't do safely."""
     expected = "embedded" if parameters.edges is None else "spu"
@@ -150,4 +155,5 @@ SPEC = RecipeSpec(
     amounts=amounts,
     tells=tells,
     fits=fits,
+    samples=samples,
 )

@@ -42,6 +42,12 @@ class DeclaredTerms:
         """How the seal divides the pot; None where the recipe takes none."""
         return self.spec.pays(self.parameters, self.terms.roles)
 
+    @property
+    def sampled(self) -> dict[int, str]:
+        """The column whose values a random audit draws, of each party that is a part of it, by number."""
+        columns = {party: self.spec.samples(role, self.parameters) for party, role in enumerate(self.terms.roles)}
+        return {party: column for party, column in columns.items() if column is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class DeclaredJob(DeclaredTerms):
@@ -118,7 +124,15 @@ def declared_terms(terms: Terms, parties: Sequence[bytes], consumer: bytes) -> D
         )
     seats = _seats(spec, terms, parties, consumer)
     spec.fits(parameters, terms, parties, consumer)
-    return DeclaredTerms(terms, spec, parameters, seats)
+    job = DeclaredTerms(terms, spec, parameters, seats)
+    if terms.audit is not None and not job.sampled:
+        raise PlanError(
+            "the plan names a random audit of a job in which nobody commits to values",
+            expected="no audit, or a recipe and parameters with verified sums",
+            found=spec.name,
+            code="plan.audit",
+        )
+    return job
 
 
 def declared(plan: Plan, terms: Terms) -> DeclaredJob:

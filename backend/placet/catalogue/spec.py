@@ -159,6 +159,7 @@ class RecipeSpec(Generic[P]):
     more may come; `masked`:
     nothing that rows under a budget come to is known to anybody else before the release, so that attempts whose keys
     stay secret cost nothing.
+    `samples`: the column whose value at each place a role commits to, so that a random audit can draw places of it;
     `cost`: of so many rows of the consumer's, where it can be said. `instead`: engines on which other `operations` are
     needed. `does` is for people."""
 
@@ -180,6 +181,7 @@ class RecipeSpec(Generic[P]):
     bounds: Callable[[str, P], tuple[tuple[str, Bounds], ...]] = lambda role, parameters: ()
     spends: Callable[[str, P], int] = lambda role, parameters: 0
     noise: Callable[[str, P], tuple[Choice, ...]] = lambda role, parameters: ()
+    samples: Callable[[str, P], str | None] = lambda role, parameters: None
     ends: tuple[str, ...] = ()
     masked: bool = False
     pays: Callable[[P, Sequence[str]], Division | None] = lambda parameters, roles: None

@@ -101,14 +101,46 @@ def rfc6962_nodes(nodes: list[bytes]) -> bytes:
     if not nodes:
         return sha256(b"")
     while len(nodes) > 1:
-        above = [
-            hashlib.sha256(b"\x01" + left + right).digest()
-            for left, right in zip(nodes[::2], nodes[1::2], strict=False)
-        ]
-        if len(nodes) % 2:
-            above.append(nodes[-1])
-        nodes = above
+        nodes = _above(nodes)
     return nodes[0]
+
+
+def _above(nodes: Sequence[bytes]) -> list[bytes]:
+    above = [
+        hashlib.sha256(b"\x01" + left + right).digest() for left, right in zip(nodes[::2], nodes[1::2], strict=False)
+    ]
+    return [*above, nodes[-1]] if len(nodes) % 2 else above
+
+
+def rfc6962_leaf(data: bytes) -> bytes:
+    """A leaf's hash."""
+    return sha256(b"\x00", data)
+
+
+def rfc6962_paths(nodes: Sequence[bytes], indices: Sequence[int]) -> list[list[bytes]]:
+    """The siblings from each of these leaves up to the root, of leaf hashes (RFC 6962, section 2.1.1)."""
+    level, paths, at = list(nodes), [list[bytes]() for _ in indices], list(indices)
+    while len(level) > 1:
+        for path, index in zip(paths, at, strict=True):
+            if (sibling := index ^ 1) < len(level):
+                path.append(level[sibling])
+        level, at = _above(level), [index // 2 for index in at]
+    return paths
+
+
+def rfc6962_holds(root: bytes, leaf: bytes, index: int, leaves: int, path: Sequence[bytes]) -> bool:
+    """Is this hash that of leaf `index` of a tree of so many under this root?"""
+    if not 0 <= index < leaves:
+        return False
+    node, rest = leaf, list(path)
+    while leaves > 1:
+        if index ^ 1 < leaves:
+            if not rest:
+                return False
+            sibling = rest.pop(0)
+            node = sha256(b"\x01", sibling, node) if index % 2 else sha256(b"\x01", node, sibling)
+        index, leaves = index // 2, -(-leaves // 2)
+    return not rest and node == root
 
 
 def lawful_root(leaves: Iterable[tuple[ConsentId, bytes]]) -> bytes:

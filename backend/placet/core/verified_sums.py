@@ -21,6 +21,8 @@ RECEIVE, CHECK = "receive-commitments", "check-sums"
 """The consumer's."""
 COMMITTED = "commitments"
 """The output of `COMMIT`: the SHA-256 of the provider's commitments, 33 bytes a place, in the order of the places."""
+RANDOMNESS = b"commitments"
+"""The label of a provider's committed randomness under which its commitments are, so that it can open any later."""
 COMMITMENTS, SHARE = "sum.commitments", "sum.share"
 CHALLENGE, WEIGHTED, ACCEPTED = "sum.challenge", "sum.weighted", "sum.accepted"
 MAX_SHOWN = 16 << 20

@@ -26,6 +26,7 @@ from placet.vault.responses import (
     KeptConsents,
     LawfulSet,
     LeavesPart,
+    OpenedRows,
     SetToSign,
 )
 from placet.vault.rows import Rows
@@ -142,6 +143,16 @@ class VaultClient:
         arguments = frames.RowsArguments(job=job, plan=plan, terms=terms, attempt=attempt, input=input)
         _, stream = await self._exchange(call, arguments, frames.Nothing, more=True)
         return await asyncio.to_thread(Rows.decode, stream)
+
+    async def open_rows(
+        self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int, consents: Sequence[ConsentId]
+    ) -> OpenedRows:
+        """Whole rows of a sealed job's input, by their consents, with salts and leaves: for the auditor of its plan.
+        WarrantError; StateError `vault.stale` where a row has changed or gone."""
+        arguments = frames.OpenRowsArguments(
+            job=job, plan=plan, terms=terms, attempt=attempt, input=input, consents=tuple(consents)
+        )
+        return await self._call("open_rows", arguments, OpenedRows)
 
     async def matched(self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int, marks: bytes) -> None:
         """Which of the rows of one input match: a bit a row, in their order, the first the highest. WarrantError

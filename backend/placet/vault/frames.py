@@ -17,7 +17,7 @@ from placet.core.errors import PlacetError
 from placet.core.framing import WIDTH, announced, header
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 from placet.core.offers import Offer, Scope
-from placet.core.plan import Plan, Terms
+from placet.core.plan import MOST_DRAWN, Plan, Terms
 from placet.core.values import U32, U48, Bytes32, Octets, Signature, Signer, Value
 from placet.vault.admission import Submission
 from placet.vault.models import KeptModel
@@ -169,6 +169,10 @@ class RowsArguments(Value):
 
 class MatchedArguments(RowsArguments):
     matched: Octets
+
+
+class OpenRowsArguments(RowsArguments):
+    consents: Annotated[tuple[ConsentId, ...], Field(max_length=MOST_DRAWN)]
 
 
 class Identity(Value):

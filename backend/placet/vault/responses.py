@@ -6,6 +6,7 @@ from placet.chain.findings import State
 from placet.core.consent import CompactConsent
 from placet.core.evidence import ErasedLeaf
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
+from placet.core.sample import LeafPath, RowOpening
 from placet.core.values import U32, U48, Bytes24, Bytes32, Octets, Signature, Value
 
 OWNERS_PAGE = 1_000
@@ -83,6 +84,19 @@ class LeavesPart(Value):
     records: Octets
     erased: tuple[ErasedLeaf, ...]
     batches: tuple[BatchRoot, ...]
+
+
+class OpenedLeaf(Value):
+    """A leaf of a lawful set, and its row; None where the consent has ended, or run out, since."""
+
+    leaf: LeafPath
+    row: RowOpening | None
+
+
+class OpenedRows(Value):
+    """In the order in which they were asked for."""
+
+    leaves: tuple[OpenedLeaf, ...]
 
 
 class KeptConsent(Value):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, ValidationError, model_validator
 
 from placet.core.errors import DataError
-from placet.core.hashing import canonical, document_hash, sha256
+from placet.core.hashing import document_hash, sha256
 from placet.core.ids import DatasetId, JobId
 from placet.core.namespace import Namespace
 from placet.core.offers import MAX_DECIMALS, Decimals, Subjects
@@ -176,9 +176,3 @@ def model_name(job: JobId) -> str:
 def dataset_id(institution: bytes, name: str, salt: bytes) -> DatasetId:
     """A dataset's id on chain: SHA-256("placet.dataset/1" ‖ salt(32) ‖ institution(20) ‖ UTF-8 name)."""
     return DatasetId(sha256(b"placet.dataset/1", salt, institution, name.encode()))
-
-
-def row_commitment(salt: bytes, row: dict[str, Cell]) -> bytes:
-    """SHA-256("placet.row/1" ‖ salt(32) ‖ canonical JSON of the row); integers as decimal strings, missing as null."""
-    document = {name: str(cell) if isinstance(cell, int) else cell for name, cell in row.items()}
-    return sha256(b"placet.row/1", salt, canonical(document))

@@ -119,6 +119,10 @@ def _failure(error: PlacetError) -> bytes:
     return b'{"failure":' + frames.Failure.of(error).model_dump_json().encode() + b"}"
 
 
+def _row_request(a: frames.RowsArguments) -> RowRequest:
+    return RowRequest(a.job, a.plan, a.terms, a.attempt, a.input)
+
+
 def _calls(vault: Vault) -> dict[str, tuple[type[Value], Handler]]:
     def admit_many(a: frames.AdmitManyArguments) -> Value:
         outcomes = vault.admit_many(a.offer, a.scope, a.submissions)
@@ -136,7 +140,7 @@ def _calls(vault: Vault) -> dict[str, tuple[type[Value], Handler]]:
         return frames.Nothing()
 
     def matched(a: frames.MatchedArguments) -> Value:
-        vault.matched(RowRequest(a.job, a.plan, a.terms, a.attempt, a.input), a.matched)
+        vault.matched(_row_request(a), a.matched)
         return frames.Nothing()
 
     def keep_model(a: frames.KeepArguments) -> Value:
@@ -164,18 +168,13 @@ def _calls(vault: Vault) -> dict[str, tuple[type[Value], Handler]]:
         "consent": (frames.OneConsentArguments, lambda a: vault.consent(a.consent, a.owner)),
         "consents_of": (frames.OwnersArguments, lambda a: vault.consents_of(a.owner, a.after)),
         "named_evidence": (frames.ConsentArguments, lambda a: vault.named_evidence(a.consent)),
-        "rows": (
-            frames.RowsArguments,
-            lambda a: vault.rows(RowRequest(a.job, a.plan, a.terms, a.attempt, a.input)),
-        ),
-        "rows_again": (
-            frames.RowsArguments,
-            lambda a: vault.rows_again(RowRequest(a.job, a.plan, a.terms, a.attempt, a.input)),
-        ),
+        "rows": (frames.RowsArguments, lambda a: vault.rows(_row_request(a))),
+        "rows_again": (frames.RowsArguments, lambda a: vault.rows_again(_row_request(a))),
+        "open_rows": (frames.OpenRowsArguments, lambda a: vault.open_rows(_row_request(a), a.consents)),
         "matched": (frames.MatchedArguments, matched),
         "keep_model": (frames.KeepArguments, keep_model),
         "settle_model": (frames.JobArguments, settle_model),
-        "model": (frames.RowsArguments, lambda a: vault.model(RowRequest(a.job, a.plan, a.terms, a.attempt, a.input))),
+        "model": (frames.RowsArguments, lambda a: vault.model(_row_request(a))),
         "erase": (frames.ConsentArguments, lambda a: frames.Erased(erased=vault.erase(a.consent))),
     }
 

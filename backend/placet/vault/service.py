@@ -14,10 +14,11 @@ from placet.vault.handover import Handover
 from placet.vault.lawful_answers import LawfulAnswers
 from placet.vault.records import FoundRecord
 from placet.vault.responses import EndpointFindings, KeptConsent, KeptConsents
+from placet.vault.sampling import Sampling
 from placet.vault.schema import DatasetInfo
 
 
-class Vault(Admissions, LawfulAnswers, Handover):
+class Vault(Admissions, LawfulAnswers, Handover, Sampling):
     """One institution's vault. See `VaultClient` for what each method answers."""
 
     def datasets(self) -> list[DatasetInfo]:

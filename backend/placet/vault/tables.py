@@ -22,6 +22,8 @@ from placet.core.errors import DataError, NotFoundError, StateError
 from placet.core.ids import DatasetId
 from placet.core.merkle import dataset_root
 from placet.core.offers import Subjects
+from placet.core.row import cells_of, row_commitment
+from placet.core.sample import RowOpening
 from placet.core.values import Bytes32, Value, parse, to_hex
 from placet.vault.columns import Column32, RowSubjects, column, find_anywhere, joined
 from placet.vault.database import DATASETS, MATCHES, forget
@@ -33,7 +35,6 @@ from placet.vault.schema import (
     dataset_id,
     demand_name,
     demand_no_model,
-    row_commitment,
 )
 
 CHUNK_ROWS = 65_536
@@ -202,17 +203,17 @@ class Tables:
         StateError if a row is not in the table as it is now.
         """
         table = self._load(self._manifest(name), columns)
-        if commitments is not None:
-            all_commitments = column(joined(table.column(_COMMITMENT)))
-            places, there = find_anywhere(all_commitments, commitments)
-            if not there.all():
-                raise StateError(
-                    f"{int((~there).sum())} lawful rows are no longer in the table {name}",
-                    remedy="it was imported again since; make a new plan",
-                    code="vault.stale",
-                )
-            table = table.take(pa.array(places))
-        return table.select(list(columns))
+        return (table if commitments is None else _taken(name, table, commitments)).select(list(columns))
+
+    def opened(self, name: str, commitments: Column32) -> list[RowOpening]:
+        """The rows with these commitments, whole, with their salts, in their order. StateError as `rows`."""
+        manifest = self._manifest(name)
+        names = manifest.info.table.names
+        table = _taken(name, self._load(manifest, (*names, _SALT)), commitments)
+        return [
+            RowOpening(salt=row[_SALT], cells=cells_of({name: row[name] for name in names}))
+            for row in table.select([*names, _SALT]).to_pylist()
+        ]
 
     def _manifests(self) -> dict[str, _Manifest]:
         with self._engine.connect() as connection:
@@ -282,13 +283,25 @@ def _with_commitments(schema: Schema, cells: Mapping[str, Sequence[Cell]]) -> pa
     names = schema.names
     salts = [secrets.token_bytes(32) for _ in cells[schema.identifier]]
     commitments = [
-        row_commitment(salt, dict(zip(names, row, strict=True)))
+        row_commitment(salt, cells_of(dict(zip(names, row, strict=True))))
         for salt, row in zip(salts, zip(*(cells[name] for name in names), strict=True), strict=True)
     ]
     arrays = {column.name: pa.array(cells[column.name], _ARROW[column.type]) for column in schema.columns}
     return pa.table(
         {**arrays, _SALT: pa.array(salts, pa.binary(32)), _COMMITMENT: pa.array(commitments, pa.binary(32))}
     )
+
+
+def _taken(name: str, table: pa.Table, commitments: Column32) -> pa.Table:
+    """The rows of the table `name` with these commitments, in their order."""
+    places, there = find_anywhere(column(joined(table.column(_COMMITMENT))), commitments)
+    if not there.all():
+        raise StateError(
+            f"{int((~there).sum())} lawful rows are no longer in the table {name}",
+            remedy="it was imported again since; make a new plan",
+            code="vault.stale",
+        )
+    return table.take(pa.array(places))
 
 
 def _encode(table: pa.Table) -> bytes:

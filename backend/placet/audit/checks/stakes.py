@@ -1,0 +1,74 @@
+"""Were the stakes of a random audit in before anybody computed, and what became of them?"""
+
+from __future__ import annotations
+
+from placet.audit.case import Case
+from placet.audit.facts import StakeFact
+from placet.audit.findings import Findings, check
+from placet.catalogue.declared import declared
+from placet.core.errors import PlanError
+from placet.core.stakes import stake_of
+from placet.core.values import to_hex
+
+GROUP = "stakes"
+
+
+@check(GROUP, "in", "All stakes of the random audit were in before anybody computed")
+def stakes_in(case: Case, tell: Findings) -> None:
+    """Where the terms name a random audit, each party that is a part of it put up the stake that follows from plan and
+    terms, before any step of the job was recorded. The notes tell which stakes a finding lies on, and how it ended:
+    whether a finding is right the auditor's document says, not this audit."""
+    if case.plan is None or case.terms is None or case.terms.audit is None:
+        return tell.skip("the plan names no random audit")
+    try:
+        parties = declared(case.plan, case.terms).sampled
+    except PlanError:
+        return tell.skip("terms that are no recipe's")
+    audit = case.terms.audit
+    deposits = {fact.stake: fact for fact in case.facts.stakes}
+    first = min((record.at.order for record in case.facts.recorded), default=None)
+    tell.note(
+        f"random audit: block {_block(case, audit.delay)} draws up to {audit.places} places of each of {len(parties)} "
+        f"parties for {_auditor(case, audit.auditor)}"
+    )
+    for party in parties:
+        tell.looked += 1
+        fact = deposits.get(stake_of(case.plan, audit, case.bundle.job, party).id)
+        if fact is None:
+            if first is not None:
+                tell.fail(f"the stake of {case.name(party)} on chain", "none", party)
+            continue
+        if first is not None and fact.deposited.order > first:
+            tell.fail(
+                f"the stake of {case.name(party)} before the first step", f"in block {fact.deposited.block}", party
+            )
+        if (words := _words(fact)) is not None:
+            tell.note(f"{case.name(party)}: {words}")
+
+
+def _auditor(case: Case, address: bytes) -> str:
+    return next((one.name for one in case.trust.auditors if one.address == address), to_hex(address))
+
+
+def _block(case: Case, delay: int) -> str:
+    sealed = case.facts.sealed
+    return f"{delay} after the seal" if sealed is None else str(sealed.at.block + delay)
+
+
+def _words(fact: StakeFact) -> str | None:
+    """What became of a stake on which a finding lies."""
+    if fact.reported is None:
+        return None
+    fault = {1: "the auditor reports that its places were not opened"}.get(
+        fact.fault, "the auditor reports a false opening"
+    )
+    answered = "" if fact.answered is None else ", it answered"
+    end = {
+        "slashed": ", and the stake is lost",
+        "returned": ", and the stake came back",
+        None: ", which is not decided yet",
+    }[fact.end]
+    return f"{fault}{answered}{end}"
+
+
+CHECKS = (stakes_in,)
