@@ -8,6 +8,9 @@ no-gate         checks no plan, no epoch and none of its own consents
 idle            computes nothing while the file `idle` lies in the working folder
 chosen-noise    adds no noise, and binds itself to noise of nothing but zeros
 two-orders      a consumer that shows its second provider the list in another order
+false-row       commits to twice of what its rows say, and opens that
+refuse-sample   opens no drawn place to the auditor before a file of its number lies in the working folder
+no-stake        computes before anybody's stake is in, and puts up none
 wrong-share     sends another share of its values than it committed to
 wrong-sum       releases another sum than that of the shares it was given
 """
@@ -20,20 +23,25 @@ from typing import Any
 
 from placet.chain.client import Chain
 from placet.cli.main import app
+from placet.core.errors import StateError
 from placet.core.hashing import canonical, commit
 from placet.core.privacy import GaussianRelease
+from placet.core.sample import PlaceOpening
 from placet.core.values import to_hex
+from placet.jobs import sampling
+from placet.jobs.allowance import Allowances
 from placet.jobs.attempts import Attempts
 from placet.jobs.coordinator import Coordinator
 from placet.jobs.party_run import PartyRun
 from placet.jobs.plan_policy import PlanPolicy
-from placet.jobs.proposal import Opening
 from placet.jobs.randomness import NoiseSource
 from placet.jobs.runner import Runner
 from placet.jobs.settlement import Settlement
+from placet.jobs.stakes import Stakes
+from placet.node.jobs import sampling_api
 from placet.protocols import psi
 from placet.protocols.noise import DrawnNoise
-from placet.recipes.asset_view import verified
+from placet.recipes.asset_view import run, verified
 
 
 def hold_key() -> None:
@@ -64,11 +72,11 @@ def refuse_seal() -> None:
 
 
 def no_money() -> None:
-    async def nothing(self: Opening, record: Any) -> None:
+    async def nothing(self: Allowances, payment: Any) -> None:
         return None
 
     Chain.balance_of = lambda *_, **__: 1 << 90  # type: ignore[method-assign]
-    Opening._approve = nothing  # type: ignore[method-assign]
+    Allowances._approve = nothing  # type: ignore[method-assign]
 
 
 def no_gate() -> None:
@@ -138,7 +146,46 @@ def idle() -> None:
     Runner._begin = begin  # type: ignore[method-assign]
 
 
+def false_row() -> None:
+    """Doubles every balance that it commits to and shares, and opens the places as it committed to them."""
+    honest, true_rows = run.whole, sampling._opened
+
+    def doubled(rows: Any, column: str) -> list[int]:
+        return [2 * value for value in honest(rows, column)]
+
+    def opened(place: int, leaf: Any, column: str, randomness: int) -> PlaceOpening:
+        opening = true_rows(place, leaf, column, randomness)
+        return opening if opening.value is None else opening.model_copy(update={"value": 2 * opening.value})
+
+    run.whole, sampling._opened = doubled, opened
+
+
+def refuse_sample() -> None:
+    """Opens no drawn place before the file `opens-PARTY` lies in the working folder."""
+    honest = sampling_api.opened_sample
+
+    async def refused(context: Any, store: Any, job: Any) -> Any:
+        party = (await store.threaded.job(job)).party
+        if not Path(f"opens-{party}").exists():
+            raise StateError("not today", code="sample.lost")
+        return await honest(context, store, job)
+
+    sampling_api.opened_sample = refused
+
+
+def no_stake() -> None:
+    """Computes before anybody's stake is in, and puts up none."""
+
+    async def ready(self: Stakes, record: Any) -> bool:
+        return True
+
+    Stakes.ready = ready  # type: ignore[method-assign]
+
+
 MODES = {
+    "false-row": false_row,
+    "refuse-sample": refuse_sample,
+    "no-stake": no_stake,
     "hold-key": hold_key,
     "swap-output": swap_output,
     "refuse-seal": refuse_seal,

@@ -204,7 +204,16 @@ class Home:
             "webauthn_verifier",
         )
         deployment = dict.fromkeys(
-            (*names, "enclave_registry", "ceremonies", "groth16_verifier", "statements", "statement_escrow"), one
+            (
+                *names,
+                "audit_stakes",
+                "enclave_registry",
+                "ceremonies",
+                "groth16_verifier",
+                "statements",
+                "statement_escrow",
+            ),
+            one,
         )
         deployment |= {"chain_id": 31337, "block": 0, "genesis": ID, "confirmations": 0}  # type: ignore[dict-item]
         self.write("deployment.json", json.dumps(deployment))
@@ -274,6 +283,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "{id} --all --sandbox {new}",
         "{id} --config {toml}",
     ),
+    "audit sample": (
+        "{id} --url {url} --key {key} --out {new} " + FILES,
+        "{evil} --url {url} --key {key} --out {new} --rows --json " + FILES,
+    ),
     "audit": (
         "--bundle {json}",
         "--bundle {json} --noise {json} --key {key}",
@@ -334,6 +347,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "--config {node} {id} --auditor {id} --out {new}",
         "--config {node} {id} --auditor {evil} --out {new}",
     ),
+    "job stakes": ("--config {node} {id}", "--config {node} {id} --settle --json"),
+    "job report": ("--config {node} {id} --file {json}", "--config {node} {id} --file {evil}"),
+    "job answer": ("--config {node} {id} --out {new}", "--config {node} {evil} --out {new}"),
     "job held": ("--config {node}",),
     "job approve": ("--config {node} {id} --by {evil}",),
     "job refuse": ("--config {node} {id} --reason {evil}",),

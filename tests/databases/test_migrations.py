@@ -78,7 +78,7 @@ def upgraded(before: Rows) -> Rows:
     if "node_runs" in before:
         fresh["node_runs"] = [row | {"offer": None, "nth": None} for row in before["node_runs"]]
         fresh["node_consents"] = [row | {"language": "en"} for row in before["node_consents"]]
-        fresh |= {"job_standing": [], "job_openings": [], "job_held": []}
+        fresh |= {"job_standing": [], "job_openings": [], "job_held": [], "job_samples": []}
     if "lawful" in before:
         fresh |= {"matches": [], "models": []}
         batch_of = {leaf: row["root"] for row in before["batches"] for leaf in _leaves(row["leaves"])}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from placet.cli.audit_replay import replay
+from placet.cli.audit_sample import sample
 from placet.cli.inputs import (
     AsJson,
     PassphraseFile,
@@ -44,6 +45,7 @@ class AuditCommands(Commands):
 
 commands = typer.Typer(cls=AuditCommands, invoke_without_command=True)
 commands.command("replay")(replay)
+commands.command("sample")(sample)
 EXIT = {"intact": 0, "tampered": 3, "disputed": 4, "incomplete": 5, "lawfully-erased": 6}
 
 
@@ -159,8 +161,8 @@ def _opened(files: list[Path], key: Path | None, passphrase_file: Path | None) -
 
 def _handed(files: list[Path], secret: bytes | None) -> dict[str, Any]:
     """What a request says of noise. InputError for files that are none, or without a key that opens them."""
+    from placet.core.auditor_sealing import auditor_secret
     from placet.core.noise_opening import SealedNoise
-    from placet.core.noise_sealing import auditor_secret
     from placet.core.values import parse
 
     if files and secret is None:

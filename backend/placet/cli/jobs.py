@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli import job_plan
+from placet.cli import job_plan, job_stakes
 from placet.cli.inputs import AsJson, NodeConfig, read_job, read_name, read_text, when, write_new
 from placet.cli.operator import Operator
 from placet.cli.output import console, emit, say, stop, table, write_line
@@ -34,6 +34,9 @@ _ATTEMPTS = 30
 """How often in a row a broken stream of events is asked for again, a second apart: a node's restart takes less."""
 commands = typer.Typer(no_args_is_help=True, help="Jobs at the own node.")
 commands.command()(job_plan.plan)
+commands.command()(job_stakes.stakes)
+commands.command()(job_stakes.report)
+commands.command()(job_stakes.answer)
 Job = Annotated[str, typer.Argument(help="The job's id.")]
 By = Annotated[str | None, typer.Option("--by", help="Who decides; this system's user unless given.")]
 

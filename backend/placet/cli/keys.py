@@ -36,8 +36,8 @@ def show(
 ) -> None:
     """Print the address of a key; with --noise what an auditor tells parties that open their noise to him."""
     from placet.chain.keystore import load_secret
+    from placet.core.auditor_sealing import auditor_secret
     from placet.core.masking import public_key
-    from placet.core.noise_sealing import auditor_secret
     from placet.core.signatures import Key
     from placet.core.values import to_hex
 

@@ -11,7 +11,7 @@ from placet.core.plan import Amendment, Seal
 from placet.core.trail import Message, SignedMessage, Step
 from placet.core.values import parse
 from placet.jobs.records import Attempt, JobTables, Phase, hexes, octets_of
-from placet.jobs.tables import agreements, attempts, messages, steps
+from placet.jobs.tables import agreements, attempts, messages, samples, steps
 
 _LARGE = 64 << 20
 
@@ -54,6 +54,21 @@ class AttemptStore(JobTables):
         """Columns of an attempt: key, output, private."""
         here = (attempts.c.job == job) & (attempts.c.attempt == attempt)
         self._write(sa.update(attempts).where(here).values(**values))
+
+    def keep_sample(self, job: JobId, attempt: int, sealed: bytes, until: int, now: int) -> None:
+        """What the random audit of an attempt will ask for, until that time (Unix seconds); what is over goes."""
+        values = {"job": job, "attempt": attempt, "sealed": sealed, "until": until}
+        self._write(
+            sa.delete(samples).where(
+                (samples.c.until < now) | ((samples.c.job == job) & (samples.c.attempt == attempt))
+            ),
+            sa.insert(samples).values(**values),
+        )
+
+    def sample(self, job: JobId, attempt: int) -> bytes | None:
+        """What `keep_sample` kept."""
+        row = self._one(sa.select(samples.c.sealed).where(samples.c.job == job, samples.c.attempt == attempt))
+        return None if row is None else bytes(row["sealed"])
 
     def add_step(self, step: Step) -> None:
         """One more step of this party's trail; a number is taken once."""

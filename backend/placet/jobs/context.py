@@ -32,7 +32,7 @@ from placet.jobs.sessions import WarmSessions
 from placet.protocols.flower.extra import FlowerEngine
 from placet.protocols.spu import free_port, leftovers
 from placet.vault.models import KeptModel
-from placet.vault.responses import BatchLeaves, DeadLeaves, LawfulSet, LeavesPart, SetToSign
+from placet.vault.responses import BatchLeaves, DeadLeaves, LawfulSet, LeavesPart, OpenedRows, SetToSign
 from placet.vault.rows import Rows
 
 R = TypeVar("R")
@@ -56,6 +56,9 @@ class RowSource(Protocol):
     async def rows(self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int) -> Rows: ...
     async def rows_again(self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int) -> Rows: ...
     async def matched(self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int, marks: bytes) -> None: ...
+    async def open_rows(
+        self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int, consents: Sequence[ConsentId]
+    ) -> OpenedRows: ...
     async def keep_model(self, job: JobId, plan: Plan, terms: Terms, model: KeptModel) -> None: ...
     async def settle_model(self, job: JobId) -> None: ...
     async def model(self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int) -> KeptModel: ...
@@ -151,7 +154,7 @@ class EnginePorts:
 class JobContext:
     """One institution's means. `scope` opens one of its own offers; `note_uses` tells owners what used their data;
     `standing_recipes` are served under standing plans alone, to which this institution agreed by hand; `hold` says
-    which plans wait for a person.
+    which plans wait for a person; `stakes`: how much of a token this institution stakes for one job at the most.
     `cards` are those that it has registered of a job's model; `payloads` is where what others sent is kept for replays,
     None where nothing is;
     `moved` is sent when the chain may have something new of the contracts.
@@ -181,6 +184,7 @@ class JobContext:
     note_uses: Callable[[JobId, int, OfferId, Iterable[ConsentId]], None]
     standing_recipes: tuple[str, ...] = ()
     hold: Hold = "none"
+    stakes: Mapping[bytes, int] = field(default_factory=dict)
     extensions: tuple[Extension, ...] = ()
     cards: Callable[[JobId], tuple[ModelCard, ...]] = lambda job: ()
     moved: Signal = field(default_factory=Signal)

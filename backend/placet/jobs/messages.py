@@ -12,10 +12,24 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, JsonValue
 
 from placet.core.ids import ConsentId, JobId, OfferId
-from placet.core.plan import MAX_INPUTS, MAX_PARTIES, Amendment, Input, Plan, Seal, Terms
+from placet.core.plan import MAX_INPUTS, MAX_PARTIES, Amendment, Input, Plan, RandomAudit, Seal, Terms
 from placet.core.standing import MAX_OPENINGS, StandingPlan
 from placet.core.text import demand_seen
-from placet.core.values import U32, U48, U96, ZERO20, Address, Bytes32, Name, Signature, Text, Value
+from placet.core.values import (
+    U32,
+    U48,
+    U96,
+    ZERO20,
+    Address,
+    BigUint,
+    Bytes32,
+    Name,
+    Signature,
+    Text,
+    Value,
+    parse,
+    to_hex,
+)
 
 MAX_ASKED = 4 << 20
 """Bytes of a question at the most."""
@@ -200,6 +214,25 @@ class Sponsorship(Value):
         return self.open_by_from(now) + self.deadline_seconds
 
 
+class RandomAuditRequest(Value):
+    """The random audit that a sponsor wants, as `RandomAudit` in the terms has it: 460 places find a share of one
+    percent of false rows with a chance of 99 %. The consumer is owed lost stakes unless a `beneficiary` is named."""
+
+    auditor: Address
+    key: Bytes32
+    token: Address
+    stake: BigUint
+    places: int = 460
+    delay: int = 8
+    beneficiary: Address | None = None
+    find_seconds: int = 604_800
+    answer_seconds: int = 86_400
+
+    def of(self, consumer: bytes) -> RandomAudit:
+        """InputError for what no plan may say."""
+        return parse(RandomAudit, {**self.to_json(), "beneficiary": to_hex(self.beneficiary or consumer)}, what="audit")
+
+
 class JobRequest(Sponsorship):
     """`POST /v1/jobs`: what the sponsor, who is also the consumer, wants computed. No `own` where the recipe takes
     nothing of the consumer."""
@@ -210,6 +243,7 @@ class JobRequest(Sponsorship):
     providers: Annotated[tuple[ProviderRequest, ...], Field(min_length=1, max_length=15)]
     own: Annotated[OwnInput | None, Field(exclude_if=lambda value: value is None)] = None
     model: Annotated[ModelInput | None, Field(exclude_if=lambda value: value is None)] = None
+    audit: Annotated[RandomAuditRequest | None, Field(exclude_if=lambda value: value is None)] = None
 
 
 class StandingRequest(Value):

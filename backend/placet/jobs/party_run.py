@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -22,6 +22,7 @@ from placet.core.errors import ProtocolError, StateError
 from placet.core.hashing import sha256
 from placet.core.masking import mask
 from placet.core.offers import Scope
+from placet.core.stakes import stake_of
 from placet.core.trail import MASKED_OUTPUT, Artefact, Step
 from placet.core.verified_sums import RefusedSum, SumComplaint
 from placet.jobs.entries import consent_ended, ended_inputs
@@ -30,6 +31,7 @@ from placet.jobs.masked_outputs import MASKED, framed
 from placet.jobs.progress import STEPS, VAULT, Wait
 from placet.jobs.records import JobRecord
 from placet.jobs.refused import refused_result
+from placet.jobs.sampling import KEPT, KeptPlaces
 from placet.jobs.seat import PartySeat
 from placet.jobs.step_recorder import StepRecorder, name_of
 from placet.jobs.store import JobStore
@@ -270,6 +272,18 @@ class PartyRun(PartySeat):
                     return AtRest(JOBS, self.context.hpke).open(earlier.private, b"checkpoint")
                 return None
         return None
+
+    async def keep_sampled(self, commitments: bytes, places: Sequence[int], rows: Rows, used: Sequence[int]) -> None:
+        """Keep, sealed, what the random audit that the plan names will ask for: this party's commitments, and whose
+        consent covers the row at each of `places`; `used` are those rows, by their numbers. Nothing without such an
+        audit."""
+        if self.terms.audit is None:
+            return
+        consents, stake = rows.consents, stake_of(self.plan, self.terms.audit, self.record.job, self.party)
+        content = KeptPlaces.of(commitments, places, [consents[number] for number in used])
+        sealed = AtRest(JOBS, self.context.hpke).seal(content.model_dump_json().encode(), KEPT)
+        until = stake.find_by + 2 * stake.answer_seconds
+        await self.store.threaded.keep_sample(self.record.job, self.attempt, sealed, until, self.now())
 
     async def refuse(self, error: ProtocolError, *complaints: SumComplaint) -> ProtocolError:
         """Keep, sealed, why this party ends the attempt, and what shows who gave it something wrong: that is shown with

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from placet.catalogue.declared import DeclaredTerms, declared
+from placet.catalogue.declared import DeclaredJob, DeclaredTerms, declared
 from placet.chain.lineage import lineage_at
 from placet.chain.states import DatasetState, OfferState
 from placet.chain.threaded import ask_chain
@@ -61,6 +61,7 @@ class PlanPolicy:
                 found=plan.settle_by - plan.deadline,
                 code="plan.settle",
             )
+        self._demand_audit(job)
         await self.demand_confirmed(terms)
         await self._standing.demand_opening(plan, terms, now)
         for party in plan.parties:
@@ -78,6 +79,27 @@ class PlanPolicy:
             raise PlanError("this party's entry is not its own", code="plan.entry")
         for extension in context.extensions:
             await ask_chain(extension.demand, context, plan, terms)
+
+    def _demand_audit(self, job: DeclaredJob) -> None:
+        """PlanError unless the auditor is the trust list's, and a stake of this party's is within its own limits."""
+        audit, context = job.terms.audit, self.context
+        if audit is None:
+            return
+        if not context.trust.is_auditor(audit.auditor):
+            raise PlanError(
+                "the plan's random audit names nobody whom the trust list has as an auditor",
+                found=to_hex(audit.auditor),
+                code="plan.audit",
+            )
+        most = context.stakes.get(audit.token, 0)
+        if job.plan.party_of(context.address) in job.sampled and audit.stake > most:
+            raise PlanError(
+                "the plan wants a larger stake than this institution puts up",
+                expected=f"at most {most} of {to_hex(audit.token)}",
+                found=audit.stake,
+                remedy="its node.toml says how much of which token: stakes in [policy]",
+                code="plan.stake",
+            )
 
     async def demand_use(self, offer: OfferId, use: Use) -> None:
         """ConsentError unless the offer, its scope and its dataset allow this use, and PlanError for a purpose that

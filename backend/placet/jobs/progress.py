@@ -18,7 +18,7 @@ from placet.core.ids import JobId
 
 PROGRESS = "progress"
 """The status of what is no moment."""
-CHAIN, PARTIES, PEOPLE, STEPS, VAULT = "chain", "parties", "people", "steps", "vault"
+CHAIN, PARTIES, PEOPLE, STAKES, STEPS, VAULT = "chain", "parties", "people", "stakes", "steps", "vault"
 """Topics of `Waits.set`."""
 PROPOSALS = JobId(bytes(32))
 """Stands for all plans that are not agreed, and so no jobs, yet."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import Mapping, Sequence
 
@@ -12,16 +11,15 @@ from pydantic import ValidationError
 from placet.catalogue.declared import declared_terms, demand_divided
 from placet.catalogue.spec import Role
 from placet.catalogue.specs import spec_of
-from placet.chain.intents import SECONDS, UNDONE, Intents, next_try
-from placet.chain.outbox import Mined
-from placet.chain.signals import listening
-from placet.chain.threaded import ask_chain, ask_store
+from placet.chain.intents import Intents
+from placet.chain.threaded import ask_chain
 from placet.core.consent import Status
-from placet.core.errors import ConfigError, ConsentError, PlacetError, PlanError, Reverted, StateError
+from placet.core.errors import ConfigError, ConsentError, PlacetError, PlanError
 from placet.core.ids import ConsentId, OfferId
 from placet.core.plan import Input, OpeningRef, Plan, Terms
 from placet.core.purposes import purpose_id
 from placet.core.values import ZERO20
+from placet.jobs.allowance import Allowances, TokenPayment
 from placet.jobs.context import JobContext
 from placet.jobs.entries import consumer_key, named_input, own_party
 from placet.jobs.gathering import drop, gather, refusal_of
@@ -38,10 +36,6 @@ from placet.jobs.messages import (
 )
 from placet.jobs.peer_client import PeerClient
 from placet.jobs.records import JobRecord
-
-APPROVALS = 20
-LOOK = 2.0
-"""Seconds between two looks at an allowance that is on its way where no block is pushed."""
 
 
 async def propose(peer_client: PeerClient, request: JobRequest, opening: OpeningRef | None = None) -> JobRecord:
@@ -82,6 +76,7 @@ def terms_of(context: JobContext, request: JobRequest, block: int, opening: Open
         consumer_key=consumer_key(context),
         on_withdrawal=spec.on_withdrawal,
         standing=opening,
+        audit=None if request.audit is None else request.audit.of(context.address),
     )
 
 
@@ -233,12 +228,12 @@ def party_of(signer: bytes, entry: PartyEntry, reward: int, output: bool, inputs
 
 
 class Opening:
-    """Approves the rewards and sends the opening, one job after the other: allowances are one number an account."""
+    """Approves the rewards and sends the opening, one job after the other."""
 
     def __init__(self, peer_client: PeerClient, intents: Intents) -> None:
         self._peer_client = peer_client
         self._intents = intents
-        self._one = asyncio.Lock()
+        self._allowances = Allowances(peer_client.context, intents)
         self._told: set[bytes] = set()
 
     async def send(self, record: JobRecord) -> None:
@@ -247,15 +242,10 @@ class Opening:
         if plan.sponsor != context.address:
             raise ConfigError("only the sponsor opens a job")
         await self._tell(record)
-        async with self._one:
-            if plan.funding:
-                await self._approve(record)
-            try:
-                await self._intents.carry(f"open:{record.job.hex()}", context.calls.open(plan, record.signatures))
-            except Reverted:
-                if plan.funding:
-                    await self._disallow(record)
-                raise
+        escrow = context.deployment.reward_escrow.address
+        rewards = TokenPayment(record.job.hex(), plan.token, escrow, plan.funding) if plan.funding else None
+        async with self._allowances.given(rewards):
+            await self._intents.carry(f"open:{record.job.hex()}", context.calls.open(plan, record.signatures))
 
     async def _tell(self, record: JobRecord) -> None:
         """All parties keep all signatures before the opening. Once is enough, however often that is tried."""
@@ -265,40 +255,3 @@ class Opening:
         others = [party for party in record.plan.parties if party.signer != self._peer_client.context.address]
         await asyncio.gather(*(self._peer_client.ask_party(party, "agreed", question, SignedByAll) for party in others))
         self._told.add(record.job)
-
-    async def _allowed(self, record: JobRecord) -> bool:
-        context, plan = self._peer_client.context, record.plan
-        escrow = context.deployment.reward_escrow.address
-        return await ask_chain(context.chain.allowance, plan.token, context.address, escrow) >= plan.funding
-
-    async def _approve(self, record: JobRecord) -> None:
-        """Until the latest block allows the rewards. A reorganisation that takes that back makes the token refuse the
-        opening, which is tried again."""
-        context, plan = self._peer_client.context, record.plan
-        escrow = context.deployment.reward_escrow.address
-        while not await self._allowed(record):
-            name = f"approve:{record.job.hex()}"
-            intent = (await ask_store(next_try, context.sender, name, UNDONE, APPROVALS)).intent
-            with contextlib.suppress(StateError):  # sent before a crash, for the allowance of then
-                call = context.calls.approve(plan.token, escrow, plan.funding)
-                await ask_store(context.sender.submit, intent, call, context.address)
-            waiting = asyncio.create_task(context.sender.wait(intent, SECONDS))
-            try:
-                await self._until_allowed(record, waiting)
-                if waiting.done():
-                    await waiting
-            finally:
-                waiting.cancel()
-
-    async def _until_allowed(self, record: JobRecord, waiting: asyncio.Task[Mined]) -> None:
-        """Until the latest block allows the rewards, which is before the approval is confirmed, or that has ended."""
-        with listening(self._peer_client.context.sender.progress) as listener:
-            waiting.add_done_callback(lambda _: listener.wake())
-            while not waiting.done() and not await self._allowed(record):
-                await listener.wait(LOOK)
-
-    async def _disallow(self, record: JobRecord) -> None:
-        """What a refused opening did not take is not the escrow's to take later."""
-        context, plan = self._peer_client.context, record.plan
-        call = context.calls.approve(plan.token, context.deployment.reward_escrow.address, 0)
-        await self._intents.carry(f"disallow:{record.job.hex()}", call, context.address)

@@ -209,6 +209,9 @@ class ReplayRun(PartyRun):
         """Nothing is kept of it."""
         return error
 
+    async def keep_sampled(self, commitments: bytes, places: Sequence[int], rows: Rows, used: Sequence[int]) -> None:
+        """What a random audit asks for is kept since the attempt."""
+
     async def anchored(self, *parties: int) -> None:
         """All is on chain."""
 

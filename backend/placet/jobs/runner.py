@@ -17,7 +17,7 @@ The job, on chain (`JobStatus`):
 
 This party's part of an attempt, here (`Phase`):
 
-    (none) ─ the opening is confirmed: the recipe runs ────────────────────▶ RUNNING
+    (none) ─ the opening, and all stakes, are confirmed: the recipe runs ──▶ RUNNING
      └────── messages of it went with an earlier process ──────────────────▶ FAILED
     RUNNING  the recipe is done ───────────────────────────────────────────▶ COMPUTED: its steps go on chain
      └────── an error, a restart, a consent withdrawn ─────────────────────▶ FAILED
@@ -58,6 +58,7 @@ from placet.jobs.proposal import propose
 from placet.jobs.recipe import Runs
 from placet.jobs.records import JobRecord, Phase
 from placet.jobs.settlement import ENDS, Settlement, turn_of
+from placet.jobs.stakes import Stakes
 from placet.jobs.standing_proposal import propose_opening, stand
 from placet.jobs.standing_store import StandingRecord
 from placet.jobs.store import JobStore
@@ -80,6 +81,7 @@ class Runner:
         self.coordinator = Coordinator(self.answers.attempts, self.peer_client, self.intents, self.say)
         self.settlement = Settlement(self.answers.attempts, self.intents, self.say)
         self._computing = Computing(self.store, runs, self.say)
+        self.stakes = Stakes(context, self.store, self.intents)
         self._watch = ConsentWatch(context, self.answers.attempts, self.coordinator)
         self._jobs: dict[JobId, JobInHand] = {}
         self._tidy_at = 0.0
@@ -226,7 +228,8 @@ class Runner:
         phase = await self.store.threaded.phase(record.job, state.attempt)
         running = hand.running.get(state.attempt)
         if phase is None:
-            await self._begin(record, state.attempt)
+            if await self.stakes.ready(record):
+                await self._begin(record, state.attempt)
         elif phase is Phase.RUNNING and (running is None or running.done()):
             await self.store.threaded.fail(record.job, state.attempt, "the node was restarted")
         elif phase is Phase.COMPUTED:

@@ -204,6 +204,8 @@ class ThreadedJobStore(Threaded[JobStore]):
     fail = threaded(JobStore.fail)
     computed = threaded(JobStore.computed)
     keep = threaded(JobStore.keep)
+    keep_sample = threaded(JobStore.keep_sample)
+    sample = threaded(JobStore.sample)
     add_step = threaded(JobStore.add_step)
     steps = threaded(JobStore.steps)
     add_message = threaded(JobStore.add_message)

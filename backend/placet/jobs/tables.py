@@ -59,6 +59,15 @@ messages = sa.Table(
     sa.Column("signature", sa.LargeBinary, nullable=False),
     sa.Column("acknowledgement", sa.LargeBinary, nullable=False),
 )
+samples = sa.Table(
+    "job_samples",
+    metadata,
+    sa.Column("job", sa.LargeBinary(32), primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("until", sa.BigInteger, nullable=False),
+)
+"""What attempts keep for the random audit that their plan names, and when nothing can be found in it any more."""
 agreements = sa.Table(
     "job_agreements",
     metadata,

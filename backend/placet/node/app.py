@@ -27,7 +27,7 @@ from placet.node.http.problems import Problem
 from placet.node.http.schemas import declare_recipes
 from placet.node.jobs import api as jobs_api
 from placet.node.jobs import models as models_api
-from placet.node.jobs import offered_api, planning_api, plans_api, standing_api
+from placet.node.jobs import offered_api, planning_api, plans_api, sampling_api, standing_api
 from placet.node.loops import run_forever
 from placet.node.service import Node, open_node
 from placet.pages.serving import pages_router
@@ -69,6 +69,7 @@ def create_app(settings: NodeSettings) -> FastAPI:
     app.include_router(public_api.router)
     app.include_router(sessions_api.router)
     app.include_router(jobs_api.router)
+    app.include_router(sampling_api.router)
     app.include_router(plans_api.router)
     app.include_router(offered_api.router)
     app.include_router(planning_api.router)

@@ -41,15 +41,24 @@ class InstitutionSettings(_Section):
     name: Text
 
 
+class StakeLimit(_Section):
+    """How much of a token this institution stakes for one job at the most, in its smallest unit."""
+
+    token: Address
+    most: Annotated[int, Field(ge=1, lt=2**96)]
+
+
 class ParticipationPolicy(_Section):
     """What this institution takes part in; everything else is refused before it is signed. Recipes in `standing` are
     served under standing plans alone, to which its operator has agreed. `hold`: which plans a person decides about,
-    "none", "all", or those that any of these rules is of."""
+    "none", "all", or those that any of these rules is of. `stakes`: in which tokens, and up to how much, a stake is put
+    up for a random audit that a plan names; plans that want another are refused."""
 
     recipes: tuple[Name, ...] = ("asset-view",)
     purposes: tuple[str, ...] = tuple(PURPOSES)
     standing: tuple[Name, ...] = ()
     hold: Hold = "none"
+    stakes: Annotated[tuple[StakeLimit, ...], Field(max_length=64)] = ()
 
 
 class ColumnWords(_Section):

@@ -61,6 +61,7 @@ def job_context(node: Node) -> JobContext:
         purposes=node.settings.policy.purposes,
         standing_recipes=node.settings.policy.standing,
         hold=node.settings.policy.hold,
+        stakes={one.token: one.most for one in node.settings.policy.stakes},
         moved=node.moved,
         note_uses=functools.partial(uses.note_uses, node.engine),
         payloads=KeptPayloads(node.settings.received, node.keys.hpke, Retention(**node.settings.replay.model_dump())),

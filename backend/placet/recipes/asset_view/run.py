@@ -5,6 +5,7 @@ With the parameter `edges` it learns the total's band instead of the total (`lev
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,7 +55,9 @@ async def _provide(job: PartyRun) -> None:
     if parameters.verifies:
         places = verified.places_of(placement.total)
         values = additive.scattered([v for _, v in pairs], [p for p, _ in pairs], places)
-        return await verified.provide(job, consumer, values, opened, placed)
+        used = [row for row, place in enumerate(placement.positions) if place is not None]
+        keep = functools.partial(job.keep_sampled, places=[p for p, _ in pairs], rows=rows, used=used)
+        return await verified.provide(job, consumer, values, (opened, placed), keep)
     async with job.step("sum-shares", "mpc.additive-2^128/1", opened, placed) as step:
         vector = additive.scatter([v for _, v in pairs], [p for p, _ in pairs], placement.total)
         peers = [name_of(i) for i in job.others("provider")]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ from placet.core.verified_sums import (
     COMMITTED,
     PROTOCOL,
     PROVE,
+    RANDOMNESS,
     RECEIVE,
     SHARE_OUT,
     WEIGHTED,
@@ -47,15 +48,10 @@ from placet.protocols.mpc.verified import (
     share_out,
     totals_of,
 )
-from placet.protocols.order import Entropy
 
+Keep = Callable[[bytes], Awaitable[None]]
 LISTED = 20
 """Wrong places that an error tells."""
-
-
-def randomness_of(entropy: Entropy, places: int) -> list[int]:
-    """What a provider's commitments are under, by `job.entropy(b"commitments")`: it can open any of them later."""
-    return commitments.scalars(places, entropy)
 
 
 def places_of(total: int) -> int:
@@ -67,15 +63,19 @@ def _providers(job: PartyRun) -> list[int]:
     return [party for party, role in enumerate(job.terms.roles) if role == "provider"]
 
 
-async def provide(job: PartyRun, consumer: int, values: Sequence[int], opened: Artefact, placed: Artefact) -> None:
-    """A provider's part, of its value at each place: ProtocolError `sums.share` where another sent a wrong share."""
+async def provide(
+    job: PartyRun, consumer: int, values: Sequence[int], inputs: tuple[Artefact, ...], keep: Keep
+) -> None:
+    """A provider's part, of its value at each place, which follow from `inputs`; `keep` is handed the
+    commitments once they are made. ProtocolError `sums.share` where another sent a wrong share."""
     providers = _providers(job)
-    randomness = randomness_of(job.entropy(b"commitments"), len(values))
-    async with job.step(COMMIT, PROTOCOL, opened, placed) as step:
+    randomness = commitments.scalars(len(values), job.entropy(RANDOMNESS))
+    async with job.step(COMMIT, PROTOCOL, *inputs) as step:
         with job.working(f"committing to {len(values)} places"):
             payload = await commitments.commit_all(values, randomness)
         await step.send(name_of(consumer), COMMITMENTS, payload)
         committed = step.public(COMMITTED, sha256(payload))
+    await keep(payload)
     async with job.step(SHARE_OUT, PROTOCOL, committed) as step:
         words = await asyncio.to_thread(PlaceWords.of, values, randomness)
         shares = await share_out(step, [name_of(i) for i in providers], words, entropy=job.entropy(b"share"))

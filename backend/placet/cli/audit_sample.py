@@ -1,0 +1,264 @@
+"""`placet audit sample`: the random audit of a sealed job, by the auditor whom its plan names."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from placet.cli.inputs import (
+    AsJson,
+    PassphraseFile,
+    demand_url,
+    passphrase,
+    read_deployment,
+    read_job,
+    read_trust,
+    write_new,
+)
+from placet.cli.output import emit, say, write_line
+from placet.core.errors import InputError, NotFoundError, PeerError, PlacetError, StateError
+
+if TYPE_CHECKING:
+    from placet.audit.case import Case
+    from placet.audit.sampling import SampledParty
+    from placet.chain.client import Chain
+    from placet.core.ids import JobId
+    from placet.core.plan import Plan, RandomAudit
+    from placet.core.sample import SampleFinding, SampleOpening, SignedFinding
+    from placet.core.signatures import Key
+    from placet.core.stakes import StakeTerms
+
+EXIT = {"true": 0, "false-opening": 3, "refused": 5}
+SECONDS = 240.0
+"""For which a party's node is waited for."""
+
+
+def sample(
+    job: Annotated[str, typer.Argument(help="The job's id.")],
+    url: Annotated[
+        str,
+        typer.Option("--url", envvar="PLACET_CHAIN_URL", help="Your own chain endpoint.", callback=demand_url),
+    ],
+    deployment: Annotated[Path, typer.Option(envvar="PLACET_DEPLOYMENT", help="Your own copy of the deployment file.")],
+    trust: Annotated[Path, typer.Option(envvar="PLACET_TRUST", help="Your own copy of the trust list.")],
+    key: Annotated[Path, typer.Option(help="Keystore of the auditor whom the plan names.")],
+    out: Annotated[Path, typer.Option("--out", help="The folder for the signed findings, one file a party.")],
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Keep the opened rows too, to hold them against the party's books.")
+    ] = False,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw places of a sealed job by the chain, have each party open them, and sign what is found. Exit code 0 all
+    true, 3 an opening is false, 5 a party opened nothing. Nothing goes on chain by this: `placet job report` does."""
+    from placet.chain.client import Chain
+    from placet.chain.keystore import load_secret
+    from placet.core.signatures import Key
+
+    identity, trusted = read_job(job), read_trust(trust)
+    chain = Chain(url, read_deployment(deployment))
+    auditor = Key(load_secret(key, passphrase(passphrase_file)))
+    case = _case(chain, trusted, identity, auditor)
+    out.mkdir(parents=True, exist_ok=True)
+    findings = []
+    for finding, opening in _findings(case, chain, auditor):
+        findings.append(_signed(chain, case, auditor, finding))
+        _keep(out, findings[-1], opening if rows else None)
+        if not as_json:
+            _tell(case, finding)
+    if as_json:
+        emit({"findings": [one.to_json() for one in findings]})
+    outcomes = {one.finding.outcome for one in findings}
+    if code := next((EXIT[one] for one in ("false-opening", "refused") if one in outcomes), 0):
+        raise typer.Exit(code)
+
+
+def _keep(out: Path, signed: SignedFinding, opening: SampleOpening | None) -> None:
+    party = signed.finding.party
+    write_new(out / f"finding-{party}-{int(signed.upholds)}.json", json.dumps(signed.to_json()).encode())
+    if opening is not None:
+        write_new(out / f"rows-{party}.json", opening.model_dump_json().encode(), mode=0o600)
+
+
+def _case(chain: Chain, trust: Any, job: JobId, auditor: Key) -> Case:
+    """The job's bundle, audited: a sample stands on trails that fit together."""
+    from placet.audit.case import Case
+    from placet.audit.collect import collect, fetcher
+    from placet.audit.outcome import Basis
+    from placet.audit.sections import Sections
+    from placet.audit.verify import verify
+
+    sections = Sections()
+    bundle = collect(chain, trust, job, fetcher(chain, auditor), sections)
+    report = verify(bundle, chain.verifiers, Basis.LIVE_CHAIN, sections)
+    say(f"the job's audit: {report.headline}")
+    if report.verdict == "tampered":
+        raise StateError(
+            "the job's own audit fails, on which a sample stands",
+            expected="no failed check",
+            found=", ".join(report.named) or "a failed check",
+            remedy="placet audit JOB says which",
+            code="sample.tampered",
+        )
+    return Case(bundle, chain.verifiers, sections)
+
+
+def _findings(case: Case, chain: Chain, auditor: Key) -> Any:
+    """(finding, opening) of each party that the plan samples."""
+    from placet.audit.sampling import sampled_parties
+    from placet.core.stakes import stake_of
+    from placet.core.values import to_hex
+
+    parties = sampled_parties(case)
+    plan, terms, sealed = case.plan, case.terms, case.facts.sealed
+    if plan is None or terms is None or terms.audit is None or sealed is None:
+        raise StateError("the plan draws no places of anybody", code="sample.none")
+    audit = terms.audit
+    if audit.auditor != auditor.address:
+        raise InputError(
+            "the plan names another auditor", expected=to_hex(audit.auditor), found=to_hex(auditor.address)
+        )
+    number = sealed.at.block + audit.delay
+    if number > case.facts.head.block:
+        raise StateError(
+            "the block that draws is not at confirmation depth yet",
+            expected=f"block {number}",
+            found=f"block {case.facts.head.block}",
+            remedy="wait for more blocks",
+            code="sample.early",
+        )
+    block = chain.block(number).hash
+    for party, known in parties.items():
+        stake = stake_of(plan, audit, case.bundle.job, party)
+        yield _finding(case, party, known, auditor, chain, (stake, number, block, audit))
+
+
+def _finding(
+    case: Case,
+    party: int,
+    known: SampledParty | str,
+    auditor: Key,
+    chain: Chain,
+    drawing: tuple[StakeTerms, int, bytes, RandomAudit],
+) -> tuple[SampleFinding, SampleOpening | None]:
+    """What is found of one party, and what it opened."""
+    from placet.audit.sampling import judged
+    from placet.core.draw import drawn
+    from placet.core.sample import SampleFinding
+
+    stake, number, block, audit = drawing
+    start: dict[str, Any] = {
+        "job": case.bundle.job,
+        "party": party,
+        "stake": stake.id,
+        "auditor": auditor.address,
+        "block": number,
+        "block_hash": block,
+    }
+    if isinstance(known, str):
+        return SampleFinding(**start, outcome="refused", why=known), None
+    try:
+        opening = _asked(case, party, auditor)
+    except PlacetError as error:
+        if error.code == "sample.early":
+            raise
+        return SampleFinding(**start, outcome="refused", why=f"{error.message} ({error.code})"[:400]), None
+    places = drawn(block, case.bundle.job, party, opening.total, audit.places)
+    outcome = judged(known, opening, places, chain.now())
+    finding = SampleFinding(
+        **start,
+        outcome="true" if outcome.true else "false-opening",
+        total=opening.total,
+        drawn=len(places),
+        rows=outcome.rows,
+        ended=outcome.ended,
+        sample=opening.hash(),
+        places=outcome.places,
+        why=outcome.why,
+    )
+    return finding, opening
+
+
+def _asked(case: Case, party: int, auditor: Key) -> SampleOpening:
+    """What the party's node opens to the auditor. PlacetError where it does not."""
+    import httpx
+
+    from placet.core.auditor_sealing import auditor_secret
+    from placet.core.requests import Credential, request_hash
+    from placet.core.sample import MAX_SAMPLE, SealedSample
+    from placet.core.sample_sealing import open_sample
+    from placet.core.values import parse, to_hex
+    from placet.owner.wire import refusal
+
+    address = case.parties[party].signer[:20]
+    try:
+        institution = case.trust.institution(address)
+    except NotFoundError:
+        raise PeerError("the trust list has no such institution", found=to_hex(address)) from None
+    url = f"{institution.api.rstrip('/')}/v1/jobs/{to_hex(case.bundle.job)}/sample"
+    nonce, expiry = secrets.token_bytes(32), int(time.time()) + int(SECONDS)
+    request = request_hash(address, "POST", urlsplit(url).path, b"", nonce, expiry)
+    signature = auditor.sign(case.deployment.consents.digest(request))
+    header = Credential(signer=auditor.address, nonce=nonce, expiry=expiry, signature=signature).header()
+    content = bytearray()
+    try:
+        with (
+            httpx.Client(timeout=httpx.Timeout(SECONDS, connect=5.0), trust_env=False) as client,
+            client.stream("POST", url, headers={"Authorization": header, "Accept-Encoding": "identity"}) as answer,
+        ):
+            for piece in answer.iter_raw():
+                content += piece
+                if len(content) > 3 * MAX_SAMPLE:
+                    raise PeerError("the opening is too large", expected=f"at most {3 * MAX_SAMPLE} bytes")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise PeerError("the party's node does not answer", found=type(error).__name__) from None
+    if answer.status_code != 200:
+        raise refusal(answer.status_code, bytes(content), institution.api)
+    sealed = parse(SealedSample, bytes(content), limit=3 * MAX_SAMPLE, what="sealed opening")
+    if (sealed.job, sealed.party) != (case.bundle.job, party):
+        raise PeerError("an opening of another job or party", found=f"party {sealed.party}")
+    return open_sample(sealed, auditor_secret(auditor.secret))
+
+
+def _signed(chain: Chain, case: Case, auditor: Key, finding: SampleFinding) -> SignedFinding:
+    """Under what the contract asks for now: a finding, or, where the party has answered one, its upholding."""
+    from placet.core.sample import SignedFinding
+    from placet.core.stakes import Fault, StakeStatus, finding_hash, stake_of, upholding_hash
+
+    plan, audit = _planned(case)
+    status = chain.stake(stake_of(plan, audit, finding.job, finding.party)).status
+    upholds = status is StakeStatus.ANSWERED and finding.fault is not None
+    struct = (
+        upholding_hash(finding.stake, finding.hash())
+        if upholds
+        else finding_hash(finding.stake, finding.fault or Fault.NONE, finding.hash())
+    )
+    signature = auditor.sign(chain.deployment.stakes.digest(struct))
+    return SignedFinding(finding=finding, upholds=upholds, signature=signature)
+
+
+def _planned(case: Case) -> tuple[Plan, RandomAudit]:
+    if case.plan is None or case.terms is None or case.terms.audit is None:
+        raise StateError("the plan draws no places of anybody", code="sample.none")
+    return case.plan, case.terms.audit
+
+
+def _tell(case: Case, finding: SampleFinding) -> None:
+    name = case.name(finding.party)
+    if finding.outcome == "refused":
+        return write_line(f"{name} opened nothing: {finding.why}")
+    drew = f"{finding.drawn} of {finding.total} places, drawn by block {finding.block}, {finding.rows} with a row"
+    if finding.outcome == "true":
+        write_line(f"{name}: {drew}: all as it committed to them")
+    else:
+        write_line(f"{name}: {drew}: {finding.why or f'{len(finding.places)} are false'}")
+        for one in finding.places[:20]:
+            write_line(f"  place {one.place}: {one.why}")
+    if finding.ended:
+        write_line(f"  not covered: {len(finding.ended)} places whose consent has ended since")

@@ -1,0 +1,128 @@
+"""Random audits over HTTP: the drawn places for the auditor whom the plan names, and the stakes that lie on them."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from placet.chain.threaded import ask_chain
+from placet.core.errors import AccessError, StateError
+from placet.core.ids import JobId, StakeId
+from placet.core.sample import SealedSample, SignedFinding
+from placet.core.stakes import StakeTerms
+from placet.core.values import U48, Address, BigUint, to_hex
+from placet.jobs.records import JobRecord
+from placet.jobs.runner import Runner
+from placet.jobs.sampling import opened_sample, sealed_sample
+from placet.jobs.stakes import stakes_of
+from placet.node.consents.models import Named
+from placet.node.http.auth import Institution, InstitutionOrAuditor
+from placet.node.http.dependencies import TheRunner
+from placet.node.http.problems import problems
+from placet.node.jobs.api import named
+
+router = APIRouter(tags=["jobs"])
+
+
+class StakeResponse(BaseModel):
+    """A party's stake in a job. `status`: none, held, reported, answered, returned, slashed; `fault`: what the auditor
+    found; `until`: the last time to answer or to uphold, 0 where neither is due."""
+
+    id: StakeId
+    party: int
+    institution: Named
+    auditor: Address
+    beneficiary: Named
+    token: Address
+    amount: BigUint
+    status: str
+    fault: str
+    find_by: U48
+    until: U48
+
+
+class StakeList(BaseModel):
+    """Of all parties that are a part of the random audit."""
+
+    stakes: list[StakeResponse]
+
+
+@router.post("/v1/jobs/{job}/sample", response_model=SealedSample, responses=problems(403, 404, 409))
+async def sample(runner: TheRunner, job: JobId, caller: InstitutionOrAuditor) -> SealedSample:
+    """Open the drawn places of a sealed job to the auditor whom its plan names, sealed to his key."""
+    record = await runner.store.threaded.job(job)
+    audit = record.terms.audit
+    if audit is not None and not caller.institution and caller.signer != audit.auditor:
+        raise AccessError(
+            "another auditor's sample", expected=to_hex(audit.auditor), found=to_hex(caller.signer or b""),
+            code="access.auditor",
+        )  # fmt: skip
+    return await sealed_sample(record, await opened_sample(runner.context, runner.store, job))
+
+
+@router.get("/v1/jobs/{job}/stakes", response_model=StakeList, responses=problems(403, 404))
+async def stakes(runner: TheRunner, job: JobId, _: InstitutionOrAuditor) -> StakeList:
+    """Where all stakes of a job stand."""
+    return await _listed(runner, await runner.store.threaded.job(job))
+
+
+@router.post("/v1/jobs/{job}/stakes/settle", response_model=StakeList, responses=problems(403, 404, 409))
+async def settle(runner: TheRunner, job: JobId, _: Institution) -> StakeList:
+    """End every stake of the job whose time is over, and fetch what this institution is owed of stakes."""
+    record = await runner.store.threaded.job(job)
+    await runner.stakes.settle(record)
+    return await _listed(runner, record)
+
+
+@router.post("/v1/jobs/{job}/stakes/answer", response_model=SealedSample, responses=problems(403, 404, 409))
+async def answer(runner: TheRunner, job: JobId, _: Institution) -> SealedSample:
+    """Answer the auditor's finding: the hash of this institution's opening goes on chain, and the opening, sealed to
+    the auditor, is the answer here: hand it to him, if he can't fetch it."""
+    record = await runner.store.threaded.job(job)
+    opening = await opened_sample(runner.context, runner.store, job)
+    terms = stakes_of(record)[record.party]
+    call = runner.context.calls.answer(terms, opening.hash())
+    await runner.intents.carry(f"answer-fault:{job.hex()}", call, runner.context.address)
+    return await sealed_sample(record, opening)
+
+
+@router.post("/v1/jobs/{job}/finding", response_model=StakeList, responses=problems(403, 404, 409))
+async def finding(runner: TheRunner, job: JobId, signed: SignedFinding, _: InstitutionOrAuditor) -> StakeList:
+    """Bring an auditor's signed finding on chain. StateError `finding.none` for one that finds no fault, or of another
+    job's stake."""
+    record = await runner.store.threaded.job(job)
+    shown = signed.finding
+    terms = stakes_of(record).get(shown.party)
+    if terms is None or terms.id != shown.stake or shown.fault is None:
+        raise StateError("no finding of a fault that a stake of this job lies on", code="finding.none")
+    name = f"finding:{to_hex(shown.hash())[2:]}:{int(signed.upholds)}"
+    calls = runner.context.calls
+    call = (
+        calls.uphold(terms, shown.hash(), signed.signature)
+        if signed.upholds
+        else calls.report(terms, shown.fault, shown.hash(), signed.signature)
+    )
+    await runner.intents.carry(name, call)
+    return await _listed(runner, record)
+
+
+async def _listed(runner: Runner, record: JobRecord) -> StakeList:
+    entries = [await _one(runner, record, party, terms) for party, terms in stakes_of(record).items()]
+    return StakeList(stakes=entries)
+
+
+async def _one(runner: Runner, record: JobRecord, party: int, terms: StakeTerms) -> StakeResponse:
+    state, trust = await ask_chain(runner.context.chain.stake, terms), runner.context.trust
+    return StakeResponse(
+        id=terms.id,
+        party=party,
+        institution=named(trust, record.plan.parties[party].signer),
+        auditor=terms.auditor,
+        beneficiary=named(trust, terms.beneficiary),
+        token=terms.token,
+        amount=terms.amount,
+        status=state.status.name.lower(),
+        fault=state.fault.word,
+        find_by=terms.find_by,
+        until=state.until,
+    )
