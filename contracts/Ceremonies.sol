@@ -10,8 +10,8 @@ contract Ceremonies is ICeremonies {
 
     mapping(CeremonyId ceremony => Ceremony) private _ceremonies;
     mapping(CeremonyId ceremony => address[]) private _contributors;
-    /// @dev By ceremony and account: it may still confirm.
-    mapping(CeremonyId ceremony => mapping(address contributor => bool)) private _mayConfirm;
+    /// @inheritdoc ICeremonies
+    mapping(CeremonyId ceremony => mapping(address contributor => bool)) public mayConfirm;
     mapping(CeremonyId ceremony => mapping(KeyId key => uint32)) private _confirmations;
 
     /// @inheritdoc ICeremonies
@@ -27,8 +27,8 @@ contract Ceremonies is ICeremonies {
         if (_ceremonies[ceremony].contributors != 0) revert CeremonyKnown(ceremony);
         for (uint256 i = 0; i < count; ++i) {
             address contributor = contributors[i];
-            if (contributor == address(0) || _mayConfirm[ceremony][contributor]) revert NoContributor(contributor);
-            _mayConfirm[ceremony][contributor] = true;
+            if (contributor == address(0) || mayConfirm[ceremony][contributor]) revert NoContributor(contributor);
+            mayConfirm[ceremony][contributor] = true;
         }
         _contributors[ceremony] = contributors;
         _ceremonies[ceremony] = Ceremony(circuit, uint32(count), 0, CeremonyId.unwrap(ceremony));
@@ -53,8 +53,8 @@ contract Ceremonies is ICeremonies {
         if (known.contributed != known.contributors) {
             revert StillContributing(ceremony, known.contributors, known.contributed);
         }
-        if (!_mayConfirm[ceremony][msg.sender]) revert MayNotConfirm(ceremony, msg.sender);
-        _mayConfirm[ceremony][msg.sender] = false;
+        if (!mayConfirm[ceremony][msg.sender]) revert MayNotConfirm(ceremony, msg.sender);
+        mayConfirm[ceremony][msg.sender] = false;
         uint32 confirmations = ++_confirmations[ceremony][key];
         emit KeyConfirmed(ceremony, msg.sender, key, confirmations);
     }

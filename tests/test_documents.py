@@ -56,6 +56,11 @@ LISTED = {
         f"placet {command}": "needs keys of a ceremony: tests/jobs/test_whole_job.py proves with keys of its own"
         for command in ("prove register", "prove total", "owner prove", "prove band", "prove check", "prove record")
     },
+    "npm install --prefix ceremony-programs": "installs from an index; hardhat-free-local has the same versions",
+    **{
+        f"placet zk ceremony {command}": "minutes of snarkjs: tests/jobs/test_ceremony.py, marked slow"
+        for command in ("open", "contribute", "confirm", "check")
+    },
     "sudo useradd": "makes users of the system",
     "export PLACET_NODE_DATABASE_URL": "needs a PostgreSQL: tests marked slow bring one",
     "placet chain install\nplacet sandbox up --detach": "the tutorials start a sandbox in the same way",

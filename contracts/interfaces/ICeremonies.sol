@@ -97,6 +97,10 @@ interface ICeremonies {
     /// @custom:not-protected A reader against a reorganisation, and against contributors who are one person.
     function made(CeremonyId ceremony, KeyId key) external view returns (bool);
 
+    /// @notice Is this a contributor that has not confirmed a key yet?
+    /// @custom:not-protected A reader against a reorganisation.
+    function mayConfirm(CeremonyId ceremony, address contributor) external view returns (bool);
+
     /// @notice A ceremony; all zero if there is none.
     /// @custom:not-protected A reader against a reorganisation.
     function ceremonies(CeremonyId ceremony) external view returns (Ceremony memory);

@@ -79,7 +79,7 @@ def measure() -> dict[str, float]:
         domain, file = deployment.proven, Path(folder) / "proving.key"
         began = time.process_time()
         made, verifying = groth16py.setup_circom(
-            str(circuits / band.CIRCUIT), [groth16py.circomlib_path(2), str(circuits)]
+            str(circuits / "band.circom"), [groth16py.circomlib_path(2), str(circuits)]
         )
         figures["setup_cpu_s"] = time.process_time() - began
         made.save(str(file))

@@ -7,18 +7,26 @@ import time
 
 import pytest
 
-from placet.chain import abi
 from placet.chain.calls import Call
+from placet.chain.ceremonies import (
+    ceremony_made,
+    confirm_key,
+    may_confirm,
+    open_phase,
+    phase_state,
+    record_contribution,
+)
 from placet.chain.client import Chain
 from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain
 from placet.chain.rpc import octets
 from placet.chain.statements import is_registered, record_statement, recorded_at, register_key, registered_key
+from placet.core.ceremonies import Ceremony, demand_institutions, demand_recorded
 from placet.core.errors import InputError, NotFoundError, Reverted
 from placet.core.signatures import Key
 from placet.core.statements import FIELD, MOST, ProvenStatement, VerificationKey
-from placet.core.trust import Deployment
-from placet.core.values import ZERO32, to_hex
+from placet.core.trust import Deployment, TrustList
+from placet.core.values import to_hex
 from proving import band_keys, opened_total, proven, statement_of
 
 from .conftest import ChainEnvironment, dev_key
@@ -30,11 +38,6 @@ def a_proof(deployment: Deployment, prover: Key, key: VerificationKey) -> Proven
     domain = deployment.proven
     opened = opened_total(domain, prover, 150)
     return proven(opened, statement_of(opened, key, 100, MOST, prover=prover.address), domain, key)
-
-
-def ceremony_call(deployment: Deployment, name: str, *values: object) -> Call:
-    function = abi.function("Ceremonies", name)
-    return Call(deployment.ceremonies.address, function.encode(*values), name)
 
 
 def as_sender(chain: Chain, sender: bytes, call: Call) -> bytes:
@@ -115,21 +118,43 @@ def test_a_key_of_one_person_is_refused_off_local_chains_and_one_of_two_is_taken
             registered_key(chain, test.id)
         assert caught.value.code == "proof.test-key"
 
-        opening = ceremony_call(deployment, "open", test.circuit, accounts, ZERO32)
-        ceremony = as_sender(chain, deployer.address, opening)
-        sent(local, deployer.address, opening)
-        for account in accounts:
-            sent(local, account, ceremony_call(deployment, "contribute", ceremony, secrets.token_bytes(32)))
-        key = band_keys().verification(ceremony)
+        ceremony = Ceremony(
+            chain_id=7, ceremonies=deployment.ceremonies.address, opener=deployer.address, circuit="band",
+            circuit_id=test.circuit, power=10, contributors=tuple(accounts), salt=secrets.token_bytes(32),
+        )  # fmt: skip
+        for phase in (ceremony.powers, ceremony.key):
+            opening = open_phase(deployment, ceremony, phase)
+            assert not phase_state(chain, phase).is_open
+            assert as_sender(chain, deployer.address, opening) == phase.id
+            sent(local, deployer.address, opening)
+            contributions = [secrets.token_bytes(32) for _ in accounts]
+            with pytest.raises(Reverted, match="NotYourTurn"):
+                as_sender(chain, accounts[1], record_contribution(deployment, phase, contributions[1]))
+            for place, account in enumerate(accounts):
+                demand_recorded(ceremony, phase, phase_state(chain, phase), contributions[:place])
+                sent(local, account, record_contribution(deployment, phase, contributions[place]))
+            demand_recorded(ceremony, phase, phase_state(chain, phase), contributions)
+            for wrong in (contributions[:1], contributions[::-1]):
+                with pytest.raises(InputError, match="other contributions"):
+                    demand_recorded(ceremony, phase, phase_state(chain, phase), wrong)
+        key = band_keys().verification(ceremony.key.id)
         sent(local, deployer.address, register_key(deployment, key))
-        sent(local, accounts[0], ceremony_call(deployment, "confirm", ceremony, key.id))
+        assert may_confirm(chain, ceremony, accounts[0]) and not may_confirm(chain, ceremony, deployer.address)
+        sent(local, accounts[0], confirm_key(deployment, ceremony, key.id))
+        assert not may_confirm(chain, ceremony, accounts[0]) and not ceremony_made(chain, ceremony, key.id)
         made = a_proof(deployment, deployer, key)
         with pytest.raises(Reverted, match="NotOfItsCeremony"):
             as_sender(chain, deployer.address, record_statement(deployment, made))
         with pytest.raises(InputError) as caught:
             registered_key(chain, key.id)
         assert caught.value.code == "proof.ceremony"
-        sent(local, accounts[1], ceremony_call(deployment, "confirm", ceremony, key.id))
+        sent(local, accounts[1], confirm_key(deployment, ceremony, key.id))
+        assert ceremony_made(chain, ceremony, key.id)
         sent(local, deployer.address, record_statement(deployment, made))
-        assert registered_key(chain, key.id).contributors == tuple(accounts)
+        contributors = registered_key(chain, key.id).contributors
+        assert contributors == tuple(accounts)
+        # The contract counts accounts, which one person may have any number of; who relies on the key has a list.
+        with pytest.raises(InputError) as caught:
+            demand_institutions(contributors, TrustList(institutions=()))
+        assert caught.value.code == "proof.ceremony"
         assert recorded_at(chain, made.statement) > 0

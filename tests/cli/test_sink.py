@@ -380,6 +380,13 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "prove register": ("--config {node} --keys {new}",),
     "prove record": ("--config {node} {json}",),
+    "zk ceremony open": (
+        "--config {node} {new} --circuit {evil} --contributor {address} --contributor {address}",
+        "--config {node} {new} --circuit band --contributor {evil}",
+    ),
+    "zk ceremony contribute": ("--config {node} {new} --programs {new}",),
+    "zk ceremony confirm": ("--config {node} {new} --programs {new}",),
+    "zk ceremony check": ("{new} --programs {new} --url {url} " + FILES,),
     "owner prove": (
         "{json} --at-least 1 --for {evil} --keys {new} --out {new} --deployment {deployment}",
         "{txt} --at-least {evil} --for {address} --keys {new} --out {new} --deployment {deployment}",

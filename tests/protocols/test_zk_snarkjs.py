@@ -46,7 +46,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # circom2 is WebAssembly, which sees the folder that it runs in and no other.
     for source in (*CIRCUITS.glob("*.circom"), *Path(groth16py.circomlib_path(2)).glob("*.circom")):
         (folder / source.name).write_bytes(source.read_bytes())
-    program("circom2", band.CIRCUIT, "--r1cs", "--wasm", "--O2", "-o", ".", cwd=folder)
+    program("circom2", "band.circom", "--r1cs", "--wasm", "--O2", "-o", ".", cwd=folder)
 
     def snarkjs(*words: object) -> None:
         program("snarkjs", *words, cwd=folder)
@@ -102,7 +102,7 @@ def test_each_takes_the_others_proofs(built: Path) -> None:
     assert not groth16.verify(key, [public[0] + 1, *public[1:]], theirs)
 
     proving, _ = groth16py.import_zkey(
-        str(built / "2.zkey"), str(CIRCUITS / band.CIRCUIT), [groth16py.circomlib_path(2), str(CIRCUITS)]
+        str(built / "2.zkey"), str(CIRCUITS / "band.circom"), [groth16py.circomlib_path(2), str(CIRCUITS)]
     )
     ours = groth16py.prove(proving, {name: int(value) for name, value in given.items()})
     assert groth16.verify(key, public, ours) and ours != theirs

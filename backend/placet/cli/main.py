@@ -15,6 +15,7 @@ from placet.cli import (
     audit,
     batches,
     catalogue,
+    ceremony,
     chain,
     compare,
     consents,
@@ -99,6 +100,7 @@ app.add_typer(owner.commands, name="owner")
 app.add_typer(identity.commands, name="identity")
 app.add_typer(prove.commands, name="prove")
 app.add_typer(audit.commands, name="audit")
+app.add_typer(ceremony.zk, name="zk")
 app.add_typer(sandbox.commands, name="sandbox")
 app.add_typer(study.commands, name="study")
 

@@ -182,6 +182,7 @@ def _on_chain(
     from placet.chain.client import Chain
     from placet.chain.statements import consumer_of, recorded_at, registered_key
     from placet.chain.states import JobStatus
+    from placet.core.ceremonies import demand_institutions
     from placet.core.values import to_hex
 
     chain = Chain(url, deployment)
@@ -202,11 +203,11 @@ def _on_chain(
         raise InputError(
             "the job has no result", expected="a job that completed", found=state.status.name.lower(), code="proof.job"
         )
-    recorded = recorded_at(chain, statement)
+    recorded, made_by = recorded_at(chain, statement), registered.contributors
     return registered.verification, {
         "chain": "asked",
         "job_status": state.status.name.lower(),
-        "ceremony": [trust.name_or_address(who) for who in registered.contributors] or "none: one person made the key",
+        "ceremony": demand_institutions(made_by, trust) if made_by else "none: one person made the key",
         "recorded": when(recorded) if recorded else "no",
     }
 

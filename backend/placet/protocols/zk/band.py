@@ -8,22 +8,20 @@ finds two inputs of the same hash.
 from __future__ import annotations
 
 import secrets
-from importlib import resources
 
 from placet.core.eip712 import Domain
 from placet.core.errors import InputError
-from placet.core.hashing import sha256
 from placet.core.statements import MOST, OpenedTotal, ProvenStatement, Statement, VerificationKey, demand_place, element
+from placet.protocols.zk.circuit import CIRCUITS
 from placet.protocols.zk.extra import light_poseidon
 from placet.protocols.zk.groth16 import ProvingKey, verify
 
-CIRCUIT = "band.circom"
 _SALT_BITS = 248
 
 
 def circuit_id() -> bytes:
     """SHA-256 of the circuit's source, 32 bytes."""
-    return sha256((resources.files(__package__) / "circuits" / CIRCUIT).read_bytes())
+    return CIRCUITS["band"].id
 
 
 def poseidon(left: int, right: int) -> int:

@@ -8,7 +8,10 @@ the contract `Groth16Verifier`; groth16py (arkworks) computes.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +54,31 @@ class ProvingKey:
                 code="proof.false",
             )
         return proof
+
+
+def save_proving_key(zkey: Path, circuit: Path, target: Path) -> None:
+    """What proves under a ceremony's key, as a new file for `ProvingKey`: snarkjs's `.zkey` with the circuit's program,
+    which is compiled from its source. ConfigError where the two do not fit."""
+    libraries = [groth16py.circomlib_path(2), str(circuit.parent)]
+    try:
+        with _silence():
+            key, _ = groth16py.import_zkey(str(zkey), str(circuit), libraries)
+        key.save(str(target))
+    except (ValueError, OSError, groth16py.SetupError, groth16py.EncodingError) as error:
+        raise ConfigError("the key can't be taken over", found=f"{zkey}: {type(error).__name__}") from None
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """The compiler in groth16py writes to standard output, past Python."""
+    kept = os.dup(1)
+    with Path(os.devnull).open("wb") as nothing:
+        os.dup2(nothing.fileno(), 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def verify(key: VerificationKey, public: list[int], proof: bytes) -> bool:
