@@ -15,11 +15,14 @@ from placet.chain.calls import Call, Calls
 from placet.chain.client import Chain
 from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain, dev_account
+from placet.chain.rpc import octets
 from placet.chain.sender import Sender
+from placet.core.ceremonies import Ceremony
 from placet.core.consent import Consent, Details
 from placet.core.offers import Offer, Subjects
 from placet.core.signatures import Key
 from placet.core.trust import Deployment
+from placet.core.values import to_hex
 from placet.core.withdrawal import withdrawal_hash
 
 PURPOSE = bytes(31) + b"\x07"
@@ -27,6 +30,36 @@ PURPOSE = bytes(31) + b"\x07"
 
 def dev_key(index: int) -> Key:
     return Key(bytes(dev_account(index).key))
+
+
+def as_sender(chain: Chain, sender: bytes, call: Call) -> bytes:
+    """What a call would give to `sender`; Reverted where the contract refuses."""
+    asked = {"from": to_hex(sender), "to": to_hex(call.to), "data": to_hex(call.data)}
+    return octets(chain.rpc.call("eth_call", asked, "latest"))
+
+
+def sent(local: LocalChain, sender: bytes, call: Call) -> None:
+    """From an account of Anvil's, which signs itself."""
+    transaction = {"from": to_hex(sender), "to": to_hex(call.to), "data": to_hex(call.data)}
+    name, deadline = local.rpc("eth_sendTransaction", transaction), time.monotonic() + 60
+    while (receipt := local.rpc("eth_getTransactionReceipt", name)) is None:
+        assert time.monotonic() < deadline, f"{call.what} is not mined"
+        time.sleep(0.01)
+    assert receipt["status"] == "0x1", call.what
+
+
+def a_ceremony(deployment: Deployment, opener: bytes, contributors: list[bytes]) -> Ceremony:
+    """One of these contributors for the circuit `band`, not opened yet."""
+    return Ceremony(
+        chain_id=deployment.chain_id,
+        ceremonies=deployment.ceremonies.address,
+        opener=opener,
+        circuit="band",
+        circuit_id=secrets.token_bytes(32),
+        power=10,
+        contributors=tuple(contributors),
+        salt=secrets.token_bytes(32),
+    )
 
 
 @dataclass

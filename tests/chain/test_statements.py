@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import secrets
-import time
 
 import pytest
 
-from placet.chain.calls import Call
 from placet.chain.ceremonies import (
-    ceremony_made,
     confirm_key,
-    may_confirm,
     open_phase,
-    phase_state,
     record_contribution,
 )
 from placet.chain.client import Chain
 from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain
-from placet.chain.rpc import octets
 from placet.chain.statements import is_registered, record_statement, recorded_at, register_key, registered_key
-from placet.core.ceremonies import Ceremony, demand_institutions, demand_recorded
+from placet.core.ceremonies import demand_institutions
 from placet.core.errors import InputError, NotFoundError, Reverted
 from placet.core.signatures import Key
 from placet.core.statements import FIELD, MOST, ProvenStatement, VerificationKey
 from placet.core.trust import Deployment, TrustList
-from placet.core.values import to_hex
 from proving import band_keys, opened_total, proven, statement_of
 
-from .conftest import ChainEnvironment, dev_key
+from .conftest import ChainEnvironment, a_ceremony, as_sender, dev_key, sent
 
 pytest.importorskip("groth16py", reason="no groth16py here: pip install 'placet[zk]'")
 
@@ -38,22 +31,6 @@ def a_proof(deployment: Deployment, prover: Key, key: VerificationKey) -> Proven
     domain = deployment.proven
     opened = opened_total(domain, prover, 150)
     return proven(opened, statement_of(opened, key, 100, MOST, prover=prover.address), domain, key)
-
-
-def as_sender(chain: Chain, sender: bytes, call: Call) -> bytes:
-    """What a call would give to `sender`; Reverted where the contract refuses."""
-    asked = {"from": to_hex(sender), "to": to_hex(call.to), "data": to_hex(call.data)}
-    return octets(chain.rpc.call("eth_call", asked, "latest"))
-
-
-def sent(local: LocalChain, sender: bytes, call: Call) -> None:
-    """From an account of Anvil's, which signs itself."""
-    transaction = {"from": to_hex(sender), "to": to_hex(call.to), "data": to_hex(call.data)}
-    name, deadline = local.rpc("eth_sendTransaction", transaction), time.monotonic() + 60
-    while (receipt := local.rpc("eth_getTransactionReceipt", name)) is None:
-        assert time.monotonic() < deadline, f"{call.what} is not mined"
-        time.sleep(0.01)
-    assert receipt["status"] == "0x1", call.what
 
 
 def test_a_proof_is_recorded_once_for_its_prover(environment: ChainEnvironment) -> None:
@@ -118,30 +95,13 @@ def test_a_key_of_one_person_is_refused_off_local_chains_and_one_of_two_is_taken
             registered_key(chain, test.id)
         assert caught.value.code == "proof.test-key"
 
-        ceremony = Ceremony(
-            chain_id=7, ceremonies=deployment.ceremonies.address, opener=deployer.address, circuit="band",
-            circuit_id=test.circuit, power=10, contributors=tuple(accounts), salt=secrets.token_bytes(32),
-        )  # fmt: skip
-        for phase in (ceremony.powers, ceremony.key):
-            opening = open_phase(deployment, ceremony, phase)
-            assert not phase_state(chain, phase).is_open
-            assert as_sender(chain, deployer.address, opening) == phase.id
-            sent(local, deployer.address, opening)
-            contributions = [secrets.token_bytes(32) for _ in accounts]
-            with pytest.raises(Reverted, match="NotYourTurn"):
-                as_sender(chain, accounts[1], record_contribution(deployment, phase, contributions[1]))
-            for place, account in enumerate(accounts):
-                demand_recorded(ceremony, phase, phase_state(chain, phase), contributions[:place])
-                sent(local, account, record_contribution(deployment, phase, contributions[place]))
-            demand_recorded(ceremony, phase, phase_state(chain, phase), contributions)
-            for wrong in (contributions[:1], contributions[::-1]):
-                with pytest.raises(InputError, match="other contributions"):
-                    demand_recorded(ceremony, phase, phase_state(chain, phase), wrong)
+        ceremony = a_ceremony(deployment, deployer.address, accounts)
+        sent(local, deployer.address, open_phase(deployment, ceremony, ceremony.key))
+        for account in accounts:
+            sent(local, account, record_contribution(deployment, ceremony.key, secrets.token_bytes(32)))
         key = band_keys().verification(ceremony.key.id)
         sent(local, deployer.address, register_key(deployment, key))
-        assert may_confirm(chain, ceremony, accounts[0]) and not may_confirm(chain, ceremony, deployer.address)
         sent(local, accounts[0], confirm_key(deployment, ceremony, key.id))
-        assert not may_confirm(chain, ceremony, accounts[0]) and not ceremony_made(chain, ceremony, key.id)
         made = a_proof(deployment, deployer, key)
         with pytest.raises(Reverted, match="NotOfItsCeremony"):
             as_sender(chain, deployer.address, record_statement(deployment, made))
@@ -149,7 +109,6 @@ def test_a_key_of_one_person_is_refused_off_local_chains_and_one_of_two_is_taken
             registered_key(chain, key.id)
         assert caught.value.code == "proof.ceremony"
         sent(local, accounts[1], confirm_key(deployment, ceremony, key.id))
-        assert ceremony_made(chain, ceremony, key.id)
         sent(local, deployer.address, record_statement(deployment, made))
         contributors = registered_key(chain, key.id).contributors
         assert contributors == tuple(accounts)
