@@ -191,6 +191,8 @@ def _on_chain(
     registered = registered_key(chain, statement.key)
     if own is not None and own != registered.verification:
         raise InputError("your key is not the one on chain", expected=to_hex(statement.key), found=to_hex(own.id))
+    contributors = registered.contributors
+    made_by = demand_institutions(contributors, trust) if contributors else "none: one person made the key"
     consumer, state = consumer_of(chain, statement.job), chain.job(statement.job)
     if consumer != proven.signed.issuer:
         raise InputError(
@@ -203,11 +205,11 @@ def _on_chain(
         raise InputError(
             "the job has no result", expected="a job that completed", found=state.status.name.lower(), code="proof.job"
         )
-    recorded, made_by = recorded_at(chain, statement), registered.contributors
+    recorded = recorded_at(chain, statement)
     return registered.verification, {
         "chain": "asked",
         "job_status": state.status.name.lower(),
-        "ceremony": demand_institutions(made_by, trust) if made_by else "none: one person made the key",
+        "ceremony": made_by,
         "recorded": when(recorded) if recorded else "no",
     }
 
