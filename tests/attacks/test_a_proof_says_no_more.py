@@ -27,7 +27,7 @@ LENDER, OTHER = bytes([8]) * 20, bytes([9]) * 20
 CONTRACT = Contract(address=bytes([5]) * 20, code_hash=ZERO32)
 NAMES = (
     *("dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier", "webauthn_verifier"),
-    *("enclave_registry", "ceremonies", "groth16_verifier", "statements", "statement_escrow"),
+    *("enclave_registry", "ceremonies", "groth16_verifier", "statements", "statement_escrow", "audit_stakes"),
 )
 TRUST = TrustList(
     institutions=(
