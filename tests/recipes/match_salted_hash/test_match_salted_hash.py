@@ -61,4 +61,5 @@ def test_it_runs_only_where_the_scope_names_it() -> None:
 
 
 def test_it_is_done_as_a_match_is() -> None:
-    assert replace(MATCH, spec=SPEC) == MATCH_SALTED_HASH
+    """But for what PSI by FHE demands of a plan."""
+    assert replace(MATCH, spec=SPEC, demand=MATCH_SALTED_HASH.demand) == MATCH_SALTED_HASH
