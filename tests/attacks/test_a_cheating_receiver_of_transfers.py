@@ -41,7 +41,7 @@ def message(errors: np.ndarray, guess: np.ndarray) -> bytes:
     """What a cheater sends: an honest receiver's columns XOR `errors`, and the hashes that hold if delta is `guess`."""
     honest, _ = LabelReceiver(PAIRS, CONTEXT, entropy).extend(CHOICES)
     lines = np.frombuffer(honest, np.uint8, COLUMNS).reshape(LINES, 32) ^ errors
-    key = extension._check_key(lines, CONTEXT, 0)
+    key = extension._check_key(lines, extension._check_start(CONTEXT, trees().message), 0)
     line = np.zeros((1, 32), np.uint8)
     line[0, 16:] = 0x5A
     rows = trees().take(32).columns ^ np.repeat(errors, DEPTH, axis=0) * unpacked(guess)[:, None]
@@ -88,6 +88,42 @@ def test_a_cheater_that_guesses_bits_is_caught_where_the_guess_is_wrong(column: 
     sender().accept(128, message(errors, right))
     with pytest.raises(ProtocolError, match="the same choices"):
         sender().accept(128, message(errors, wrong))
+
+
+def forged_after_the_lines() -> tuple[bytes, bytes]:
+    """Trees, and the part's message: the lines came first, of which the first's choices are others than the rest's, and
+    then a tree under which these hash alike, if the key is what it was before."""
+    line = np.full((1, 32), 0x5A, np.uint8)
+    lines = trees().take(32).total ^ line
+    lines[0] = 0xA5
+    key = extension._check_key(lines, extension._check_start(CONTEXT, trees().message), 0)
+
+    def passes(root: bytes) -> bool:
+        wrong = FullTrees(PAIRS[:DEPTH], root, CONTEXT).take(32).total ^ lines[0]
+        return bool((extension.hashed(wrong, key) == extension.hashed(line, key)).all())
+
+    root = next(root for root in map(hash_of, range(400)) if passes(root))
+    forged = FullTrees(PAIRS, root + entropy(16 * (LINES - 1)), CONTEXT)
+    key = extension._check_key(lines, extension._check_start(CONTEXT, forged.message), 0)
+    rows = np.concatenate([line, forged.take(32).columns])
+    return forged.message, lines.tobytes() + extension.hashed(rows, key).tobytes()
+
+
+def hash_of(number: int) -> bytes:
+    return hashlib.sha256(number.to_bytes(4, "big")).digest()[:16]
+
+
+def test_no_tree_can_be_chosen_to_a_key_that_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a hash of four bits, which anybody searches. The same passes where trees are not in the key."""
+    full = extension.hashed
+    monkeypatch.setattr(extension, "hashed", lambda lines, key: full(lines, key) & np.array([15] + [0] * 15, np.uint8))
+    forged, attempt = forged_after_the_lines()
+    with pytest.raises(ProtocolError, match="the same choices"):
+        sender(forged).accept(128, attempt)
+
+    monkeypatch.setattr(extension, "_check_start", lambda context, trees: context)
+    forged, attempt = forged_after_the_lines()
+    sender(forged).accept(128, attempt)
 
 
 def other_sums(side: int) -> bytes:

@@ -10,9 +10,10 @@ A receiver that uses other choices in some columns than in others would learn bi
 "SoftSpokenOT", CRYPTO 2022, figure 7 with the repetition code, not that of Keller, Orsini and Scholl 2015, whose proof
 Roy found wrong (their revision of 2022 takes his check, too): after each part the receiver sends a universal hash of
 its choices and of each of its columns, and the sender compares column by column. The hash is GHASH, linear over bits
-and 2^-117-universal for a part, under a key that is the SHA-256 of what the receiver sent before (Fiat and Shamir); 128
-random choices more, which nobody uses, hide the choices' hash. What is left to a cheater is guessing: it learns c bits
-of delta with probability 2^-c and is found out otherwise.
+and 2^-117-universal for a part, under a key that is the SHA-256 of the trees and of the part's lines (Fiat and Shamir):
+a receiver that could fix its lines, hence the key, and choose trees to them would find two halves of a tree whose
+wrong choices hash to nothing in 2^64 steps. 128 random choices more, which nobody uses, hide the choices' hash. What is
+left to a cheater is guessing: it learns c bits of delta with probability 2^-c and is found out otherwise.
 
 Assumptions: AES as a pseudorandom function, SHA-256 as a random oracle, and the base transfers' own. A sender that does
 not follow this has no message to cheat with.
@@ -34,6 +35,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from placet.core.errors import InputError, ProtocolError
 from placet.core.framing import frame
+from placet.core.hashing import sha256
 from placet.protocols.channel import Channel
 from placet.protocols.order import Entropy
 from placet.protocols.ot.base import receive_base, send_base
@@ -70,7 +72,7 @@ class LabelSender:
     def __init__(self, delta: Bytes, seeds: Bytes, trees: bytes, context: bytes, receiver: str) -> None:
         self._chosen = unpacked(delta)
         self._trees = PuncturedTrees(self._chosen, seeds, trees, context, receiver)
-        self._context = context
+        self._start = _check_start(context, trees)
         self._receiver = receiver
         self._part = 0
 
@@ -84,7 +86,7 @@ class LabelSender:
         lines = np.frombuffer(message, np.uint8, LINES * size).reshape(LINES, size)
         hashes = np.frombuffer(message, np.uint8, offset=LINES * size).reshape(1 + COLUMNS, BLOCK_BYTES)
         rows = self._trees.take(size) ^ np.repeat(lines, DEPTH, axis=0) * self._chosen[:, None]
-        key = _check_key(lines, self._context, self._part)
+        key = _check_key(lines, self._start, self._part)
         if not (hashed(rows, key) == hashes[1:] ^ hashes[0] * self._chosen[:, None]).all():
             raise ProtocolError(
                 f"{self._receiver} did not use the same choices in every column of its transfers",
@@ -101,7 +103,7 @@ class LabelReceiver:
 
     def __init__(self, pairs: Bytes, context: bytes, entropy: Entropy = secrets.token_bytes) -> None:
         self._trees = FullTrees(pairs, entropy(LINES * SEED_BYTES), context)
-        self._context = context
+        self._start = _check_start(context, self._trees.message)
         self._entropy = entropy
         self._part = 0
 
@@ -118,7 +120,7 @@ class LabelReceiver:
         line[-BLOCK_BYTES:] = np.frombuffer(self._entropy(BLOCK_BYTES), np.uint8)
         own = self._trees.take(size)
         lines = own.total ^ line
-        key = _check_key(lines, self._context, self._part)
+        key = _check_key(lines, self._start, self._part)
         self._part += 1
         message = lines.tobytes() + hashed(np.concatenate([line[None], own.columns]), key).tobytes()
         return message, _labels(own.columns, len(choices))
@@ -186,9 +188,14 @@ def _column_bytes(count: int) -> int:
     return (-(-count // COLUMNS) + 1) * BLOCK_BYTES
 
 
-def _check_key(lines: Bytes, context: bytes, part: int) -> bytes:
+def _check_start(context: bytes, trees: bytes) -> bytes:
+    """What is fixed before the first part: the context, and the trees, whose hashes fix every leaf."""
+    return frame(context) + sha256(trees)
+
+
+def _check_key(lines: Bytes, start: bytes, part: int) -> bytes:
     key = _KEY.copy()
-    key.update(frame(context) + part.to_bytes(4, "big"))
+    key.update(start + part.to_bytes(4, "big"))
     key.update(lines.tobytes())
     return key.digest()[:BLOCK_BYTES]
 
