@@ -9,15 +9,18 @@ from typing import Any
 import pytest
 
 from placet.audit.sampling import JudgedSample, SampledParty, judged
+from placet.cli.audit_sample import demand_named
 from placet.core.auditor_sealing import auditor_secret
 from placet.core.errors import InputError
 from placet.core.hashing import sha256
 from placet.core.ids import ConsentId, JobId
 from placet.core.masking import public_key
 from placet.core.merkle import rfc6962_leaf, rfc6962_nodes, rfc6962_paths
+from placet.core.plan import RandomAudit
 from placet.core.row import row_commitment
 from placet.core.sample import LeafPath, PlaceOpening, RowOpening, SampleOpening
 from placet.core.sample_sealing import open_sample, seal_sample
+from placet.core.signatures import Key
 from placet.protocols.mpc.commitments import commit
 
 TOTAL, DRAWN, NOW = 7, (0, 2, 3, 5), 1_000
@@ -195,6 +198,19 @@ def test_what_makes_the_whole_opening_false(changes: dict[str, Any], why: str) -
     provider = Provider()
     outcome = provider.judged(provider.opening().model_copy(update=changes))
     assert outcome.why is not None and why in outcome.why and not outcome.true
+
+
+def test_an_auditor_calls_nothing_refused_that_was_opened_to_another_key() -> None:
+    auditor = Key(b"\x11" * 32)
+    audit = RandomAudit(
+        auditor=auditor.address, key=public_key(SECRET), places=3, delay=1, token=b"\3" * 20, stake=5,
+        beneficiary=b"\4" * 20, find_seconds=60, answer_seconds=60,
+    )  # fmt: skip
+    demand_named(audit, auditor)
+    with pytest.raises(InputError, match="a key that is not yours"):
+        demand_named(audit.model_copy(update={"key": public_key(b"\2" * 32)}), auditor)
+    with pytest.raises(InputError, match="another auditor"):
+        demand_named(audit, Key(b"\x12" * 32))
 
 
 def test_an_opening_is_the_auditors_alone() -> None:

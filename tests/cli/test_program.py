@@ -182,7 +182,8 @@ def test_an_auditors_entry_is_made_and_never_taken_for_an_enrollers(tmp_path: Pa
     words = ("trust", "auditor", "auditor.json", "--name", "Court of Auditors", "--key", "auditor.key", *opener)
     entry = succeed(*words, cwd=tmp_path).json
     assert entry == json.loads((tmp_path / "auditor.json").read_text())
-    assert entry == {"address": address, "name": "Court of Auditors"}
+    key = succeed("key", "show", "auditor.key", "--noise", *opener, cwd=tmp_path).out.strip()
+    assert entry == {"address": address, "name": "Court of Auditors", "key": key}
     assert "exists" in call(*words, cwd=tmp_path).err
 
     refused = call("trust", "add", "trust.json", "auditor.json", cwd=tmp_path)

@@ -16,8 +16,9 @@ from placet.chain.states import JobStatus
 from placet.core.consent import Status
 from placet.core.errors import LimitError, PlacetError
 from placet.core.hashing import sha256
+from placet.core.masking import public_key
 from placet.core.offers import Subjects
-from placet.core.plan import Amendment, Input, Plan, Seal, Terms, key_hash
+from placet.core.plan import Amendment, Input, Plan, RandomAudit, Seal, Terms, key_hash
 from placet.core.purposes import PURPOSES, purpose_id
 from placet.core.signatures import Key
 from placet.core.trail import Step, trail_head, trail_start
@@ -38,6 +39,7 @@ from placet.jobs.randomness import seed_commitment
 from placet.protocols.spu import extra
 
 NORTH, SOUTH, FUND = range(3)
+TOKEN = b"\3" * 20
 OTHER = b"1" * 24
 """Another epoch than the first."""
 OTHER_PURPOSE = next(name for name in PURPOSES if name != PURPOSE)
@@ -170,6 +172,36 @@ async def test_provider_and_consumer_need_no_name_in_the_scope_and_all_others_do
         north.policy.demand_plan(environment.plan(terms), terms),
     ):
         assert (await refused("consent.stranger", work)).found == to_hex(environment.address(FUND))
+
+
+async def test_drawn_rows_are_opened_to_the_auditors_own_key_alone(environment: JobEnvironment) -> None:
+    """The consumer proposes plans. By a key of its own beside the auditor's address it would read the rows, and be owed
+    the stakes of honest parties, whose openings the auditor could not read."""
+    auditor, key, own = Key(), public_key(b"\1" * 32), public_key(b"\2" * 32)
+    north, trust = environment.agreements[NORTH], environment.contexts[NORTH].trust
+
+    async def asked(listed: dict[str, str], proposed: bytes) -> None:
+        entry = {"address": to_hex(auditor.address), "name": "Court of Auditors", **listed}
+        limits = {"trust": trust.with_entry("auditors", entry), "stakes": {TOKEN: 5}}
+        north.policy.context = replace(environment.contexts[NORTH], **limits)
+        terms = environment.terms(
+            audit=RandomAudit(
+                auditor=auditor.address,
+                key=proposed,
+                places=3,
+                delay=1,
+                token=TOKEN,
+                stake=5,
+                beneficiary=environment.consumer,
+                find_seconds=60,
+                answer_seconds=60,
+            )  # fmt: skip
+        )
+        await north.policy.demand_plan(environment.plan(terms), terms)
+
+    await asked({"key": to_hex(key)}, key)
+    await refused("plan.audit", asked({"key": to_hex(key)}, own))
+    await refused("plan.audit", asked({}, key))
 
 
 async def test_persons_rows_are_brought_under_their_own_consents(environment: JobEnvironment) -> None:

@@ -113,17 +113,13 @@ def _findings(case: Case, chain: Chain, auditor: Key) -> Any:
     """(finding, opening) of each party that the plan samples."""
     from placet.audit.sampling import sampled_parties
     from placet.core.stakes import stake_of
-    from placet.core.values import to_hex
 
     parties = sampled_parties(case)
     plan, terms, sealed = case.plan, case.terms, case.facts.sealed
     if plan is None or terms is None or terms.audit is None or sealed is None:
         raise StateError("the plan draws no places of anybody", code="sample.none")
     audit = terms.audit
-    if audit.auditor != auditor.address:
-        raise InputError(
-            "the plan names another auditor", expected=to_hex(audit.auditor), found=to_hex(auditor.address)
-        )
+    demand_named(audit, auditor)
     number = sealed.at.block + audit.delay
     if number > case.facts.head.block:
         raise StateError(
@@ -137,6 +133,27 @@ def _findings(case: Case, chain: Chain, auditor: Key) -> Any:
     for party, known in parties.items():
         stake = stake_of(plan, audit, case.bundle.job, party)
         yield _finding(case, party, known, auditor, chain, (stake, number, block, audit))
+
+
+def demand_named(audit: RandomAudit, auditor: Key) -> None:
+    """InputError unless the plan has rows opened to this auditor, under his own key: who named another key makes honest
+    openings look like refusals."""
+    from placet.core.auditor_sealing import auditor_secret
+    from placet.core.masking import public_key
+    from placet.core.values import to_hex
+
+    if audit.auditor != auditor.address:
+        raise InputError(
+            "the plan names another auditor", expected=to_hex(audit.auditor), found=to_hex(auditor.address)
+        )
+    if audit.key != (own := public_key(auditor_secret(auditor.secret))):
+        raise InputError(
+            "the plan has rows opened to a key that is not yours, so that nothing can be found",
+            expected=to_hex(own),
+            found=to_hex(audit.key),
+            remedy="report no refusal: the parties can't open to you what their plan opens to somebody else",
+            code="sample.key",
+        )
 
 
 def _finding(

@@ -116,14 +116,21 @@ def auditor(
     key: Annotated[Path, typer.Option(help="The auditor's keystore, from `placet key new`.")],
     passphrase_file: PassphraseFile = None,
 ) -> None:
-    """Write an auditor's entry for the trust lists of others. Prints it."""
+    """Write an auditor's entry for the trust lists of others, with the key that things are opened to. Prints it."""
     from placet.chain.keystore import load_secret
+    from placet.core.auditor_sealing import auditor_secret
+    from placet.core.masking import public_key
     from placet.core.signatures import Key
     from placet.core.trust import Auditor
     from placet.core.values import parse, to_hex
 
-    address = Key(load_secret(key, passphrase(passphrase_file))).address
-    values = parse(Auditor, {"address": to_hex(address), "name": read_name(name)}, what="the auditor").to_json()
+    secret = load_secret(key, passphrase(passphrase_file))
+    fields = {
+        "address": to_hex(Key(secret).address),
+        "name": read_name(name),
+        "key": to_hex(public_key(auditor_secret(secret))),
+    }
+    values = parse(Auditor, fields, what="the auditor").to_json()
     write_new(entry, json.dumps(values, indent=2, ensure_ascii=False).encode() + b"\n")
     say(f"wrote {entry}: give it to the others, who add it with `placet trust add … --kind auditors`")
     emit(values)

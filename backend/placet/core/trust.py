@@ -92,10 +92,12 @@ class Enroller(Value):
 
 
 class Auditor(Value):
-    """Somebody who may fetch evidence."""
+    """Somebody who may fetch evidence. Drawn rows are opened to no other `key` of his (X25519, 32 bytes) than this one,
+    and where there is none, to none."""
 
     address: Address
     name: Text
+    key: Annotated[Bytes32 | None, Field(exclude_if=lambda value: value is None)] = None
 
 
 class TrustList(Value):
@@ -148,6 +150,10 @@ class TrustList(Value):
 
     def is_auditor(self, address: bytes) -> bool:
         return any(who.address == address for who in self.auditors)
+
+    def auditor_key(self, address: bytes) -> bytes | None:
+        """The key to which things are opened to that auditor; None where the list has none."""
+        return next((who.key for who in self.auditors if who.address == address), None)
 
     def with_entry(self, kind: str, entry: Mapping[str, Any]) -> TrustList:
         """A copy in which `entry` of `institutions`, `enrollers` or `auditors` replaces that of the same address, or is

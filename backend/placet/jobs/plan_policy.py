@@ -81,7 +81,8 @@ class PlanPolicy:
             await ask_chain(extension.demand, context, plan, terms)
 
     def _demand_audit(self, job: DeclaredJob) -> None:
-        """PlanError unless the auditor is the trust list's, and a stake of this party's is within its own limits."""
+        """PlanError unless auditor and key are the trust list's, and a stake of this party's is within its own limits.
+        Who proposed another key could read the rows, and the auditor, who can't, would call them refused."""
         audit, context = job.terms.audit, self.context
         if audit is None:
             return
@@ -89,6 +90,15 @@ class PlanPolicy:
             raise PlanError(
                 "the plan's random audit names nobody whom the trust list has as an auditor",
                 found=to_hex(audit.auditor),
+                code="plan.audit",
+            )
+        key = context.trust.auditor_key(audit.auditor)
+        if key != audit.key:
+            raise PlanError(
+                "the plan's random audit opens rows to a key that is not the auditor's",
+                expected="the auditor's key in the trust list" if key is None else to_hex(key),
+                found=to_hex(audit.key),
+                remedy="add the auditor's entry with his key, by `placet trust auditor` and `placet trust add`",
                 code="plan.audit",
             )
         most = context.stakes.get(audit.token, 0)

@@ -161,6 +161,7 @@ def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
 
     def auditor() -> None:
         group.auditor = group.run("key", "new", "auditor.json").strip()
+        group.run("trust", "auditor", "auditor-entry.json", "--name", "Auditor", "--key", "auditor.json")
 
     together(deploy, registry, auditor, *(functools.partial(institution, key, name) for key, name in names.items()))
     group.members = {key: group.members[key] for key in names}
@@ -171,7 +172,7 @@ def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
     def trust() -> None:
         group.run("trust", "add", "trust.json", *(f"{key}/entry.json" for key in names), "registry/entry.json")
         file = group.folder / "trust.json"
-        auditor = {"address": group.auditor, "name": "Auditor"}
+        auditor = json.loads((group.folder / "auditor-entry.json").read_text())
         listed = parse(TrustList, file.read_bytes(), limit=8 << 20).with_entry("auditors", auditor)
         file.write_text(listed.model_dump_json(indent=2))
 
