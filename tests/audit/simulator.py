@@ -691,3 +691,16 @@ class Simulation:
         return Bundle(
             job=self.job, deployment=self.deployment, trust=self.trust, facts=self.chain_facts(), evidence=entries
         )
+
+
+class Telling(Simulation):
+    """One party says something else under `tag` to party 0."""
+
+    def __init__(self, liar: int, tag: str) -> None:
+        self.liar, self.tag = liar, tag
+        super().__init__()
+
+    def send(self, sender: int, receiver: int, tag: str, digest: bytes | None = None) -> tuple[Exchange, Exchange]:
+        if (sender, receiver, tag) == (self.liar, 0, self.tag):
+            digest = h("another")
+        return super().send(sender, receiver, tag, digest)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from simulator import CONSUMER, NAMES, NAMESPACE, START, VERIFIED, Simulation, h, key
+from simulator import CONSUMER, NAMES, NAMESPACE, START, VERIFIED, Simulation, Telling, h, key
 
 from declaring import CUSTOMER
 from placet.audit.bundle import Bundle
@@ -23,7 +23,7 @@ from placet.core.evidence import Evidence, SignedStanding
 from placet.core.offers import Scope, Subjects
 from placet.core.plan import MAX_INPUTS, MAX_PARTIES, OpeningRef, Plan, Terms
 from placet.core.standing import Fixed, StandingPlan, fixed_of
-from placet.core.trail import Exchange, SignedMessage
+from placet.core.trail import SignedMessage
 from placet.core.verified_sums import CHALLENGE, COMMIT, SHARE_OUT, WEIGHTED
 
 A, B, C, D = NAMES
@@ -983,19 +983,6 @@ def shares_told_to_two_in_two_ways() -> Bundle:
 @case("flow.verified-sums", D)
 def a_challenge_for_each() -> Bundle:
     return Telling(3, CHALLENGE).bundle()
-
-
-class Telling(Simulation):
-    """One party says something else under `tag` to party 0."""
-
-    def __init__(self, liar: int, tag: str) -> None:
-        self.liar, self.tag = liar, tag
-        super().__init__()
-
-    def send(self, sender: int, receiver: int, tag: str, digest: bytes | None = None) -> tuple[Exchange, Exchange]:
-        if (sender, receiver, tag) == (self.liar, 0, self.tag):
-            digest = h("another")
-        return super().send(sender, receiver, tag, digest)
 
 
 # ------------------------------------------------------------- flow, seal, payment

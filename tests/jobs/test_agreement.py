@@ -195,7 +195,7 @@ async def test_drawn_rows_are_opened_to_the_auditors_own_key_alone(environment: 
                 beneficiary=environment.consumer,
                 find_seconds=60,
                 answer_seconds=60,
-            )  # fmt: skip
+            )
         )
         await north.policy.demand_plan(environment.plan(terms), terms)
 

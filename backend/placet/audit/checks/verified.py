@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 
 from placet.audit.case import Case
 from placet.audit.checks.exchange import held_by, sent_by
@@ -54,11 +54,13 @@ def verified(case: Case, tell: Findings) -> None:
         return tell.skip("no evidence")
     roles = case.terms.roles if case.terms else ()
     providers, consumer = [party for party, role in enumerate(roles) if role == "provider"], roles.index(CONSUMER)
+    _alike(case, tell)
     for attempt in case.attempts:
         for party in case.evidence:
             steps = [step for step in case.steps(party, attempt.number) if step.protocol == PROTOCOL]
             _committed(case, tell, party, consumer, steps)
-            _told(case, tell, party, steps, _due(party, providers, consumer), case.is_final(attempt.number))
+            if case.is_final(attempt.number):
+                _told(case, tell, party, steps, _due(party, providers, consumer))
     for party, evidence in case.evidence.items():
         for complaint in evidence.complaints:
             tell.looked += 1
@@ -94,16 +96,28 @@ def _due(party: int, providers: list[int], consumer: int) -> dict[str, list[int]
     return {COMMITMENTS: [consumer], WEIGHTED: others, ACCEPTED: [consumer]}
 
 
-def _told(case: Case, tell: Findings, party: int, steps: list[Step], due: dict[str, list[int]], final: bool) -> None:
+def _alike(case: Case, tell: Findings) -> None:
+    """By signed messages, whoever shows them: where parties were told different things the attempt ends within the
+    step, which is then not recorded, and who told them may show nothing."""
+    digests: dict[tuple[int, int, str], set[bytes]] = defaultdict(set)
+    for evidence in case.evidence.values():
+        for one in held_by(case, evidence):
+            message = one.message
+            if message.tag in (COMMITMENTS, CHALLENGE, WEIGHTED, ACCEPTED) and sent_by(case, one):
+                digests[message.attempt, message.sender, message.tag].add(message.digest)
+    for (attempt, sender, tag), signed in digests.items():
+        tell.looked += 1
+        if len(signed) > 1:
+            tell.fail(f"attempt {attempt}: “{tag}” of {case.name(sender)} alike to all", sorted(signed), sender)
+
+
+def _told(case: Case, tell: Findings, party: int, steps: list[Step], due: dict[str, list[int]]) -> None:
     sent = [one for step in steps for one in step.sent]
     for tag, receivers in due.items():
         tell.looked += 1
-        here = [one for one in sent if one.tag == tag]
-        where = f"“{tag}” of {case.name(party)}"
-        if len(digests := {one.digest for one in here}) > 1:
-            tell.fail(f"{where} alike to all", sorted(digests), party)
-        if final and Counter(one.peer for one in here) != Counter(receivers):
-            tell.fail(f"{where} once to each", [case.name(one.peer) for one in here], party)
+        peers = [one.peer for one in sent if one.tag == tag]
+        if Counter(peers) != Counter(receivers):
+            tell.fail(f"“{tag}” of {case.name(party)} once to each", [case.name(peer) for peer in peers], party)
 
 
 def _judge(case: Case, tell: Findings, party: int, complaint: SumComplaint, providers: list[int]) -> None:

@@ -162,7 +162,11 @@ async def check(job: PartyRun, payloads: Mapping[int, bytes], places: int) -> Su
         expected = acceptance([weighted[party] for party in providers])
         for party in providers:
             if await step.receive(name_of(party), ACCEPTED, limit=len(expected)) != expected:
-                raise _wrong("a provider accepts other shares than were told here", job.name(party), "sums.accepted")
+                raise _wrong(
+                    "a provider was told of other shares than were told here, or says so",
+                    job.name(party),
+                    "sums.accepted",
+                )
         points = [commitments.points_of(payloads[i], places, sender=job.name(i)) for i in providers]
         with job.working(f"checking commitments at {places} places"):
             total = await commitments.sums(points)
