@@ -728,6 +728,20 @@ async def test_a_new_attempt_names_every_epoch_of_the_chain(environment: JobEnvi
     assert await north.amend(environment.consumer, amendment(environment, job, epochs=(first, OTHER, first, first)))
 
 
+@pytest.mark.parametrize("why", ["psi.scalar", "psi.list", "ot.check", "sums.share", "data"])
+async def test_who_caught_a_cheat_gives_it_no_other_try(environment: JobEnvironment, why: str) -> None:
+    """A consumer that guesses bits of a provider's secret asks for its 32 attempts whatever the provider says."""
+    job = await running(environment)
+    environment.stores[NORTH].fail(job, 1, why)
+    await refused("peer.ended", environment.attempts[NORTH].amend(environment.consumer, amendment(environment, job)))
+
+
+async def test_who_failed_by_accident_tries_again(environment: JobEnvironment) -> None:
+    job = await running(environment)
+    environment.stores[NORTH].fail(job, 1, "peer.silent")
+    assert await environment.attempts[NORTH].amend(environment.consumer, amendment(environment, job))
+
+
 async def test_only_the_consumer_asks_for_a_new_attempt(environment: JobEnvironment) -> None:
     job = await running(environment)
     for stranger in (environment.address(SOUTH), environment.address(NORTH), secrets.token_bytes(20)):

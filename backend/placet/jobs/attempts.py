@@ -130,7 +130,8 @@ class Attempts:
         raise StateError("no such attempt on chain", found=attempt, code="peer.early")
 
     async def amend(self, asker: bytes, request: AmendRequest) -> SignatureResponse:
-        """Sign a new attempt if its part is right and every epoch is the chain's."""
+        """Sign a new attempt if its part is right and every epoch is the chain's. StateError `peer.ended` where this
+        party failed in a way that ends the job: whoever cheats asks for attempts all the same."""
         amendment = request.amendment
         record = await job_of_asker(self.context, self.store, asker, amendment.job)
         state = await ask_chain(self.context.chain.job, amendment.job)
@@ -138,6 +139,13 @@ class Attempts:
             raise StateError("too many attempts", expected=f"at most {MOST_ATTEMPTS}", found=amendment.attempt)
         if state.status is not JobStatus.OPEN or amendment.attempt != state.attempt + 1:
             raise StateError("not the next attempt of an open job", expected=state.attempt + 1, found=amendment.attempt)
+        running = await self.store.threaded.attempt(record.job, state.attempt)
+        if running is not None and running.why is not None and run_of(self.runs, record.terms.recipe).ends(running.why):
+            raise StateError(
+                "this party takes no other attempt at the job",
+                found=f"attempt {state.attempt} ended with {running.why}",
+                code="peer.ended",
+            )
         await self._demand_epochs(record, amendment.epochs)
         first = record.plan.input_offset(record.party)
         named = enumerate(zip(amendment.roots, amendment.epochs, strict=False))
@@ -147,7 +155,6 @@ class Attempts:
         mine = _roots(lawful)
         if list(amendment.roots[first : first + len(mine)]) != mine:
             raise PlanError("the amendment does not hold this party's roots", code="plan.stale")
-        running = await self.store.threaded.attempt(record.job, state.attempt)
         if running is not None:
             await self.store.threaded.fail(record.job, state.attempt, "amended")
         return SignatureResponse(

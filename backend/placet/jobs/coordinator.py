@@ -84,8 +84,8 @@ class Coordinator:
         failed = [s.why or "failed" for s in standings if s.state == "failed"]
         self._tell_standings(record, standings)
         if failed:
-            final = run_of(self.attempts.runs, record.terms.recipe).final
-            await self._again(record, state, next((w for w in failed if w in WITHDRAWN or final(w)), failed[0]))
+            ends = run_of(self.attempts.runs, record.terms.recipe).ends
+            await self._again(record, state, next((w for w in failed if w in WITHDRAWN or ends(w)), failed[0]))
         elif all(s.state == "computed" for s in standings) and await self._recorded(record, state, standings):
             await self._seal(record, state, standings)
 
@@ -179,7 +179,7 @@ class Coordinator:
             if plan_input.named and await named_dead(self.context, plan_input.consent):
                 return await self.abort_for(record, number)
         withdrawn = why in WITHDRAWN and record.terms.on_withdrawal == "abort"
-        if withdrawn or run_of(self.attempts.runs, record.terms.recipe).final(why):
+        if withdrawn or run_of(self.attempts.runs, record.terms.recipe).ends(why):
             return await self.abort(record, why)
         plan, about = record.plan, AttemptRef(job=record.job, attempt=state.attempt + 1)
         roots: list[bytes] = []

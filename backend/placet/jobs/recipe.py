@@ -32,6 +32,8 @@ class WrongParts(ProtocolError):  # noqa: N818 - what it is
 
 UNFIT = frozenset({DataError.code, "warrant.change", "warrant.changes"})
 """What stands in the rows does not fit, or too few matches are new: another attempt ends the same."""
+CAUGHT = frozenset({"psi.list", "psi.scalar", "ot.check"})
+"""A party has left its protocol in a way that no accident explains. Each further attempt would be another guess."""
 
 
 def _nothing(_: DeclaredTerms) -> None:
@@ -51,6 +53,11 @@ class RecipeRun:
     open: Open | None = None
     final: Callable[[str], bool] = UNFIT.__contains__
     demand: Callable[[DeclaredTerms], None] = _nothing
+
+    def ends(self, why: str) -> bool:
+        """Does a failure with this code end the job? The consumer asks for no attempt after it, and the party that
+        failed by it agrees to none."""
+        return why in CAUGHT or self.final(why)
 
 
 Runs = Mapping[str, RecipeRun]
