@@ -112,7 +112,9 @@ def test_a_consent_that_has_run_out_is_not_opened_either(last: int, *, covered: 
 def test_the_row_of_a_living_consent_must_be_opened() -> None:
     provider = Provider()
     outcome = provider.judged(with_place(provider, 2, value=None, randomness=None, row=None))
-    assert [(one.place, one.why) for one in outcome.places] == [(2, "the row is not opened, and its consent holds")]
+    assert [(one.place, one.why) for one in outcome.places] == [
+        (2, "the row is not opened, and no owner has ended its consent")
+    ]
 
 
 def a_false_row(provider: Provider) -> SampleOpening:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from simulator import NAMES, Simulation, key
+from simulator import NAMES, Simulation, h, key
 
+from placet.audit.case import Case
 from placet.audit.facts import StakeFact
 from placet.audit.outcome import AuditReport, Verdict
+from placet.audit.sampling import SampledParty, sampled_parties
 from placet.audit.verify import verify
 from placet.core.plan import RandomAudit, Terms
 from placet.core.stakes import Fault, stake_of
@@ -95,6 +97,26 @@ def test_a_stake_under_other_terms_is_none(changes: dict[str, Any]) -> None:
 
     Cheaper.lacking = (2,)
     assert problems(report(Cheaper())) == {"stakes.in": (NAMES[2],)}
+
+
+def test_a_provider_excuses_no_drawn_row_by_revoking_its_consent() -> None:
+    """It sees the draw first, and may revoke any consent of its offer: as many rows as it has false places would be
+    over. What an owner ends is over."""
+    owners, revoked, earlier = h("owner's"), h("revoked"), h("revoked before")
+
+    class Excuses(Staked):
+        def _seal(self) -> None:
+            self.withdraw(0, earlier, kind="revoked")
+            super()._seal()
+
+        def _settle(self) -> None:
+            self.withdraw(0, owners)
+            self.withdraw(0, revoked, kind="revoked")
+            super()._settle()
+
+    known = sampled_parties(Case(Excuses().bundle()))[0]
+    assert isinstance(known, SampledParty)
+    assert set(known.ended) == {owners, earlier}
 
 
 def test_what_became_of_stakes_is_noted() -> None:

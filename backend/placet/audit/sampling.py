@@ -29,7 +29,8 @@ from placet.protocols.mpc.commitments import opens
 class SampledParty:
     """What everybody who has the job's bundle knows of a party: `root` of the lawful set in the sealed attempt,
     `committed`: SHA-256 of its commitments by its trail, `column`: which of its rows' cells the job adds up; `ended`:
-    the consents that have ended since, `until` when the others run out (Unix seconds), where that is shown."""
+    the consents that have ended since, but for those that the party itself ended after the seal, which would excuse
+    whatever was drawn; `until` when the others run out (Unix seconds), where that is shown."""
 
     attempt: int
     root: bytes
@@ -48,10 +49,10 @@ def sampled_parties(case: Case) -> dict[int, SampledParty | str]:
     PlanError where plan and terms are not a recipe's; StateError `sample.none` where nothing is drawn."""
     if case.plan is None or case.terms is None or case.terms.audit is None:
         raise StateError("the plan draws no places of anybody", code="sample.none")
-    columns, final = declared(case.plan, case.terms).sampled, case.final
-    if final is None:
+    columns, final, sealed = declared(case.plan, case.terms).sampled, case.final, case.facts.sealed
+    if final is None or sealed is None:
         raise StateError("the job was never sealed: nothing is drawn", code="sample.early")
-    ended = {withdrawn.consent for withdrawn in case.facts.withdrawn}
+    ended = {one.consent for one in case.facts.withdrawn if one.kind == "withdrawn" or one.at.order < sealed.at.order}
     parties: dict[int, SampledParty | str] = {}
     for party, column in columns.items():
         committed = _committed(case, party, final.number)
@@ -126,7 +127,8 @@ def _fault(known: SampledParty, one: PlaceOpening, commitment: bytes, now: int) 
     if one.leaf is not None and not _lawful(known.root, one.leaf):
         return "the row is no leaf of the lawful set under which the job opened"
     if one.leaf is not None and one.row is None:
-        return None if known.over(one.leaf.consent, now) else "the row is not opened, and its consent holds"
+        over = known.over(one.leaf.consent, now)
+        return None if over else "the row is not opened, and no owner has ended its consent"
     if one.value is None or one.randomness is None:
         return "the commitment is not opened"
     if not opens(commitment, one.value, int.from_bytes(one.randomness, "big")):

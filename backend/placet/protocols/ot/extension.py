@@ -91,7 +91,7 @@ class LabelSender:
             raise ProtocolError(
                 f"{self._receiver} did not use the same choices in every column of its transfers",
                 expected="hashes that agree",
-                remedy="do not run another attempt with this party before it was looked into",
+                remedy="begin no other job with this party before it was looked into",
                 code="ot.check",
             )
         self._part += 1

@@ -98,7 +98,7 @@ class PuncturedTrees:
                 raise ProtocolError(
                     f"{receiver} did not make its transfers of one tree a group",
                     expected="a hash that agrees",
-                    remedy="do not run another attempt with this party before it was looked into",
+                    remedy="begin no other job with this party before it was looked into",
                     code="ot.check",
                 )
             known += [pairs[number ^ missing][0] for number in range(1, LEAVES)]
