@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from placet.audit.sampling import JudgedSample, SampledParty, judged
-from placet.cli.audit_sample import demand_named
+from placet.cli.audit_sample import _ended_by_now, demand_named
 from placet.core.auditor_sealing import auditor_secret
+from placet.core.consent import Status
 from placet.core.errors import InputError
 from placet.core.hashing import sha256
 from placet.core.ids import ConsentId, JobId
@@ -200,6 +201,30 @@ def test_what_makes_the_whole_opening_false(changes: dict[str, Any], why: str) -
     provider = Provider()
     outcome = provider.judged(provider.opening().model_copy(update=changes))
     assert outcome.why is not None and why in outcome.why and not outcome.true
+
+
+def test_an_owner_that_withdraws_while_the_auditor_asks_costs_nobody_a_stake() -> None:
+    provider = Provider()
+    opening = provider.opening()
+    places = tuple(
+        one.model_copy(update={"row": None, "value": None, "randomness": None}) if one.place == 2 else one
+        for one in opening.places
+    )
+    opening = opening.model_copy(update={"places": places})
+    assert not provider.judged(opening).true
+
+    class Asked:
+        """A chain on which one status stands for all consents."""
+
+        def __init__(self, status: Status) -> None:
+            self.status = status
+
+        def consent(self, consent: ConsentId) -> Asked:
+            return self
+
+    for status, true in ((Status.WITHDRAWN, True), (Status.REVOKED, False), (Status.GIVEN, False)):
+        known = _ended_by_now(provider.known(), opening, Asked(status))  # type: ignore[arg-type]
+        assert judged(known, opening, DRAWN, NOW).true is true
 
 
 def test_an_auditor_calls_nothing_refused_that_was_opened_to_another_key() -> None:

@@ -187,7 +187,7 @@ def _finding(
             raise
         return SampleFinding(**start, outcome="refused", why=f"{error.message} ({error.code})"[:400]), None
     places = drawn(block, case.bundle.job, party, opening.total, audit.places)
-    outcome = judged(known, opening, places, chain.now())
+    outcome = judged(_ended_by_now(known, opening, chain), opening, places, chain.now())
     finding = SampleFinding(
         **start,
         outcome="true" if outcome.true else "false-opening",
@@ -200,6 +200,17 @@ def _finding(
         why=outcome.why,
     )
     return finding, opening
+
+
+def _ended_by_now(known: SampledParty, opening: SampleOpening, chain: Chain) -> SampledParty:
+    """With those consents of rows that were not opened which an owner has withdrawn after the bundle was collected."""
+    from dataclasses import replace
+
+    from placet.core.consent import Status
+
+    closed = [one.leaf.consent for one in opening.places if one.leaf is not None and one.row is None]
+    since = {consent for consent in closed if chain.consent(consent).status is Status.WITHDRAWN}
+    return replace(known, ended={*known.ended, *since})
 
 
 def _asked(case: Case, party: int, auditor: Key) -> SampleOpening:
