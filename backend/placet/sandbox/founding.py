@@ -147,17 +147,8 @@ def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
     def registry() -> None:
         port = free_port()
         group.enroller = f"http://localhost:{port}"
-        words = (
-            "--name",
-            "Registry",
-            "--namespace",
-            group.namespace,
-            "--deployment",
-            "deployment.json",
-            "--port",
-            port,
-        )
-        group.run("identity", "init", "registry", *words)
+        words = ("--name", "Registry", "--namespace", group.namespace, "--deployment", "deployment.json")
+        group.run("identity", "init", "registry", *words, "--port", port)
 
     def auditor() -> None:
         group.auditor = group.run("key", "new", "auditor.json").strip()
@@ -172,9 +163,9 @@ def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
     def trust() -> None:
         group.run("trust", "add", "trust.json", *(f"{key}/entry.json" for key in names), "registry/entry.json")
         file = group.folder / "trust.json"
-        auditor = json.loads((group.folder / "auditor-entry.json").read_text())
-        listed = parse(TrustList, file.read_bytes(), limit=8 << 20).with_entry("auditors", auditor)
-        file.write_text(listed.model_dump_json(indent=2))
+        entry = json.loads((group.folder / "auditor-entry.json").read_text())
+        listed = parse(TrustList, file.read_bytes(), limit=8 << 20)
+        file.write_text(listed.with_entry("auditors", entry).model_dump_json(indent=2))
 
     def money() -> None:
         accounts = [account for key in names for account in _accounts(group.folder / key)]
