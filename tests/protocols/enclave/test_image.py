@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import json
+import marshal
 import os
 import shutil
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -110,8 +112,27 @@ def test_the_measurement_is_the_documented_one(program: Path) -> None:
         (program / "archive.zip").write_bytes(contents[archive])
         with zipfile.ZipFile(program / "archive.zip") as modules:
             assert {name: sha256(modules.read(name)).digest() for name in modules.namelist()} == made.modules
+            compiled = [name for name in made.modules if name.endswith(".pyc")]
+            for name in compiled:
+                code = compile(modules.read(name[:-1]), f"{archive}/{name[:-1]}", "exec", dont_inherit=True)
+                assert modules.read(name)[16:] == marshal.dumps(code, 2)
+    assert {"small.pyc", "helper/__init__.pyc", "json/decoder.pyc"} <= set(compiled)
     assert {"small.py", "helper/late.py", "json/decoder.py", "encodings/utf_16_be.py"} <= set(made.modules)
     assert not any(name.startswith(("placet/", "pytest", "web3")) for name in made.modules)
+
+
+def test_code_has_the_same_bytes_whatever_the_process_did_before() -> None:
+    source = b"def f(word='?', words=('?', 'two words')):\n    return word in {'?', 'a', 'two words', b'', 1.5}\n"
+    before = image._compiled(source, "/small.py")
+    kept = [sys.intern(word) for word in ("?", "two words", "")]
+    assert image._compiled(source, "/small.py") == before and kept
+    words = "import sys; from placet.protocols.enclave.platform import image as i;"
+    words += f"sys.stdout.buffer.write(i._compiled({source!r}, '/small.py'))"
+    for seed in ("1", "2"):
+        other = subprocess.run(
+            [sys.executable, "-c", words], check=True, capture_output=True, env=os.environ | {"PYTHONHASHSEED": seed}
+        )
+        assert other.stdout == before
 
 
 def test_another_program_of_the_same_files_is_another_measurement(program: Path) -> None:
@@ -121,7 +142,9 @@ def test_another_program_of_the_same_files_is_another_measurement(program: Path)
 
 def test_the_enclave_holds_what_it_needs_and_no_more() -> None:
     with built() as made:
-        names = set(made.modules)
+        names = {name for name in made.modules if name.endswith(".py")}
+        assert {name for name in made.modules if name.endswith(".pyc")} <= {f"{name}c" for name in names}
+        assert len(made.modules) > len(names)
         assert {"pypdf/__init__.py", "cryptography/__init__.py", "pydantic/main.py"} <= names
         rooms = {name.split("/")[1] for name in names if name.startswith("placet/") and "/" in name}
         assert rooms == {"__init__.py", "comparison", "core", "protocols"}

@@ -10,15 +10,18 @@ The measurement is SHA-256 over canonical JSON:
      "type": "placet.enclave-image", "version": 1}
 
 `files` are all files that the sandbox has: the interpreter, the loader and the libraries it maps, extension modules,
-`boot.py`, and one archive of all Python modules, written so that the same modules give the same bytes. Kernel,
-bubblewrap, its options and the TPM are not measured.
+`boot.py`, and one archive of all Python modules, written so that the same modules give the same bytes. What is imported
+when the program starts is in it twice, as its source and as what that compiles to: an enclave would spend most of its
+start on compiling. Kernel, bubblewrap, its options and the TPM are not measured.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import importlib.util
 import io
+import marshal
 import os
 import re
 import subprocess
@@ -41,12 +44,18 @@ _BOOT = Path(__file__).resolve().parents[1] / "inside" / "boot.py"
 _LOADER = re.compile(r"ld-[a-z0-9.-]+\.so[.0-9]*", re.ASCII)
 _MAX_FILES, _MAX_BYTES = 4_000, 512 << 20
 _TRACE_SECONDS = 120
+_BY_VALUE = 2
+"""The last version of marshal's format that says nothing of how often an object is used or whether it is interned, so
+that equal code has equal bytes, whatever else the process has done."""
+_UNCHECKED = (1).to_bytes(4, "little")
+"""Of a compiled module (PEP 552): it names its source by a hash, which is not looked at."""
 
 
 class Needs(Value):
     """What `trace` says."""
 
     pure: dict[str, str] = Field(max_length=_MAX_FILES)
+    started: tuple[str, ...] = Field(max_length=_MAX_FILES)
     native: dict[str, str] = Field(max_length=_MAX_FILES)
     libraries: tuple[str, ...] = Field(max_length=_MAX_FILES)
     executable: str
@@ -60,7 +69,8 @@ class Image:
     command: tuple[str, ...]
     hashes: Mapping[str, bytes]
     modules: Mapping[str, bytes]
-    """The archive's own content: SHA-256 of each Python module, for whoever looks for what differs."""
+    """The archive's own content: SHA-256 of each Python module's source, and of what it compiles to, for whoever looks
+    for what differs."""
     _memory: Mapping[str, int]
 
     @property
@@ -96,9 +106,11 @@ def build(program: str = PROGRAM, folders: Sequence[Path] | None = None) -> Imag
     `folders`: where packages lie, by default where this interpreter finds its own."""
     places = [str(Path(one).resolve()) for one in (_folders() if folders is None else folders)]
     needs = _trace(program, places)
+    archive = f"/usr/{sys.platlibdir}/{needs.archive}"
     modules = {path: _read(file) for path, file in sorted(needs.pure.items())}
+    modules |= {f"{path}c": _compiled(modules[path], f"{archive}/{path}") for path in needs.started}
     files = {
-        f"/usr/{sys.platlibdir}/{needs.archive}": _archive(modules),
+        archive: _archive(modules),
         "/usr/boot.py": _read(str(_BOOT)),
     }
     files |= {f"/usr/native/{name}.so": _read(file) for name, file in needs.native.items()}
@@ -158,6 +170,14 @@ def _read(file: str) -> bytes:
         raise ConfigError(
             "a file of the enclave can't be read", found=f"{file}: {error}", code="enclave.image"
         ) from None
+
+
+def _compiled(source: bytes, file: str) -> bytes:
+    """A module as Python loads it from an archive in place of its source. The same source and interpreter give the same
+    bytes."""
+    code = compile(source, file, "exec", dont_inherit=True, optimize=0)
+    head = importlib.util.MAGIC_NUMBER + _UNCHECKED + importlib.util.source_hash(source)
+    return head + marshal.dumps(code, _BY_VALUE)
 
 
 def _archive(modules: Mapping[str, bytes]) -> bytes:

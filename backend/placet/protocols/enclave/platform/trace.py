@@ -24,6 +24,7 @@ def main(program: str, folders: list[str]) -> None:
     for name in (*boot["LATE"], program, *importlib.import_module(program).LATE):
         importlib.import_module(name)
     pure: dict[str, str] = {}
+    started: list[str] = []
     native: dict[str, str] = {}
     for name, module in sorted(sys.modules.items()):
         spec = getattr(module, "__spec__", None)
@@ -33,7 +34,9 @@ def main(program: str, folders: list[str]) -> None:
             native[name] = spec.origin
             continue
         path = spec.name.replace(".", "/")
-        pure[f"{path}/__init__.py" if spec.submodule_search_locations is not None else f"{path}.py"] = spec.origin
+        path += "/__init__.py" if spec.submodule_search_locations is not None else ".py"
+        pure[path] = spec.origin
+        started.append(path)
         package = spec.submodule_search_locations is not None and "." not in name and name != "placet"
         if package and (name in WHOLE or _foreign(spec.origin, folders)):
             folder = Path(spec.origin).parent
@@ -41,6 +44,7 @@ def main(program: str, folders: list[str]) -> None:
     json.dump(
         {
             "pure": pure,
+            "started": started,
             "native": native,
             "libraries": sorted(_mapped() - {str(Path(file).resolve()) for file in native.values()}),
             "executable": str(Path(sys.executable).resolve()),
