@@ -150,6 +150,8 @@ contract BudgetsTest is Base {
         assertSpent(0, 100);
     }
 
+    /// forge-config: default.fuzz.runs = 64
+    /// forge-config: long.fuzz.runs = 10000
     function testFuzz_never_more_is_spent_than_either_budget(uint64[4] memory amounts) public {
         uint64 spent = 0;
         for (uint256 i = 0; i < amounts.length; ++i) {

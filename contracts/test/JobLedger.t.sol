@@ -309,6 +309,8 @@ contract JobLedgerTest is Base {
         }
     }
 
+    /// forge-config: default.fuzz.runs = 64
+    /// forge-config: long.fuzz.runs = 10000
     function testFuzz_heads_chain_over_any_cut(uint8 first, uint8 second) public {
         vm.assume(first != 0 && second != 0);
         JobId job = open(planOf(1));
@@ -802,6 +804,8 @@ contract JobLedgerTest is Base {
     }
 
     /// @dev Whatever is divided, nothing is lost and nothing is made.
+    /// forge-config: default.fuzz.runs = 64
+    /// forge-config: long.fuzz.runs = 10000
     function testFuzz_what_is_paid_in_goes_out(uint96 pot, uint96[3] memory payouts, uint8 withheld) public {
         IJobLedger.Plan memory plan = planWithPot(1, pot % 100_000);
         JobId job = readyJob(plan);

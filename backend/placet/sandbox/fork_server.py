@@ -42,7 +42,9 @@ _CLIENTS = ("cli.main", "cli.doctor", "chain.deploy", "vault.setup", "vault.batc
 _AUDIT = ("audit.collect", "audit.verify")
 _SERVERS = ("node.__main__", "vault.__main__", "identity.serve")
 _OWN = ("sandbox.signing", "sandbox.token")
-PRELOADED = tuple(f"placet.{name}" for name in (*_CLIENTS, *_AUDIT, *_SERVERS, *_OWN))
+_LATE = ("alembic.command", "pyarrow.compute", "sqlalchemy.ext.compiler", "uvicorn.lifespan.on")
+"""What every server imports as soon as it has started."""
+PRELOADED = (*(f"placet.{name}" for name in (*_CLIENTS, *_AUDIT, *_SERVERS, *_OWN)), *_LATE)
 KEY_COST, WALLET_COST = 2**10, 2**14
 """The passphrase of a sandbox lies beside its keys, so that a costly derivation protects nothing: key files and wallets
 that are made here open in hundredths of a second. A wallet takes no less than this."""
