@@ -163,6 +163,7 @@ def test_files_are_read_back_and_hostile_ones_refused(tmp_path: Path) -> None:
         wire | {"statement": wire["statement"] | {"high": str(2**64)}},
         wire | {"more": 1},
     ]
+    hostile += [wire | {"statement": wire["statement"] | {"low": low}} for low in (1.0, True, "1.0", "+1", " 1", "1e0")]
     for one in hostile:
         with pytest.raises(InputError):
             parse(ProvenStatement, json.dumps(one))

@@ -9,10 +9,10 @@ from placet.chain.calls import Call
 from placet.chain.client import Chain
 from placet.chain.events import JobOpened
 from placet.core.errors import InputError, NotFoundError
-from placet.core.ids import JobId
+from placet.core.ids import JobId, StatementId
 from placet.core.statements import PROOF_SIZE, ProvenStatement, Statement, VerificationKey
 from placet.core.trust import Deployment
-from placet.core.values import ZERO20, ZERO32, to_hex
+from placet.core.values import ZERO20, ZERO32, parse, to_hex
 
 _VERIFIER, _STATEMENTS, _CEREMONIES = "Groth16Verifier", "Statements", "Ceremonies"
 
@@ -36,9 +36,8 @@ def registered_key(chain: Chain, key: bytes, *, block: int | None = None) -> Reg
     if data == ZERO20:
         raise NotFoundError("no such verification key on chain", found=to_hex(key), remedy="placet prove register")
     # The code is STOP and the key.
-    verification = VerificationKey(
-        circuit=circuit, ceremony=ceremony, nullifier=nullifier, key=chain.code(data, block=block)[1:]
-    )
+    body = {"circuit": circuit, "ceremony": ceremony, "nullifier": nullifier, "key": chain.code(data, block=block)[1:]}
+    verification = parse(VerificationKey, body, what="the chain's verification key")
     if verification.id != key:
         raise InputError("the chain's verification key is another one", expected=to_hex(key), found="other bytes")
     if ceremony == ZERO32:
@@ -69,7 +68,7 @@ def is_registered(chain: Chain, key: bytes) -> bool:
 def recorded_at(chain: Chain, statement: Statement, *, block: int | None = None) -> int:
     """When a statement was recorded, in Unix seconds; 0 if it was not."""
     address = chain.deployment.statements.address
-    statement_id = chain.read(_STATEMENTS, address, "statementId", statement.to_tuple(), block=block)[0]
+    statement_id = StatementId(chain.read(_STATEMENTS, address, "statementId", statement.to_tuple(), block=block)[0])
     recorded: int = chain.read(_STATEMENTS, address, "records", statement_id, block=block)[0][1]
     return recorded
 

@@ -14,7 +14,7 @@ from placet.core import eip712
 from placet.core.eip712 import Domain
 from placet.core.errors import InputError
 from placet.core.hashing import keccak
-from placet.core.ids import JobId
+from placet.core.ids import JobId, KeyId
 from placet.core.signatures import Verifiers
 from placet.core.values import U48, U64, ZERO32, Address, Bytes32, ChainId, Octets, Signature, Signer, Text, Value
 
@@ -27,6 +27,8 @@ MAX_FILE = 1 << 16
 """Bytes of a file of a total, a proof or a verification key; a proof's are about 2,000."""
 _SHIFT = 3
 _FIXED_SIZE, _POINT_SIZE, _MAX_INPUTS = 448, 64, 64
+_FIRST_COORDINATE = 64
+"""Of γ and δ."""
 _KEYS = Verifiers(frozenset())
 
 
@@ -148,6 +150,7 @@ class ProvenStatement(Value):
 
 class VerificationKey(Value):
     """A circuit's verification key: −α ‖ β ‖ −γ ‖ −δ ‖ IC, points as EIP-197 has them, and what it is registered as.
+    What the contract refuses of any key is refused here, too: off line nobody else looks.
 
     `circuit`: SHA-256 of its source; `ceremony`: where its set-up is recorded on chain, zero where one person made it;
     `nullifier`: the place of a public input that may occur once, 0 for none."""
@@ -165,12 +168,18 @@ class VerificationKey(Value):
         points, rest = divmod(len(value) - _FIXED_SIZE, _POINT_SIZE)
         if rest or not 2 <= points <= _MAX_INPUTS + 1:
             raise ValueError("expected the points of a key of 1 to 64 public inputs")
+        alpha, beta, gamma, delta = value[:64], value[64:192], value[192:320], value[320:_FIXED_SIZE]
+        inputs = (value[at : at + _POINT_SIZE] for at in range(_FIXED_SIZE, len(value), _POINT_SIZE))
+        if not all(map(any, (alpha, beta, gamma, delta, *inputs))):
+            raise ValueError("a point at infinity: any input or proof would pass")
+        if gamma[:_FIRST_COORDINATE] == delta[:_FIRST_COORDINATE]:
+            raise ValueError("δ is ±γ: nobody contributed, and anybody proves anything")
         return value
 
     @property
-    def id(self) -> bytes:
+    def id(self) -> KeyId:
         """The contract's `keyId`."""
-        return keccak(self.circuit, self.ceremony, eip712.word(self.nullifier), keccak(self.key))
+        return KeyId(keccak(self.circuit, self.ceremony, eip712.word(self.nullifier), keccak(self.key)))
 
     @property
     def is_test(self) -> bool:

@@ -115,6 +115,7 @@ uint64; no more here than what every JSON reader counts exactly."""
 BigUint = Annotated[
     int,
     BeforeValidator(lambda v: int(v) if isinstance(v, str) and re.fullmatch(r"[0-9]{1,39}", v, re.ASCII) else v),
+    Field(strict=True),
     PlainSerializer(str, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,39}$"}),
 ]

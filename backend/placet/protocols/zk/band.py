@@ -11,6 +11,7 @@ import secrets
 
 from placet.core.eip712 import Domain
 from placet.core.errors import InputError
+from placet.core.ids import CircuitId
 from placet.core.statements import MOST, OpenedTotal, ProvenStatement, Statement, VerificationKey, demand_place, element
 from placet.protocols.zk.circuit import CIRCUITS
 from placet.protocols.zk.extra import light_poseidon
@@ -19,9 +20,9 @@ from placet.protocols.zk.groth16 import ProvingKey, verify
 _SALT_BITS = 248
 
 
-def circuit_id() -> bytes:
+def circuit_id() -> CircuitId:
     """SHA-256 of the circuit's source, 32 bytes."""
-    return CIRCUITS["band"].id
+    return CircuitId(CIRCUITS["band"].id)
 
 
 def poseidon(left: int, right: int) -> int:
