@@ -264,12 +264,13 @@ def register(config: NodeConfig, keys: Keys, timeout: Timeout = 120) -> None:
 def record(config: NodeConfig, file: Proof, timeout: Timeout = 120) -> None:
     """Have the chain verify a proof and record its statement for its prover, whoever sends it."""
     from placet.chain.statements import record_statement, recorded_at
-    from placet.core.values import to_hex
+    from placet.core.hashing import document_hash
+    from placet.core.statements import demand_place
 
     operator, proven = Operator(config), read_proof(file)
-    call = record_statement(operator.deployment, proven)
+    demand_place(proven.chain_id, proven.statements, operator.deployment.proven, "proof")
     statement = proven.statement
-    name = f"prove-record:{to_hex(statement.public_inputs(operator.deployment.proven)[0].to_bytes(32, 'big'))}"
+    call, name = record_statement(operator.deployment, proven), f"prove-record:{document_hash(statement).hex()}"
     wish = EnsureTransaction(name, call, lambda: recorded_at(operator.chain, statement) != 0)
     operator.send([wish], timeout)
     write_line(when(recorded_at(operator.chain, statement)))
