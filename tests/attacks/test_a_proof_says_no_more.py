@@ -6,17 +6,21 @@ What strangers try at the contracts, with keys whose secret they know, is in `co
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from placet.core.errors import PlacetError
+from placet.cli import prove
+from placet.cli.operator import EnsureTransaction
+from placet.core.errors import InputError, PlacetError
 from placet.core.signatures import Key
-from placet.core.statements import MOST, ProvenStatement
+from placet.core.statements import MOST, ProvenStatement, VerificationKey
 from placet.core.trust import Contract, Deployment, Institution, TrustList
-from placet.core.values import ZERO20, ZERO32
-from proving import band_keys, opened_total, proven, statement_of
+from placet.core.values import ZERO20, ZERO32, parse, to_hex
+from proving import band_keys, compiled, opened_total, proven, statement_of
 
 pytest.importorskip("groth16py", reason="no groth16py here: pip install 'placet[zk]'")
 from placet.protocols.zk import band, groth16
@@ -106,8 +110,8 @@ def test_a_key_of_one_person_proves_nothing_off_local_chains() -> None:
 
 
 def test_a_key_to_which_nobody_contributed_proves_anything() -> None:
-    """Where δ = γ, A = α, B = β, C = −IC₀ prove that every input is 0, without a witness. groth16py takes that; the
-    contract does not take the key, as `contracts/test/Groth16Verifier.t.sol` shows."""
+    """Where δ = γ, A = α, B = β, C = −IC₀ prove that every input is 0, without a witness. groth16py takes that. No file
+    with such a key is read, and the contract does not take it, as `contracts/test/Groth16Verifier.t.sol` shows."""
     key = band_keys().verification()
     bytes_ = key.key
     broken = key.model_copy(update={"key": bytes_[:320] + bytes_[192:320] + bytes_[448:]})
@@ -118,3 +122,83 @@ def test_a_key_to_which_nobody_contributed_proves_anything() -> None:
     forged = negated(bytes_[:64]) + bytes_[64:192] + negated(bytes_[448:512])
     assert groth16.verify(broken, [0] * 5, forged)
     assert not groth16.verify(key, [0] * 5, forged)
+    with pytest.raises(InputError, match="nobody contributed"):
+        parse(VerificationKey, json.dumps(broken.to_json()))
+    for start, end in ((0, 64), (64, 192), (192, 320), (320, 448), (448, 512), (704, 768), (768, 832)):
+        infinite = bytes_[:start] + bytes(end - start) + bytes_[end:]
+        with pytest.raises(InputError, match="at infinity"):
+            parse(VerificationKey, json.dumps(key.to_json() | {"key": to_hex(infinite)}))
+
+
+TELLTALE = """pragma circom 2.1.6;
+template Telltale() {
+    signal input context, job, commitment, low, high, total, salt;
+    signal product <== total * context;
+}
+component main {public [context, job, commitment, low, high]} = Telltale();
+"""
+INFINITY = bytes(63) + b"\x40"
+
+
+def test_a_lenders_own_keys_do_not_tell_it_the_total(tmp_path: Path) -> None:
+    """The lender gives the keys: of a circuit where the total is the only secret in A, with the δ that blinds A taken
+    out. Its proof verifies, and A is the same for the same total: the lender tries totals until A comes out."""
+    (tmp_path / "telltale.circom").write_text(TELLTALE)
+    proving, verification = compiled(tmp_path / "telltale.circom")
+    proving.save(str(tmp_path / "proving.key"))
+    content = bytearray((tmp_path / "proving.key").read_bytes())
+    # After 6 bytes: the verification key with 6 points, β and δ of the first group, and the queries of A and B.
+    beta = 6 + 448 + 8 + 6 * 64
+    content[beta : beta + 128] = INFINITY * 2
+    count = int.from_bytes(content[beta + 128 : beta + 136], "little")
+    of_b = beta + 128 + 8 + 64 * count + 8
+    content[of_b : of_b + 64 * count] = INFINITY * count
+    (tmp_path / "proving.key").write_bytes(content)
+
+    place, key = deployment(), band_keys().verification()
+    key = key.model_copy(update={"key": groth16.from_snarkjs(json.loads(verification.to_json()))})
+    opened = opened_total(place.proven, BANK, 150, person=PERSON.address)
+    statement = statement_of(opened, key, 100, MOST, prover=PERSON.address, relying_party=LENDER)
+    public = statement.public_inputs(place.proven)
+    known = dict(zip(("context", "job", "commitment", "low", "high"), public, strict=True))
+    hostile = groth16.ProvingKey(tmp_path / "proving.key")
+
+    def bare(total: int) -> bytes:
+        return bytes(groth16.groth16py.prove(hostile._key, known | {"total": total, "salt": 1}))
+
+    unprotected = bare(opened.value)
+    assert groth16.verify(key, public, unprotected)
+    assert [total for total in range(140, 160) if bare(total)[:64] == unprotected[:64]] == [150]
+    with pytest.raises(InputError) as caught:
+        band.prove(opened, statement, place.proven, hostile, key)
+    assert caught.value.code == "proof.bare"
+
+
+def test_two_proofs_of_one_moment_are_two_transactions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A prover shows 100 and, with the same until, 120: the context of both is one. Were the name of the transaction
+    the context's, the second would be taken for sent while the first is under way."""
+    place, key = deployment(), band_keys().verification()
+    opened = opened_total(place.proven, BANK, 150, person=PERSON.address)
+    less = statement_of(opened, key, 100, MOST, prover=PERSON.address, relying_party=LENDER)
+    more = less.model_copy(update={"low": 120})
+    assert less.public_inputs(place.proven)[0] == more.public_inputs(place.proven)[0]
+    wishes: list[EnsureTransaction] = []
+
+    class Node:
+        deployment = place
+        chain = None
+
+        def __init__(self, _: Path) -> None: ...
+
+        def send(self, some: list[EnsureTransaction], _: float) -> None:
+            wishes.extend(some)
+
+    monkeypatch.setattr(prove, "Operator", Node)
+    monkeypatch.setattr("placet.chain.statements.recorded_at", lambda *_: 1)
+    for statement in (less, more):
+        (tmp_path / "proof.json").write_text(json.dumps(proven(opened, statement, place.proven, key).to_json()))
+        prove.record(tmp_path / "node.toml", tmp_path / "proof.json")
+    assert len({wish.name for wish in wishes}) == len({wish.call.data for wish in wishes}) == 2
+    monkeypatch.setattr(Node, "deployment", deployment(chain_id=8453))
+    with pytest.raises(InputError, match="another deployment"):
+        prove.record(tmp_path / "node.toml", tmp_path / "proof.json")

@@ -43,15 +43,26 @@ class ProvingKey:
 
     def prove(self, inputs: dict[str, int], public: list[int], verification: VerificationKey) -> bytes:
         """A proof of 256 bytes, A ‖ B ‖ C. InputError where the inputs do not satisfy the circuit, or the two keys are
-        not of one set-up: the prover makes bytes of any witness, so that its own proof is verified here."""
+        not of one set-up: the prover makes bytes of any witness, so that its own proof is verified here.
+
+        InputError `proof.bare` where a second proof has A or B of the first: both are blinded by the key's δ, and a
+        key whose δ is zero shows the witness in them. With both drawn anew in the whole group, C is the one point that
+        verifies, so that a proof which holds tells nothing, whatever else its maker did to the key."""
         try:
-            proof: bytes = groth16py.prove(self._key, dict(inputs))
+            proof, another = (bytes(groth16py.prove(self._key, dict(inputs))) for _ in range(2))
         except (ValueError, groth16py.WitnessError, groth16py.EncodingError) as error:
             raise InputError("nothing can be proven of these inputs", found=type(error).__name__) from None
         if not verify(verification, public, proof):
             raise InputError(
                 "the statement is not true, or proving and verification key are not of one set-up",
                 code="proof.false",
+            )
+        blinded = (slice(_POINT), slice(_POINT, _POINT + _TWIST))
+        if any(proof[part] == another[part] for part in blinded):
+            raise InputError(
+                "the proving key would show what it proves: whoever made it wants to learn your total",
+                remedy="take the keys from those who made them, never from who asks for the proof",
+                code="proof.bare",
             )
         return proof
 
