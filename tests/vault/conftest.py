@@ -211,6 +211,7 @@ class VaultEnvironment:
             institution=self.provider.address,
             deployment=self.deployment,
             trust=self.trust,
+            replay_days=90,
         )
 
     def restart(self) -> None:

@@ -13,7 +13,7 @@ from placet.core.offers import Subjects
 from placet.core.plan import Plan, Terms
 from placet.core.purposes import purpose_id
 from placet.vault import tables
-from placet.vault.gate import demand_warrant
+from placet.vault.gate import demand_replayable, demand_warrant
 from shown import leaves_of
 
 PARTNER = sha256(b"what the partner brings")
@@ -439,6 +439,20 @@ def test_a_replay_has_the_same_rows_of_a_sealed_attempt_alone(environment, root)
     assert (again.columns, again.consents, again.asks_matches) == (before.columns, before.consents, False)
     refused_again(environment, replace(asked, attempt=2), "warrant.unsealed")
     refused(environment, asked, "warrant.closed")
+
+
+def test_a_replay_has_rows_for_as_long_as_the_vaults_own_setting_says(environment, root) -> None:
+    """A node that somebody broke into asks for the rows of all jobs that ever were; the vault knows the day."""
+    asked, now = sealed(environment, root), environment.chain.look(thorough=True)
+    assert environment.vault.rows_again(asked).count == 3
+    environment.vault._replay_days = 0
+    refused_again(environment, asked, "warrant.replay")
+    last = asked.plan.settle_by + 90 * 86_400
+    demand_replayable(asked.plan, replace(now, time=last), 90)
+    for later, days in ((last + 1, 90), (last, 89), (0, 0)):
+        with pytest.raises(WarrantError) as caught:
+            demand_replayable(asked.plan, replace(now, time=later), days)
+        assert caught.value.code == "warrant.replay"
 
 
 def test_a_replay_opens_no_row_that_was_withdrawn_erased_or_has_expired(environment, root, consents) -> None:

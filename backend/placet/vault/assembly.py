@@ -35,6 +35,7 @@ def open_vault(settings: VaultSettings) -> Iterator[Vault]:
                 institution=settings.institution,
                 deployment=deployment,
                 trust=settings.read_trust(),
+                replay_days=settings.replay_days,
             )
     finally:
         index_engine.dispose()

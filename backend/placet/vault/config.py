@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Annotated, Self, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import SettingsConfigDict
 
 from placet.chain.keystore import read_passphrase
@@ -23,7 +23,8 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class VaultSettings(EnvironmentFirst):
-    """`institution` is whose vault it is; `deployment` and `trust` are files; `node_uid` the node's user, if another.
+    """`institution` is whose vault it is; `deployment` and `trust` are files; `node_uid` the node's user, if another;
+    `replay_days`: for how many days after a job's `settle_by` its rows are handed out again for a replay (0: never).
 
     Relative paths are relative to the TOML file's folder. `socket` is `vault.sock` in the folder by default.
     """
@@ -38,6 +39,7 @@ class VaultSettings(EnvironmentFirst):
     passphrase_file: Path
     socket: Path | None = None
     node_uid: int | None = None
+    replay_days: Annotated[int, Field(ge=0, le=3650)] = 90
 
     @classmethod
     def load(cls, file: Path) -> Self:

@@ -30,6 +30,8 @@ from placet.vault.leaves import StoredSet
 from placet.vault.models import KeptModel
 from placet.vault.records import OfferBinding
 
+_DAY = 86_400
+
 
 @dataclass(frozen=True)
 class RowRequest:
@@ -145,6 +147,18 @@ def demand_sealed(request: RowRequest, facts: JobFacts | None, now: ChainSnapsho
             code="warrant.unsealed",
         )
     return facts
+
+
+def demand_replayable(plan: Plan, now: ChainSnapshot, days: int) -> None:
+    """WarrantError once no replay is due any more: who breaks into a node later gets no rows of jobs that are over."""
+    until = plan.settle_by + days * _DAY
+    if not days or now.time > until:
+        raise WarrantError(
+            "rows of this job are not handed out again any more (the vault's replay_days)",
+            expected=f"at most {until}" if days else "never",
+            found=now.time,
+            code="warrant.replay",
+        )
 
 
 def _demand_opened(request: RowRequest, facts: JobFacts | None, now: ChainSnapshot) -> JobFacts:

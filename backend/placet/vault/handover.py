@@ -58,6 +58,7 @@ class Handover(VaultState):
             if lawful is not None:
                 candidates = self._records.candidates(request.plan.inputs[request.input].offer)
                 gate.demand_unexpired(lawful, candidates, now)
+            gate.demand_replayable(request.plan, now, self._replay_days)
             rows = self._rows_of(request, bound, warrant, lawful)
         log.info(
             "job %s attempt %d: handed out the same %d rows of input %d for a replay",

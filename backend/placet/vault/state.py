@@ -27,6 +27,7 @@ class VaultState:
         institution: bytes,
         deployment: Deployment,
         trust: TrustList,
+        replay_days: int,
     ) -> None:
         self._tables = tables
         self._records = records
@@ -35,6 +36,7 @@ class VaultState:
         self._institution = institution
         self._deployment = deployment
         self._trust = trust
+        self._replay_days = replay_days
         self._lock = threading.Lock()
         self._roots: dict[OfferId, tuple[bytes, bytes]] = {}
         """Digest and root of each offer's last set: one root is worked out for a set that is asked for twice."""
