@@ -33,8 +33,9 @@ interface IStatements {
         uint48 recordedAt;
     }
 
-    /// @notice What is paid for a statement of exactly these words, whoever proves it first. A public input that is a nullifier is
-    /// zero here and any in the statement.
+    /// @notice What is paid for a statement of exactly these words, once. Of several who proved it in time the one is paid whose
+    /// statement is released first: who proves releases at once. A public input that is a nullifier is zero here and any in the
+    /// statement.
     /// @param sponsor who pays
     /// @param token in which ERC-20
     /// @param amount in the token's smallest unit
