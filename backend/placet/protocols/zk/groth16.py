@@ -11,11 +11,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from placet.core.errors import ConfigError, InputError
+from placet.core.errors import ConfigError, InputError, PlacetError
 from placet.core.statements import FIELD, VerificationKey
 from placet.protocols.zk.extra import groth16py
 
@@ -23,6 +23,21 @@ PRIME = 218882428718392752222464057452572750886963111572978236626890378946452262
 """Of the field of the points' coordinates."""
 MAX_PROVING_KEY = 1 << 30
 _POINT, _TWIST = 64, 128
+_REFUSALS = (ValueError, groth16py.SetupError, groth16py.EncodingError, groth16py.WitnessError)
+
+
+@contextlib.contextmanager
+def _refused(as_error: Callable[[str], PlacetError]) -> Iterator[None]:
+    """What groth16py says of a key or a witness, as an error of ours. Its Rust panics at lengths and places that a
+    damaged key makes up, which Python has as no `Exception`."""
+    try:
+        yield
+    except _REFUSALS as error:
+        raise as_error(type(error).__name__) from None
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise as_error("PanicException") from None
 
 
 class ProvingKey:
@@ -35,11 +50,10 @@ class ProvingKey:
             if size > MAX_PROVING_KEY:
                 limit = f"at most {MAX_PROVING_KEY} bytes"
                 raise InputError("the proving key is too large", expected=limit, found=size)
-            self._key = groth16py.ProvingKey.load(str(file))
+            with _refused(lambda kind: ConfigError("that is no proving key", found=f"{file}: {kind}")):
+                self._key = groth16py.ProvingKey.load(str(file))
         except OSError as error:
             raise ConfigError("the proving key can't be read", found=f"{file}: {error.strerror}") from None
-        except (ValueError, groth16py.SetupError, groth16py.EncodingError, groth16py.WitnessError) as error:
-            raise ConfigError("that is no proving key", found=f"{file}: {type(error).__name__}") from None
 
     def prove(self, inputs: dict[str, int], public: list[int], verification: VerificationKey) -> bytes:
         """A proof of 256 bytes, A ‖ B ‖ C. InputError where the inputs do not satisfy the circuit, or the two keys are
@@ -48,10 +62,8 @@ class ProvingKey:
         InputError `proof.bare` where a second proof has A or B of the first: both are blinded by the key's δ, and a
         key whose δ is zero shows the witness in them. With both drawn anew in the whole group, C is the one point that
         verifies, so that a proof which holds tells nothing, whatever else its maker did to the key."""
-        try:
+        with _refused(lambda kind: InputError("nothing can be proven of these inputs", found=kind)):
             proof, another = (bytes(groth16py.prove(self._key, dict(inputs))) for _ in range(2))
-        except (ValueError, groth16py.WitnessError, groth16py.EncodingError) as error:
-            raise InputError("nothing can be proven of these inputs", found=type(error).__name__) from None
         if not verify(verification, public, proof):
             raise InputError(
                 "the statement is not true, or proving and verification key are not of one set-up",
