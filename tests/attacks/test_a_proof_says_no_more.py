@@ -29,10 +29,7 @@ from placet.protocols.zk.relying import demand_proven
 BANK, THIEF, PERSON = (Key(bytes(31) + bytes([place])) for place in (1, 2, 3))
 LENDER, OTHER = bytes([8]) * 20, bytes([9]) * 20
 CONTRACT = Contract(address=bytes([5]) * 20, code_hash=ZERO32)
-NAMES = (
-    *("dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier", "webauthn_verifier"),
-    *("enclave_registry", "ceremonies", "groth16_verifier", "statements", "statement_escrow", "audit_stakes"),
-)
+NAMES = [name for name, field in Deployment.model_fields.items() if field.annotation is Contract]
 TRUST = TrustList(
     institutions=(
         Institution(
