@@ -45,6 +45,9 @@ class DeepLedger(Ledger):
     def trail(self, job: bytes, attempt: int, party: int, *, block: int | None = None) -> tuple[bytes, int]:
         return super().trail(job, attempt, party)
 
+    def is_opening(self, job: bytes, block: int) -> bool:
+        return any(event.block == block for event in self.job_events(job))
+
     def block(self, number: int) -> Head:
         return Head(number, NOW, hashlib.sha256(b"block %d" % number).digest())
 

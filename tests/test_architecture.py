@@ -232,6 +232,7 @@ LARGE: dict[str, str] = {
     "protocols.spu.mpc.compute": _PROTOCOL,
     "vault.lawful.choose": "what is held against each other, each by its name",
     "vault.setup.init_vault": "what a vault is made of, each by its name",
+    "vault.state.__init__": "what a vault is made of, each by its name",
 }
 
 

@@ -24,17 +24,20 @@ from placet.cli.main import app
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.framing import FrameReader, frame
 from placet.core.masking import unmask
+from placet.core.plan import Terms
 from placet.core.values import to_hex
 from placet.jobs.masked_outputs import masked_outputs
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun, WrongParts
 from placet.jobs.replay import signed
 from placet.jobs.replay_report import ReplayReport
+from placet.jobs.store import JobStore
 from placet.jobs.tables import jobs, steps
 from placet.recipes.asset_view import run as asset_view
 from placet.recipes.asset_view.run import ASSET_VIEW
 from placet.recipes.blocks import psi_join
-from replaying import Sealed, sealed
+from placet.recipes.private_statistics.run import PRIVATE_STATISTICS
+from replaying import Sealed, sealed, spec_of
 
 CHEATS: contextvars.ContextVar[bool] = contextvars.ContextVar("cheats", default=False)
 NORTH, SOUTH, CONSUMER = range(3)
@@ -47,15 +50,17 @@ def honest(**options: Any) -> Sealed:
     return sealed("asset-view", {**CUSTOMER, "value": "balance"}, [provider, provider, customers], **options)
 
 
-def cheating(party: int, before: Callable[[PartyRun], None] = lambda job: None) -> Mapping[int, RecipeRun]:
+def cheating(
+    party: int, before: Callable[[PartyRun], None] = lambda job: None, recipe: RecipeRun = ASSET_VIEW
+) -> Mapping[int, RecipeRun]:
     """The recipe as that party runs it: in its own task alone `CHEATS` is set."""
 
     async def run(job: PartyRun) -> None:
         CHEATS.set(True)
         before(job)
-        await ASSET_VIEW.run(job)
+        await recipe.run(job)
 
-    return {party: replace(ASSET_VIEW, run=run)}
+    return {party: replace(recipe, run=run)}
 
 
 def totals(job: Sealed) -> dict[str, int]:
@@ -242,3 +247,63 @@ class _Settings:
     def model_copy(self, *, update: dict[str, Any]) -> _Settings:
         assert update == {}
         return self
+
+
+def test_a_provider_under_other_terms_than_it_agreed_to() -> None:
+    """It adds up another column, and its database says that this was agreed: without a look at the job's own hash the
+    replay adds up that column, too. (Its vault hands out no row for that; here it has one of its own.)"""
+    provider = {"accounts": {"customer": PEOPLE, "balance": [1] * 6, "inflated": [1000] * 6}}
+    other: list[Terms] = []
+
+    def before(job: PartyRun) -> None:
+        terms = job.terms.model_copy(update={"parameters": {**job.terms.parameters, "value": "inflated"}})
+        other.append(terms)
+        job.record = replace(job.record, terms=terms)
+        job.declared = replace(job.declared, parameters=spec_of("asset-view").parse(terms.parameters))
+
+    customers = {"customers": {"customer": PEOPLE}}
+    parameters = {**CUSTOMER, "value": "balance"}
+    job = sealed("asset-view", parameters, [provider, provider, customers], cheats=cheating(NORTH, before))
+    assert set(totals(job).values()) == {1001}
+    assert job.replayed(NORTH).outcome == "differs"
+    engine = job.environment.contexts[NORTH].engine
+    with engine.begin() as connection:
+        plan = job.plan.model_copy(update={"terms": other[0].hash})
+        columns = {"plan": json.dumps(plan.to_json()), "terms": json.dumps(other[0].to_json())}
+        connection.execute(sa.update(jobs).values(columns))
+    job.environment.stores[NORTH] = JobStore(engine)  # a program that has parsed no terms before
+    report = job.replayed(NORTH)
+    assert (report.outcome, report.trail.outcome) == ("differs", "differs")
+    assert {step.outcome for step in report.steps} == {"not-covered"}
+
+
+class MovedIndex:
+    """A node's index that has each job's opening a block later."""
+
+    def __init__(self, true: Any) -> None:
+        self._true = true
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._true, name)
+
+    def job_events(self, job: bytes) -> list[Any]:
+        return [replace(event, block=event.block + 1) for event in self._true.job_events(job)]
+
+
+def test_a_provider_that_chooses_the_block_of_its_noise() -> None:
+    """Noise follows from the hash of the job's opening block. A party whose index has another one draws other noise,
+    and by its own index draws the same again."""
+    accounts = {"accounts": {"customer": PEOPLE * 7, "balance": [10] * 42}}
+    mean = {"ask": "mean", "column": "balance", "bounds": [-100, 1000], "budget": 20_000_000}
+    parameters = {"questions": [mean], "smallest_group": 10}
+
+    def before(job: PartyRun) -> None:
+        job.context = replace(job.context, index=MovedIndex(job.context.index))
+
+    job = sealed("private-statistics", parameters, [accounts, {}], cheats=cheating(0, before, PRIVATE_STATISTICS))
+    context = job.environment.contexts[0]
+    assert [report.outcome for report in job.all_replayed()] == ["differs", "same"]
+    job.environment.contexts[0] = replace(context, index=MovedIndex(context.index))  # type: ignore[arg-type]
+    report = job.replayed(0)
+    assert report.outcome == "differs"
+    assert report.first is not None and "another block" in str(report.first.why)

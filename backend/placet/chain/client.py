@@ -16,7 +16,7 @@ from placet.chain import abi, event_logs
 from placet.chain.blocks import Block, Head
 from placet.chain.blooms import Topics
 from placet.chain.deployed import check_contracts, same
-from placet.chain.events import E, Event
+from placet.chain.events import E, Event, JobOpened
 from placet.chain.logs import LogReader, Moved
 from placet.chain.rpc import Rpc, RpcError, members, octets, quantity
 from placet.chain.states import (
@@ -157,6 +157,10 @@ class Chain:
         """Status NONE for a job never seen."""
         status, *rest = self._jobs("jobs", job, block=block)[0]
         return JobState(JobStatus(status), *rest)
+
+    def is_opening(self, job: JobId, block: int) -> bool:
+        """Was the job opened in that block?"""
+        return bool(self.events([JobOpened], block, block, job=job))
 
     def opened_plan(self, job: JobId, transaction: bytes) -> Plan | None:
         """The plan of a job, out of the transaction that opened it (the hash stands with `JobOpened`); None where the

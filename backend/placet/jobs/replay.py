@@ -218,6 +218,12 @@ class ReplayRun(PartyRun):
     async def demand_open(self) -> None:
         """It was."""
 
+    async def opening_block(self) -> bytes:
+        """As the chain has it: who gives its index another chooses its noise by that block's hash. ProtocolError."""
+        if not await ask_chain(lambda: self.context.chain.is_opening(self.record.job, self.opened_in())):
+            raise ProtocolError("this node's index has the job's opening in another block than the chain")
+        return await super().opening_block()
+
     async def demand_consented(self) -> None:
         """The vault has just said so of all rows."""
 
@@ -292,8 +298,9 @@ async def replay(context: JobContext, store: JobStore, runs: Runs, job: JobId) -
         _unrecorded,
         trail=trail,
     )
-    seed = _seed(context, record)
-    steps = await _steps(run, runs, trail) if seed.outcome == "same" else _uncovered(trail, seed.why)
+    seed, agreed = _seed(context, record), _agreed(context, record)
+    wrong = next((one for one in (agreed, seed) if one.outcome != "same"), None)
+    steps = await _steps(run, runs, trail) if wrong is None else _uncovered(trail, wrong.why)
     return ReplayReport(
         job=job,
         attempt=state.attempt,
@@ -306,7 +313,7 @@ async def replay(context: JobContext, store: JobStore, runs: Runs, job: JobId) -
         engine=record.terms.engine,
         release=version("placet"),
         at=await ask_chain(context.chain.now),
-        trail=await ask_chain(_on_chain, context, record, state, trail),
+        trail=agreed if wrong is agreed else await ask_chain(_on_chain, context, record, state, trail),
         seed=seed,
         received=link.received(trail),
         steps=tuple(steps),
@@ -325,6 +332,13 @@ async def _unsaid(record: JobRecord, status: str, **details: object) -> None:
 
 async def _unrecorded() -> int:
     return 0
+
+
+def _agreed(context: JobContext, record: JobRecord) -> ReplayFinding:
+    """Is the plan the job's, and with it the terms? A replay of another comes to what was done under that one."""
+    if record.plan.job(context.deployment.jobs) == record.job:
+        return _SAME
+    return ReplayFinding(outcome="differs", why="the plan that this node holds is not the job's")
 
 
 def _seed(context: JobContext, record: JobRecord) -> ReplayFinding:

@@ -96,11 +96,12 @@ class PartySeat:
         """The hash of the block in which the job opened: nobody knew it when seeds were committed to. StateError where
         this node has not seen the opening."""
 
-        def look() -> bytes:
-            opened = (one for one in self.context.index.job_events(self.record.job) if isinstance(one, JobOpened))
-            block = next((one.block for one in opened), None)
-            if block is None:
-                raise StateError("this node has not seen the job's opening", code="peer.early")
-            return self.context.chain.block(block).hash
+        return await ask_chain(lambda: self.context.chain.block(self.opened_in()).hash)
 
-        return await ask_chain(look)
+    def opened_in(self) -> int:
+        """That block's number by this node's index, read here and now. StateError."""
+        opened = (one for one in self.context.index.job_events(self.record.job) if isinstance(one, JobOpened))
+        block = next((one.block for one in opened), None)
+        if block is None:
+            raise StateError("this node has not seen the job's opening", code="peer.early")
+        return block
