@@ -24,6 +24,7 @@ from placet.core.signatures import Key
 from placet.core.trust import Deployment
 from placet.core.values import to_hex
 from placet.core.withdrawal import withdrawal_hash
+from placet.protocols.zk.circuit import CIRCUITS
 
 PURPOSE = bytes(31) + b"\x07"
 
@@ -55,7 +56,7 @@ def a_ceremony(deployment: Deployment, opener: bytes, contributors: list[bytes])
         ceremonies=deployment.ceremonies.address,
         opener=opener,
         circuit="band",
-        circuit_id=secrets.token_bytes(32),
+        circuit_id=CIRCUITS["band"].id,
         power=10,
         contributors=tuple(contributors),
         salt=secrets.token_bytes(32),

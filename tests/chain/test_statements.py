@@ -7,6 +7,7 @@ import secrets
 import pytest
 
 from placet.chain.ceremonies import (
+    ceremony_made,
     confirm_key,
     open_phase,
     record_contribution,
@@ -77,6 +78,24 @@ def test_an_input_and_the_order_are_no_second_form(environment: ChainEnvironment
     for place in range(5):
         with pytest.raises(Reverted, match="InputNotInField"):
             verified([*public[:place], public[place] + FIELD, *public[place + 1 :]])
+
+
+def test_a_ceremony_of_another_circuit_made_no_such_key(environment: ChainEnvironment) -> None:
+    """Who confirms sees 32 bytes: that they stand for a key of the ceremony's own circuit is looked up."""
+    chain, accounts = environment.chain, [dev_key(1).address, dev_key(2).address]
+    ceremony = a_ceremony(environment.deployment, accounts[0], accounts)
+    sent(environment.local, accounts[0], open_phase(environment.deployment, ceremony, ceremony.key))
+    for account in accounts:
+        contribution = record_contribution(environment.deployment, ceremony.key, secrets.token_bytes(32))
+        sent(environment.local, account, contribution)
+    key = band_keys().verification(ceremony.key.id).model_copy(update={"circuit": b"\1" * 32})
+    sent(environment.local, accounts[0], register_key(environment.deployment, key))
+    for account in accounts:
+        sent(environment.local, account, confirm_key(environment.deployment, ceremony, key.id))
+    assert ceremony_made(chain, ceremony, key.id)
+    with pytest.raises(InputError) as caught:
+        registered_key(chain, key.id)
+    assert caught.value.code == "proof.ceremony"
 
 
 @pytest.mark.slow

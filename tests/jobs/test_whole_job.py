@@ -97,7 +97,10 @@ def openings(consortium: LiveConsortium) -> list[int]:
 
 
 def opened(consortium: LiveConsortium) -> set[bytes]:
-    return {event.job for event in consortium.chain.events([JobOpened], 0)}
+    opened = consortium.chain.events([JobOpened], 0)
+    assert all(consortium.chain.is_opening(event.job, event.block) for event in opened)
+    assert not any(consortium.chain.is_opening(event.job, event.block - 1) for event in opened)
+    return {event.job for event in opened}
 
 
 @dataclass

@@ -50,7 +50,9 @@ def registered_key(chain: Chain, key: bytes, *, block: int | None = None) -> Reg
             )
         return RegisteredKey(verification, ())
     address = deployment.ceremonies.address
-    if not chain.read(_CEREMONIES, address, "made", ceremony, key, block=block)[0]:
+    # `made` counts confirmations of 32 bytes; whether the key is of the ceremony's circuit is looked up here.
+    of_circuit = chain.read(_CEREMONIES, address, "ceremonies", ceremony, block=block)[0][0]
+    if of_circuit != circuit or not chain.read(_CEREMONIES, address, "made", ceremony, key, block=block)[0]:
         raise InputError(
             "the ceremony that the key names did not make it", found=to_hex(ceremony), code="proof.ceremony"
         )
