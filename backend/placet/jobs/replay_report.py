@@ -43,8 +43,9 @@ class StepReplay(ReplayFinding):
 
 class ReplayReport(Value):
     """A party's own report of the attempt that was sealed. `trail`: is what this node holds of its steps what stands on
-    chain, and its plan the job's? `seed`: is the seed that it holds the one that the plan commits to? `received`: of the messages in its trail,
-    is what it holds of each what was signed? `release`: the version of Placet that ran; `at`: chain time, Unix seconds.
+    chain, and its plan the job's? `seed`: is the seed that it holds the one that the plan commits to? `received`: of
+    the messages in its trail, is what it holds of each what was signed? `release`: the version of Placet that ran;
+    `at`: chain time, Unix seconds.
     """
 
     type: Literal["placet.replay"] = "placet.replay"
