@@ -23,7 +23,10 @@ Keys = Annotated[
     Path,
     typer.Option("--keys", envvar="PLACET_PROOF_KEYS", help="The folder with proving.key and verification.json."),
 ]
-Proof = Annotated[Path, typer.Argument(help="The proof, as `placet prove band` or `placet owner prove` wrote it.")]
+Proof = Annotated[
+    Path,
+    typer.Argument(help="The proof, as `placet prove band` or `placet owner prove` wrote it, or the text of its QR code."),
+]
 NewProof = Annotated[Path, typer.Option(help="The new file, for the relying party.")]
 NewTotal = Annotated[Path, typer.Option(help="The new file (mode 0600), for the person alone.")]
 Until = Annotated[str, typer.Option("--valid", help="For how long, as in 7d.")]
@@ -38,11 +41,13 @@ def read_total(path: Path) -> OpenedTotal:
 
 
 def read_proof(path: Path) -> ProvenStatement:
-    """A statement with its proof."""
+    """A statement with its proof, as the file or as the text of its QR code."""
+    from placet.core.code import content_of
     from placet.core.statements import MAX_FILE, ProvenStatement
     from placet.core.values import parse
 
-    return parse(ProvenStatement, read_text(path, "proof", limit=MAX_FILE), limit=MAX_FILE, what=f"proof {path}")
+    content = content_of(read_text(path, "proof", limit=MAX_FILE), limit=MAX_FILE)
+    return parse(ProvenStatement, content, limit=MAX_FILE, what=f"proof {path}")
 
 
 def read_verification(folder: Path) -> VerificationKey:

@@ -93,6 +93,7 @@ export interface Deployment {
   readonly consent_registry: Contract;
   readonly p256_verifier: Contract;
   readonly webauthn_verifier: Contract;
+  readonly statements: Contract;
 }
 
 export interface Institution {

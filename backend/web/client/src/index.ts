@@ -1,4 +1,5 @@
 export { canonical } from "./canonical.ts";
+export { codeOf, contentOf } from "./code.ts";
 export { bytesToHex, randomHex, sha256, type Hex } from "./bytes.ts";
 export { PlacetError, type Code, type Problem } from "./errors.ts";
 export * from "./documents.ts";
@@ -7,6 +8,7 @@ export { notice, offerWords, type Window } from "./notice.ts";
 export * from "./node.ts";
 export * from "./passkey.ts";
 export * from "./signers.ts";
+export * from "./proof.ts";
 export * from "./slip.ts";
 export * from "./typed.ts";
 export * from "./wallet.ts";

@@ -2,6 +2,7 @@
 import { hashStruct, hashTypedData, keccak256 } from "viem/utils";
 import { text, type Hex } from "./bytes.ts";
 import type { Consent, Deployment, Offer } from "./documents.ts";
+import type { SignedTotal, Statement } from "./proof.ts";
 
 const field = (declared: string) => {
   const [type, name] = declared.split(" ") as [string, string];
@@ -21,6 +22,10 @@ const TYPES = {
   ),
   Withdrawal: struct("bytes32 consent"),
   Enrolment: struct("bytes owner,string namespace,bytes32 subject"),
+  Total: struct(
+    "bytes32 job,bytes person,bytes32 commitment,uint32 decimals,uint48 issuedAt,uint48 notAfter,string purpose",
+  ),
+  Statement: struct("bytes32 key,bytes32 job,address prover,address relyingParty,uint48 until"),
   Request: struct("address receiver,string method,string path,bytes32 body,bytes32 nonce,uint48 expiry"),
 } as const;
 type Primary = keyof typeof TYPES;
@@ -46,6 +51,13 @@ export const domainOf = (deployment: Deployment): Domain => ({
   version: "1",
   chainId: deployment.chain_id,
   verifyingContract: deployment.consent_registry.address,
+});
+
+export const provenDomainOf = (deployment: Pick<Deployment, "chain_id" | "statements">): Domain => ({
+  name: "Placet Statements",
+  version: "1",
+  chainId: deployment.chain_id,
+  verifyingContract: deployment.statements.address,
 });
 
 function typesOf(primary: Primary) {
@@ -87,6 +99,10 @@ export const withdrawalTyped = (consent: Hex, domain: Domain): TypedData =>
   typedData(domain, "Withdrawal", { consent });
 export const enrolmentTyped = (owner: Hex, namespace: string, subject: Hex, domain: Domain): TypedData =>
   typedData(domain, "Enrolment", { owner, namespace, subject });
+export const totalTyped = (total: SignedTotal["total"], domain: Domain): TypedData =>
+  typedData(domain, "Total", { ...total, issuedAt: total.issued_at, notAfter: total.not_after });
+export const statementTyped = (statement: Statement, domain: Domain): TypedData =>
+  typedData(domain, "Statement", { ...statement, relyingParty: statement.relying_party });
 export const requestTyped = (
   request: { receiver: Hex; method: string; path: string; body: Hex; nonce: Hex; expiry: number },
   domain: Domain,
