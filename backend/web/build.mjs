@@ -11,11 +11,11 @@ const out = process.argv[2] ?? join(here, "../placet/pages/dist");
 const read = (file) => readFileSync(join(here, file), "utf8");
 
 const common = { absWorkingDir: here, bundle: true, minify: true, legalComments: "none", charset: "utf8", write: false };
-const PAGES = ["owner", "console", "audit"];
+const PAGES = ["owner", "console", "audit", "proof"];
 /** Pages of words alone: without a program, in a frame of their own. */
 const STATIC = ["doors"];
 /** Programs that a page loads when they are needed, by the constant that holds their address. */
-const LAZY = { CODES: "codes", CURVE: "curve" };
+const LAZY = { CODES: "codes", CURVE: "curve", PAIRING: "pairing" };
 const words = (folder, language) => `src/${folder}/messages/${language}.json`;
 const program = (page, language, define) =>
   build({

@@ -35,8 +35,9 @@ ROOT = Path(__file__).resolve().parents[2]
 DIST = ROOT / "backend" / "placet" / "pages" / "dist"
 WEB = ROOT / "backend" / "web"
 LANGUAGES = ("en", "de", "zh")
-BUDGETS = {"owner": 60_000, "console": 80_000, "audit": 80_000}
-"""Bytes of a page by gzip: HTML, style and program of one language; and what the auditor's loads but the verifier."""
+BUDGETS = {"owner": 60_000, "console": 80_000, "audit": 80_000, "proof": 65_000}
+"""Bytes of a page by gzip: HTML, style and program of one language; what the auditor's loads but the verifier; and with the
+program that checks proofs, where that is loaded."""
 SERVERS = ("https://south.example/placet", "http://127.0.0.1:8611", "https://x.example; script-src *", "https://a b")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -116,8 +117,8 @@ def test_pages_speak_the_languages_of_the_core() -> None:
 async def test_the_three_doors_are_read_without_a_script(client: httpx.AsyncClient, language: str) -> None:
     text = (await client.get("/", headers={"accept-language": language})).text
     assert text == (await client.get(f"/{language}/")).text == (DIST / f"doors.{language}.html").read_text("utf-8")
-    assert re.findall(r'href="(/[a-z]{2}/(?:owner|console|audit))"', text) == [
-        f"/{language}/{page}" for page in ("owner", "console", "audit")
+    assert re.findall(r'href="(/[a-z]{2}/(?:owner|console|audit|proof))"', text) == [
+        f"/{language}/{page}" for page in ("owner", "console", "audit", "proof")
     ]
     assert "<script" not in text and not re.search(r"<style|style=|\son[a-z]+=|https?://", text)
     assert f'hreflang="{language}" aria-current="true"' in text and text.count('aria-current="true"') == 1
@@ -135,8 +136,8 @@ def test_a_page_is_small_and_has_nothing_inline(page: str, language: str) -> Non
     assets = re.findall(r'(?:src|href)="(/assets/[^"]+)"', html)
     assert len(assets) == 2
     program = (DIST / assets[1].lstrip("/")).read_text(encoding="utf-8")
-    assets += re.findall(r"/assets/(?:report|worker)\.[0-9a-f]{16}\.(?:css|js)", program)
-    assert len(assets) == (4 if page == "audit" else 2)
+    assets += re.findall(r"/assets/(?:report|worker|pairing)\.[0-9a-f]{16}\.(?:css|js)", program)
+    assert len(assets) == 2 + {"audit": 2, "proof": 1}.get(page, 0)
     files = [html.encode(), *((DIST / name.lstrip("/")).read_bytes() for name in assets)]
     assert sum(len(gzip.compress(content, mtime=0)) for content in files) <= BUDGETS[page]
     assert not re.search(r"<style|style=|\son[a-z]+=|<script(?![^>]*\ssrc=)|https?://", html)
@@ -164,6 +165,7 @@ def test_every_message_is_there_in_every_language_with_the_same_places(page: str
     families += ("recipe.", "role.", "ended.", "detail.", "parameter.", "value.", "health.", "menu/")
     families += ("plan.is-", "plans.holds-", "catalogue.kind-", "start.hours-")
     families += ("verdict.", "wrong.", "file.", "failed.")
+    families += ("check.", "state.", "whose.")
     own = WEB / "src" / page / "page.html"
     html = (own if own.exists() else WEB / "src" / "page.html").read_text(encoding="utf-8")
     idle = [k for k in words["en"] if f'"{k}"' not in source and f"{{{{{k}}}}}" not in html]
@@ -184,6 +186,12 @@ EXPLORER = (
     "require-trusted-types-for 'script'; trusted-types placet; sandbox allow-scripts allow-downloads allow-modals"
 )
 
+PROOF = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'; sandbox allow-scripts allow-modals"
+)
+
 
 async def test_the_auditors_page_runs_webassembly_and_is_an_origin_of_its_own(client: httpx.AsyncClient) -> None:
     for path in ("/audit", "/de/audit", f"/en/audit/0x{'ab' * 32}"):
@@ -191,6 +199,15 @@ async def test_the_auditors_page_runs_webassembly_and_is_an_origin_of_its_own(cl
         assert (answer.status_code, answer.headers["content-security-policy"]) == (200, EXPLORER), path
         assert answer.headers["cache-control"] == "no-store"
     assert "wasm" not in (await client.get("/owner")).headers["content-security-policy"]
+
+
+async def test_the_page_of_proofs_is_an_origin_of_its_own_and_speaks_to_its_node_alone(
+    client: httpx.AsyncClient,
+) -> None:
+    for path in ("/proof", "/de/proof"):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.headers["content-security-policy"]) == (200, PROOF), path
+        assert answer.headers["cache-control"] == "no-store"
 
 
 async def test_a_node_without_the_verifier_says_so_and_whose_page_it_is(

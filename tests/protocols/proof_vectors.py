@@ -101,7 +101,14 @@ def made() -> Json:
     cases: list[Json] = []
 
     def case(name: str, document: Json, *, code: str, verdict: str, states: Json, **grounds: Any) -> None:
-        usual = {"chain_id": ELSEWHERE, "reader": to_hex(LENDER), "now": NOW, "own_key": None, "key": on_chain, "job": job}
+        usual = {
+            "chain_id": ELSEWHERE,
+            "reader": to_hex(LENDER),
+            "now": NOW,
+            "own_key": None,
+            "key": on_chain,
+            "job": job,
+        }
         cases.append({"name": name, "proof": document, **(usual | grounds), "code": code, "verdict": verdict,
                       "states": _GOOD | states})  # fmt: skip
 
@@ -109,35 +116,87 @@ def made() -> Json:
     case("holds", plain, code="", verdict="holds", states={})
     case("for everybody", band.to_json(), code="", verdict="holds", states={}, reader=None)
     case("own key and the chain's", plain, code="", verdict="holds", states={}, own_key="common")
-    case("a sandbox's key", local.to_json(), code="", verdict="sandbox", states={"ceremony": "sandbox"}, chain_id=LOCAL, key=on_local)
+    case(
+        "a sandbox's key",
+        local.to_json(),
+        code="",
+        verdict="sandbox",
+        states={"ceremony": "sandbox"},
+        chain_id=LOCAL,
+        key=on_local,
+    )
     case("a sandbox's key elsewhere", elsewhere_test.to_json(), code="proof.test-key", verdict="fails",
          states={"ceremony": "failed"}, key=on_local)  # fmt: skip
     case("another chain's", plain, code="input", verdict="fails",
          states={"place": "failed", "signature": "failed", "proof": "failed"}, chain_id=LOCAL)  # fmt: skip
-    case("nobody of the list", thief.to_json(), code="not-found", verdict="fails", states={"issuer": "failed", "job": "failed"})
+    case(
+        "nobody of the list",
+        thief.to_json(),
+        code="not-found",
+        verdict="fails",
+        states={"issuer": "failed", "job": "failed"},
+    )
     case("in a bank's name", _changed(thief, signed__issuer=to_hex(BANK.address)), code="signature", verdict="fails",
          states={"signature": "failed"})  # fmt: skip
     case("signed with a high s", _changed(far, signed__signature=to_hex(high_s)), code="signature.form", verdict="fails",
          states={"signature": "failed"})  # fmt: skip
     case("another purpose", _changed(far, signed__total__purpose="a loan"), code="signature", verdict="fails",
          states={"signature": "failed"})  # fmt: skip
-    case("another lender", plain, code="proof.relying-party", verdict="fails", states={"reader": "failed"}, reader=to_hex(ANOTHER))
-    case("nobody says who reads", plain, code="proof.relying-party", verdict="incomplete", states={"reader": "unknown"}, reader=None)
+    case(
+        "another lender",
+        plain,
+        code="proof.relying-party",
+        verdict="fails",
+        states={"reader": "failed"},
+        reader=to_hex(ANOTHER),
+    )
+    case(
+        "nobody says who reads",
+        plain,
+        code="proof.relying-party",
+        verdict="incomplete",
+        states={"reader": "unknown"},
+        reader=None,
+    )
     case("readdressed", _changed(far, statement__relying_party=to_hex(ANOTHER)), code="proof.false", verdict="fails",
          states={"proof": "failed"}, reader=to_hex(ANOTHER))  # fmt: skip
     case("to the last second", plain, code="", verdict="holds", states={}, now=UNTIL)
     case("over", plain, code="proof.expired", verdict="fails", states={"time": "failed"}, now=UNTIL + 1)
-    case("prolonged", _changed(far, statement__until=VALID), code="proof.false", verdict="fails", states={"proof": "failed"})
+    case(
+        "prolonged",
+        _changed(far, statement__until=VALID),
+        code="proof.false",
+        verdict="fails",
+        states={"proof": "failed"},
+    )
     case("the total is over", _changed(far, statement__until=VALID + 9), code="proof.expired", verdict="fails",
          states={"time": "failed", "proof": "failed"}, now=VALID + 1)  # fmt: skip
-    case("more than was proven", _changed(far, statement__low="1000001"), code="proof.false", verdict="fails", states={"proof": "failed"})
+    case(
+        "more than was proven",
+        _changed(far, statement__low="1000001"),
+        code="proof.false",
+        verdict="fails",
+        states={"proof": "failed"},
+    )
     case("a changed proof", _changed(far, proof=to_hex(far.proof[:-1] + bytes([far.proof[-1] ^ 1]))), code="proof.false",
          verdict="fails", states={"proof": "failed"})  # fmt: skip
     case("points swapped", _changed(far, proof=to_hex(far.proof[192:] + far.proof[64:192] + far.proof[:64])),
          code="proof.false", verdict="fails", states={"proof": "failed"})  # fmt: skip
-    case("points at infinity", _changed(far, proof=to_hex(bytes(256))), code="proof.false", verdict="fails", states={"proof": "failed"})
+    case(
+        "points at infinity",
+        _changed(far, proof=to_hex(bytes(256))),
+        code="proof.false",
+        verdict="fails",
+        states={"proof": "failed"},
+    )
     case("negated", _changed(far, proof=to_hex(_negated(far.proof))), code="", verdict="holds", states={})
-    case("beyond the prime", _changed(far, proof=to_hex(_beyond(far.proof))), code="proof.false", verdict="fails", states={"proof": "failed"})
+    case(
+        "beyond the prime",
+        _changed(far, proof=to_hex(_beyond(far.proof))),
+        code="proof.false",
+        verdict="fails",
+        states={"proof": "failed"},
+    )
     case("a key that is another", plain, code="input", verdict="fails",
          states={"key": "failed", "proof": "unknown"}, own_key="another")  # fmt: skip
     case("no key", plain, code="", verdict="incomplete",
@@ -146,9 +205,30 @@ def made() -> Json:
          own_key="common", key=None, job=None)  # fmt: skip
     case("a key that the chain refuses", plain, code="", verdict="fails",
          states={"key": "failed", "ceremony": "failed", "proof": "unknown"}, key="refused")  # fmt: skip
-    case("a ceremony of nobody", plain, code="", verdict="fails", states={"ceremony": "failed"}, key=on_chain | {"contributors": []})
-    case("another job's consumer", plain, code="", verdict="fails", states={"job": "failed"}, job=job | {"consumer": to_hex(OTHER_BANK.address)})
-    case("a job that was aborted", plain, code="", verdict="fails", states={"job": "failed"}, job=job | {"status": "aborted"})
+    case(
+        "a ceremony of nobody",
+        plain,
+        code="",
+        verdict="fails",
+        states={"ceremony": "failed"},
+        key=on_chain | {"contributors": []},
+    )
+    case(
+        "another job's consumer",
+        plain,
+        code="",
+        verdict="fails",
+        states={"job": "failed"},
+        job=job | {"consumer": to_hex(OTHER_BANK.address)},
+    )
+    case(
+        "a job that was aborted",
+        plain,
+        code="",
+        verdict="fails",
+        states={"job": "failed"},
+        job=job | {"status": "aborted"},
+    )
     case("no such job", plain, code="", verdict="fails", states={"job": "failed"}, job="refused")
     return {
         "institutions": [{"address": to_hex(BANK.address), "name": "Bank"}, {"address": to_hex(OTHER_BANK.address), "name": "Other Bank"}],

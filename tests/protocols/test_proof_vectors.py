@@ -72,7 +72,16 @@ def test_a_codes_text_holds_the_document() -> None:
 
 def test_a_codes_text_that_is_none_is_refused() -> None:
     code = VECTORS["texts"][0]["code"]
-    damaged = ["PLACET1:", "PLACET1:lower", "PLACET1::::", code[:-3], code[:-1], code + "00", code + "000", code[:9] + code[12:]]
+    damaged = [
+        "PLACET1:",
+        "PLACET1:lower",
+        "PLACET1::::",
+        code[:-3],
+        code[:-1],
+        code + "00",
+        code + "000",
+        code[:9] + code[12:],
+    ]
     for text in damaged:
         with pytest.raises(InputError):
             content_of(text, limit=MAX_FILE)

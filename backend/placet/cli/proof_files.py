@@ -25,7 +25,9 @@ Keys = Annotated[
 ]
 Proof = Annotated[
     Path,
-    typer.Argument(help="The proof, as `placet prove band` or `placet owner prove` wrote it, or the text of its QR code."),
+    typer.Argument(
+        help="The proof, as `placet prove band` or `placet owner prove` wrote it, or the text of its QR code."
+    ),
 ]
 NewProof = Annotated[Path, typer.Option(help="The new file, for the relying party.")]
 NewTotal = Annotated[Path, typer.Option(help="The new file (mode 0600), for the person alone.")]

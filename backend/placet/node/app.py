@@ -20,7 +20,7 @@ from placet.node.consents import api as consents_api
 from placet.node.consents import relay
 from placet.node.enclaves import api as enclave_api
 from placet.node.enclaves.platform import enclaves
-from placet.node.http import institution_api, problems, public_api, sessions_api
+from placet.node.http import institution_api, problems, proofs_api, public_api, sessions_api
 from placet.node.http.cross_origin import OwnersFromAnywhere
 from placet.node.http.limits import RequestLimits
 from placet.node.http.problems import Problem
@@ -67,6 +67,7 @@ def create_app(settings: NodeSettings) -> FastAPI:
     app.include_router(institution_api.router)  # before the consents', whose {id} takes any word
     app.include_router(consents_api.router)
     app.include_router(public_api.router)
+    app.include_router(proofs_api.router)
     app.include_router(sessions_api.router)
     app.include_router(jobs_api.router)
     app.include_router(sampling_api.router)

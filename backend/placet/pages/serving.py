@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from placet.pages.verifier import verifier
 
 PageLanguage = Literal["en", "de", "zh"]
-Page = Literal["owner", "console", "audit", "doors"]
+Page = Literal["owner", "console", "audit", "proof", "doors"]
 _LANGUAGES: tuple[PageLanguage, ...] = ("en", "de", "zh")
 
 _TYPES = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "html": "text/html; charset=utf-8"}
@@ -61,6 +61,13 @@ EXPLORER_POLICY = (
 )
 """That of the auditor's page, which reads what strangers wrote: it runs WebAssembly, signs nothing, and is an origin of
 its own without cookies or storage (`sandbox`), so that nothing in it reaches the owner's page."""
+
+PROOF_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'; sandbox allow-scripts allow-modals"
+)
+"""That of the page that shows and checks proofs, also written by strangers: an origin of its own too. It prints."""
 
 
 def _origin(url: str) -> Iterable[str]:
@@ -137,6 +144,7 @@ def pages_router(servers: Iterable[str], name: str) -> APIRouter:
         "owner": content_security_policy(servers),
         "console": content_security_policy(()),
         "audit": EXPLORER_POLICY,
+        "proof": PROOF_POLICY,
         "doors": content_security_policy(()),
     }
     return _router(policies, name)

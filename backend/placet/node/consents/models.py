@@ -15,6 +15,7 @@ from placet.core.languages import ENGLISH, Language
 from placet.core.namespace import Namespace
 from placet.core.offers import Offer, Scope
 from placet.core.signature_forms import WalletSignature
+from placet.core.statements import VerificationKey
 from placet.core.times import UnixTime
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import U32, Address, Bytes32, Name, NanoRho, Signer, Text, Value
@@ -257,6 +258,21 @@ class ChainTransaction(_Answer):
 
     jobs: list[JobId]
     consents: list[ConsentId]
+
+
+class ProofKey(_Answer):
+    """A verification key on chain. `contributors`: of its ceremony; none where one person made it, who can prove
+    anything."""
+
+    key: VerificationKey
+    contributors: list[Address]
+
+
+class ProofJob(_Answer):
+    """Whose job it is, who alone may sign totals of it; `status` as the job ledger has it."""
+
+    consumer: Address
+    status: str
 
 
 class WhoIsWho(_Answer):

@@ -1,6 +1,7 @@
 """Which routes other origins' pages may use: those whose authority is in a signature, never in a cookie.
 
-So an owner's page can withdraw at any node. No credentials are allowed: a browser sends no cookie along.
+So an owner's page can withdraw at any node, and a page that is an origin of its own can ask who is who. No credentials
+are allowed: a browser sends no cookie along.
 """
 
 from __future__ import annotations
@@ -8,11 +9,15 @@ from __future__ import annotations
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-_OPEN = ("/v1/offers", "/v1/datasets", "/v1/consents", "/v1/session", "/v1/export", "/v1/transactions")
+_OPEN = (
+    *("/v1/offers", "/v1/datasets", "/v1/consents", "/v1/session", "/v1/export"),
+    *("/v1/transactions", "/v1/trust", "/v1/proofs"),
+)
 
 
 class OwnersFromAnywhere:
-    """ASGI middleware: `Access-Control-Allow-Origin: *` on the routes for owners."""
+    """ASGI middleware: `Access-Control-Allow-Origin: *` on the routes for owners, and on those that tell everybody the
+    same."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

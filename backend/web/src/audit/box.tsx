@@ -1,6 +1,6 @@
 /** What to check: a number that somebody looks for, and the files. No form: a page in a sandbox sends none. */
-import { useEffect, useRef, useState } from "preact/hooks";
-import { Title } from "../common/parts.tsx";
+import { useState } from "preact/hooks";
+import { Drop, Title } from "../common/parts.tsx";
 import { MOST, NOTHING, sorted, type Chosen, type Kind } from "./files.ts";
 import { language, t } from "./i18n.ts";
 import { NoVerdict, transaction, type Failure, type Home, type Judged, type Verifying } from "./verifying.ts";
@@ -82,7 +82,7 @@ export function Box({ place, verifying, named, onJudged }: Properties) {
               onKeyDown={(event) => event.key === "Enter" && step === "idle" && void check()}
             />
           </label>
-          <Drop take={take} />
+          <Drop take={take} label={t("box.files")} hint={t("box.files.hint")} />
           <Files chosen={chosen} drop={(kind) => setChosen({ ...chosen, [kind]: null })} />
           <p class="missing" role="alert">
             {wrong !== null && t(`wrong.${wrong}`)}
@@ -134,38 +134,6 @@ const NotHere = () => (
     </p>
   </div>
 );
-
-/** Files by the button, or dropped anywhere on the page. */
-function Drop({ take }: { take: (files: Iterable<File>) => Promise<void> }) {
-  const [over, setOver] = useState(false);
-  const latest = useRef(take);
-  latest.current = take;
-  useEffect(() => {
-    const hover = (event: DragEvent) => {
-      event.preventDefault();
-      setOver(event.type === "dragover");
-    };
-    const dropped = (event: DragEvent) => {
-      hover(event);
-      void latest.current(event.dataTransfer?.files ?? []);
-    };
-    addEventListener("dragover", hover);
-    addEventListener("dragleave", hover);
-    addEventListener("drop", dropped);
-    return () => {
-      removeEventListener("dragover", hover);
-      removeEventListener("dragleave", hover);
-      removeEventListener("drop", dropped);
-    };
-  }, []);
-  return (
-    <label class={over ? "drop over" : "drop"}>
-      {t("box.files")}
-      <span class="hint">{t("box.files.hint")}</span>
-      <input type="file" multiple onChange={(event) => void take(event.currentTarget.files ?? [])} />
-    </label>
-  );
-}
 
 function Files({ chosen, drop }: { chosen: Chosen; drop: (kind: Kind) => void }) {
   const own = chosen.deployment !== null && chosen.trust !== null;

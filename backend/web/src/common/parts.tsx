@@ -106,6 +106,38 @@ export function Dialog({ title, children, onClose }: { title: string; children: 
   );
 }
 
+/** Files by the button, or dropped anywhere on the page. */
+export function Drop({ take, label, hint }: { take: (files: Iterable<File>) => Promise<void>; label: string; hint: string }) {
+  const [over, setOver] = useState(false);
+  const latest = useRef(take);
+  latest.current = take;
+  useEffect(() => {
+    const hover = (event: DragEvent) => {
+      event.preventDefault();
+      setOver(event.type === "dragover");
+    };
+    const dropped = (event: DragEvent) => {
+      hover(event);
+      void latest.current(event.dataTransfer?.files ?? []);
+    };
+    addEventListener("dragover", hover);
+    addEventListener("dragleave", hover);
+    addEventListener("drop", dropped);
+    return () => {
+      removeEventListener("dragover", hover);
+      removeEventListener("dragleave", hover);
+      removeEventListener("drop", dropped);
+    };
+  }, []);
+  return (
+    <label class={over ? "drop over" : "drop"}>
+      {label}
+      <span class="hint">{hint}</span>
+      <input type="file" multiple onChange={(event) => void take(event.currentTarget.files ?? [])} />
+    </label>
+  );
+}
+
 export function download(name: string, kind: string, content: string): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([content], { type: kind }));

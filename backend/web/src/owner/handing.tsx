@@ -1,16 +1,13 @@
 /** A withdrawal slip that somebody saved: handed in here, whatever became of the device that made it. */
 import { useState } from "preact/hooks";
 import { readSlip, type Slip } from "../../client/src/index.ts";
+import { codeIn } from "../common/codes.tsx";
 import { Link, Title, Trouble } from "../common/parts.tsx";
 import { t, tOr } from "./i18n.ts";
 import { Notice, useWork } from "./parts.tsx";
 import type { Place } from "./session.ts";
 
-declare const CODES: string; // the address of ../lazy/codes.ts
-
 const MOST = 1 << 20;
-/** Pixels of a picture's longer side in which a code is looked for. */
-const SIDE = 2_000;
 
 export function HandIn({ place }: { place: Place }) {
   const [slip, setSlip] = useState<Slip | null>(null);
@@ -73,17 +70,6 @@ export function HandIn({ place }: { place: Place }) {
       {trouble !== null && <Trouble words={trouble} />}
     </>
   );
-}
-
-/** The text of a photographed code; null where there is none. */
-async function codeIn(file: File): Promise<string | null> {
-  const { read } = (await import(CODES)) as typeof import("../lazy/codes.ts");
-  const picture = await createImageBitmap(file);
-  const scale = Math.min(1, SIDE / Math.max(picture.width, picture.height));
-  const [width, height] = [Math.round(picture.width * scale), Math.round(picture.height * scale)];
-  const canvas = new OffscreenCanvas(width, height).getContext("2d") as OffscreenCanvasRenderingContext2D;
-  canvas.drawImage(picture, 0, 0, width, height);
-  return read(canvas.getImageData(0, 0, width, height));
 }
 
 /** What the slip ends, in the words that were signed. */

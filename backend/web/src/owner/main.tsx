@@ -5,7 +5,7 @@ import { offerId, PlacetError, type Offered } from "../../client/src/index.ts";
 import { Frame, Link, Loading, Title, Trouble } from "../common/parts.tsx";
 import { Ask } from "./ask.tsx";
 import { HandIn } from "./handing.tsx";
-import { here, t } from "./i18n.ts";
+import { here, path, t } from "./i18n.ts";
 import { Mine, OneConsent } from "./mine.tsx";
 import { Altered, wordsOf } from "./parts.tsx";
 import * as kept from "./records.ts";
@@ -94,6 +94,9 @@ function Home({ place }: { place: Place }) {
       </section>
       <p class="more">
         <Link to="/owner/slip">{t("hand.title")}</Link>
+      </p>
+      <p>
+        <a href={path("/proof")}>{t("home.proof")}</a>
       </p>
     </>
   );

@@ -1,13 +1,12 @@
 /** The withdrawal slip: to save, to print, to show to another device, or to sign where that was not done yet. */
 import { useState } from "preact/hooks";
 import { makeSlip, slipCode, type Slip } from "../../client/src/index.ts";
+import { Code, drawn, type Squares } from "../common/codes.tsx";
 import { download, Trouble } from "../common/parts.tsx";
 import { dateOf, path, t } from "./i18n.ts";
 import { useWork } from "./parts.tsx";
 import * as kept from "./records.ts";
 import { signerOf, type Place } from "./session.ts";
-
-declare const CODES: string; // the address of ../lazy/codes.ts
 
 export async function slipOf(place: Place, record: kept.Record_) {
   if (record.slip !== null) return record.slip;
@@ -19,13 +18,10 @@ export async function slipOf(place: Place, record: kept.Record_) {
 /** Squares a side, up to version 30 and its border. */
 const FINE = 145;
 
-type Squares = readonly (readonly boolean[])[];
-
 async function squaresOf(slip: Slip): Promise<Squares> {
-  const { draw } = (await import(CODES)) as typeof import("../lazy/codes.ts");
-  const whole = draw(await slipCode(slip));
+  const whole = await drawn(await slipCode(slip));
   const { batch: _, proof: __, ...bare } = slip; // a long proof would make it too fine for a phone's screen
-  return whole.length <= FINE ? whole : draw(await slipCode(bare));
+  return whole.length <= FINE ? whole : drawn(await slipCode(bare));
 }
 
 export function SlipBox({ place, record, changed }: { place: Place; record: kept.Record_; changed: () => void }) {
@@ -72,7 +68,6 @@ export function SlipBox({ place, record, changed }: { place: Place; record: kept
 function Paper({ record, code }: { record: kept.Record_; code: Squares }) {
   const { consumer, dataset } = record.consent.details;
   const name = t("slip.code", { consumer });
-  const dark = code.flatMap((row, y) => row.map((one, x) => (one ? `M${x} ${y}h1v1h-1z` : ""))).join("");
   return (
     <figure class="paper">
       <figcaption>
@@ -81,10 +76,7 @@ function Paper({ record, code }: { record: kept.Record_; code: Squares }) {
           {dataset}, {t("slip.until", { date: dateOf(record.consent.not_after) })}
         </span>
       </figcaption>
-      <svg viewBox={`0 0 ${code.length} ${code.length}`} role="img" aria-label={name} shape-rendering="crispEdges">
-        <rect width="100%" height="100%" fill="#fff" />
-        <path d={dark} fill="#000" />
-      </svg>
+      <Code code={code} name={name} />
       <p>{t("slip.code-about", { url: `${location.origin}${path("/owner/slip")}` })}</p>
       <p>
         <small>
