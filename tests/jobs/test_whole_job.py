@@ -218,6 +218,17 @@ def test_a_customer_shows_a_lender_at_least_so_much(consortium: LiveConsortium, 
     ):
         with pytest.raises(RuntimeError, match=why):
             run(*words)
+    # What the lender's page asks of a node that is not the consumer's, as an origin of its own.
+    route = f"{consortium.made.members['south'].api}/v1/proofs"
+    consumer = to_hex(consortium.key("consumer", "signer").address)
+    for path, answer in {
+        f"keys/{report['key']}": {"key": json.loads((keys / "verification.json").read_text()), "contributors": []},
+        f"jobs/{first.done.job}": {"consumer": consumer, "status": "completed"},
+    }.items():
+        reply = httpx.get(f"{route}/{path}", headers={"Origin": "null"}, trust_env=False)
+        assert (reply.json(), reply.headers["access-control-allow-origin"]) == (answer, "*")
+        unknown = httpx.get(f"{route}/{path[:4]}/0x{'11' * 32}", trust_env=False)
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "not-found")
     # Another institution of the trust list, which was no consumer of that job, vouches for a total of its own.
     other = opened_total(
         consortium.deployment.proven, consortium.key("south", "signer"), 10**12, person=person.address,

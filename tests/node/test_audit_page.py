@@ -52,6 +52,37 @@ def _about(number: str) -> dict[str, list[str]]:
     return {"jobs": [to_hex(Simulation().job)] if number == TRANSACTION else [], "consents": []}
 
 
+PROOFS = json.loads((Path(__file__).parents[1] / "vectors" / "proofs.json").read_text(encoding="utf-8"))
+BANK, OTHER_BANK = PROOFS["institutions"]
+
+
+def _who() -> dict[str, Any]:
+    deployment = {"type": "placet.deployment", "chain_id": 8453, "statements": {"address": PROOFS["statements"]}}
+    return {
+        "institution": OTHER_BANK["address"],
+        "deployment": deployment,
+        "trust": {"type": "placet.trust", "institutions": [BANK, OTHER_BANK]},
+    }
+
+
+def _case(name: str) -> dict[str, Any]:
+    case: dict[str, Any] = next(one for one in PROOFS["cases"] if one["name"] == name)
+    return case
+
+
+def _key(key: str) -> dict[str, Any]:
+    """What a node says of keys and jobs; that a real one does is in tests/node/test_proofs_api.py."""
+    known = {_case(name)["proof"]["statement"]["key"]: _case(name)["key"] for name in ("holds", "a sandbox's key")}
+    return known[key] | {"key": PROOFS["keys"][known[key]["key"]]}
+
+
+def _job(job: str) -> dict[str, Any]:
+    case = _case("holds")
+    assert job == case["proof"]["statement"]["job"]
+    answer: dict[str, Any] = case["job"]
+    return answer
+
+
 @pytest.fixture(scope="module")
 def north() -> Iterator[str]:
     """A bank's node, as far as its pages go."""
@@ -59,6 +90,9 @@ def north() -> Iterator[str]:
     app = FastAPI()
     app.include_router(pages_router((), "North Bank"))
     app.add_api_route("/v1/transactions/{number}", _about)
+    app.add_api_route("/v1/trust", _who)
+    app.add_api_route("/v1/proofs/keys/{key}", _key)
+    app.add_api_route("/v1/proofs/jobs/{job}", _job)
     app.add_middleware(OwnersFromAnywhere)
     yield from _hosted(app)
 
@@ -269,3 +303,103 @@ def test_where_the_verifier_is_not_installed_the_page_names_the_program(
     assert page.locator("input").count() == 0
     accessible(page, axe)
     photographed(page, "audit-absent")
+
+
+def _states(page: Any) -> dict[str, str]:
+    """What the page says of each check."""
+    states = page.locator("[data-check]").evaluate_all(
+        "all => Object.fromEntries(all.map((one) => [one.dataset.check, one.querySelector('.tag').textContent]))"
+    )
+    return dict(states)
+
+
+def test_a_person_shows_a_proof_as_a_code_and_a_lender_checks_its_photo(page: Any, north: str, tmp_path: Path) -> None:
+    case = _case("holds")
+    file = tmp_path / "proof.json"
+    file.write_text(json.dumps(case["proof"]))
+    page.goto(f"{north}/en/proof")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Show or check a proof")
+    assert page.evaluate("origin") == "null"
+    accessible(page, axe)
+    photographed(page, "proof-start")
+    page.locator("input[type=file]").set_input_files(file)
+    expect(page.get_by_role("heading", name="Not all could be checked")).to_be_visible()  # for whom it is was not said
+    assert {name for name, state in _states(page).items() if state != "Yes"} == {"reader"}
+    page.get_by_role("button", name="Show as a QR code").click()
+    code = page.get_by_role("img", name="QR code of the proof: at least 10000.00")
+    expect(code).to_be_visible()
+    accessible(page, axe)
+    photographed(page, "proof-code")
+    photo = tmp_path / "photo.png"
+    code.screenshot(path=str(photo))
+
+    lender = page.context.new_page()
+    lender.goto(f"{north}/en/proof")
+    lender.get_by_label("Your address, if the proof is for you").fill(case["reader"])
+    lender.locator("input[type=file]").set_input_files(photo)
+    expect(lender.get_by_role("heading", name="The proof holds")).to_be_visible()
+    assert set(_states(lender).values()) == {"Yes"}
+    for words in (
+        "Bank signed that the total is this person's",
+        "Other Bank answers for the chain",
+        "The key was made by Bank, Other Bank.",
+        "at least 10000.00",
+        "a lease",
+    ):
+        expect(lender.locator("main").get_by_text(words).first).to_be_visible()
+    accessible(lender, axe)
+    photographed(lender, "proof-holds")
+    lender.get_by_label("Your address, if the proof is for you").fill("0x" + "09" * 20)
+    expect(lender.get_by_role("heading", name="The proof does not hold")).to_be_visible()
+    assert {name for name, state in _states(lender).items() if state == "No"} == {"reader"}
+    lender.get_by_label("Your address, if the proof is for you").fill("0x09")
+    expect(lender.get_by_role("alert").get_by_text("That is no address")).to_be_visible()
+
+
+def _pasted(page: Any, north: str, proof: dict[str, Any] | str) -> None:
+    """A visit of the page in German by the vectors' lender, who pastes."""
+    page.goto(f"{north}/de/proof")
+    page.get_by_label("Ihre Adresse, falls").fill(_case("holds")["reader"])
+    page.locator("summary", has_text="Stattdessen den Text einfügen").click()
+    text = proof if isinstance(proof, str) else json.dumps(proof)
+    page.get_by_label("Text des Nachweises oder seines QR-Codes").fill(text)
+
+
+def test_a_proof_that_fails_a_check_does_not_hold(page: Any, north: str) -> None:
+    _pasted(page, north, "PLACET1:NOT A PROOF")
+    expect(page.get_by_role("alert").get_by_text("Das ist kein Nachweis")).to_be_visible()
+    _pasted(page, north, _case("more than was proven")["proof"])
+    expect(page.get_by_role("heading", name="Der Nachweis stimmt nicht")).to_be_visible()
+    assert {name for name, state in _states(page).items() if state == "Nein"} == {"proof"}
+    accessible(page, axe)
+    photographed(page, "proof-false")
+    sandbox = _who() | {"deployment": _who()["deployment"] | {"chain_id": 31337}}
+    page.route("**/v1/trust", lambda route: route.fulfill(json=sandbox, headers={"Access-Control-Allow-Origin": "*"}))
+    _pasted(page, north, _case("a sandbox's key")["proof"])
+    expect(page.get_by_role("heading", name="Ein Schlüssel zum Ausprobieren: Das beweist nichts")).to_be_visible()
+    accessible(page, axe)
+    photographed(page, "proof-sandbox")
+
+
+def test_a_proof_does_not_hold_where_a_check_could_not_be_made(browser: Any, north: str, tmp_path: Path) -> None:
+    page = browser.new_page()
+    busy = {"json": {"code": "chain.slow", "detail": ""}, "headers": {"Access-Control-Allow-Origin": "*"}}
+    page.route("**/v1/proofs/**", lambda route: route.fulfill(status=503, **busy))
+    _pasted(page, north, _case("holds")["proof"])
+    expect(page.get_by_role("heading", name="Nicht alles konnte geprüft werden")).to_be_visible()
+    assert {n for n, state in _states(page).items() if state != "Ja"} == {"key", "ceremony", "proof", "job"}
+    expect(page.get_by_text("hat nichts über die Chain geantwortet")).to_be_visible()
+    page.unroute("**/v1/proofs/**")
+    _pasted(page, north, _case("holds")["proof"])
+    expect(page.get_by_role("heading", name="Der Nachweis stimmt")).to_be_visible()
+    # What a node says of one chain is no word on another, which the reader's own file names.
+    own = {"deployment": _who()["deployment"] | {"block": 1}, "trust": _who()["trust"]}
+    for name, document in own.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(document))
+    page.locator("input[type=file]").set_input_files([tmp_path / f"{name}.json" for name in own])
+    expect(page.get_by_role("heading", name="Nicht alles konnte geprüft werden")).to_be_visible()
+    expect(page.get_by_text("verwendet andere Verträge als Ihre Deployment-Datei")).to_be_visible()
+    page.route("**/assets/pairing.*", lambda route: route.abort())
+    _pasted(page, north, _case("holds")["proof"])
+    expect(page.get_by_role("heading", name="Nicht geprüft")).to_be_visible()
+    page.close()

@@ -36,8 +36,8 @@ DIST = ROOT / "backend" / "placet" / "pages" / "dist"
 WEB = ROOT / "backend" / "web"
 LANGUAGES = ("en", "de", "zh")
 BUDGETS = {"owner": 60_000, "console": 80_000, "audit": 80_000, "proof": 65_000}
-"""Bytes of a page by gzip: HTML, style and program of one language; what the auditor's loads but the verifier; and with the
-program that checks proofs, where that is loaded."""
+"""Bytes of a page by gzip: HTML, style and program of one language; what the auditor's loads but the verifier; and
+with what checks proofs, where that is loaded."""
 SERVERS = ("https://south.example/placet", "http://127.0.0.1:8611", "https://x.example; script-src *", "https://a b")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "

@@ -53,15 +53,26 @@ def proven(chain_id: int, key: VerificationKey, *, bounds: tuple[int, int], rely
 
     domain, salt, value = statement_domain(chain_id, STATEMENTS), new_salt(), 1_234_567
     total = Total(
-        job=JOB, person=PERSON.address, commitment=commitment(value, salt, JOB), decimals=2, issued_at=NOW - 1000,
-        not_after=VALID, purpose="a lease",
-    )  # fmt: skip
+        job=JOB,
+        person=PERSON.address,
+        commitment=commitment(value, salt, JOB),
+        decimals=2,
+        issued_at=NOW - 1000,
+        not_after=VALID,
+        purpose="a lease",
+    )
     signed = SignedTotal(total=total, issuer=BANK.address, signature=BANK.sign(total.digest(domain)))
     opened = OpenedTotal(chain_id=chain_id, statements=STATEMENTS, signed=signed, value=value, salt=salt)
     statement = Statement(
-        key=key.id, job=JOB, prover=PERSON.address, relying_party=relying_party, until=UNTIL,
-        commitment=total.commitment, low=bounds[0], high=bounds[1],
-    )  # fmt: skip
+        key=key.id,
+        job=JOB,
+        prover=PERSON.address,
+        relying_party=relying_party,
+        until=UNTIL,
+        commitment=total.commitment,
+        low=bounds[0],
+        high=bounds[1],
+    )
     return prove(opened, statement, domain, band_keys().proving, key)
 
 
@@ -77,7 +88,7 @@ def _changed(proven_: ProvenStatement, /, **changes: Any) -> Json:
     return document
 
 
-def made() -> Json:
+def document() -> Json:
     """The whole file."""
     test, common = band_keys().verification(), band_keys().verification(CEREMONY)
     another = band_keys().verification(bytes([3]) * 32)
@@ -85,10 +96,9 @@ def made() -> Json:
     far = proven(ELSEWHERE, common, bounds=(1_000_000, MOST), relying_party=LENDER)
     band = proven(ELSEWHERE, common, bounds=(1_000_000, 2_000_000), relying_party=ZERO20)
     elsewhere_test = proven(ELSEWHERE, test, bounds=(1_000_000, MOST), relying_party=LENDER)
-    on_chain = {"key": "common", "contributors": [to_hex(BANK.address), to_hex(OTHER_BANK.address)]}
+    shared = {"key": "common", "contributors": [to_hex(BANK.address), to_hex(OTHER_BANK.address)]}
     on_local = {"key": "test", "contributors": []}
     job = {"consumer": to_hex(BANK.address), "status": "completed"}
-    high_s = _high(far.signed.signature)
     thief = far.model_copy(
         update={
             "signed": SignedTotal(
@@ -100,143 +110,72 @@ def made() -> Json:
     )
     cases: list[Json] = []
 
-    def case(name: str, document: Json, *, code: str, verdict: str, states: Json, **grounds: Any) -> None:
+    def case(name: str, document: Json, code: str = "", **more: Any) -> None:
+        """`failed`, `sandbox` and `unknown` name checks, in one word after the other; what else is given are grounds."""
+        states = dict(_GOOD)
+        for state in ("unknown", "sandbox", "failed"):
+            states |= dict.fromkeys(more.pop(state, "").split(), state)
+        names = {"failed": "fails", "sandbox": "sandbox", "unknown": "incomplete"}
+        verdict = next((verdict for state, verdict in names.items() if state in states.values()), "holds")
         usual = {
             "chain_id": ELSEWHERE,
             "reader": to_hex(LENDER),
             "now": NOW,
             "own_key": None,
-            "key": on_chain,
+            "key": shared,
             "job": job,
         }
-        cases.append({"name": name, "proof": document, **(usual | grounds), "code": code, "verdict": verdict,
-                      "states": _GOOD | states})  # fmt: skip
+        entry = {"name": name, "proof": document, **(usual | more), "code": code, "verdict": verdict, "states": states}
+        cases.append(entry)
 
-    plain = far.to_json()
-    case("holds", plain, code="", verdict="holds", states={})
-    case("for everybody", band.to_json(), code="", verdict="holds", states={}, reader=None)
-    case("own key and the chain's", plain, code="", verdict="holds", states={}, own_key="common")
-    case(
-        "a sandbox's key",
-        local.to_json(),
-        code="",
-        verdict="sandbox",
-        states={"ceremony": "sandbox"},
-        chain_id=LOCAL,
-        key=on_local,
-    )
-    case("a sandbox's key elsewhere", elsewhere_test.to_json(), code="proof.test-key", verdict="fails",
-         states={"ceremony": "failed"}, key=on_local)  # fmt: skip
-    case("another chain's", plain, code="input", verdict="fails",
-         states={"place": "failed", "signature": "failed", "proof": "failed"}, chain_id=LOCAL)  # fmt: skip
-    case(
-        "nobody of the list",
-        thief.to_json(),
-        code="not-found",
-        verdict="fails",
-        states={"issuer": "failed", "job": "failed"},
-    )
-    case("in a bank's name", _changed(thief, signed__issuer=to_hex(BANK.address)), code="signature", verdict="fails",
-         states={"signature": "failed"})  # fmt: skip
-    case("signed with a high s", _changed(far, signed__signature=to_hex(high_s)), code="signature.form", verdict="fails",
-         states={"signature": "failed"})  # fmt: skip
-    case("another purpose", _changed(far, signed__total__purpose="a loan"), code="signature", verdict="fails",
-         states={"signature": "failed"})  # fmt: skip
-    case(
-        "another lender",
-        plain,
-        code="proof.relying-party",
-        verdict="fails",
-        states={"reader": "failed"},
-        reader=to_hex(ANOTHER),
-    )
-    case(
-        "nobody says who reads",
-        plain,
-        code="proof.relying-party",
-        verdict="incomplete",
-        states={"reader": "unknown"},
-        reader=None,
-    )
-    case("readdressed", _changed(far, statement__relying_party=to_hex(ANOTHER)), code="proof.false", verdict="fails",
-         states={"proof": "failed"}, reader=to_hex(ANOTHER))  # fmt: skip
-    case("to the last second", plain, code="", verdict="holds", states={}, now=UNTIL)
-    case("over", plain, code="proof.expired", verdict="fails", states={"time": "failed"}, now=UNTIL + 1)
-    case(
-        "prolonged",
-        _changed(far, statement__until=VALID),
-        code="proof.false",
-        verdict="fails",
-        states={"proof": "failed"},
-    )
-    case("the total is over", _changed(far, statement__until=VALID + 9), code="proof.expired", verdict="fails",
-         states={"time": "failed", "proof": "failed"}, now=VALID + 1)  # fmt: skip
-    case(
-        "more than was proven",
-        _changed(far, statement__low="1000001"),
-        code="proof.false",
-        verdict="fails",
-        states={"proof": "failed"},
-    )
-    case("a changed proof", _changed(far, proof=to_hex(far.proof[:-1] + bytes([far.proof[-1] ^ 1]))), code="proof.false",
-         verdict="fails", states={"proof": "failed"})  # fmt: skip
-    case("points swapped", _changed(far, proof=to_hex(far.proof[192:] + far.proof[64:192] + far.proof[:64])),
-         code="proof.false", verdict="fails", states={"proof": "failed"})  # fmt: skip
-    case(
-        "points at infinity",
-        _changed(far, proof=to_hex(bytes(256))),
-        code="proof.false",
-        verdict="fails",
-        states={"proof": "failed"},
-    )
-    case("negated", _changed(far, proof=to_hex(_negated(far.proof))), code="", verdict="holds", states={})
-    case(
-        "beyond the prime",
-        _changed(far, proof=to_hex(_beyond(far.proof))),
-        code="proof.false",
-        verdict="fails",
-        states={"proof": "failed"},
-    )
-    case("a key that is another", plain, code="input", verdict="fails",
-         states={"key": "failed", "proof": "unknown"}, own_key="another")  # fmt: skip
-    case("no key", plain, code="", verdict="incomplete",
-         states={"key": "unknown", "ceremony": "unknown", "proof": "unknown", "job": "unknown"}, key=None, job=None)  # fmt: skip
-    case("own key alone", plain, code="", verdict="incomplete", states={"ceremony": "unknown", "job": "unknown"},
-         own_key="common", key=None, job=None)  # fmt: skip
-    case("a key that the chain refuses", plain, code="", verdict="fails",
-         states={"key": "failed", "ceremony": "failed", "proof": "unknown"}, key="refused")  # fmt: skip
-    case(
-        "a ceremony of nobody",
-        plain,
-        code="",
-        verdict="fails",
-        states={"ceremony": "failed"},
-        key=on_chain | {"contributors": []},
-    )
-    case(
-        "another job's consumer",
-        plain,
-        code="",
-        verdict="fails",
-        states={"job": "failed"},
-        job=job | {"consumer": to_hex(OTHER_BANK.address)},
-    )
-    case(
-        "a job that was aborted",
-        plain,
-        code="",
-        verdict="fails",
-        states={"job": "failed"},
-        job=job | {"status": "aborted"},
-    )
-    case("no such job", plain, code="", verdict="fails", states={"job": "failed"}, job="refused")
+    plain, signature, nobody = far.to_json(), "signature", to_hex(ANOTHER)
+    case("holds", plain)
+    case("for everybody", band.to_json(), reader=None)
+    case("own key and the chain's", plain, own_key="common")
+    case("a sandbox's key", local.to_json(), sandbox="ceremony", chain_id=LOCAL, key=on_local)
+    case("a sandbox's key elsewhere", elsewhere_test.to_json(), "proof.test-key", failed="ceremony", key=on_local)
+    case("another chain's", plain, "input", failed="place signature proof", chain_id=LOCAL)
+    case("nobody of the list", thief.to_json(), "not-found", failed="issuer job")
+    case("in a bank's name", _changed(thief, signed__issuer=to_hex(BANK.address)), signature, failed=signature)
+    high = _changed(far, signed__signature=to_hex(_high(far.signed.signature)))
+    case("signed with a high s", high, "signature.form", failed=signature)
+    case("another purpose", _changed(far, signed__total__purpose="a loan"), signature, failed=signature)
+    case("another lender", plain, "proof.relying-party", failed="reader", reader=nobody)
+    case("nobody says who reads", plain, "proof.relying-party", unknown="reader", reader=None)
+    case("readdressed", _changed(far, statement__relying_party=nobody), "proof.false", failed="proof", reader=nobody)
+    case("to the last second", plain, now=UNTIL)
+    case("over", plain, "proof.expired", failed="time", now=UNTIL + 1)
+    case("prolonged", _changed(far, statement__until=VALID), "proof.false", failed="proof")
+    over = _changed(far, statement__until=VALID + 9)
+    case("the total is over", over, "proof.expired", failed="time proof", now=VALID + 1)
+    case("more than was proven", _changed(far, statement__low="1000001"), "proof.false", failed="proof")
+    a, b, c = far.proof[:64], far.proof[64:192], far.proof[192:]
+    for name, proof in {
+        "a changed proof": far.proof[:-1] + bytes([far.proof[-1] ^ 1]),
+        "points swapped": c + b + a,
+        "points at infinity": bytes(256),
+        "beyond the prime": _beyond(far.proof),
+    }.items():
+        case(name, _changed(far, proof=to_hex(proof)), "proof.false", failed="proof")
+    case("negated", _changed(far, proof=to_hex(_negated(far.proof))))
+    case("a key that is another", plain, "input", failed="key", unknown="proof", own_key="another")
+    case("no key", plain, unknown="key ceremony proof job", key=None, job=None)
+    case("own key alone", plain, unknown="ceremony job", own_key="common", key=None, job=None)
+    case("a key that the chain refuses", plain, failed="key ceremony", unknown="proof", key="refused")
+    case("a ceremony of nobody", plain, failed="ceremony", key=shared | {"contributors": []})
+    case("another job's consumer", plain, failed="job", job=job | {"consumer": to_hex(OTHER_BANK.address)})
+    case("a job that was aborted", plain, failed="job", job=job | {"status": "aborted"})
+    case("no such job", plain, failed="job", job="refused")
     return {
-        "institutions": [{"address": to_hex(BANK.address), "name": "Bank"}, {"address": to_hex(OTHER_BANK.address), "name": "Other Bank"}],
+        "institutions": [
+            {"address": to_hex(BANK.address), "name": "Bank"},
+            {"address": to_hex(OTHER_BANK.address), "name": "Other Bank"},
+        ],
         "statements": to_hex(STATEMENTS),
         "keys": {"test": test.to_json(), "common": common.to_json(), "another": another.to_json()},
         "texts": [{"proof": one.to_json(), "code": code_of(one.to_json())} for one in (far, band, local)],
         "cases": cases,
-    }  # fmt: skip
+    }
 
 
 def _high(signature: bytes) -> bytes:
@@ -261,4 +200,4 @@ def _beyond(proof: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    VECTORS.write_text(json.dumps(made(), indent=1) + "\n")
+    VECTORS.write_text(json.dumps(document(), indent=1) + "\n")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from placet.cli.proof_files import read_proof
 from placet.core.code import content_of
 from placet.core.errors import InputError, PlacetError
 from placet.core.statements import MAX_FILE, ProvenStatement, VerificationKey
@@ -64,7 +65,10 @@ def test_python_says_what_the_vectors_say() -> None:
     assert codes == {case["name"]: case["code"] for case in cases}
 
 
-def test_a_codes_text_holds_the_document() -> None:
+def test_a_codes_text_holds_the_document(tmp_path: Path) -> None:
+    scanned = tmp_path / "scanned.txt"
+    scanned.write_text(VECTORS["texts"][0]["code"])
+    assert read_proof(scanned).to_json() == VECTORS["texts"][0]["proof"]
     for one in VECTORS["texts"]:
         assert json.loads(content_of(f" {one['code']}\n", limit=MAX_FILE)) == one["proof"]
         assert parse(ProvenStatement, content_of(json.dumps(one["proof"]), limit=MAX_FILE)).to_json() == one["proof"]

@@ -1,4 +1,4 @@
-"""A document as the text of a QR code: `PLACET1:`, then its canonical JSON by raw DEFLATE (RFC 1951) in base 45 (RFC 9285).
+"""A document as the text of a QR code: `PLACET1:`, its canonical JSON by raw DEFLATE (RFC 1951), in base 45 (RFC 9285).
 
 Pages write such texts (`backend/web/client/src/code.ts`); here they are read, as a scanner hands them over.
 """

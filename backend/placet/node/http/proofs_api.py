@@ -1,4 +1,4 @@
-"""Routes for who checks a proof: what this node's chain says of its key and its job. The proof itself never comes here."""
+"""Routes for who checks a proof: what this node's chain says of its key and its job. The proof never comes here."""
 
 from __future__ import annotations
 

@@ -89,11 +89,8 @@ const Band = ({ verdict }: { verdict: Verdict }) => (
   </div>
 );
 
-/** An institution's name by the list, with its address; the address alone of who is not on it. */
-const named = (address: Hex, trust: TrustList): string => {
-  const name = trust.institutions.find((one) => one.address === address)?.name;
-  return name === undefined ? address : `${name} (${address})`;
-};
+/** An institution's name by the list; the address of who is not on it. */
+const named = (address: Hex, trust: TrustList): string => trust.institutions.find((one) => one.address === address)?.name ?? address;
 
 function amounts({ statement, signed }: ProvenStatement): string {
   const [low, high] = [statement.low, statement.high].map((one) => amountOf(one, signed.total.decimals)) as [string, string];
@@ -104,18 +101,22 @@ function Said({ proof, trust }: { proof: ProvenStatement; trust: TrustList }) {
   const { statement, signed } = proof;
   const { total, issuer } = signed;
   const known = trust.institutions.some((one) => one.address === issuer);
-  const rows: readonly (readonly [string, string, string?])[] = [
+  const addressee = statement.relying_party;
+  const addressed = named(addressee, trust);
+  const rows: readonly (readonly string[])[] = [
     [t("said.total"), amounts(proof), t("said.unit")],
     [t("said.of"), total.person, t("said.of.hint")],
-    [t("said.issuer"), known ? named(issuer, trust) : t("said.stranger", { address: issuer })],
+    known ? [t("said.issuer"), named(issuer, trust), issuer] : [t("said.issuer"), t("said.stranger", { address: issuer })],
     [t("said.job"), total.job, t("said.as-of", { time: timeOf(total.issued_at) })],
     [t("said.purpose"), total.purpose],
-    [t("said.for"), statement.relying_party === ZERO20 ? t("said.everybody") : named(statement.relying_party, trust)],
+    addressee === ZERO20
+      ? [t("said.for"), t("said.everybody")]
+      : [t("said.for"), addressed, ...(addressed === addressee ? [] : [addressee])],
     [t("said.until"), timeOf(Math.min(statement.until, total.not_after))],
-    ...(statement.prover === total.person ? [] : [[t("said.prover"), statement.prover] as const]),
+    ...(statement.prover === total.person ? [] : [[t("said.prover"), statement.prover]]),
   ];
   return (
-    <div class="notice">
+    <div class="notice said">
       <h2>{t("said.title")}</h2>
       <dl>
         {rows.map(([name, value, more]) => (
@@ -136,15 +137,15 @@ function Words({ proof, place, chosen, word, states }: { proof: ProvenStatement;
   const trust = chosen.trust ?? place.trust;
   const [issuer, name] = [named(proof.signed.issuer, trust), named(place.institution, place.trust)];
   const makers = word !== null && word.key !== null && word.key !== "refused" ? word.key.contributors : [];
-  const same = sameChain(chosen.deployment, place.deployment);
+  const about = !sameChain(chosen.deployment, place.deployment) ? "words.elsewhere" : word === null || (word.key === null && word.job === null) ? "words.silent" : "words.node";
   return (
     <div class="quiet">
       <h2>{t("words.title")}</h2>
       <ul>
         {states.issuer === "ok" && states.signature === "ok" && <li>{t("words.issuer", { issuer })}</li>}
-        <li>{t(same ? "words.node" : "words.elsewhere", { name })}</li>
+        <li>{t(about, { name })}</li>
         {(chosen.deployment === null || chosen.trust === null) && <li>{t("words.files", { name })}</li>}
-        {same && states.ceremony === "ok" && <li>{t("words.makers", { makers: makers.map((one) => named(one, trust)).join(", ") })}</li>}
+        {states.ceremony === "ok" && <li>{t("words.makers", { makers: makers.map((one) => named(one, trust)).join(", ") })}</li>}
         {proof.signed.issuer === place.institution && <li>{t("words.same", { name })}</li>}
       </ul>
     </div>
@@ -163,7 +164,7 @@ function whose(check: Check, { deployment, trust, key }: Chosen): Whose {
 }
 
 function Table({ checked, place, chosen }: { checked: Checked; place: Home; chosen: Chosen }) {
-  const name = place.trust.institutions.find((one) => one.address === place.institution)?.name ?? place.institution;
+  const name = named(place.institution, place.trust);
   return (
     <details open={checked.verdict !== "holds"}>
       <summary>{t("checks.title")}</summary>
