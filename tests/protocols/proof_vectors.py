@@ -111,7 +111,7 @@ def document() -> Json:
     cases: list[Json] = []
 
     def case(name: str, document: Json, code: str = "", **more: Any) -> None:
-        """`failed`, `sandbox` and `unknown` name checks, in one word after the other; what else is given are grounds."""
+        """`failed`, `sandbox` and `unknown` name checks, one word after the other; what else is given are grounds."""
         states = dict(_GOOD)
         for state in ("unknown", "sandbox", "failed"):
             states |= dict.fromkeys(more.pop(state, "").split(), state)

@@ -28,17 +28,13 @@ TRUST = TrustList(
         for place, one in enumerate(VECTORS["institutions"], 1)
     )
 )  # fmt: skip
-OTHERS = (
-    *("dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier", "webauthn_verifier"),
-    *("enclave_registry", "ceremonies", "groth16_verifier", "statement_escrow"),
-)
 
 
 def deployment(chain_id: int) -> Deployment:
-    some = Contract(address=bytes([4]) * 20, code_hash=ZERO32)
-    statements = Contract(address=from_hex(VECTORS["statements"]), code_hash=ZERO32)
-    others = dict.fromkeys(OTHERS, some)
-    return Deployment(chain_id=chain_id, block=0, genesis=ZERO32, confirmations=0, statements=statements, **others)
+    names = [name for name, field in Deployment.model_fields.items() if field.annotation is Contract]
+    contract = Contract(address=from_hex(VECTORS["statements"]), code_hash=ZERO32)
+    chain: dict[str, Any] = {"chain_id": chain_id, "block": 0, "genesis": ZERO32, "confirmations": 0}
+    return Deployment(**chain, **dict.fromkeys(names, contract))
 
 
 def judged(case: dict[str, Any]) -> str:
