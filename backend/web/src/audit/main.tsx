@@ -1,24 +1,18 @@
 /** The auditor's page: a box for a number and files, and the verifier's report on them. */
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
-import { Frame, Loading, Trouble } from "../common/parts.tsx";
+import { useState } from "preact/hooks";
+import { Frame, Loading, Trouble, useLoaded } from "../common/parts.tsx";
 import { Box } from "./box.tsx";
 import { here, t } from "./i18n.ts";
 import { Result } from "./result.tsx";
 import { home, Verifying, type Home, type Judged } from "./verifying.ts";
 
 function App() {
-  const [place, setPlace] = useState<Home | null>(null);
-  const [failed, setFailed] = useState(false);
-  const load = () => {
-    setFailed(false);
-    home().then(setPlace, () => setFailed(true));
-  };
-  useEffect(load, []);
+  const { value: place, failed, again } = useLoaded(home);
   const bottom = place === null ? "" : place.name === null ? t("own.bottom") : t("served-by", { name: place.name });
   return (
     <Frame brand={t("brand")} bottom={bottom} wide>
-      {failed ? <Trouble words={t("error.node")} again={load} whole /> : place === null ? <Loading /> : <Desk place={place} />}
+      {failed ? <Trouble words={t("error.node")} again={again} whole /> : place === null ? <Loading /> : <Desk place={place} />}
     </Frame>
   );
 }

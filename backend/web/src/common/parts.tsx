@@ -138,6 +138,18 @@ export function Drop({ take, label, hint }: { take: (files: Iterable<File>) => P
   );
 }
 
+/** What a page asks for as it opens: `again` after it failed. */
+export function useLoaded<T>(load: () => Promise<T>): { value: T | null; failed: boolean; again: () => void } {
+  const [value, setValue] = useState<T | null>(null);
+  const [failed, setFailed] = useState(false);
+  const again = () => {
+    setFailed(false);
+    load().then(setValue, () => setFailed(true));
+  };
+  useEffect(again, []);
+  return { value, failed, again };
+}
+
 export function download(name: string, kind: string, content: string): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([content], { type: kind }));

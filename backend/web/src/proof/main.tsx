@@ -1,24 +1,18 @@
 /** The page that shows and checks proofs: choose one, read what it says, see whether it holds, show it as a QR code. */
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { namesOf } from "../../client/src/index.ts";
-import { Drop, Frame, Loading, Title, Trouble } from "../common/parts.tsx";
+import { Drop, Frame, Loading, Title, Trouble, useLoaded } from "../common/parts.tsx";
 import { home, NOTHING, taken, takenText, type Chosen, type Home, type Wrong } from "./grounds.ts";
 import { t } from "./i18n.ts";
 import { Shown } from "./shown.tsx";
 
 function App() {
-  const [place, setPlace] = useState<Home | null>(null);
-  const [failed, setFailed] = useState(false);
-  const load = () => {
-    setFailed(false);
-    home().then(setPlace, () => setFailed(true));
-  };
-  useEffect(load, []);
+  const { value: place, failed, again } = useLoaded(home);
   const bottom = place === null ? "" : t("served-by", { name: namesOf(place.trust)(place.institution) });
   return (
     <Frame brand={t("brand")} bottom={bottom}>
-      {failed ? <Trouble words={t("error.node")} again={load} whole /> : place === null ? <Loading /> : <Desk place={place} />}
+      {failed ? <Trouble words={t("error.node")} again={again} whole /> : place === null ? <Loading /> : <Desk place={place} />}
     </Frame>
   );
 }
