@@ -162,7 +162,15 @@ def document() -> Json:
     case("no key", plain, unknown="key ceremony proof job", key=None, job=None)
     case("own key alone", plain, unknown="ceremony job", own_key="common", key=None, job=None)
     case("a key that the chain refuses", plain, failed="key ceremony", unknown="proof", key="refused")
-    case("a ceremony of nobody", plain, failed="ceremony", key=shared | {"contributors": []})
+    bank, stranger = to_hex(BANK.address), to_hex(THIEF.address)
+    for name, makers in {
+        "nobody": [],
+        "one": [bank],
+        "one twice": [bank, bank],
+        "a stranger": [bank, stranger],
+    }.items():
+        key = shared | {"contributors": makers}
+        case(f"a ceremony of {name}", plain, "proof.ceremony", failed="ceremony", key=key)
     case("another job's consumer", plain, failed="job", job=job | {"consumer": to_hex(OTHER_BANK.address)})
     case("a job that was aborted", plain, failed="job", job=job | {"status": "aborted"})
     case("no such job", plain, failed="job", job="refused")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from placet.cli.proof_files import read_proof
+from placet.core.ceremonies import demand_institutions
 from placet.core.code import content_of
 from placet.core.errors import InputError, PlacetError
 from placet.core.statements import MAX_FILE, ProvenStatement, VerificationKey
@@ -49,6 +50,8 @@ def judged(case: dict[str, Any]) -> str:
             relying_party=None if case["reader"] is None else from_hex(case["reader"]),
             now=case["now"],
         )
+        if case["own_key"] is None and case["key"]["key"] != "test":
+            demand_institutions([from_hex(one) for one in case["key"]["contributors"]], TRUST)
     except PlacetError as error:
         return error.code
     return ""

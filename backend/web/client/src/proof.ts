@@ -211,7 +211,7 @@ export async function checkProof(proven: ProvenStatement, grounds: Grounds, pair
     reader: statement.relying_party === ZERO20 ? "ok" : reader === null ? "unknown" : judged(reader === statement.relying_party),
     time: judged(now <= Math.min(statement.until, signed.total.not_after)),
     key: keyState,
-    ceremony: ceremonyState(key, chain.key, deployment.chain_id),
+    ceremony: ceremonyState(key, chain.key, grounds),
     proof: key === null || keyState !== "ok" ? "unknown" : judged(isProven(key, publicInputs(statement, domain), proven.proof, pairing)),
     job: chain.job === null ? "unknown" : judged(chain.job !== "refused" && chain.job.consumer === signed.issuer && COMPLETED.has(chain.job.status)),
   };
@@ -221,11 +221,14 @@ export async function checkProof(proven: ProvenStatement, grounds: Grounds, pair
 const verdictOf = (all: readonly State[]): Verdict =>
   all.includes("failed") ? "fails" : all.includes("sandbox") ? "sandbox" : all.includes("unknown") ? "incomplete" : "holds";
 
-function ceremonyState(key: VerificationKey | null, onChain: ChainWord["key"], chainId: number): State {
+/** Whoever is all contributors of a key can prove anything with it: two and more, each an institution of the trust list. */
+function ceremonyState(key: VerificationKey | null, onChain: ChainWord["key"], { deployment, trust }: Grounds): State {
   if (onChain === "refused") return "failed";
   if (key === null) return "unknown";
-  if (key.ceremony === ZERO32) return chainId === LOCAL_CHAIN ? "sandbox" : "failed";
-  return onChain === null ? "unknown" : judged(onChain.contributors.length > 0);
+  if (key.ceremony === ZERO32) return deployment.chain_id === LOCAL_CHAIN ? "sandbox" : "failed";
+  if (onChain === null) return "unknown";
+  const known = new Set(trust.institutions.map((one) => one.address));
+  return judged(new Set(onChain.contributors).size >= 2 && onChain.contributors.every((one) => known.has(one)));
 }
 
 async function isSigned({ total, issuer, signature }: SignedTotal, domain: Domain): Promise<boolean> {
