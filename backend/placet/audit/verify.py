@@ -40,7 +40,8 @@ output is the sealed one. In a secure sum each party told all others the same. A
 and each told the others of the list that it was sent. This shows descent, not that the computation was right; and *rows
 used = rows declared* only re-execution shows (`jobs.replay`, at the party itself).
 Where the plan has verified sums, what each provider shared and released was held against what it had committed to; who
-is shown to have falsified a sum, by messages that it signed, is named.
+is shown to have falsified a sum, by messages that it signed, is named. So is a garbler whose garbling, made again from
+its seed, is not the one that it committed to, where the plan has garblings opened.
 
 *Budget.* Where noise hides people: the opening spent what the plan says, of budgets that all jobs together keep; what
 went back, went back where nobody had begun. Variances follow from plan and bounds, cost no more than was spent, and
@@ -89,6 +90,7 @@ from placet.audit.checks import (
     evidence,
     exchange,
     flow,
+    garbling,
     lists,
     model,
     payment,
@@ -122,6 +124,7 @@ CHECKS: tuple[Check, ...] = (
     *lists.CHECKS,
     *sums.CHECKS,
     *verified.CHECKS,
+    *garbling.CHECKS,
     *budget.CHECKS,
     *model.CHECKS,
     *cards.CHECKS,

@@ -2,7 +2,7 @@
 
 Evidence holds no output and no subject: consents in compact form, commitments, steps, signed messages; the cards of a
 model that the party registered, in which the job's consumer says how good it is; and where it was given something wrong
-in a verified sum, that one share or part, which is uniform without the others.
+in a verified sum, that one share or part, which is uniform without the others, or the certificate of a false garbling.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from placet.core.plan import MAX_PARTIES, Amendment, Plan, Seal, Terms
 from placet.core.standing import StandingPlan
 from placet.core.trail import SignedMessage, Step
 from placet.core.values import U32, Bytes32, Signature, Value
-from placet.core.verified_sums import SumComplaint
+from placet.core.verified_sums import Complaint
 
 MAX_EVIDENCE = 64 << 20
 """Bytes of one party's evidence document at the most, without its sections."""
@@ -127,7 +127,7 @@ class Evidence(Value):
     seal: SignedSeal | None = None
     cards: Annotated[tuple[ModelCard, ...], Field(max_length=MAX_CARDS, exclude_if=lambda cards: not cards)] = ()
     complaints: Annotated[
-        tuple[SumComplaint, ...], Field(max_length=MAX_PARTIES, exclude_if=lambda complaints: not complaints)
+        tuple[Complaint, ...], Field(max_length=MAX_PARTIES, exclude_if=lambda complaints: not complaints)
     ] = ()
 
     def hash(self) -> bytes:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from placet.core.errors import PlacetError, StateError
+from placet.core.garbling import GarblingComplaint
 from placet.core.plan import MAX_PARTIES
 from placet.core.values import U32, Octets, Value
 
@@ -51,16 +52,19 @@ class SumComplaint(Value):
     secret: Annotated[Octets, Field(max_length=32)] = b""
 
 
+Complaint = Annotated[SumComplaint | GarblingComplaint, Field(discriminator="about")]
+
+
 class RefusedSum(Value):
     """Why a party took no result out of a job, and what it has to complain of."""
 
     message: str
     found: str
     code: str
-    complaints: Annotated[tuple[SumComplaint, ...], Field(max_length=MAX_PARTIES)] = ()
+    complaints: Annotated[tuple[Complaint, ...], Field(max_length=MAX_PARTIES)] = ()
 
     @classmethod
-    def of(cls, error: PlacetError, complaints: Iterable[SumComplaint]) -> RefusedSum:
+    def of(cls, error: PlacetError, complaints: Iterable[Complaint]) -> RefusedSum:
         """With as many complaints as may be shown."""
         left, shown = MAX_SHOWN, []
         for one in complaints:

@@ -24,7 +24,7 @@ from placet.core.masking import mask
 from placet.core.offers import Scope
 from placet.core.stakes import stake_of
 from placet.core.trail import MASKED_OUTPUT, Artefact, Step
-from placet.core.verified_sums import RefusedSum, SumComplaint
+from placet.core.verified_sums import Complaint, RefusedSum
 from placet.jobs.entries import consent_ended, ended_inputs
 from placet.jobs.link import MAX_PAYLOAD, Link
 from placet.jobs.masked_outputs import MASKED, framed
@@ -285,7 +285,7 @@ class PartyRun(PartySeat):
         until = stake.find_by + 2 * stake.answer_seconds
         await self.store.threaded.keep_sample(self.record.job, self.attempt, sealed, until, self.now())
 
-    async def refuse(self, error: ProtocolError, *complaints: SumComplaint) -> ProtocolError:
+    async def refuse(self, error: ProtocolError, *complaints: Complaint) -> ProtocolError:
         """Keep, sealed, why this party ends the attempt, and what shows who gave it something wrong: that is shown with
         its evidence. Gives `error` back, to be raised."""
         refused = RefusedSum.of(error, complaints)

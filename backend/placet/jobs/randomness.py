@@ -10,14 +10,12 @@ import hmac
 from dataclasses import dataclass, field
 from hashlib import sha256 as _sha256
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
-
 from placet.core.framing import frame
 from placet.core.hashing import sha256
 from placet.core.noise_opening import committed
 from placet.core.privacy import GaussianRelease
 from placet.protocols.noise import DrawnNoise, draw
-from placet.protocols.order import Entropy
+from placet.protocols.order import Entropy, keystream
 
 
 def seed_commitment(seed: bytes) -> bytes:
@@ -55,5 +53,4 @@ def stream(seed: bytes, *labels: bytes) -> Entropy:
     """Random bytes that follow from a party's seed and the labels: ChaCha20 under HMAC-SHA-256(seed, labels)."""
     info = b"".join(map(frame, labels))
     key = hmac.new(seed, b"placet.stream/1" + info, _sha256).digest()
-    cipher = Cipher(algorithms.ChaCha20(key, bytes(16)), mode=None).encryptor()
-    return lambda count: cipher.update(bytes(count))
+    return keystream(key)

@@ -43,7 +43,7 @@ from placet.core.errors import (
 from placet.core.hashing import sha256
 from placet.core.ids import JobId
 from placet.core.trail import Artefact, Exchange, SignedMessage, Step, evidence_hash, trail_head, trail_start
-from placet.core.verified_sums import SumComplaint
+from placet.core.verified_sums import Complaint
 from placet.jobs.context import JobContext
 from placet.jobs.link import Link
 from placet.jobs.party_run import PartyRun
@@ -205,7 +205,7 @@ class ReplayRun(PartyRun):
     async def _keep(self, **values: bytes) -> None:
         """Nothing is kept."""
 
-    async def refuse(self, error: ProtocolError, *complaints: SumComplaint) -> ProtocolError:
+    async def refuse(self, error: ProtocolError, *complaints: Complaint) -> ProtocolError:
         """Nothing is kept of it."""
         return error
 

@@ -17,7 +17,7 @@ from placet.core.ids import JobId
 from placet.core.masking import shared_secret, unmask
 from placet.core.model_card import held_as
 from placet.core.values import ZERO32, to_hex
-from placet.core.verified_sums import RefusedSum, SumComplaint
+from placet.core.verified_sums import Complaint, RefusedSum, SumComplaint
 from placet.jobs import model_parts
 from placet.jobs.attempts import Attempts
 from placet.jobs.context import JobContext, RowSource
@@ -264,7 +264,7 @@ class Settlement:
             raise refused.error()
         return result
 
-    def complaints(self, job: JobId) -> tuple[SumComplaint, ...]:
+    def complaints(self, job: JobId) -> tuple[Complaint, ...]:
         """What shows who gave this party something wrong, where it refused a result."""
         refused = refusal_in(self._kept(job) or {})
         return () if refused is None else refused.complaints

@@ -6,12 +6,20 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+
 from placet.core.errors import InputError
 
 T = TypeVar("T")
 
 Entropy = Callable[[int], bytes]
 """Gives so many fresh random bytes. `secrets.token_bytes`, or a stream from a committed seed for re-execution."""
+
+
+def keystream(key: bytes) -> Entropy:
+    """Bytes that follow from a key of 32, which is used for nothing else: ChaCha20."""
+    cipher = Cipher(algorithms.ChaCha20(key, bytes(16)), mode=None).encryptor()
+    return lambda count: cipher.update(bytes(count))
 
 
 def secret_permutation(count: int, entropy: Entropy = secrets.token_bytes) -> tuple[int, ...]:

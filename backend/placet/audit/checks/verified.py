@@ -63,6 +63,9 @@ def verified(case: Case, tell: Findings) -> None:
                 _told(case, tell, party, steps, _due(party, providers, consumer))
     for party, evidence in case.evidence.items():
         for complaint in evidence.complaints:
+            if not isinstance(complaint, SumComplaint):
+                tell.fail(f"complaints of {case.name(party)} of sums", complaint.about, party)
+                continue
             tell.looked += 1
             _judge(case, tell, party, complaint, providers)
     if case.final is not None and consumer in case.evidence:

@@ -4,10 +4,26 @@
 `sides`     half-gates: a garbler's and an evaluator's gates over many lanes at once
 `circuits`  comparison, count, sum and suppression, written once for both sides
 `matching`  the circuit of circuit PSI
+`terms`     what both sides agree on, and what each brings
 `counting`  the protocol: tags by OPPRF, labels by oblivious transfer, tables, and labels back
+`seeded`    a garbling that follows from a seed
+`covert`    the same protocol with several garblings, of which all but one are opened
+`certificate`  what shows anybody that a garbler cheated
 """
 
-from placet.protocols.garbled.counting import Brought, CountTerms, evaluate, garble
+from placet.protocols.garbled.certificate import Certificate, judged
+from placet.protocols.garbled.counting import evaluate, garble
+from placet.protocols.garbled.covert import CheatedError
 from placet.protocols.garbled.matching import opened
+from placet.protocols.garbled.terms import Brought, CountTerms
 
-__all__ = ["Brought", "CountTerms", "evaluate", "garble", "opened"]
+__all__ = [
+    "Brought",
+    "Certificate",
+    "CheatedError",
+    "CountTerms",
+    "evaluate",
+    "garble",
+    "judged",
+    "opened",
+]

@@ -21,15 +21,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from placet.core.errors import DataError, InputError, LimitError, ProtocolError
 from placet.protocols.channel import Channel
+from placet.protocols.garbled import covert
 from placet.protocols.garbled.labels import LABEL_BYTES, WORD_BITS, LabelHash, Labels, Words, bits_of, where
 from placet.protocols.garbled.matching import (
-    MAX_NOISE,
     CircuitEnding,
     TagCircuit,
     ending,
@@ -41,54 +40,23 @@ from placet.protocols.garbled.matching import (
     word_bits,
 )
 from placet.protocols.garbled.sides import WORD_BYTES, Evaluator, Garbler
+from placet.protocols.garbled.terms import (
+    ENDING,
+    LABELS,
+    SHIFT,
+    TABLES,
+    Brought,
+    CountTerms,
+    amounts_laid,
+    exactly,
+    no_bits,
+    random_bits,
+    tell,
+)
 from placet.protocols.order import Entropy
 from placet.protocols.ot.extension import receive_correlated, send_correlated
-from placet.protocols.ot.opprf import BinWords, bins_for, receive_programmed, send_programmed
+from placet.protocols.ot.opprf import BinWords, receive_programmed, send_programmed
 from placet.protocols.work import Progress
-
-MAX_ROWS = 200_000
-TABLES, SHIFT, ENDING, LABELS = "garbled.tables", "garbled.shift", "garbled.ending", "garbled.labels"
-
-
-@dataclass(frozen=True)
-class CountTerms:
-    """What both sides agree on. `rows`: at the most, the garbler's and the evaluator's, which is public; `summed`: the
-    garbler has an amount for each of its rows; `noisy`: both add noise to the count; `smallest`: the least count that
-    comes out."""
-
-    rows: tuple[int, int]
-    summed: bool
-    noisy: bool
-    smallest: int
-
-    @property
-    def circuit(self) -> TagCircuit:
-        """DataError where there is no room for a row on each side, LimitError for more rows than are feasible."""
-        if min(self.rows) < 1:
-            raise DataError("no identifiers", expected="room for one on each side at the least", found=self.rows)
-        if max(self.rows) > MAX_ROWS:
-            raise LimitError(
-                "too many rows for a garbled circuit", expected=f"at most {MAX_ROWS} on a side", found=max(self.rows)
-            )
-        return TagCircuit(bins_for(self.rows[0]), self.summed, self.noisy, self.smallest)
-
-
-@dataclass(frozen=True)
-class Brought:
-    """What a party brings: its identifiers, an amount each where they are summed, its noise where it adds any."""
-
-    identifiers: Sequence[bytes] = field(repr=False)
-    amounts: Sequence[int] | None = field(repr=False, default=None)
-    noise: int | None = field(repr=False, default=None)
-
-    def require(self, terms: CountTerms, garbler: bool) -> None:
-        """InputError or DataError for what does not fit the terms."""
-        if (self.noise is not None) != terms.noisy or (self.amounts is not None) != (terms.summed and garbler):
-            raise InputError("what is brought does not fit", expected="amounts of the garbler and noise as agreed")
-        if self.amounts is not None and len(self.amounts) != len(self.identifiers):
-            raise DataError("an amount for each identifier", expected=len(self.identifiers), found=len(self.amounts))
-        if self.noise is not None and abs(self.noise) >= MAX_NOISE:
-            raise DataError("noise is out of range", expected="within ±2^61")
 
 
 async def garble(
@@ -117,6 +85,9 @@ async def garble(
         context=context + b"/bins",
         entropy=entropy,
     )
+    if terms.garblings > 1:
+        setting = covert.Setting(channel, evaluator, terms, context, entropy, progress)
+        return await covert.garble(setting, bins, brought)
     correlation = await send_correlated(
         channel,
         evaluator,
@@ -126,7 +97,7 @@ async def garble(
     )
     wires = input_wires(circuit, correlation.zeros)
     run = _Garbling(channel, evaluator, circuit, Garbler(correlation.delta, LabelHash(context)), progress)
-    matches, masks = await run.bins(wires.tags, bins, _laid(brought.amounts, bins.rows))
+    matches, masks = await run.bins(wires.tags, bins, amounts_laid(brought.amounts, bins.rows))
     total = None
     if wires.total is not None:
         total = await run.shifted(wires.total, correlation.delta), run.side.own(word_bits(-masks))
@@ -159,9 +130,12 @@ async def evaluate(
         context=context + b"/bins",
         entropy=entropy,
     )
-    hidden = _random_bits(entropy, terms.summed)
-    noise = _none() if brought.noise is None else word_bits(brought.noise)
-    masks = _random_bits(entropy, circuit.numbers)
+    if terms.garblings > 1:
+        setting = covert.Setting(channel, garbler, terms, context, entropy, progress)
+        return await covert.evaluate(setting, targets[:, 0], brought)
+    hidden = random_bits(entropy, terms.summed)
+    noise = no_bits() if brought.noise is None else word_bits(brought.noise)
+    masks = random_bits(entropy, circuit.numbers)
     labels = await receive_correlated(
         channel,
         garbler,
@@ -205,12 +179,12 @@ class _Garbling:
             matches.append(wire)
             masks += mask
             await self.channel.send(self.peer, TABLES, rows)
-            _tell(self.progress, last, self.circuit)
+            tell(self.progress, last, self.circuit)
         return np.concatenate(matches), masks
 
     async def shifted(self, labels: Labels, delta: Labels) -> Labels:
         """The evaluator's sum, for which it has labels of other bits, and says which are not the same."""
-        shift = np.frombuffer(await _exactly(self.channel, self.peer, SHIFT, WORD_BYTES), "<u8").reshape(())
+        shift = np.frombuffer(await exactly(self.channel, self.peer, SHIFT, WORD_BYTES), "<u8").reshape(())
         corrected: Labels = labels ^ where(bits_of(shift, WORD_BITS), delta)
         return corrected
 
@@ -218,7 +192,7 @@ class _Garbling:
         """Our share."""
         outputs = await asyncio.to_thread(ending, self.side, self.circuit, parts)
         await self.channel.send(self.peer, ENDING, self.side.rows())
-        labels = await _exactly(self.channel, self.peer, LABELS, LABEL_BYTES * len(outputs))
+        labels = await exactly(self.channel, self.peer, LABELS, LABEL_BYTES * len(outputs))
         return share_of(self.side.demand_bits(outputs, np.frombuffer(labels, np.uint64).reshape(-1, 2)))
 
 
@@ -248,7 +222,7 @@ class _Evaluation:
             wire, word = await asyncio.to_thread(slab, rows, labels)
             matches.append(wire)
             words += word
-            _tell(self.progress, last, self.circuit)
+            tell(self.progress, last, self.circuit)
         return np.concatenate(matches), words
 
     async def ending(self, parts: CircuitEnding) -> None:
@@ -256,33 +230,3 @@ class _Evaluation:
         outputs = await asyncio.to_thread(ending, self.side, self.circuit, parts)
         self.side.demand_spent()
         await self.channel.send(self.peer, LABELS, outputs.tobytes())
-
-
-def _laid(amounts: Sequence[int] | None, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Words | None:
-    """Amounts where their rows lie, zero elsewhere, modulo 2^64."""
-    if amounts is None:
-        return None
-    padded = np.array([*amounts, 0], np.int64).view(np.uint64)
-    return padded[rows]
-
-
-def _random_bits(entropy: Entropy, words: int) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
-    return np.unpackbits(np.frombuffer(entropy(WORD_BYTES * words), np.uint8), bitorder="little")
-
-
-def _none() -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
-    return np.zeros(0, np.uint8)
-
-
-async def _exactly(channel: Channel, sender: str, tag: str, size: int) -> bytes:
-    payload = await channel.receive(sender, tag, limit=size)
-    if len(payload) != size:
-        raise ProtocolError(
-            f"{sender}'s message {tag} is cut short", expected=f"{size} bytes", found=len(payload), code="garbled.size"
-        )
-    return payload
-
-
-def _tell(progress: Progress | None, done: int, circuit: TagCircuit) -> None:
-    if progress is not None:
-        progress("bins", done, circuit.bins)

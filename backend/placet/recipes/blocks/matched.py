@@ -20,8 +20,9 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from placet.catalogue.circuit_psi import GARBLED
+from placet.catalogue.circuit_psi import GARBLED, CircuitParameters
 from placet.core.errors import InputError
+from placet.core.garbling import GarblingComplaint, counting_context
 from placet.core.hashing import canonical
 from placet.core.privacy import GaussianRelease
 from placet.core.trail import Artefact
@@ -30,7 +31,7 @@ from placet.jobs.step_recorder import StepRecorder, name_of
 from placet.protocols import garbled
 from placet.protocols.bins import rounded
 from placet.protocols.counted import count_and_total_of, demand_range, noisy_count_of
-from placet.protocols.garbled import Brought, CountTerms
+from placet.protocols.garbled import Brought, CheatedError, CountTerms
 from placet.protocols.spu import Network, choose, count_and_sum, open_count_and_sum, open_noisy_count
 from placet.protocols.work import Progress
 from placet.recipes.blocks import distributed
@@ -47,13 +48,28 @@ ROWS = "garbled.rows"
 class MatchedRows:
     """What two parties count: whose rows are the same by `identifier`, from `smallest` on; `value` names the provider's
     column that is added up over them, None for a count alone. `release`: the count, where each of them adds noise to
-    it."""
+    it. `garblings`: how many the provider commits to, where it garbles."""
 
     identifier: str
     value: str | None
     smallest: int
     protocol: str
     release: GaussianRelease | None = None
+    garblings: int = 1
+
+    @classmethod
+    def of(
+        cls, parameters: CircuitParameters, *, value: str | None = None, release: GaussianRelease | None = None
+    ) -> MatchedRows:
+        """As a plan has it."""
+        return cls(
+            parameters.identifier,
+            value,
+            parameters.smallest_group,
+            parameters.protocol,
+            release,
+            parameters.garblings,
+        )
 
     async def run(self, job: PartyRun) -> None:
         """The same function at both parties."""
@@ -91,18 +107,38 @@ class MatchedRows:
 
         async def by_tables(running: CountingRun) -> bytes:
             provides = job.party == PROVIDER
-            return await (garbled.garble if provides else garbled.evaluate)(
-                running.step,
-                name_of(CONSUMER if provides else PROVIDER),
-                Brought(identifiers, values, running.noise[0] if running.noise else None),
-                CountTerms(running.rows, self.value is not None, self.release is not None, self.smallest),
-                context=job.record.job + job.attempt.to_bytes(4, "big") + b"statistics",
-                entropy=job.entropy(b"garbled"),
-                progress=running.progress,
-            )
+            try:
+                return await (garbled.garble if provides else garbled.evaluate)(
+                    running.step,
+                    name_of(CONSUMER if provides else PROVIDER),
+                    Brought(identifiers, values, running.noise[0] if running.noise else None),
+                    CountTerms(
+                        running.rows, self.value is not None, self.release is not None, self.smallest, self.garblings
+                    ),
+                    context=counting_context(job.record.job, job.attempt),
+                    entropy=job.entropy(b"garbled"),
+                    progress=running.progress,
+                )
+            except CheatedError as cheated:
+                raise await job.refuse(cheated, _complaint(job, cheated)) from None
 
         circuit = MatchedCircuit(self.smallest, self.protocol, self.release)
         return await circuit.run(job, len(identifiers), opened, by_tables if self.protocol == GARBLED else on_spu)
+
+
+def _complaint(job: PartyRun, cheated: CheatedError) -> GarblingComplaint:
+    shown = cheated.certificate
+    return GarblingComplaint(
+        attempt=job.attempt,
+        accused=PROVIDER,
+        about="garbling",
+        index=shown.index,
+        choice=shown.choice,
+        choosing_seed=shown.choosing_seed,
+        own_seed=shown.own_seed,
+        answers=shown.answers,
+        payload=shown.committed,
+    )
 
 
 @dataclass(frozen=True)

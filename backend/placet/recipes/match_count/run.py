@@ -17,7 +17,7 @@ from placet.recipes.blocks.matched import MatchedRows, count_and_total
 async def run(job: PartyRun) -> None:
     """The same function at both parties."""
     parameters = job.parameters(MatchCountParameters)
-    await MatchedRows(parameters.identifier, None, parameters.smallest_group, parameters.protocol).run(job)
+    await MatchedRows.of(parameters).run(job)
 
 
 def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from placet.recipes.blocks.matched import MatchedRows, count_and_total
 async def run(job: PartyRun) -> None:
     """The same function at both parties."""
     parameters = job.parameters(MatchStatisticsParameters)
-    await MatchedRows(parameters.identifier, parameters.value, parameters.smallest_group, parameters.protocol).run(job)
+    await MatchedRows.of(parameters, value=parameters.value).run(job)
 
 
 def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:

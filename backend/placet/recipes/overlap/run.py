@@ -23,8 +23,7 @@ from placet.recipes.blocks.matched import MatchedRows, noisy_count
 async def run(job: PartyRun) -> None:
     """The same function at both parties."""
     asked = job.parameters(OverlapParameters)
-    release = overlap.counted(asked)
-    await MatchedRows(asked.identifier, None, asked.smallest_group, asked.protocol, release).run(job)
+    await MatchedRows.of(asked, release=overlap.counted(asked)).run(job)
 
 
 def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:

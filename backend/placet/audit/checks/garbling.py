@@ -1,0 +1,116 @@
+"""Did a garbler garble the plan's circuit, where the plan has garblings opened? Who did not is named by its signature."""
+
+from __future__ import annotations
+
+import asyncio
+
+from placet.audit.case import Case
+from placet.audit.checks.exchange import held_by, sent_by
+from placet.audit.findings import Findings, Uncheckable, check
+from placet.catalogue.circuit_psi import CircuitParameters
+from placet.catalogue.declared import declared
+from placet.catalogue.spec import CONSUMER
+from placet.core.errors import PlacetError, PlanError
+from placet.core.garbling import CHOICE, COMMITTED, GarblingComplaint, counting_context
+from placet.core.hashing import sha256
+
+GROUP = "flow"
+PROTOCOL = "psi.circuit.garbled/1"
+
+
+def _covered(case: Case) -> CircuitParameters | None:
+    if case.plan is None or case.terms is None:
+        return None
+    try:
+        parameters = declared(case.plan, case.terms).parameters
+    except PlanError:  # plan.terms fails over it
+        return None
+    return parameters if isinstance(parameters, CircuitParameters) and parameters.covert is not None else None
+
+
+@check(GROUP, "covered-garblings", "Garblings were opened, and those that were are the plan's circuit")
+def garblings(case: Case, tell: Findings) -> None:
+    """Where the plan has garblings opened: in the sealed attempt the garbler committed to its garblings once, and the
+    evaluator then chose the one to use. An evaluator to whom another circuit was garbled shows a certificate: the
+    garbling is made again from it, and held against what the garbler signed. Who garbled something else, or shows what
+    is no certificate, is named. That the garbler's rows are true no garbling shows."""
+    parameters = _covered(case)
+    if parameters is None or case.terms is None:
+        return tell.skip("the plan has no garblings opened")
+    if not case.evidence:
+        return tell.skip("no evidence")
+    roles = case.terms.roles
+    garbler, evaluator = roles.index("provider"), roles.index(CONSUMER)
+    if case.final is not None:
+        for party, tag in ((garbler, COMMITTED), (evaluator, CHOICE)):
+            _once(case, tell, party, tag, case.final.number)
+    for party, evidence in case.evidence.items():
+        for complaint in evidence.complaints:
+            tell.looked += 1
+            if not isinstance(complaint, GarblingComplaint) or (complaint.accused, party) != (garbler, evaluator):
+                tell.fail(f"complaints of {case.name(party)} of garblings", complaint.about, party)
+            else:
+                _judge(case, tell, party, complaint, parameters)
+    for party in case.absent:
+        tell.lack(f"no evidence of {case.name(party)}")
+
+
+def _once(case: Case, tell: Findings, party: int, tag: str, attempt: int) -> None:
+    steps = [step for step in case.steps(party, attempt) if step.protocol == PROTOCOL]
+    if party not in case.evidence or not any(one.tag.startswith("ot.") for step in steps for one in step.sent):
+        return  # where too few rows are there, nothing is garbled
+    tell.looked += 1
+    sent = [one for step in steps for one in step.sent if one.tag == tag]
+    if len(sent) != 1:
+        tell.fail(f"attempt {attempt}: “{tag}” of {case.name(party)} once", f"{len(sent)} times", party)
+
+
+def _judge(case: Case, tell: Findings, party: int, complaint: GarblingComplaint, parameters: CircuitParameters) -> None:
+    where = f"attempt {complaint.attempt}: what {case.name(party)} shows of {case.name(complaint.accused)}"
+    if not _signed(case, party, complaint):
+        return tell.fail(f"{where} signed by it", "something else", party)
+    try:
+        cheated = _cheated(case, complaint, parameters)
+    except PlacetError:
+        cheated = False
+    if cheated:
+        tell.fail("a garbling as it follows from its seed", f"{where}: another one", complaint.accused)
+    else:
+        tell.fail(f"{where} a garbling of something else", "none", party)
+
+
+def _signed(case: Case, party: int, complaint: GarblingComplaint) -> bool:
+    """Did the accused sign what it is said to have committed to, in a message to who complains?"""
+    place = (complaint.attempt, complaint.accused, party, COMMITTED, sha256(complaint.payload))
+    return any(
+        (one.message.attempt, one.message.sender, one.message.receiver, one.message.tag, one.message.digest) == place
+        and sent_by(case, one)
+        for evidence in case.evidence.values()
+        for one in held_by(case, evidence)
+    )
+
+
+def _cheated(case: Case, complaint: GarblingComplaint, parameters: CircuitParameters) -> bool:
+    try:
+        from placet.protocols.garbled import Certificate, CountTerms, judged
+    except ImportError as missing:
+        raise Uncheckable("garblings are made again by Placet's command line, not in a browser") from missing
+    certificate = Certificate(
+        complaint.index,
+        complaint.choice,
+        complaint.choosing_seed,
+        complaint.own_seed,
+        complaint.answers,
+        complaint.payload,
+    )
+    terms = CountTerms(
+        (1, 1),
+        summed=getattr(parameters, "value", None) is not None,
+        noisy=getattr(parameters, "budget", None) is not None,
+        smallest=parameters.smallest_group,
+        garblings=parameters.garblings,
+    )
+    return asyncio.run(judged(certificate, terms, counting_context(case.bundle.job, complaint.attempt)))
+
+
+CHECKS = (garblings,)
