@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from placet.protocols.channel import Channel
-from placet.protocols.garbled import Brought, CountTerms, counting, evaluate, garble, opened
+from placet.protocols.garbled import Brought, CountTerms, counting, covert, evaluate, garble, opened, seeded
 from placet.protocols.garbled.labels import Bits, LabelHash, Labels, Words, where
 from placet.protocols.garbled.sides import Evaluator, Garbler, GateSide
 from placet.protocols.local import LocalNetwork
@@ -88,8 +88,11 @@ class IdealTransfers:
     need to take time for."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name in ("send_programmed", "receive_programmed", "send_correlated", "receive_correlated"):
+        for name in ("send_programmed", "receive_programmed"):
             monkeypatch.setattr(counting, name, getattr(self, name))
+        for module in (counting, covert, seeded):
+            for name in ("send_correlated", "receive_correlated"):
+                monkeypatch.setattr(module, name, getattr(self, name))
 
     async def send_programmed(
         self, channel: Any, receiver: str, identifiers: Any, _: Any, *, rows: Any, entropy: Any, **__: Any
@@ -147,10 +150,12 @@ def counted(
     lies: tuple[Mapping[str, Change], Mapping[str, Change]] = ({}, {}),
     seeds: tuple[int, int] = (1, 2),
     terms: tuple[CountTerms, CountTerms] | None = None,
+    garblings: int = 1,
+    context: bytes = CONTEXT,
 ) -> Counted:
     """`lies`: what the bank and the shop change in what they send; `terms`: where they have different ones."""
     rows = rows or (len(bank.identifiers), len(shop.identifiers))
-    agreed = CountTerms(rows, bank.amounts is not None, bank.noise is not None, smallest)
+    agreed = CountTerms(rows, bank.amounts is not None, bank.noise is not None, smallest, garblings)
     theirs, ours = terms or (agreed, agreed)
     network = LocalNetwork(("bank", "shop"))
     one, other = (LyingChannel(network.channel(who), lie) for who, lie in zip(("bank", "shop"), lies, strict=True))
@@ -159,8 +164,8 @@ def counted(
     async def both() -> tuple[Any, Any]:
         async with asyncio.timeout(60):
             works = [
-                asyncio.create_task(garble(one, "shop", bank, theirs, context=CONTEXT, entropy=streams[0])),
-                asyncio.create_task(evaluate(other, "bank", shop, ours, context=CONTEXT, entropy=streams[1])),
+                asyncio.create_task(garble(one, "shop", bank, theirs, context=context, entropy=streams[0])),
+                asyncio.create_task(evaluate(other, "bank", shop, ours, context=context, entropy=streams[1])),
             ]
             await asyncio.wait(works, return_when=asyncio.FIRST_EXCEPTION)
             for work in works:

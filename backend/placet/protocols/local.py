@@ -1,4 +1,4 @@
-"""Parties in one process, joined by queues: for tests, benchmarks and examples."""
+"""Parties in one process, joined by queues: for a garbling that is made again, tests, benchmarks and examples."""
 
 from __future__ import annotations
 

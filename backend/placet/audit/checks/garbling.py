@@ -1,4 +1,4 @@
-"""Did a garbler garble the plan's circuit, where the plan has garblings opened? Who did not is named by its signature."""
+"""Did a garbler garble the plan's circuit, where the plan has garblings opened? Its own signature names who did not."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from placet.audit.checks.exchange import held_by, sent_by
 from placet.audit.findings import Findings, Uncheckable, check
 from placet.catalogue.circuit_psi import CircuitParameters
 from placet.catalogue.declared import declared
+from placet.catalogue.match_statistics import MatchStatisticsParameters
+from placet.catalogue.overlap import OverlapParameters
 from placet.catalogue.spec import CONSUMER
 from placet.core.errors import PlacetError, PlanError
 from placet.core.garbling import CHOICE, COMMITTED, GarblingComplaint, counting_context
@@ -105,8 +107,8 @@ def _cheated(case: Case, complaint: GarblingComplaint, parameters: CircuitParame
     )
     terms = CountTerms(
         (1, 1),
-        summed=getattr(parameters, "value", None) is not None,
-        noisy=getattr(parameters, "budget", None) is not None,
+        summed=isinstance(parameters, MatchStatisticsParameters),
+        noisy=isinstance(parameters, OverlapParameters),
         smallest=parameters.smallest_group,
         garblings=parameters.garblings,
     )

@@ -300,9 +300,14 @@ class _Offer:
                 run.progress("garblings", index + 1, len(self.own_seeds))
 
 
+def drawn_choice(entropy: Entropy, garblings: int) -> int:
+    """Which garbling is used: any alike, but for 2^-60."""
+    return int.from_bytes(entropy(WORD_BYTES), "big") % garblings
+
+
 async def _offered(run: Setting) -> _Offer:
     count = run.terms.garblings
-    choice = int.from_bytes(run.entropy(WORD_BYTES), "big") % count
+    choice = drawn_choice(run.entropy, count)
     choosing_seed, *own_seeds = (run.entropy(SEED_BYTES) for _ in range(count + 1))
     kept = _Kept(run.channel)
     heard = Overheard(kept)
