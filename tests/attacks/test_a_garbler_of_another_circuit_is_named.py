@@ -227,7 +227,7 @@ def test_who_shows_no_certificate_is_named_itself(monkeypatch: pytest.MonkeyPatc
     kept: list[Any] = []
     demand = covert._Offer.demand_honest
 
-    async def keeps(offer: Any, run: Any, committed: covert.Committed) -> None:
+    async def keeps(offer: Any, run: Any, committed: covert.GarblerCommitment) -> None:
         kept.append((offer, committed))
         await demand(offer, run, committed)
 

@@ -114,7 +114,7 @@ SCORES: list[Table] = [{"accounts": {"customer": people(0, 40), "score": list(ra
 STABLE = {"columns": [{"column": "score", "edges": ["10"], "reference": [5, 5]}], "smallest_group": 2}
 MEAN = {"ask": "mean", "column": "balance", "bounds": [-100, 1000], "budget": 20_000_000}
 STATISTICS = {"questions": [MEAN], "smallest_group": 10}
-COUNTED = {**CUSTOMER, "smallest_group": 2, "protocol": "garbled"}
+COUNTED = {**CUSTOMER, "smallest_group": 2, "protocol": "garbled", "covert": 2}
 SUM = Case("asset-view", {**CUSTOMER, "value": "balance"}, [accounts(0, 10), accounts(5, 15), customers(3, 12)])
 CASES = {
     "asset-view": SUM,

@@ -67,7 +67,8 @@ def _job(data: StudyData, rows: int) -> tuple[float, float, float]:
         return 3 + others * each + 1e-7 * listed * parameters.trees * walks, 250 + 0.006 * listed, 1 + sent
     if isinstance(parameters, CircuitParameters) and data.terms.engine == EMBEDDED:
         most = max(len(table.identifiers) for table in data.tables.values())
-        return 2 + 0.0001 * most, 150 + 0.004 * most, 1 + 0.0027 * most
+        more = parameters.garblings - 1
+        return 2 + 0.0001 * (1 + more) * most, 150 + (0.004 + 0.002 * more) * most, 1 + (0.0027 + 0.0003 * more) * most
     sums = listed * len(data.providers)
     if data.terms.engine == "spu":
         return 8 + 0.0004 * sums, 400 + 0.01 * listed, 10 + 0.01 * sums

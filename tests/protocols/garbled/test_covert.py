@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from examples import examples
 from garbling import CONTEXT, IdealTransfers, counted
 from placet.core.errors import InputError, PlacetError, ProtocolError
-from placet.protocols.garbled import Brought, Certificate, CountTerms, covert, judged
+from placet.protocols.garbled import Brought, CheatingCertificate, CountTerms, covert, judged
 
 BANK = [b"customer %d" % number for number in range(20)]
 SHOP = [b"customer %d" % (2 * number) for number in range(10)]
@@ -72,10 +72,10 @@ def test_a_number_of_garblings_that_is_none(ideal: IdealTransfers, garblings: in
 
 def test_both_sides_must_have_the_same_number_of_rows() -> None:
     """The garbler signs for how many rows it garbles."""
-    payload = covert.Committed((20, 10), bytes(32), bytes(32), ()).payload
-    assert covert.Committed.read(payload, 0).rows == (20, 10)
+    payload = covert.GarblerCommitment((20, 10), bytes(32), bytes(32), ()).payload
+    assert covert.GarblerCommitment.read(payload, 0).rows == (20, 10)
     with pytest.raises(ProtocolError) as refusal:
-        covert.Committed.read(payload + b"\0", 0)
+        covert.GarblerCommitment.read(payload + b"\0", 0)
     assert refusal.value.code == "garbled.size"
 
 
@@ -86,7 +86,7 @@ def test_both_sides_must_have_the_same_number_of_rows() -> None:
 class Honest:
     """All that an evaluator has of an honest run to make a certificate of."""
 
-    certificate: Certificate
+    certificate: CheatingCertificate
     own_seeds: tuple[bytes, ...]
     terms: CountTerms
 
@@ -97,20 +97,20 @@ def honest() -> Honest:
     with pytest.MonkeyPatch.context() as patched:
         IdealTransfers(patched)
 
-        async def keeps(offer: Any, run: Any, committed: covert.Committed) -> None:
+        async def keeps(offer: Any, run: Any, committed: covert.GarblerCommitment) -> None:
             kept.append((offer, committed, run.terms))
 
         patched.setattr(covert._Offer, "demand_honest", keeps)
         assert counted(Brought(BANK, AMOUNTS), Brought(SHOP), garblings=3).numbers == (len(COMMON), SUM)
     ((offer, committed, terms),) = kept
     index = (offer.choice + 1) % 3
-    certificate = Certificate(
+    certificate = CheatingCertificate(
         index, offer.choice, offer.choosing_seed, offer.own_seeds[index], offer.answers, committed.payload
     )
     return Honest(certificate, offer.own_seeds, terms)
 
 
-def verdict(certificate: Certificate, terms: CountTerms, context: bytes = CONTEXT) -> bool:
+def verdict(certificate: CheatingCertificate, terms: CountTerms, context: bytes = CONTEXT) -> bool:
     """False too for what is none."""
     try:
         return asyncio.run(judged(certificate, terms, context))

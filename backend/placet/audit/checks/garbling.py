@@ -94,10 +94,10 @@ def _signed(case: Case, party: int, complaint: GarblingComplaint) -> bool:
 
 def _cheated(case: Case, complaint: GarblingComplaint, parameters: CircuitParameters) -> bool:
     try:
-        from placet.protocols.garbled import Certificate, CountTerms, judged
+        from placet.protocols.garbled import CheatingCertificate, CountTerms, judged
     except ImportError as missing:
         raise Uncheckable("garblings are made again by Placet's command line, not in a browser") from missing
-    certificate = Certificate(
+    certificate = CheatingCertificate(
         complaint.index,
         complaint.choice,
         complaint.choosing_seed,

@@ -11,7 +11,7 @@
 `certificate`  what shows anybody that a garbler cheated
 """
 
-from placet.protocols.garbled.certificate import Certificate, judged
+from placet.protocols.garbled.certificate import CheatingCertificate, judged
 from placet.protocols.garbled.counting import evaluate, garble
 from placet.protocols.garbled.covert import CheatedError
 from placet.protocols.garbled.matching import opened
@@ -19,8 +19,8 @@ from placet.protocols.garbled.terms import Brought, CountTerms
 
 __all__ = [
     "Brought",
-    "Certificate",
     "CheatedError",
+    "CheatingCertificate",
     "CountTerms",
     "evaluate",
     "garble",

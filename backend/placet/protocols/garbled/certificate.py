@@ -27,7 +27,7 @@ def garbling_context(context: bytes, index: int) -> bytes:
 
 
 @dataclass(frozen=True)
-class Committed:
+class GarblerCommitment:
     """What the garbler says before it knows which garbling is used: its numbers of rows, hashes of both messages of the
     base transfers, and of each garbling."""
 
@@ -47,7 +47,7 @@ class Committed:
         return rows + self.points + self.answers + b"".join(hashes)
 
     @classmethod
-    def read(cls, payload: bytes, garblings: int) -> Committed:
+    def read(cls, payload: bytes, garblings: int) -> GarblerCommitment:
         """ProtocolError `garbled.size` for another length."""
         if len(payload) != cls.size(garblings):
             raise ProtocolError(
@@ -61,7 +61,7 @@ class Committed:
 
 
 @dataclass(frozen=True)
-class Certificate:
+class CheatingCertificate:
     """What shows that a garbler cheated in garbling `index`: the evaluator's `choice`, the seed of its side of the base
     transfers and that of its side of this garbling's (16 bytes each), and two messages of the garbler."""
 
@@ -84,11 +84,11 @@ async def keys_of(
     return tuple(key.tobytes() for key in keys)
 
 
-async def judged(certificate: Certificate, terms: CountTerms, context: bytes) -> bool:
+async def judged(certificate: CheatingCertificate, terms: CountTerms, context: bytes) -> bool:
     """Did the garbler that signed `certificate.committed` garble something else? `terms` of the plan, whose `rows` do
     not count: those that the garbler committed to do. False where it followed the protocol; ProtocolError or InputError
     for what is no certificate about what it committed to."""
-    committed = Committed.read(certificate.committed, terms.garblings)
+    committed = GarblerCommitment.read(certificate.committed, terms.garblings)
     garblings = range(terms.garblings)
     if certificate.index not in garblings or certificate.choice not in garblings:
         raise _void("of a garbling of the plan's")
@@ -103,13 +103,13 @@ async def judged(certificate: Certificate, terms: CountTerms, context: bytes) ->
     if heard.sent.digest() != committed.points:
         raise _void("with the seed of the points that the garbler committed to")
     place = garbling_context(context, certificate.index)
-    made = await made_again(circuit, keys[certificate.index], certificate.own_seed, place)
+    again = await made_again(circuit, keys[certificate.index], certificate.own_seed, place)
     said = committed.garblings[certificate.index]
-    if made.garbler != said.garbler:
+    if again.garbler != said.garbler:
         return True
-    if made.evaluator != said.evaluator:
+    if again.evaluator != said.evaluator:
         raise _void("with the evaluator's seed of that garbling")
-    return made.tables != said.tables
+    return again.tables != said.tables
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ garblings and their transfers again, and compares.
     garbler → evaluator   garbled.pads         for each garbling, under its witness: where the garbler's tags differ
                                                from the garbling's pads
     both                  `ot.extension`       λ times: the evaluator's labels; its choices are 0 but in the one to use
-    garbler → evaluator   garbled.committed    `Committed`, a message that the link signs as all are
+    garbler → evaluator   garbled.committed    `GarblerCommitment`, a message that the link signs as all are
     evaluator → garbler   garbled.choice       which is used, and its witness
     garbler → evaluator   garbled.tables …     as in `counting`, with `garbled.inputs`, the garbler's words, between
 
@@ -42,8 +42,8 @@ from placet.core.garbling import CHOICE, COMMITTED, SEED_BYTES
 from placet.core.hashing import sha256
 from placet.protocols.channel import Channel
 from placet.protocols.garbled.certificate import (
-    Certificate,
-    Committed,
+    CheatingCertificate,
+    GarblerCommitment,
     choosing_context,
     garbling_context,
     keys_of,
@@ -130,7 +130,7 @@ class CheatedError(ProtocolError):
 
     code = "garbled.cheated"
 
-    def __init__(self, garbler: str, certificate: Certificate) -> None:
+    def __init__(self, garbler: str, certificate: CheatingCertificate) -> None:
         super().__init__(
             f"{garbler} garbled something else than the circuit",
             expected=f"garbling {certificate.index} as it follows from its seed",
@@ -160,10 +160,10 @@ async def garble(run: Setting, bins: BinWords, brought: Brought) -> bytes:
         correlations.append(correlation)
         hashes.append(hashed)
     points, answers = heard.received.digest(), heard.sent.digest()
-    committed = Committed(run.terms.rows, points, answers, tuple(hashes))
+    committed = GarblerCommitment(run.terms.rows, points, answers, tuple(hashes))
     await run.channel.send(run.peer, COMMITTED, committed.payload)
-    chosen = await _chosen(run, witnesses)
-    garbling = SeededGarbling(circuit, seeds[chosen], correlations[chosen], run.garbling(chosen))
+    index = await _chosen(run, witnesses)
+    garbling = SeededGarbling(circuit, seeds[index], correlations[index], run.garbling(index))
     return await _use(run, garbling, bins, brought)
 
 
@@ -253,8 +253,8 @@ async def evaluate(run: Setting, tags: Words, brought: Brought) -> bytes:
         )
         labels = given if index == offer.choice else labels
         said.append((heard.received.digest(), heard.sent.digest()))
-    payload = await exactly(run.channel, run.peer, COMMITTED, Committed.size(run.terms.garblings))
-    committed = Committed.read(payload, run.terms.garblings)
+    payload = await exactly(run.channel, run.peer, COMMITTED, GarblerCommitment.size(run.terms.garblings))
+    committed = GarblerCommitment.read(payload, run.terms.garblings)
     offer.demand_said(run, committed, said)
     await offer.demand_honest(run, committed)
     await run.channel.send(run.peer, CHOICE, bytes((offer.choice,)) + offer.keys[offer.choice])
@@ -275,7 +275,7 @@ class _Offer:
     points: bytes
     answers: bytes
 
-    def demand_said(self, run: Setting, committed: Committed, said: Sequence[tuple[bytes, bytes]]) -> None:
+    def demand_said(self, run: Setting, committed: GarblerCommitment, said: Sequence[tuple[bytes, bytes]]) -> None:
         """The garbler speaks of the messages that crossed."""
         theirs = [(one.garbler, one.evaluator) for one in committed.garblings]
         head = (committed.rows, committed.points, committed.answers)
@@ -288,13 +288,15 @@ class _Offer:
                 code="garbled.committed",
             )
 
-    async def demand_honest(self, run: Setting, committed: Committed) -> None:
+    async def demand_honest(self, run: Setting, committed: GarblerCommitment) -> None:
         for index, seed in enumerate(self.own_seeds):
             if index == self.choice:
                 continue
-            made = await made_again(run.terms.circuit, self.keys[index], seed, run.garbling(index))
-            if made != committed.garblings[index]:
-                certificate = Certificate(index, self.choice, self.choosing_seed, seed, self.answers, committed.payload)
+            again = await made_again(run.terms.circuit, self.keys[index], seed, run.garbling(index))
+            if again != committed.garblings[index]:
+                certificate = CheatingCertificate(
+                    index, self.choice, self.choosing_seed, seed, self.answers, committed.payload
+                )
                 raise CheatedError(run.peer, certificate)
             if run.progress is not None:
                 run.progress("garblings", index + 1, len(self.own_seeds))
@@ -309,18 +311,18 @@ async def _offered(run: Setting) -> _Offer:
     count = run.terms.garblings
     choice = drawn_choice(run.entropy, count)
     choosing_seed, *own_seeds = (run.entropy(SEED_BYTES) for _ in range(count + 1))
-    kept = _Kept(run.channel)
-    heard = Overheard(kept)
+    latest = _Latest(run.channel)
+    heard = Overheard(latest)
     keys = await keys_of(heard, run.peer, count, choice, choosing_seed, run.context)
-    return _Offer(choice, choosing_seed, tuple(own_seeds), keys, heard.sent.digest(), kept.last)
+    return _Offer(choice, choosing_seed, tuple(own_seeds), keys, heard.sent.digest(), latest.payload)
 
 
 @dataclass
-class _Kept:
+class _Latest:
     """A channel that keeps what it received last."""
 
     channel: Channel
-    last: bytes = b""
+    payload: bytes = b""
 
     @property
     def me(self) -> str:
@@ -330,8 +332,8 @@ class _Kept:
         await self.channel.send(to, tag, payload)
 
     async def receive(self, sender: str, tag: str, *, limit: int) -> bytes:
-        self.last = await self.channel.receive(sender, tag, limit=limit)
-        return self.last
+        self.payload = await self.channel.receive(sender, tag, limit=limit)
+        return self.payload
 
 
 async def _evaluate(run: Setting, side: Evaluator, labels: Labels, hidden: Bits, hashed: bytes) -> None:

@@ -27,6 +27,7 @@ from placet.core.hashing import canonical
 from placet.core.privacy import GaussianRelease
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun
+from placet.jobs.recipe import UNFIT
 from placet.jobs.step_recorder import StepRecorder, name_of
 from placet.protocols import garbled
 from placet.protocols.bins import rounded
@@ -42,6 +43,8 @@ SECONDS = 600
 PROVIDER, CONSUMER, PARTIES = 0, 1, (0, 1)
 """The plan's order, which is the engine's too: the provider, then the consumer."""
 ROWS = "garbled.rows"
+FINAL = UNFIT | {CheatedError.code, "garbled.choice", "ot.check"}
+"""Nobody runs another attempt with a party that was caught."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from placet.catalogue import match_count
 from placet.catalogue.match_count import MatchCountParameters
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
-from placet.recipes.blocks.matched import MatchedRows, count_and_total
+from placet.recipes.blocks.matched import FINAL, MatchedRows, count_and_total
 
 
 async def run(job: PartyRun) -> None:
@@ -27,4 +27,4 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
     return {"rows": [], "report": report if matched is None else report | {"count": matched[0]}}
 
 
-MATCH_COUNT = RecipeRun(spec=match_count.SPEC, run=run, combine=combine)
+MATCH_COUNT = RecipeRun(spec=match_count.SPEC, run=run, combine=combine, final=FINAL.__contains__)

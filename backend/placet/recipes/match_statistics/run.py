@@ -12,7 +12,7 @@ from placet.catalogue.match_statistics import MatchStatisticsParameters
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
 from placet.protocols.mpc.linear import quotient
-from placet.recipes.blocks.matched import MatchedRows, count_and_total
+from placet.recipes.blocks.matched import FINAL, MatchedRows, count_and_total
 
 
 async def run(job: PartyRun) -> None:
@@ -32,4 +32,4 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
     return {"rows": [], "report": report}
 
 
-MATCH_STATISTICS = RecipeRun(spec=match_statistics.SPEC, run=run, combine=combine)
+MATCH_STATISTICS = RecipeRun(spec=match_statistics.SPEC, run=run, combine=combine, final=FINAL.__contains__)

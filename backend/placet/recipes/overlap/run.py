@@ -17,7 +17,7 @@ from placet.catalogue import overlap
 from placet.catalogue.overlap import OverlapParameters
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
-from placet.recipes.blocks.matched import MatchedRows, noisy_count
+from placet.recipes.blocks.matched import FINAL, MatchedRows, noisy_count
 
 
 async def run(job: PartyRun) -> None:
@@ -35,4 +35,4 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
     return {"rows": [], "report": report if noisy.count is None else report | {"count": noisy.count}}
 
 
-OVERLAP = RecipeRun(spec=overlap.SPEC, run=run, combine=combine)
+OVERLAP = RecipeRun(spec=overlap.SPEC, run=run, combine=combine, final=FINAL.__contains__)
