@@ -13,10 +13,12 @@ refuse-sample   opens no drawn place to the auditor before a file of its number 
 no-stake        computes before anybody's stake is in, and puts up none
 wrong-share     sends another share of its values than it committed to
 wrong-sum       releases another sum than that of the shares it was given
+other-circuit   garbles a circuit that lets a group of one through
 """
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,8 @@ from placet.jobs.settlement import Settlement
 from placet.jobs.stakes import Stakes
 from placet.node.jobs import sampling_api
 from placet.protocols import psi
+from placet.protocols.garbled import covert
+from placet.protocols.garbled.seeded import SeededGarbling
 from placet.protocols.noise import DrawnNoise
 from placet.recipes.asset_view import run, verified
 
@@ -136,6 +140,14 @@ def wrong_sum() -> None:
     PartyRun.release = release  # type: ignore[method-assign]
 
 
+def other_circuit() -> None:
+    class OfAnotherCircuit(SeededGarbling):
+        def __init__(self, circuit: Any, *rest: Any) -> None:
+            super().__init__(dataclasses.replace(circuit, smallest=1), *rest)
+
+    covert.SeededGarbling = OfAnotherCircuit  # type: ignore[misc]
+
+
 def idle() -> None:
     honest = Runner._begin
 
@@ -196,6 +208,7 @@ MODES = {
     "two-orders": two_orders,
     "wrong-share": wrong_share,
     "wrong-sum": wrong_sum,
+    "other-circuit": other_circuit,
 }
 
 if __name__ == "__main__":

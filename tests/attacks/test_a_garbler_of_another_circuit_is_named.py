@@ -8,9 +8,13 @@ import dataclasses
 from typing import Any
 
 import pytest
+from tests.attacks.liars import rogue
 from tests.audit.simulator import NAMES, Simulation
 
+from declaring import CUSTOMER
+from follow import ended_everywhere
 from garbling import CONTEXT, Counted, IdealTransfers, counted
+from live import LiveConsortium
 from placet.audit.findings import CheckStatus, Result
 from placet.audit.verify import verify
 from placet.core.errors import ProtocolError
@@ -239,3 +243,30 @@ def test_who_shows_no_certificate_is_named_itself(monkeypatch: pytest.MonkeyPatc
         return (of_another.model_copy(update=own | {"payload": committed.payload}),)
 
     assert audited(AuditedCounting(framing)).named == (NAMES[1],)
+
+
+# -------------------------------------------------------------------------------------------------- between real nodes
+
+
+@pytest.mark.slow  # the tests above run both parties in one process
+def test_a_node_that_garbles_another_circuit(consortium: LiveConsortium) -> None:
+    """Its consumer ends the job for good and hands the audit the certificate; an honest one's job ends intact."""
+    counting = consortium.offering("match-count", "aggregate", "PSI,MPC", ["north"], 3)
+    north = {"address": counting.made.members["north"].address, "offer": counting.made.offers["north"], "reward": "7"}
+    parameters = {**CUSTOMER, "smallest_group": 3, "protocol": "garbled", "covert": 3}
+    request: dict[str, Any] = {
+        "recipe": "match-count",
+        "engine": "embedded",
+        "parameters": parameters,
+        "providers": [north],
+    }
+    job, result = counting.result(**request)
+    assert result["report"]["count"] >= 3
+    assert counting.audited(job)["verdict"] == "intact"
+
+    with rogue(counting, "north", "other-circuit"):
+        job = counting.made.begin(counting.made.request(**request))
+        assert ended_everywhere(counting, job) == "aborted"
+    answer = counting.audited(job)
+    assert (answer["verdict"], answer["ending"], answer["named"]) == ("tampered", "aborted", ["Bank North"])
+    assert [one["name"] for one in answer["results"] if one["status"] == "failed"] == ["flow.covered-garblings"]
