@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.attacks.liars import over, rogue, send
+from tests.attacks.liars import over, rogue
 
 from follow import TIMES
 from live import PROVIDERS, LiveConsortium
-from placet.chain import abi
-from placet.chain.calls import Call
 from placet.chain.events import JobSealed
 from placet.chain.states import JobStatus
 from placet.core.auditor_sealing import auditor_secret
@@ -28,22 +26,18 @@ from placet.sandbox.consortium import wait
 
 pytestmark = pytest.mark.slow  # tests/audit/test_sampling.py judges openings, contracts/test slashes, by default
 STAKE, DELAY, ANSWER = 500, 2, 1800
+TOO_MUCH = 10**12
 PARTIES = {"north": 0, "south": 1, "fund": 2}
 
 
 @contextlib.contextmanager
-def staking(consortium: LiveConsortium) -> Iterator[None]:
-    """The providers have some of the token, and put up stakes of it; afterwards their policy is as before."""
+def staking(consortium: LiveConsortium, *, most: int = STAKE) -> Iterator[None]:
+    """The providers put up stakes; afterwards their policy is as before."""
     made, before = consortium.made, {}
-    transfer = abi.function("SettlementToken", "transfer")
     for who in PROVIDERS:
-        data = transfer.encode(from_hex(made.members[who].address), 4 * STAKE)
-        assert (
-            send(consortium, consortium.key("consumer", "signer"), Call(from_hex(made.token), data, "transfer")) is None
-        )
         settings = made.members[who].folder / "node.toml"
         before[who] = settings.read_text()
-        settings.write_text(f'{before[who]}\n[[policy.stakes]]\ntoken = "{made.token}"\nmost = {STAKE}\n')
+        settings.write_text(f'{before[who]}\n[[policy.stakes]]\ntoken = "{made.token}"\nmost = {most}\n')
         _restarted(consortium, who)
     try:
         yield
@@ -144,6 +138,8 @@ def test_false_rows_and_refusals_cost_the_stake_and_an_answer_saves_it(consortiu
         assert made.ended(job) == "completed"
         sampler = Sampler(consortium, job)
         assert set(sampler.stakes().values()) == {"held"}
+        early = consortium.ask("fund", f"/v1/jobs/{job}/stakes/answer", method="POST")
+        assert (early.status_code, early.json()["code"]) == (409, "stake.unreported")
         _drawn(consortium, job)
         _nobody_else_is_opened_to(consortium, job)
         first = sampler.sample("first", 3, "--rows")
@@ -210,3 +206,12 @@ def test_a_plan_that_asks_for_more_than_the_policy_gives_is_refused(consortium: 
         "consumer", "/v1/jobs", method="POST", body=consortium.made.request(**TIMES, audit=audit_of(consortium))
     )
     assert answer.json()["code"] == "plan.stake"
+
+
+def test_a_plan_that_asks_for_more_than_a_provider_has_is_refused_before_anybody_signs(
+    consortium: LiveConsortium,
+) -> None:
+    with staking(consortium, most=TOO_MUCH):
+        request = consortium.made.request(**TIMES, audit=audit_of(consortium) | {"stake": str(TOO_MUCH)})
+        answer = consortium.ask("consumer", "/v1/jobs", method="POST", body=request)
+    assert answer.json()["code"] == "stake.balance"

@@ -22,7 +22,7 @@ from placet.cli.inputs import (
     write_new,
 )
 from placet.cli.output import emit, say, write_line
-from placet.core.errors import InputError, NotFoundError, PeerError, PlacetError, StateError
+from placet.core.errors import ConfigError, InputError, NotFoundError, PeerError, PlacetError, StateError
 
 if TYPE_CHECKING:
     from placet.audit.case import Case
@@ -48,7 +48,7 @@ def sample(
     deployment: Annotated[Path, typer.Option(envvar="PLACET_DEPLOYMENT", help="Your own copy of the deployment file.")],
     trust: Annotated[Path, typer.Option(envvar="PLACET_TRUST", help="Your own copy of the trust list.")],
     key: Annotated[Path, typer.Option(help="Keystore of the auditor whom the plan names.")],
-    out: Annotated[Path, typer.Option("--out", help="The folder for the signed findings, one file a party.")],
+    out: Annotated[Path, typer.Option("--out", help="A new folder for the signed findings, one file a party.")],
     rows: Annotated[
         bool, typer.Option("--rows", help="Keep the opened rows too, to hold them against the party's books.")
     ] = False,
@@ -61,11 +61,13 @@ def sample(
     from placet.chain.keystore import load_secret
     from placet.core.signatures import Key
 
+    if out.exists():
+        raise ConfigError("the folder is there already", expected="a new one for each sample", found=out)
     identity, trusted = read_job(job), read_trust(trust)
     chain = Chain(url, read_deployment(deployment))
     auditor = Key(load_secret(key, passphrase(passphrase_file)))
     case = _case(chain, trusted, identity, auditor)
-    out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True)
     findings = []
     for finding, opening in _findings(case, chain, auditor):
         findings.append(_signed(chain, case, auditor, finding))

@@ -13,6 +13,7 @@ from placet.cli.inputs import NodeConfig, read_address, read_consent, read_offer
 from placet.cli.offer_choice import is_id, of_rows, offered_by, offers_of_all, one_offer
 from placet.cli.operator import Operator
 from placet.cli.output import emit, say
+from placet.cli.random_audit import AuditOptions, audit_request
 from placet.core.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
@@ -74,7 +75,24 @@ def plan(
         ),
     ] = 0,
     token: Annotated[
-        str | None, typer.Option("--token", help="The ERC-20 contract that rewards and pot are paid in.")
+        str | None, typer.Option("--token", help="The ERC-20 contract that rewards, pot and stakes are paid in.")
+    ] = None,
+    auditor: Annotated[
+        str | None,
+        typer.Option(
+            "--auditor",
+            help="An auditor of the trust list, by name or address, to whom places of each provider are opened that "
+            "the chain draws; with --audit-key, --stake and --token.",
+        ),
+    ] = None,
+    audit_key: Annotated[
+        str | None, typer.Option("--audit-key", help="The auditor's key, as placet key show --noise prints it.")
+    ] = None,
+    stake: Annotated[
+        int, typer.Option("--stake", min=0, max=MAX_REWARD - 1, help="What each provider puts up for the audit.")
+    ] = 0,
+    places: Annotated[
+        int | None, typer.Option("--places", min=1, help="How many are drawn of each provider; 460 unless given.")
     ] = None,
 ) -> None:
     """Print a job's request as JSON, for `placet job start --file`. Nothing is sent and nobody is asked to agree."""
@@ -82,9 +100,11 @@ def plan(
 
     operator, spec = Operator(config), spec_of(recipe)
     given = _parameters(parameter or [])
-    payment = Payment(reward, pot, token)
+    audit = audit_request(operator, AuditOptions(auditor, audit_key, stake, places, token))
+    payment = Payment(reward, pot, None if audit is not None and reward + pot == 0 else token)
     facts = None if model is None else model_inputs.facts_of(operator, model)
-    emit(_under(consent, planned(operator, spec, given, offers or (), engine, payment, facts)).model_dump(mode="json"))
+    request = _under(consent, planned(operator, spec, given, offers or (), engine, payment, facts))
+    emit((request if audit is None else request.model_copy(update={"audit": audit})).model_dump(mode="json"))
 
 
 def planned(
@@ -243,7 +263,7 @@ def _request(
     if engine not in spec.engines:
         raise InputError(f"{spec.name} has no such engine", expected=", ".join(spec.engines), found=engine[:80])
     if (payment.reward + payment.pot > 0) != (payment.token is not None):
-        raise InputError("payments and their token go together", expected="--reward or --pot with --token, or none")
+        raise InputError("payments and their token go together", expected="--token with --reward, --pot or --stake")
     (purpose, *others) = dict.fromkeys(one.scope.purpose for one in offers)
     if others:
         raise InputError("the offers are for several purposes", expected="one", found=", ".join([purpose, *others]))

@@ -18,6 +18,7 @@ from placet.cli import job_plan, job_stakes
 from placet.cli.inputs import AsJson, NodeConfig, read_job, read_name, read_text, when, write_new
 from placet.cli.operator import Operator
 from placet.cli.output import console, emit, say, stop, table, write_line
+from placet.cli.random_audit import audit_words
 from placet.core.errors import InputError, PeerError
 
 if TYPE_CHECKING:
@@ -140,6 +141,8 @@ def _tell_plan(plan: dict[str, Any]) -> None:
     if plan["budget"]:
         epsilon = f"epsilon {least_epsilon_hundredths(plan['budget']) / 100:.2f} at delta 0.000001 at the most"
         say(f"It spends {plan['budget']} nano-rho of privacy budgets, for ever: {epsilon}.")
+    if plan["audit"]:
+        say(audit_words(plan["audit"]))
     for role, learns in plan["learns"].items():
         say(f"the {role} learns: {learns}")
     say("placet job approve and its id signs it; placet job refuse with --reason ends it")

@@ -24,6 +24,7 @@ from placet.jobs.certificates import tls_key
 from placet.jobs.context import JobContext
 from placet.jobs.recipe import Runs, run_of
 from placet.jobs.settlement import release_time
+from placet.jobs.stakes import demand_stake
 from placet.jobs.standing import StandingPlans
 from placet.protocols.spu import extra
 
@@ -61,7 +62,7 @@ class PlanPolicy:
                 found=plan.settle_by - plan.deadline,
                 code="plan.settle",
             )
-        self._demand_audit(job)
+        await self._demand_audit(job)
         await self.demand_confirmed(terms)
         await self._standing.demand_opening(plan, terms, now)
         for party in plan.parties:
@@ -80,9 +81,10 @@ class PlanPolicy:
         for extension in context.extensions:
             await ask_chain(extension.demand, context, plan, terms)
 
-    def _demand_audit(self, job: DeclaredJob) -> None:
-        """PlanError unless auditor and key are the trust list's, and a stake of this party's is within its own limits.
-        Who proposed another key could read the rows, and the auditor, who can't, would call them refused."""
+    async def _demand_audit(self, job: DeclaredJob) -> None:
+        """PlanError unless auditor and key are the trust list's, and a stake of this party's is within its own limits;
+        StateError where it has not so much. Who proposed another key could read the rows, and the auditor, who can't,
+        would call them refused."""
         audit, context = job.terms.audit, self.context
         if audit is None:
             return
@@ -102,7 +104,9 @@ class PlanPolicy:
                 code="plan.audit",
             )
         most = context.stakes.get(audit.token, 0)
-        if job.plan.party_of(context.address) in job.sampled and audit.stake > most:
+        if job.plan.party_of(context.address) not in job.sampled:
+            return
+        if audit.stake > most:
             raise PlanError(
                 "the plan wants a larger stake than this institution puts up",
                 expected=f"at most {most} of {to_hex(audit.token)}",
@@ -110,6 +114,7 @@ class PlanPolicy:
                 remedy="its node.toml says how much of which token: stakes in [policy]",
                 code="plan.stake",
             )
+        await demand_stake(context, audit.token, audit.stake)
 
     async def demand_use(self, offer: OfferId, use: Use) -> None:
         """ConsentError unless the offer, its scope and its dataset allow this use, and PlanError for a purpose that

@@ -28,6 +28,19 @@ def stakes_of(record: JobRecord) -> dict[int, StakeTerms]:
     }
 
 
+async def demand_stake(context: JobContext, token: bytes, amount: int) -> None:
+    """StateError `stake.balance` where this institution has less of the token."""
+    balance = await ask_chain(context.chain.balance_of, token, context.address)
+    if balance < amount:
+        raise StateError(
+            "this institution has too little for the stake that the plan asks for",
+            expected=f"{amount} of the token {to_hex(token)}",
+            found=balance,
+            remedy="send the rest to its signer's account",
+            code="stake.balance",
+        )
+
+
 class Stakes:
     """One institution's."""
 
@@ -58,15 +71,7 @@ class Stakes:
         context = self._context
         if (await ask_chain(context.chain.stake, terms)).status is not StakeStatus.NONE:
             return
-        balance = await ask_chain(context.chain.balance_of, terms.token, context.address)
-        if balance < terms.amount:
-            raise StateError(
-                "this institution has too little for the stake that the plan asks for",
-                expected=f"{terms.amount} of the token {to_hex(terms.token)}",
-                found=balance,
-                remedy="send it the rest before the job's deadline",
-                code="stake.balance",
-            )
+        await demand_stake(context, terms.token, terms.amount)
         payment = TokenPayment(
             f"stake-{record.job.hex()}", terms.token, context.deployment.audit_stakes.address, terms.amount
         )

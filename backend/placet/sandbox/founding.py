@@ -158,7 +158,6 @@ def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
     group.members = {key: group.members[key] for key in names}
     with (group.folder / "registry" / "identity.toml").open("a") as enroller:
         enroller.write(f"page_origins = {json.dumps([member.api for member in group.members.values()])}\n")
-    rich = group.members[group.consumer].address
 
     def trust() -> None:
         group.run("trust", "add", "trust.json", *(f"{key}/entry.json" for key in names), "registry/entry.json")
@@ -170,7 +169,8 @@ def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
     def money() -> None:
         accounts = [account for key in names for account in _accounts(group.folder / key)]
         group.run("chain", "fund", "--url", url, *accounts)
-        group.token = group.run(url, rich, module="placet.sandbox.token")
+        holders = [group.members[key].address for key in names]
+        group.token = group.run(url, *holders, module="placet.sandbox.token")
 
     together(trust, money)
 

@@ -7,12 +7,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from placet.catalogue.declared import declared
 from placet.catalogue.specs import spec_of
 from placet.catalogue.words import words_of
 from placet.core.errors import PlanError
 from placet.core.ids import JobId
+from placet.core.plan import Plan, Terms
 from placet.core.purposes import purpose_words
-from placet.core.values import U96, Address, Value, line
+from placet.core.values import U96, Address, Value, line, to_hex
 from placet.jobs.context import JobContext
 from placet.jobs.held_store import HeldPlan, PlanState
 from placet.jobs.runner import Runner
@@ -34,6 +36,19 @@ class PlanParty(BaseModel):
     role: str
     learns: str
     reward: U96
+
+
+class PlanAudit(BaseModel):
+    """The random audit that a plan names. `stake`: what this institution puts up of `token` before it computes, in the
+    smallest unit; 0 where no places of it are drawn. `find_by` ends the time to report something of it."""
+
+    auditor: Named
+    places: int
+    token: Address
+    stake: U96
+    beneficiary: Named
+    find_by: int
+    answer_seconds: int
 
 
 class PlanResponse(BaseModel):
@@ -61,6 +76,7 @@ class PlanResponse(BaseModel):
     reward: U96
     pot: U96
     token: Address
+    audit: PlanAudit | None
     asked: int
     open_by: int
     deadline: int
@@ -123,6 +139,7 @@ def _answer(context: JobContext, record: HeldPlan) -> PlanResponse:
         reward=plan.parties[own].reward,
         pot=plan.pot,
         token=plan.token,
+        audit=_audit(context, plan, terms),
         asked=record.created,
         open_by=plan.open_by,
         deadline=plan.deadline,
@@ -130,6 +147,23 @@ def _answer(context: JobContext, record: HeldPlan) -> PlanResponse:
         decided=record.decided,
         by=record.by,
         reason=record.reason,
+    )
+
+
+def _audit(context: JobContext, plan: Plan, terms: Terms) -> PlanAudit | None:
+    audit, trust = terms.audit, context.trust
+    if audit is None:
+        return None
+    drawn = plan.party_of(context.address) in declared(plan, terms).sampled
+    auditor = next((one.name for one in trust.auditors if one.address == audit.auditor), to_hex(audit.auditor))
+    return PlanAudit(
+        auditor=Named(address=audit.auditor, name=auditor),
+        places=audit.places,
+        token=audit.token,
+        stake=audit.stake if drawn else 0,
+        beneficiary=named(trust, audit.beneficiary),
+        find_by=plan.settle_by + audit.find_seconds,
+        answer_seconds=audit.answer_seconds,
     )
 
 

@@ -9,7 +9,7 @@ from placet.chain.threaded import ask_chain
 from placet.core.errors import AccessError, StateError
 from placet.core.ids import JobId, StakeId
 from placet.core.sample import SealedSample, SignedFinding
-from placet.core.stakes import StakeTerms
+from placet.core.stakes import StakeStatus, StakeTerms
 from placet.core.values import U48, Address, BigUint, to_hex
 from placet.jobs.records import JobRecord
 from placet.jobs.runner import Runner
@@ -77,8 +77,10 @@ async def settle(runner: TheRunner, job: JobId, _: Institution) -> StakeList:
 @router.post("/v1/jobs/{job}/stakes/answer", response_model=SealedSample, responses=problems(403, 404, 409))
 async def answer(runner: TheRunner, job: JobId, _: Institution) -> SealedSample:
     """Answer the auditor's finding: the hash of this institution's opening goes on chain, and the opening, sealed to
-    the auditor, is the answer here: hand it to him, if he can't fetch it."""
+    the auditor, is the answer here: hand it to him, if he can't fetch it. StateError `stake.unreported` where nothing
+    waits for an answer."""
     record = await runner.store.threaded.job(job)
+    await _demand_reported(runner, record)
     opening = await opened_sample(runner.context, runner.store, job)
     terms = stakes_of(record)[record.party]
     call = runner.context.calls.answer(terms, opening.hash())
@@ -93,8 +95,12 @@ async def finding(runner: TheRunner, job: JobId, signed: SignedFinding, _: Insti
     record = await runner.store.threaded.job(job)
     shown = signed.finding
     terms = stakes_of(record).get(shown.party)
-    if terms is None or terms.id != shown.stake or shown.fault is None:
-        raise StateError("no finding of a fault that a stake of this job lies on", code="finding.none")
+    if shown.fault is None:
+        raise StateError(
+            "the finding finds no fault: nothing is to be reported", found=shown.outcome, code="finding.none"
+        )
+    if terms is None or terms.id != shown.stake:
+        raise StateError("the finding is of another job's stake", found=to_hex(shown.stake), code="finding.none")
     name = f"finding:{to_hex(shown.hash())[2:]}:{int(signed.upholds)}"
     calls = runner.context.calls
     call = (
@@ -104,6 +110,21 @@ async def finding(runner: TheRunner, job: JobId, signed: SignedFinding, _: Insti
     )
     await runner.intents.carry(name, call)
     return await _listed(runner, record)
+
+
+async def _demand_reported(runner: Runner, record: JobRecord) -> None:
+    terms = stakes_of(record).get(record.party)
+    if terms is None:
+        raise StateError("no stake of this institution lies on the job", code="sample.none")
+    state = await ask_chain(runner.context.chain.stake, terms)
+    if state.status not in (StakeStatus.REPORTED, StakeStatus.ANSWERED):
+        raise StateError(
+            "no auditor's finding about this institution waits for an answer",
+            expected="a stake that was reported",
+            found=state.status.name.lower(),
+            remedy="placet job stakes shows where each stands",
+            code="stake.unreported",
+        )
 
 
 async def _listed(runner: Runner, record: JobRecord) -> StakeList:

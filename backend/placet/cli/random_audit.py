@@ -1,0 +1,71 @@
+"""A plan's random audit, between options and the words in which a person reads it before deciding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from placet.cli.inputs import read_address, when
+from placet.core.errors import InputError, NotFoundError
+
+if TYPE_CHECKING:
+    from placet.cli.operator import Operator
+    from placet.jobs.messages import RandomAuditRequest
+
+
+class AuditOptions(NamedTuple):
+    """What the command line says of it: of an auditor the name or address, and a key of 32 bytes in hex."""
+
+    auditor: str | None
+    key: str | None
+    stake: int
+    places: int | None
+    token: str | None
+
+
+def audit_request(operator: Operator, options: AuditOptions) -> RandomAuditRequest | None:
+    """None where no option asks for one. InputError for a part of its terms, NotFoundError for an auditor whom the
+    trust list has not."""
+    from placet.core.values import from_hex
+    from placet.jobs.messages import RandomAuditRequest
+
+    auditor, key, stake, places, token = options
+    if (auditor, key, stake, places) == (None, None, 0, None):
+        return None
+    if auditor is None or key is None or not stake or token is None:
+        raise InputError(
+            "a random audit lacks some of its terms", expected="--auditor, --audit-key, --stake and --token together"
+        )
+    request = RandomAuditRequest(
+        auditor=_auditor(operator, auditor), key=from_hex(key, size=32), token=read_address(token), stake=stake
+    )
+    request = request if places is None else request.model_copy(update={"places": places})
+    request.of(operator.address)
+    return request
+
+
+def _auditor(operator: Operator, word: str) -> bytes:
+    from placet.core.values import to_hex
+
+    auditors = operator.trust.auditors
+    for one in auditors:
+        if word in (one.name, to_hex(one.address)):
+            return one.address
+    raise NotFoundError(
+        "the trust list names no such auditor",
+        expected=", ".join(one.name for one in auditors) or "an auditor in the trust list",
+        found=word[:80],
+        remedy="placet trust list shows who is in it",
+    )
+
+
+def audit_words(audit: dict[str, Any]) -> str:
+    """What a node says of the random audit of a plan, as sentences."""
+    auditor, owed = audit["auditor"]["name"], audit["beneficiary"]["name"]
+    drawn = f"A random audit: {auditor} has up to {audit['places']} places drawn of each provider and opened."
+    if int(audit["stake"]) == 0:
+        return f"{drawn} Of this institution nothing is drawn, and it puts up no stake."
+    return (
+        f"{drawn} This institution puts up a stake of {audit['stake']} of {audit['token']} before it computes, "
+        f"and keeps its table as it is until {when(audit['find_by'])}: {owed} is owed the stake if a place is opened "
+        f"falsely or not at all, and this institution does not answer the finding within {audit['answer_seconds']} s."
+    )
