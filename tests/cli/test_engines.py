@@ -1,7 +1,8 @@
-"""`placet doctor` says which engines a plan may name at this node."""
+"""`placet doctor` says which engines a plan may name at this node, and which extras are installed."""
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,8 @@ from placet import __version__
 from placet.cli import doctor
 from placet.core.errors import ConfigError
 from placet.protocols.flower.task import FLOWER
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def office(folder: Path, python: str | None) -> Any:
@@ -30,3 +33,12 @@ def test_an_engine_that_the_settings_name_must_run(tmp_path: Path) -> None:
     )
     program.chmod(0o700)
     assert doctor._engines(office(tmp_path, "python")).split(", ")[-1] == "flower"
+
+
+def test_each_extra_of_the_package_is_told_as_there_or_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(doctor._EXTRAS) == set(declared) - {"bench", "dev", "flower", "postgres", "spu", "torch"}
+    monkeypatch.setattr(doctor, "_EXTRAS", {"fhe": ("json",), "tee": ("json", "no_such_module"), "zk": ("ast",)})
+    assert doctor._extras(office(tmp_path, None)) == "fhe, zk; not installed: tee"
+    monkeypatch.setattr(doctor, "_EXTRAS", {"tee": ("no_such_module",)})
+    assert doctor._extras(office(tmp_path, None)) == "not installed: tee"

@@ -230,13 +230,18 @@ class RecipeSpec(Generic[P]):
         elif first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
             message, expected, found = f"{self.name} has no parameter {name}", ", ".join(allowed), name
         elif not first["loc"]:
-            message, expected = f"the parameters of {self.name} do not go together", str(first["msg"])
+            message, expected = f"the parameters of {self.name} do not go together", _plainly(first["msg"])
             found = "another combination"
         else:
             where = ".".join(str(part) for part in first["loc"])[:100]
             message, found = f"{self.name}: no such value of {name}", f"{where}: {first['msg']}"[:300]
             expected = allowed.get(name, "a known parameter")
         return PlanError(message, expected=expected, found=found, code="plan.parameters")
+
+
+def _plainly(message: str) -> str:
+    """A rule's own words, without the name of the library's error."""
+    return message.removeprefix("Value error, ")
 
 
 def _described(parameters: type[RecipeParameters]) -> Mapping[str, str]:

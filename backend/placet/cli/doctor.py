@@ -293,6 +293,28 @@ def _engines(office: Operator) -> str:
     return ", ".join(engines)
 
 
+_EXTRAS: dict[str, tuple[str, ...]] = {
+    "compare": ("pypdf",),
+    "export": ("onnx",),
+    "fhe": ("tenseal",),
+    "paillier": ("gmpy2", "phe"),
+    "tee": ("cbor2", "dcap_qvl"),
+    "zk": ("groth16py", "light_poseidon_python"),
+}
+"""What an extra of the package brings, by the modules that tell it. Those of engines are told with the engines."""
+
+
+def _extras(office: Operator) -> str:
+    """Which optional packages are there: a plan that needs another one is not signed here."""
+    from importlib.util import find_spec
+
+    present = [extra for extra, modules in _EXTRAS.items() if all(map(find_spec, modules))]
+    lacking = [extra for extra in _EXTRAS if extra not in present]
+    return "; ".join(
+        one for one in (", ".join(present), f"not installed: {', '.join(lacking)}" if lacking else "") if one
+    )
+
+
 _LOCAL: tuple[Check[Operator], ...] = (
     ("files", _permissions),
     ("storage", _storage),
@@ -304,6 +326,7 @@ _LOCAL: tuple[Check[Operator], ...] = (
     ("trust list", _trust),
     ("transactions", _transactions),
     ("engines", _engines),
+    ("extras", _extras),
 )
 
 
