@@ -7,7 +7,9 @@ its own; in what stands before that both sides are one process.
 `unproved_cpu_s` is the processor time of plain PSI for one receiver, in turn with the placement: the messages and
 multiplications that the placement had before its consumer proved anything. `ratio_to_unproved` is what the proof
 makes of it with one provider; `ratio_of_two` the same with two, who compare one list that is hidden once.
-`others` has a row each for salted hashes and for SPU's three, where one party learns the intersection.
+`kinds` has all of them in one form, `kind`, `cpu_s` of both sides and `mb` of all messages, in the order of the table
+in docs/explanation/protocols.md. `others` has a row each for salted hashes and for SPU's three, where one party
+learns the intersection.
 `ratio_to_x25519` is the processor time of the placement over that of as many bare X25519 exchanges (four a row, by
 OpenSSL), taken in turn with it: the least that the same protocol would cost on Curve25519, hashing and checks free.
 """
@@ -21,7 +23,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
@@ -57,6 +59,7 @@ NOTES = {
     "add_us": "one point and another",
     "check_us": "one point of a peer",
     "mb": "all messages of the placement, MB of 10^6 bytes",
+    "unproved_mb": "all messages of the plain one, one receives",
 }
 
 
@@ -87,7 +90,7 @@ def main(*, json: bool, n: int = DEFAULT, engine: str = "all") -> dict[str, obje
         raise SystemExit("psi has the engines ecdh, fhe and circuit")
     out = sys.stderr if json else sys.stdout
     own_loopback()
-    outcome: dict[str, object] = {"n": n}
+    outcome: dict[str, Any] = {"n": n}
     if engine in ("all", "ecdh"):
         outcome |= _printed(f"{n} against {n} rows, ECDH", _ecdh(n), NOTES, out)
     if engine in ("all", "fhe"):
@@ -102,7 +105,27 @@ def main(*, json: bool, n: int = DEFAULT, engine: str = "all") -> dict[str, obje
         outcome["circuit"] = counted
         for row in counted:
             print("circuit PSI: " + ", ".join(f"{name} {value}" for name, value in row.items()), file=out)
+    if engine == "all":
+        outcome["kinds"] = kinds = _kinds(outcome)
+        print(f"{'kind':22} {'cpu_s':>8} {'mb':>8}  {n} against {n} rows, FHE {LISTED} against {n}", file=out)
+        for row in kinds:
+            print(f"{row['kind']:22} {row['cpu_s']:8.2f} {row['mb']:8.2f}", file=out)
     return outcome
+
+
+def _kinds(figures: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row of each kind over --n rows, whatever its own figures are called."""
+    fhe, n = figures["fhe"], figures["n"]
+    of_fhe = fhe["offline_cpu_s"] + fhe["provider_cpu_s"] + fhe["consumer_cpu_s"]
+    circuits = [row for row in figures["circuit"] if row["n"] == n]
+    rows = [
+        ("ecdh with placement", figures["place_cpu_s"], figures["mb"]),
+        ("ecdh plain", figures["unproved_cpu_s"], figures["unproved_mb"]),
+        *((row["kind"], row["cpu_s"], row["mb"]) for row in figures["others"]),
+        ("fhe", of_fhe, fhe["up_mb"] + fhe["down_mb"]),
+        *((f"circuit {c['protocol']}", c["provider_cpu_s"] + c["consumer_cpu_s"], c["mb"]) for c in circuits),
+    ]
+    return [{"kind": kind, "cpu_s": round(cpu, 3), "mb": round(mb, 3)} for kind, cpu, mb in rows]
 
 
 def _lists(n: int) -> tuple[list[bytes], list[bytes]]:
@@ -143,7 +166,7 @@ def _ecdh(n: int) -> dict[str, float]:
     rounds = []
     for _ in range(ROUNDS):
         cpu, wall, sent = _run(placing("bank"))
-        unproved, *_ = _run(plain("bank"))
+        unproved, _, plain_sent = _run(plain("bank"))
         two, *_ = _run(placing(*BANKS))
         plain_cpu, *_ = _run(plain(None))
         bare = _each_us(lambda: other.exchange(X25519PublicKey.from_public_bytes(point))) * 4 * n / 1e6
@@ -160,4 +183,5 @@ def _ecdh(n: int) -> dict[str, float]:
         "add_us": _each_us(lambda: total([point, point])),
         "check_us": _each_us(lambda: require_point(point, "bank")),
         "mb": sent / 1e6,
+        "unproved_mb": plain_sent / 1e6,
     }
