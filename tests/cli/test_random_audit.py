@@ -13,37 +13,49 @@ from placet.core.signatures import Key
 from placet.core.trust import Auditor, TrustList
 from placet.core.values import to_hex
 
-CONSUMER, AUDITOR, TOKEN, SEALING = Key().address, Key().address, to_hex(Key().address), "0x" + "85" * 32
+CONSUMER, AUDITOR, TOKEN, SEALING = Key().address, Key().address, to_hex(Key().address), bytes([0x85]) * 32
 LENDER: Any = SimpleNamespace(
-    address=CONSUMER, trust=TrustList(institutions=(), auditors=(Auditor(address=AUDITOR, name="Court of Audit"),))
+    address=CONSUMER,
+    trust=TrustList(
+        institutions=(),
+        auditors=(
+            Auditor(address=AUDITOR, name="Court of Audit", key=SEALING),
+            Auditor(address=Key().address, name="Keyless"),
+        ),
+    ),
 )
-WHOLE = AuditOptions("Court of Audit", SEALING, 500, None, TOKEN)
+WHOLE = AuditOptions("Court of Audit", 500, None, TOKEN)
 
 
 @pytest.mark.parametrize("who", ["Court of Audit", to_hex(AUDITOR)], ids=["name", "address"])
 def test_an_auditor_is_named_as_the_trust_list_has_him(who: str) -> None:
     request = audit_request(LENDER, WHOLE._replace(auditor=who))
     assert request is not None
-    assert (request.auditor, to_hex(request.key), request.stake, request.places) == (AUDITOR, SEALING, 500, 460)
+    assert (request.auditor, request.key, request.stake, request.places) == (AUDITOR, SEALING, 500, 460)
 
 
 def test_without_any_option_there_is_no_audit() -> None:
-    assert audit_request(LENDER, AuditOptions(None, None, 0, None, TOKEN)) is None
+    assert audit_request(LENDER, AuditOptions(None, 0, None, TOKEN)) is None
 
 
 @pytest.mark.parametrize(
-    "lacks", [{"auditor": None}, {"key": None}, {"stake": 0}, {"token": None}], ids=lambda lacks: next(iter(lacks))
+    "lacks", [{"auditor": None}, {"stake": 0}, {"token": None}], ids=lambda lacks: next(iter(lacks))
 )
 def test_a_part_of_the_terms_is_none(lacks: dict[str, Any]) -> None:
     with pytest.raises(InputError) as refused:
         audit_request(LENDER, WHOLE._replace(**lacks))
-    assert "--audit-key" in str(refused.value.expected)
+    assert "--stake" in str(refused.value.expected)
 
 
 def test_a_stranger_audits_nothing_and_says_whom_the_trust_list_has() -> None:
     with pytest.raises(NotFoundError) as refused:
         audit_request(LENDER, WHOLE._replace(auditor="Mallory"))
-    assert refused.value.expected == "Court of Audit"
+    assert refused.value.expected == "Court of Audit, Keyless"
+
+
+def test_an_auditor_without_a_key_in_the_trust_list_is_opened_nothing() -> None:
+    with pytest.raises(NotFoundError, match="no key of this auditor"):
+        audit_request(LENDER, WHOLE._replace(auditor="Keyless"))
 
 
 def test_what_no_plan_may_say_is_refused_before_anybody_is_asked() -> None:

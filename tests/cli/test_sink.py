@@ -332,7 +332,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "--config {node} --recipe model-score --model {evil}",
         "--config {node} --recipe {evil} --offers {json}",
         "--config {node} --recipe match --offers {txt}",
-        "--config {node} --recipe asset-view --offers {txt} --auditor {evil} --audit-key {id} --stake 5 --token {evil}",
+        "--config {node} --recipe asset-view --offers {txt} --auditor {evil} --stake 5 --token {evil}",
     ),
     "job start": (
         "--config {node} --file {json}",

@@ -82,11 +82,8 @@ def plan(
         typer.Option(
             "--auditor",
             help="An auditor of the trust list, by name or address, to whom places of each provider are opened that "
-            "the chain draws; with --audit-key, --stake and --token.",
+            "the chain draws; with --stake and --token.",
         ),
-    ] = None,
-    audit_key: Annotated[
-        str | None, typer.Option("--audit-key", help="The auditor's key, as placet key show --noise prints it.")
     ] = None,
     stake: Annotated[
         int, typer.Option("--stake", min=0, max=MAX_REWARD - 1, help="What each provider puts up for the audit.")
@@ -100,7 +97,7 @@ def plan(
 
     operator, spec = Operator(config), spec_of(recipe)
     given = _parameters(parameter or [])
-    audit = audit_request(operator, AuditOptions(auditor, audit_key, stake, places, token))
+    audit = audit_request(operator, AuditOptions(auditor, stake, places, token))
     payment = Payment(reward, pot, None if audit is not None and reward + pot == 0 else token)
     facts = None if model is None else model_inputs.facts_of(operator, model)
     request = _under(consent, planned(operator, spec, given, offers or (), engine, payment, facts))

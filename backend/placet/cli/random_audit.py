@@ -13,10 +13,9 @@ if TYPE_CHECKING:
 
 
 class AuditOptions(NamedTuple):
-    """What the command line says of it: of an auditor the name or address, and a key of 32 bytes in hex."""
+    """What the command line says of it: of an auditor the name or address."""
 
     auditor: str | None
-    key: str | None
     stake: int
     places: int | None
     token: str | None
@@ -25,19 +24,22 @@ class AuditOptions(NamedTuple):
 def audit_request(operator: Operator, options: AuditOptions) -> RandomAuditRequest | None:
     """None where no option asks for one. InputError for a part of its terms, NotFoundError for an auditor whom the
     trust list has not."""
-    from placet.core.values import from_hex
     from placet.jobs.messages import RandomAuditRequest
 
-    auditor, key, stake, places, token = options
-    if (auditor, key, stake, places) == (None, None, 0, None):
+    auditor, stake, places, token = options
+    if (auditor, stake, places) == (None, 0, None):
         return None
-    if auditor is None or key is None or not stake or token is None:
-        raise InputError(
-            "a random audit lacks some of its terms", expected="--auditor, --audit-key, --stake and --token together"
+    if auditor is None or not stake or token is None:
+        raise InputError("a random audit lacks some of its terms", expected="--auditor, --stake and --token together")
+    address = _auditor(operator, auditor)
+    key = operator.trust.auditor_key(address)
+    if key is None:
+        raise NotFoundError(
+            "the trust list has no key of this auditor",
+            found=auditor[:80],
+            remedy="add his entry with it: placet trust auditor, placet trust add",
         )
-    request = RandomAuditRequest(
-        auditor=_auditor(operator, auditor), key=from_hex(key, size=32), token=read_address(token), stake=stake
-    )
+    request = RandomAuditRequest(auditor=address, key=key, token=read_address(token), stake=stake)
     request = request if places is None else request.model_copy(update={"places": places})
     request.of(operator.address)
     return request
