@@ -107,7 +107,11 @@ class Ledger:
     trails: dict[tuple[bytes, int, int], tuple[bytes, int]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     ended: dict[bytes, int] = field(default_factory=dict)
+    balances: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
     verifiers: Verifiers = field(default_factory=lambda: Verifiers())
+
+    def balance_of(self, token: bytes, account: bytes) -> int:
+        return self.balances.get((token, account), 0)
 
     def now(self) -> int:
         return self.time

@@ -113,6 +113,14 @@ def test_no_request_that_openapi_can_express_is_an_error_of_the_server(
         "GET /v1/jobs/{job}/request": {409},
         "POST /v1/jobs/{job}/cancel": {202},
         "POST /v1/jobs/{job}/noise": {409},  # neither has noise that could be opened
+        # Neither plan names a random audit: there are no stakes to show or settle, and nothing to open or answer.
+        "GET /v1/jobs/{job}/stakes": {200},
+        "POST /v1/jobs/{job}/stakes/settle": {200},
+        "POST /v1/jobs/{job}/stakes/answer": {409},
+        "POST /v1/jobs/{job}/sample": {409},
+        "POST /v1/jobs/{job}/finding": {409},
+        # Of jobs on chain; these two are on none.
+        "GET /v1/proofs/jobs/{job}": set(),
         # For the companies of a comparison, who sign each request; here there are none.
         "POST /v1/enclave/jobs/{job}/evidence": set(),
         "PUT /v1/enclave/jobs/{job}/documents/{role}": set(),

@@ -41,6 +41,7 @@ def test_every_check_looks_at_something() -> None:
         **{c.name: "no enclave in this job" for c in CHECKS if c.group == "enclave"},
         "plan.standing": "a plan of its own, no opening of a standing plan",
         "flow.sums": "the job adds nothing up in secret",
+        "flow.covered-garblings": "the plan has no garblings opened",
         "budget.spent": "the job spends no privacy budget",
         "budget.given-back": "nothing was given back",
         "budget.noise": "the job adds no noise",

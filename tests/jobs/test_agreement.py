@@ -179,6 +179,7 @@ async def test_drawn_rows_are_opened_to_the_auditors_own_key_alone(environment: 
     the stakes of honest parties, whose openings the auditor could not read."""
     auditor, key, own = Key(), public_key(b"\1" * 32), public_key(b"\2" * 32)
     north, trust = environment.agreements[NORTH], environment.contexts[NORTH].trust
+    environment.ledger.balances[(TOKEN, environment.contexts[NORTH].address)] = 5
 
     async def asked(listed: dict[str, str], proposed: bytes) -> None:
         entry = {"address": to_hex(auditor.address), "name": "Court of Auditors", **listed}
@@ -202,6 +203,8 @@ async def test_drawn_rows_are_opened_to_the_auditors_own_key_alone(environment: 
     await asked({"key": to_hex(key)}, key)
     await refused("plan.audit", asked({"key": to_hex(key)}, own))
     await refused("plan.audit", asked({}, key))
+    environment.ledger.balances.clear()
+    await refused("stake.balance", asked({"key": to_hex(key)}, key))
 
 
 async def test_persons_rows_are_brought_under_their_own_consents(environment: JobEnvironment) -> None:
