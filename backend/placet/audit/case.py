@@ -20,7 +20,7 @@ from placet.audit.reading import LeafContext
 from placet.audit.sections import Sections
 from placet.audit.shown import ShownLeaves, ShownSet
 from placet.audit.withdrawals import Withdrawals
-from placet.catalogue.declared import declared
+from placet.catalogue.declared import DeclaredJob, declared
 from placet.core.consent import CompactConsent, Consent
 from placet.core.ecdsa import recover
 from placet.core.errors import NotFoundError, PlanError
@@ -159,15 +159,20 @@ class Case:
         return next((e.terms for e in self.evidence.values() if e.terms.hash == self.plan.terms), None)
 
     @cached_property
-    def output(self) -> str | None:
-        """What comes out of the job, as scopes say it; None where the terms are not shown, or no recipe's."""
+    def declared(self) -> DeclaredJob | None:
+        """What the job does by its recipe; None where the terms are not shown, or no recipe's."""
         if self.plan is None or self.terms is None:
             return None
         try:
-            job = declared(self.plan, self.terms)
+            return declared(self.plan, self.terms)
         except PlanError:  # plan.terms fails over it
             return None
-        return job.spec.tells(job.parameters).output
+
+    @property
+    def output(self) -> str | None:
+        """What comes out of the job, as scopes say it; None as of `declared`."""
+        job = self.declared
+        return None if job is None else job.spec.tells(job.parameters).output
 
     def name(self, party: int) -> str:
         """A party's name for people."""

@@ -11,8 +11,6 @@ from pydantic import JsonValue
 from placet.audit.case import Case
 from placet.audit.facts import Ending
 from placet.audit.findings import Findings, check
-from placet.catalogue.declared import declared
-from placet.core.errors import PlanError
 from placet.core.privacy import Choice, cost_of
 from placet.core.trail import Step
 from placet.core.values import to_hex
@@ -109,11 +107,8 @@ def _recorded(steps: Sequence[Step]) -> Iterator[_Recorded]:
 def _noise(case: Case) -> tuple[dict[int, tuple[Choice, ...]], tuple[str, ...]]:
     """What each party adds its noise to, by the plan alone, and after which of these all may end; nothing where the
     terms are no recipe's."""
-    if case.plan is None or case.terms is None:
-        return {}, ()
-    try:
-        job = declared(case.plan, case.terms)
-    except PlanError:  # plan.terms fails over it
+    job = case.declared
+    if job is None:
         return {}, ()
     by_role = {name: job.spec.noise(name, job.parameters) for name in {seat.name for seat in job.seats}}
     noise = {party: by_role[seat.name] for party, seat in enumerate(job.seats)}

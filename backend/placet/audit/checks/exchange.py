@@ -6,6 +6,7 @@ signed is named; where nothing signed contradicts either side, the two are dispu
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 
 from placet.audit.case import Case
 from placet.audit.findings import Findings, check
@@ -53,6 +54,15 @@ def _possible(case: Case, message: Message) -> bool:
 def held_by(case: Case, evidence: Evidence) -> list[SignedMessage]:
     """The messages of this job in a party's evidence, whoever signed them."""
     return [m for m in (*evidence.sent, *evidence.received) if _possible(case, m.message)]
+
+
+def signed_messages(case: Case, predicate: Callable[[Message], bool]) -> Iterator[Message]:
+    """The messages of this job that a predicate takes and their sender signed, once for each party that shows one,
+    whoever that is."""
+    for evidence in case.evidence.values():
+        for one in held_by(case, evidence):
+            if predicate(one.message) and sent_by(case, one):
+                yield one.message
 
 
 def _lacking(case: Case, tell: Findings) -> None:

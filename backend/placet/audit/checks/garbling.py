@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from placet.audit.case import Case
-from placet.audit.checks.exchange import held_by, sent_by
+from placet.audit.checks.exchange import signed_messages
 from placet.audit.findings import Findings, Uncheckable, check
 from placet.catalogue.circuit_psi import CircuitParameters
-from placet.catalogue.declared import declared
 from placet.catalogue.match_statistics import MatchStatisticsParameters
 from placet.catalogue.overlap import OverlapParameters
 from placet.catalogue.spec import CONSUMER
-from placet.core.errors import PlacetError, PlanError
+from placet.core.errors import PlacetError
 from placet.core.garbling import CHOICE, COMMITTED, GarblingComplaint, counting_context
 from placet.core.hashing import sha256
 
@@ -21,12 +20,7 @@ PROTOCOL = "psi.circuit.garbled/1"
 
 
 def _covered(case: Case) -> CircuitParameters | None:
-    if case.plan is None or case.terms is None:
-        return None
-    try:
-        parameters = declared(case.plan, case.terms).parameters
-    except PlanError:  # plan.terms fails over it
-        return None
+    parameters = None if case.declared is None else case.declared.parameters
     return parameters if isinstance(parameters, CircuitParameters) and parameters.covert is not None else None
 
 
@@ -84,12 +78,8 @@ def _judge(case: Case, tell: Findings, party: int, complaint: GarblingComplaint,
 def _signed(case: Case, party: int, complaint: GarblingComplaint) -> bool:
     """Did the accused sign what it is said to have committed to, in a message to who complains?"""
     place = (complaint.attempt, complaint.accused, party, COMMITTED, sha256(complaint.payload))
-    return any(
-        (one.message.attempt, one.message.sender, one.message.receiver, one.message.tag, one.message.digest) == place
-        and sent_by(case, one)
-        for evidence in case.evidence.values()
-        for one in held_by(case, evidence)
-    )
+    messages = signed_messages(case, lambda one: (one.attempt, one.sender, one.receiver, one.tag, one.digest) == place)
+    return next(messages, None) is not None
 
 
 def _cheated(case: Case, complaint: GarblingComplaint, parameters: CircuitParameters) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 
 from placet.audit.case import Case
-from placet.audit.checks.exchange import held_by, sent_by
+from placet.audit.checks.exchange import signed_messages
 from placet.audit.findings import Findings, check
 from placet.core.hashing import sha256
 from placet.core.psi_messages import AGREED, LIST
@@ -22,12 +22,7 @@ def one_list(case: Case, tell: Findings) -> None:
     that for itself."""
     if not case.evidence:
         return tell.skip("no evidence")
-    signed = {
-        one.message.hash: one.message
-        for evidence in case.evidence.values()
-        for one in held_by(case, evidence)
-        if one.message.tag in (LIST, AGREED) and sent_by(case, one)
-    }
+    signed = {one.hash: one for one in signed_messages(case, lambda one: one.tag in (LIST, AGREED))}
     for attempt in case.attempts:
         messages = [one for one in signed.values() if one.attempt == attempt.number]
         lists: dict[int, set[bytes]] = {}

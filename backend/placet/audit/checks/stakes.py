@@ -5,8 +5,6 @@ from __future__ import annotations
 from placet.audit.case import Case
 from placet.audit.facts import StakeFact
 from placet.audit.findings import Findings, check
-from placet.catalogue.declared import declared
-from placet.core.errors import PlanError
 from placet.core.stakes import stake_of
 from placet.core.values import to_hex
 
@@ -20,11 +18,9 @@ def stakes_in(case: Case, tell: Findings) -> None:
     whether a finding is right the auditor's document says, not this audit."""
     if case.plan is None or case.terms is None or case.terms.audit is None:
         return tell.skip("the plan names no random audit")
-    try:
-        parties = declared(case.plan, case.terms).sampled
-    except PlanError:
+    if case.declared is None:
         return tell.skip("terms that are no recipe's")
-    audit = case.terms.audit
+    parties, audit = case.declared.sampled, case.terms.audit
     deposits = {fact.stake: fact for fact in case.facts.stakes}
     first = min((record.at.order for record in case.facts.recorded), default=None)
     tell.note(

@@ -6,13 +6,12 @@ import asyncio
 from collections import Counter, defaultdict
 
 from placet.audit.case import Case
-from placet.audit.checks.exchange import held_by, sent_by
+from placet.audit.checks.exchange import signed_messages
 from placet.audit.facts import Ending
 from placet.audit.findings import Findings, Uncheckable, check
 from placet.catalogue.asset_view import AssetViewParameters
-from placet.catalogue.declared import declared
 from placet.catalogue.spec import CONSUMER
-from placet.core.errors import InputError, PlanError, ProtocolError
+from placet.core.errors import InputError, ProtocolError
 from placet.core.hashing import sha256
 from placet.core.trail import MASKED_OUTPUT, Step
 from placet.core.verified_sums import (
@@ -32,12 +31,7 @@ GROUP = "flow"
 
 def _verifies(case: Case) -> bool:
     """By the plan alone."""
-    if case.plan is None or case.terms is None:
-        return False
-    try:
-        parameters = declared(case.plan, case.terms).parameters
-    except PlanError:  # plan.terms fails over it
-        return False
+    parameters = None if case.declared is None else case.declared.parameters
     return isinstance(parameters, AssetViewParameters) and parameters.verifies
 
 
@@ -103,11 +97,8 @@ def _alike(case: Case, tell: Findings) -> None:
     """By signed messages, whoever shows them: where parties were told different things the attempt ends within the
     step, which is then not recorded, and who told them may show nothing."""
     digests: dict[tuple[int, int, str], set[bytes]] = defaultdict(set)
-    for evidence in case.evidence.values():
-        for one in held_by(case, evidence):
-            message = one.message
-            if message.tag in (COMMITMENTS, CHALLENGE, WEIGHTED, ACCEPTED) and sent_by(case, one):
-                digests[message.attempt, message.sender, message.tag].add(message.digest)
+    for one in signed_messages(case, lambda one: one.tag in (COMMITMENTS, CHALLENGE, WEIGHTED, ACCEPTED)):
+        digests[one.attempt, one.sender, one.tag].add(one.digest)
     for (attempt, sender, tag), signed in digests.items():
         tell.looked += 1
         if len(signed) > 1:
@@ -148,14 +139,9 @@ _TAGS = {"commitments": COMMITMENTS, "share": SHARE, "release": MASKED_OUTPUT}
 
 def _signed(case: Case, party: int, complaint: SumComplaint, providers: list[int]) -> bool:
     """Did the accused sign all that is shown of it, in messages to who complains?"""
-    digests = {
-        (one.message.tag, one.message.digest)
-        for evidence in case.evidence.values()
-        for one in held_by(case, evidence)
-        if (one.message.attempt, one.message.sender, one.message.receiver)
-        == (complaint.attempt, complaint.accused, party)
-        and sent_by(case, one)
-    }
+    place = (complaint.attempt, complaint.accused, party)
+    messages = signed_messages(case, lambda one: (one.attempt, one.sender, one.receiver) == place)
+    digests = {(one.tag, one.digest) for one in messages}
     shown = {(_TAGS[complaint.about], sha256(complaint.payload))}
     if complaint.about == "release":
         if len(complaint.weighted) != len(providers):
