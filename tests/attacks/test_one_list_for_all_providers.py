@@ -24,7 +24,7 @@ from placet.core.values import from_hex
 from placet.protocols.local import LocalNetwork
 from placet.protocols.psi import place
 from placet.protocols.psi.hidden_rows import HiddenRows
-from placet.protocols.psi.ristretto import Blinding, difference, hash_to_group, total
+from placet.protocols.psi.ristretto import Blinding, hash_to_group, subtract, total
 
 CONTEXT = b"job 1, attempt 1"
 PEOPLE = [b"ana", b"bo", b"cy"]
@@ -216,7 +216,7 @@ def shift(answers: list[bytes], gaps: dict[int, bytes]) -> list[bytes]:
 
 
 def minus(point: bytes) -> bytes:
-    return difference(bytes(32), point)
+    return subtract(bytes(32), point)
 
 
 LIES: dict[str, Callable[[list[bytes]], list[bytes]]] = {

@@ -90,7 +90,7 @@ def test_sums_are_those_of_the_reference(drawn: list[bytes], a: bytes) -> None:
     together = ristretto.total(points)
     expected = reference.encode(reference.multiply(whole, generator)) if whole else bytes(32)
     assert together == expected
-    assert ristretto.difference(together, ristretto.total(points[:1])) == ristretto.total(points[1:])
+    assert ristretto.subtract(together, ristretto.total(points[:1])) == ristretto.total(points[1:])
     assert ristretto.Blinding(lambda _: a)(together) == ristretto.total([blind(a, point) for point in points])
 
 

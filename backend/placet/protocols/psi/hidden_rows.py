@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from placet.core.errors import ProtocolError
 from placet.protocols.order import Entropy
-from placet.protocols.psi.ristretto import Blinding, difference, total
+from placet.protocols.psi.ristretto import Blinding, subtract, total
 from placet.protocols.work import Progress, each_at_once
 
 SLICE = 64
@@ -56,7 +56,7 @@ class HiddenRows:
         *rows, check = answers
         pairs = list(zip(self._undo, rows, strict=True))
         multiples = await each_at_once(_by, pairs, stage="unblind", progress=progress)
-        if difference(check, self._mask(key)) != self._sum_key(await _total(multiples)):
+        if subtract(check, self._mask(key)) != self._sum_key(await _total(multiples)):
             raise ProtocolError(
                 f"{sender} multiplied rows by another scalar than its list",
                 expected="one scalar for the list and for all rows of all providers",

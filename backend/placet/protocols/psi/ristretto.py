@@ -83,7 +83,7 @@ def add(first: bytes, second: bytes) -> bytes:
 
 
 def subtract(first: bytes, second: bytes) -> bytes:
-    """The first valid point less the second."""
+    """The first point less the second: each valid, or the identity."""
     rest: bytes = _rbcl().crypto_core_ristretto255_sub(first, second)
     return rest
 
@@ -96,12 +96,6 @@ def hash_to_group(identifier: bytes, context: bytes) -> bytes:
 def total(points: Sequence[bytes]) -> bytes:
     """The sum of valid points; the identity, if there are none."""
     return functools.reduce(_rbcl().crypto_core_ristretto255_add, points) if points else IDENTITY
-
-
-def difference(first: bytes, second: bytes) -> bytes:
-    """`first` minus `second`, which are valid points or the identity."""
-    point: bytes = _rbcl().crypto_core_ristretto255_sub(first, second)
-    return point
 
 
 class Blinding:
