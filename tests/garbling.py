@@ -13,7 +13,17 @@ import numpy as np
 import pytest
 
 from placet.protocols.channel import Channel
-from placet.protocols.garbled import Brought, CountTerms, counting, covert, evaluate, garble, opened, seeded
+from placet.protocols.garbled import (
+    Brought,
+    CountTerms,
+    counting,
+    covert_evaluator,
+    covert_garbler,
+    evaluate,
+    garble,
+    opened,
+    seeded,
+)
 from placet.protocols.garbled.labels import Bits, LabelHash, Labels, Words, where
 from placet.protocols.garbled.sides import Evaluator, Garbler, GateSide
 from placet.protocols.local import LocalNetwork
@@ -90,9 +100,10 @@ class IdealTransfers:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("send_programmed", "receive_programmed"):
             monkeypatch.setattr(counting, name, getattr(self, name))
-        for module in (counting, covert, seeded):
-            for name in ("send_correlated", "receive_correlated"):
-                monkeypatch.setattr(module, name, getattr(self, name))
+        for module in (counting, covert_garbler, seeded):
+            monkeypatch.setattr(module, "send_correlated", self.send_correlated)
+        for module in (counting, covert_evaluator, seeded):
+            monkeypatch.setattr(module, "receive_correlated", self.receive_correlated)
 
     async def send_programmed(
         self, channel: Any, receiver: str, identifiers: Any, _: Any, *, rows: Any, entropy: Any, **__: Any

@@ -42,7 +42,7 @@ from placet.jobs.settlement import Settlement
 from placet.jobs.stakes import Stakes
 from placet.node.jobs import sampling_api
 from placet.protocols import psi
-from placet.protocols.garbled import covert
+from placet.protocols.garbled import covert_garbler
 from placet.protocols.garbled.seeded import SeededGarbling
 from placet.protocols.noise import DrawnNoise
 from placet.recipes.asset_view import run, verified
@@ -145,7 +145,7 @@ def other_circuit() -> None:
         def __init__(self, circuit: Any, *rest: Any) -> None:
             super().__init__(dataclasses.replace(circuit, smallest=1), *rest)
 
-    covert.SeededGarbling = OfAnotherCircuit  # type: ignore[misc]
+    covert_garbler.SeededGarbling = OfAnotherCircuit  # type: ignore[misc]
 
 
 def idle() -> None:

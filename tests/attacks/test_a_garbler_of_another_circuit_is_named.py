@@ -21,7 +21,15 @@ from placet.core.errors import ProtocolError
 from placet.core.evidence import Evidence
 from placet.core.garbling import CHOICE, COMMITTED, GarblingComplaint, counting_context
 from placet.core.hashing import sha256
-from placet.protocols.garbled import Brought, CheatedError, CountTerms, covert, judged
+from placet.protocols.garbled import (
+    Brought,
+    CheatedError,
+    CountTerms,
+    certificate,
+    covert_evaluator,
+    covert_garbler,
+    judged,
+)
 from placet.protocols.garbled.labels import Labels
 from placet.protocols.garbled.seeded import SeededGarbling, seeded
 from placet.protocols.order import Entropy
@@ -37,7 +45,7 @@ CHOSEN = 1
 def chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The evaluator uses the last garbling, by its own draw."""
     IdealTransfers(monkeypatch)
-    monkeypatch.setattr(covert, "drawn_choice", lambda entropy, garblings: garblings - 1)
+    monkeypatch.setattr(covert_evaluator, "drawn_choice", lambda entropy, garblings: garblings - 1)
 
 
 def run(**changes: Any) -> Counted:
@@ -53,7 +61,7 @@ def smaller_group(monkeypatch: pytest.MonkeyPatch, *garblings: int) -> None:
                 circuit = dataclasses.replace(circuit, smallest=MATCHING)
             super().__init__(circuit, seed, correlation, context)
 
-    monkeypatch.setattr(covert, "SeededGarbling", OfAnotherCircuit)
+    monkeypatch.setattr(covert_garbler, "SeededGarbling", OfAnotherCircuit)
 
 
 def wrong_row(monkeypatch: pytest.MonkeyPatch, *garblings: int) -> None:
@@ -77,7 +85,7 @@ def wrong_row(monkeypatch: pytest.MonkeyPatch, *garblings: int) -> None:
                 self.side._rows[0] = bytes(rows)
             return wires
 
-    monkeypatch.setattr(covert, "SeededGarbling", Failing)
+    monkeypatch.setattr(covert_garbler, "SeededGarbling", Failing)
 
 
 def other_labels(monkeypatch: pytest.MonkeyPatch, *garblings: int) -> None:
@@ -89,14 +97,14 @@ def other_labels(monkeypatch: pytest.MonkeyPatch, *garblings: int) -> None:
         return seeded(sha256(seed)[:16] if cheats else seed, label)
 
     seeds: dict[bytes, int] = {}
-    commit = covert._commit
+    commit = covert_garbler._commit
 
     async def committing(run: Any, circuit: Any, index: int, seed: bytes) -> Any:
         seeds[seed] = next(calls)
         return await commit(run, circuit, index, seed)
 
-    monkeypatch.setattr(covert, "_commit", committing)
-    monkeypatch.setattr(covert, "seeded", seeded_otherwise)
+    monkeypatch.setattr(covert_garbler, "_commit", committing)
+    monkeypatch.setattr(covert_garbler, "seeded", seeded_otherwise)
 
 
 CHEATS = pytest.mark.parametrize("cheat", [smaller_group, wrong_row, other_labels])
@@ -229,13 +237,13 @@ def test_who_shows_no_certificate_is_named_itself(monkeypatch: pytest.MonkeyPatc
     assert audited(AuditedCounting(lambda _: (of_another,))).named == (NAMES[1],)
 
     kept: list[Any] = []
-    demand = covert._Offer.demand_honest
+    demand = covert_evaluator._Offer.demand_honest
 
-    async def keeps(offer: Any, run: Any, committed: covert.GarblerCommitment) -> None:
+    async def keeps(offer: Any, run: Any, committed: certificate.GarblerCommitment) -> None:
         kept.append((offer, committed))
         await demand(offer, run, committed)
 
-    monkeypatch.setattr(covert._Offer, "demand_honest", keeps)
+    monkeypatch.setattr(covert_evaluator._Offer, "demand_honest", keeps)
 
     def framing(_: AuditedCounting) -> tuple[GarblingComplaint, ...]:
         offer, committed = kept[-1]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from examples import examples
 from garbling import CONTEXT, IdealTransfers, counted
 from placet.core.errors import InputError, PlacetError, ProtocolError
-from placet.protocols.garbled import Brought, CheatingCertificate, CountTerms, covert, judged
+from placet.protocols.garbled import Brought, CheatingCertificate, CountTerms, certificate, covert_evaluator, judged
 
 BANK = [b"customer %d" % number for number in range(20)]
 SHOP = [b"customer %d" % (2 * number) for number in range(10)]
@@ -72,10 +72,10 @@ def test_a_number_of_garblings_that_is_none(ideal: IdealTransfers, garblings: in
 
 def test_both_sides_must_have_the_same_number_of_rows() -> None:
     """The garbler signs for how many rows it garbles."""
-    payload = covert.GarblerCommitment((20, 10), bytes(32), bytes(32), ()).payload
-    assert covert.GarblerCommitment.read(payload, 0).rows == (20, 10)
+    payload = certificate.GarblerCommitment((20, 10), bytes(32), bytes(32), ()).payload
+    assert certificate.GarblerCommitment.read(payload, 0).rows == (20, 10)
     with pytest.raises(ProtocolError) as refusal:
-        covert.GarblerCommitment.read(payload + b"\0", 0)
+        certificate.GarblerCommitment.read(payload + b"\0", 0)
     assert refusal.value.code == "garbled.size"
 
 
@@ -97,10 +97,10 @@ def honest() -> Honest:
     with pytest.MonkeyPatch.context() as patched:
         IdealTransfers(patched)
 
-        async def keeps(offer: Any, run: Any, committed: covert.GarblerCommitment) -> None:
+        async def keeps(offer: Any, run: Any, committed: certificate.GarblerCommitment) -> None:
             kept.append((offer, committed, run.terms))
 
-        patched.setattr(covert._Offer, "demand_honest", keeps)
+        patched.setattr(covert_evaluator._Offer, "demand_honest", keeps)
         assert counted(Brought(BANK, AMOUNTS), Brought(SHOP), garblings=3).numbers == (len(COMMON), SUM)
     ((offer, committed, terms),) = kept
     index = (offer.choice + 1) % 3

@@ -7,7 +7,7 @@
 `terms`     what both sides agree on, and what each brings
 `counting`  the protocol: tags by OPPRF, labels by oblivious transfer, tables, and labels back
 `seeded`    a garbling that follows from a seed
-`covert`    the same protocol with several garblings, of which all but one are opened
+`covert`    the same protocol with several garblings, of which all but one are opened; each side in a module of its own
 `certificate`  what shows anybody that a garbler cheated
 """
 

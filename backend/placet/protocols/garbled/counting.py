@@ -26,7 +26,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from placet.protocols.channel import Channel
-from placet.protocols.garbled import covert
+from placet.protocols.garbled import covert_evaluator, covert_garbler
+from placet.protocols.garbled.covert import Setting
 from placet.protocols.garbled.labels import LABEL_BYTES, WORD_BITS, LabelHash, Labels, Words, bits_of, where
 from placet.protocols.garbled.matching import (
     CircuitEnding,
@@ -86,8 +87,8 @@ async def garble(
         entropy=entropy,
     )
     if terms.garblings > 1:
-        setting = covert.Setting(channel, evaluator, terms, context, entropy, progress)
-        return await covert.garble(setting, bins, brought)
+        setting = Setting(channel, evaluator, terms, context, entropy, progress)
+        return await covert_garbler.garble(setting, bins, brought)
     correlation = await send_correlated(
         channel,
         evaluator,
@@ -131,8 +132,8 @@ async def evaluate(
         entropy=entropy,
     )
     if terms.garblings > 1:
-        setting = covert.Setting(channel, garbler, terms, context, entropy, progress)
-        return await covert.evaluate(setting, targets[:, 0], brought)
+        setting = Setting(channel, garbler, terms, context, entropy, progress)
+        return await covert_evaluator.evaluate(setting, targets[:, 0], brought)
     hidden = random_bits(entropy, terms.summed)
     noise = no_bits() if brought.noise is None else word_bits(brought.noise)
     masks = random_bits(entropy, circuit.numbers)

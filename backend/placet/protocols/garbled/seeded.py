@@ -118,11 +118,12 @@ def label_mark(label: Labels) -> Bits:
 
 
 class Overheard:
-    """A channel that hashes all that is sent on it, and all that is received."""
+    """A channel that hashes all that is sent on it, and all that is received, of which it keeps the latest."""
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
         self.sent, self.received = hashlib.sha256(), hashlib.sha256()
+        self.latest = b""
 
     @property
     def me(self) -> str:
@@ -133,9 +134,9 @@ class Overheard:
         await self.channel.send(to, tag, payload)
 
     async def receive(self, sender: str, tag: str, *, limit: int) -> bytes:
-        payload = await self.channel.receive(sender, tag, limit=limit)
-        self.received.update(frame(tag.encode()) + frame(payload))
-        return payload
+        self.latest = await self.channel.receive(sender, tag, limit=limit)
+        self.received.update(frame(tag.encode()) + frame(self.latest))
+        return self.latest
 
 
 @dataclass(frozen=True)
