@@ -6,7 +6,6 @@ confirmed block."""
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from placet.core.errors import ConfigError, LimitError, NotFoundError, PeerError
 from placet.core.evidence import MAX_EVIDENCE, SignedEvidence
 from placet.core.ids import JobId
 from placet.core.plan import Plan
-from placet.core.requests import Credential, request_hash
+from placet.core.requests import RequestParts, signed_request
 from placet.core.signatures import Key
 from placet.core.trail import evidence_hash
 from placet.core.trust import Institution, TrustList
@@ -83,10 +82,9 @@ def fetcher(chain: Chain, key: Key, elsewhere: Mapping[bytes, str | Path] = Mapp
             return
         url = f"{place.rstrip('/')}/v1/jobs/{to_hex(job)}/trail"
         # By this machine's clock, as whoever is asked judges it by its own: a chain's may run ahead of both.
-        path, nonce, expiry = urlsplit(url).path, secrets.token_bytes(32), int(time.time()) + LIFETIME
-        request = request_hash(institution.address, "GET", path, b"", nonce, expiry)
-        digest = chain.deployment.consents.digest(request)
-        credential = Credential(signer=key.address, nonce=nonce, expiry=expiry, signature=key.sign(digest))
+        request = RequestParts(institution.address, "GET", urlsplit(url).path, b"")
+        expiry, domain = int(time.time()) + LIFETIME, chain.deployment.consents
+        credential = signed_request(key.address, key.sign, request, expiry=expiry, domain=domain)
         headers = {"Authorization": credential.header(), "Accept": "*/*", "Accept-Encoding": "identity"}
         try:
             with (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -117,10 +116,8 @@ def _findings(case: Case, chain: Chain, auditor: Key) -> Any:
     from placet.core.stakes import stake_of
 
     parties = sampled_parties(case)
-    plan, terms, sealed = case.plan, case.terms, case.facts.sealed
-    if plan is None or terms is None or terms.audit is None or sealed is None:
-        raise StateError("the plan draws no places of anybody", code="sample.none")
-    audit = terms.audit
+    (plan, audit), sealed = _planned(case), case.facts.sealed
+    assert sealed is not None  # noqa: S101 - `sampled_parties`
     demand_named(audit, auditor)
     number = sealed.at.block + audit.delay
     if number > case.facts.head.block:
@@ -220,7 +217,7 @@ def _asked(case: Case, party: int, auditor: Key) -> SampleOpening:
     import httpx
 
     from placet.core.auditor_sealing import auditor_secret
-    from placet.core.requests import Credential, request_hash
+    from placet.core.requests import RequestParts, signed_request
     from placet.core.sample import MAX_SAMPLE, SealedSample
     from placet.core.sample_sealing import open_sample
     from placet.core.values import parse, to_hex
@@ -232,10 +229,9 @@ def _asked(case: Case, party: int, auditor: Key) -> SampleOpening:
     except NotFoundError:
         raise PeerError("the trust list has no such institution", found=to_hex(address)) from None
     url = f"{institution.api.rstrip('/')}/v1/jobs/{to_hex(case.bundle.job)}/sample"
-    nonce, expiry = secrets.token_bytes(32), int(time.time()) + int(SECONDS)
-    request = request_hash(address, "POST", urlsplit(url).path, b"", nonce, expiry)
-    signature = auditor.sign(case.deployment.consents.digest(request))
-    header = Credential(signer=auditor.address, nonce=nonce, expiry=expiry, signature=signature).header()
+    request = RequestParts(address, "POST", urlsplit(url).path, b"")
+    expiry, domain = int(time.time()) + int(SECONDS), case.deployment.consents
+    header = signed_request(auditor.address, auditor.sign, request, expiry=expiry, domain=domain).header()
     content = bytearray()
     try:
         with (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import secrets
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from placet.core import eip712
@@ -57,6 +59,15 @@ class RequestParts(NamedTuple):
 def request_hash(receiver: bytes, method: str, path: str, body: bytes, nonce: bytes, expiry: int) -> bytes:
     """EIP-712 struct hash of these `RequestParts`."""
     return eip712.REQUEST.of(receiver, method, path, sha256(body), nonce, expiry)
+
+
+def signed_request(
+    signer: bytes, sign: Callable[[bytes], bytes], request: RequestParts, *, expiry: int, domain: eip712.Domain
+) -> Credential:
+    """By whom `sign` signs a digest, until `expiry` (Unix seconds), good once."""
+    nonce = secrets.token_bytes(32)
+    signature = sign(domain.digest(request_hash(*request, nonce, expiry)))
+    return Credential(signer=signer, nonce=nonce, expiry=expiry, signature=signature)
 
 
 def request_typed_data(

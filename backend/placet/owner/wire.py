@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -28,7 +27,7 @@ from placet.core.errors import (
     StateError,
     WarrantError,
 )
-from placet.core.requests import Credential, request_hash
+from placet.core.requests import RequestParts, signed_request
 from placet.core.values import parse
 from placet.owner.answers import ProblemAnswer
 
@@ -76,10 +75,8 @@ class RequestSigner:
 
     def header(self, method: str, path: str, body: bytes) -> str:
         """The `Authorization` header of one request; good for LIFETIME seconds, once."""
-        nonce, expiry = secrets.token_bytes(32), int(time.time()) + LIFETIME
-        words = request_hash(self.receiver, method, path, body, nonce, expiry)
-        signature = self.key.sign(self.domain.digest(words))
-        return Credential(signer=self.key.signer, nonce=nonce, expiry=expiry, signature=signature).header()
+        request, expiry = RequestParts(self.receiver, method, path, body), int(time.time()) + LIFETIME
+        return signed_request(self.key.signer, self.key.sign, request, expiry=expiry, domain=self.domain).header()
 
 
 async def ask(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, TypeVar
@@ -18,7 +17,7 @@ from placet.core.errors import InputError, PeerError, PlacetError
 from placet.core.ids import DatasetId, JobId, OfferId
 from placet.core.namespace import Namespace
 from placet.core.offers import Decimals, Offer, Scope
-from placet.core.requests import MAX_LIFETIME, Credential, request_hash
+from placet.core.requests import MAX_LIFETIME, RequestParts, signed_request
 from placet.core.trust import Institution as ListedInstitution
 from placet.core.values import U32, Name, NanoRho, Text, parse
 from placet.node.consents.models import ColumnMeaning, Named
@@ -125,11 +124,10 @@ async def _offered_by(
 
 def _signed(node: Node, institution: ListedInstitution, path: str) -> dict[str, str]:
     """The header by which an institution knows this one, good once and there alone."""
-    nonce, expiry = secrets.token_bytes(32), now() + MAX_LIFETIME // 2
-    path = urlsplit(institution.api).path.rstrip("/") + path
-    digest = node.deployment.consents.digest(request_hash(institution.address, "GET", path, b"", nonce, expiry))
-    signer = node.keys.signer
-    credential = Credential(signer=signer.address, nonce=nonce, expiry=expiry, signature=signer.sign(digest))
+    path, signer = urlsplit(institution.api).path.rstrip("/") + path, node.keys.signer
+    request, expiry = RequestParts(institution.address, "GET", path, b""), now() + MAX_LIFETIME // 2
+    domain = node.deployment.consents
+    credential = signed_request(signer.address, signer.sign, request, expiry=expiry, domain=domain)
     return {"Authorization": credential.header()}
 
 
