@@ -23,6 +23,7 @@ from placet.cli.inputs import (
 )
 from placet.cli.operator import EnsureTransaction, Operator
 from placet.cli.output import Commands, emit, say, write_line
+from placet.cli.proof_files import key_registration
 from placet.core.errors import AccessError, InputError
 
 if TYPE_CHECKING:
@@ -174,7 +175,6 @@ def confirm(
 ) -> None:
     """Verify the whole ceremony, and say on chain which key came out. It counts once every contributor has said so."""
     from placet.chain.ceremonies import confirm_key, may_confirm
-    from placet.chain.statements import is_registered, register_key
     from placet.core.values import to_hex
 
     operator = Operator(config)
@@ -185,11 +185,7 @@ def confirm(
         _write_keys(work, key, keys)
     operator.send(
         [
-            EnsureTransaction(
-                f"prove-key:{key.id.hex()}",
-                register_key(operator.deployment, key),
-                lambda: is_registered(operator.chain, key.id),
-            ),
+            key_registration(operator, key),
             EnsureTransaction(
                 f"ceremony-confirm:{key.id.hex()}",
                 confirm_key(operator.deployment, work.ceremony, key.id),

@@ -16,6 +16,7 @@ from placet.cli.output import say
 from placet.core.errors import InputError
 
 if TYPE_CHECKING:
+    from placet.cli.operator import EnsureTransaction, Operator
     from placet.core.statements import OpenedTotal, ProvenStatement, VerificationKey
     from placet.core.trust import Deployment
 
@@ -59,6 +60,15 @@ def read_verification(folder: Path) -> VerificationKey:
 
     text = read_text(folder / "verification.json", "verification key", limit=MAX_FILE)
     return parse(VerificationKey, text, limit=MAX_FILE, what=f"verification key in {folder}")
+
+
+def key_registration(operator: Operator, key: VerificationKey) -> EnsureTransaction:
+    """That a verification key is on chain."""
+    from placet.chain.statements import is_registered, register_key
+    from placet.cli.operator import EnsureTransaction
+
+    call = register_key(operator.deployment, key)
+    return EnsureTransaction(f"prove-key:{key.id.hex()}", call, lambda: is_registered(operator.chain, key.id))
 
 
 def read_amount(text: str, decimals: int) -> int:

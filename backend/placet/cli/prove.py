@@ -35,6 +35,7 @@ from placet.cli.proof_files import (
     ProofTerms,
     Until,
     amount_of,
+    key_registration,
     make_proof,
     read_amount,
     read_proof,
@@ -250,13 +251,10 @@ def _report(proven: ProvenStatement, trust: TrustList) -> dict[str, Any]:
 @commands.command()
 def register(config: NodeConfig, keys: Keys, timeout: Timeout = 120) -> None:
     """Put a circuit's verification key on chain, once for everybody. Its id is what statements name."""
-    from placet.chain.statements import is_registered, register_key
     from placet.core.values import to_hex
 
     operator, key = Operator(config), read_verification(keys)
-    call = register_key(operator.deployment, key)
-    wish = EnsureTransaction(f"prove-key:{key.id.hex()}", call, lambda: is_registered(operator.chain, key.id))
-    operator.send([wish], timeout)
+    operator.send([key_registration(operator, key)], timeout)
     write_line(to_hex(key.id))
 
 

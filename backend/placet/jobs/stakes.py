@@ -82,7 +82,9 @@ class Stakes:
 
     async def settle(self, record: JobRecord) -> None:
         """End every stake of the job whose time is over, and fetch what this institution is owed of stakes."""
-        context = self._context
+        context, audit = self._context, record.terms.audit
+        if audit is None:
+            return
         now = (await ask_chain(context.chain.head)).timestamp
         for party, terms in stakes_of(record).items():
             state = await ask_chain(context.chain.stake, terms)
@@ -90,6 +92,6 @@ class Stakes:
             if state.status in _LASTING and over:
                 name = f"settle-stake:{record.job.hex()}:{party}:{state.status.value}"
                 await self._intents.carry(name, context.calls.settle_stake(terms), context.address)
-            if await ask_chain(context.chain.stakes_owed, terms.token, context.address):
-                call = context.calls.claim_stake(terms.token, context.address)
-                await self._intents.carry(f"claim-stake:{record.job.hex()}:{party}:{now}", call, context.address)
+        if await ask_chain(context.chain.stakes_owed, audit.token, context.address):
+            call = context.calls.claim_stake(audit.token, context.address)
+            await self._intents.carry(f"claim-stake:{record.job.hex()}:{now}", call, context.address)
