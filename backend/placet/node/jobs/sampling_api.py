@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from placet.chain.threaded import ask_chain
 from placet.core.errors import AccessError, StateError
+from placet.core.hashing import document_hash
 from placet.core.ids import JobId, StakeId
 from placet.core.sample import SealedSample, SignedFinding
 from placet.core.stakes import StakeStatus, StakeTerms
@@ -101,7 +102,8 @@ async def finding(runner: TheRunner, job: JobId, signed: SignedFinding, _: Insti
         )
     if terms is None or terms.id != shown.stake:
         raise StateError("the finding is of another job's stake", found=to_hex(shown.stake), code="finding.none")
-    name = f"finding:{to_hex(shown.hash())[2:]}:{int(signed.upholds)}"
+    # With the signature: a forged one must not hold up the auditor's own.
+    name = f"finding:{document_hash(signed).hex()}"
     calls = runner.context.calls
     call = (
         calls.uphold(terms, shown.hash(), signed.signature)
