@@ -227,14 +227,23 @@ async def test_hostile_documents_end_in_codes(platform: SimulatedPlatform, names
     assert not alive()
 
 
-async def waiting(platform: SimulatedPlatform) -> tuple[SimulatedEnclave, asyncio.Task[object], int]:
+@pytest.fixture
+def endless() -> Iterator[tuple[BinaryIO, int]]:
+    """A document that does not end before its test closes where it comes from."""
+    readable, writable = os.pipe()
+    with os.fdopen(readable, "rb", buffering=0) as document:
+        yield cast(BinaryIO, document), writable
+
+
+async def waiting(
+    platform: SimulatedPlatform, endless: tuple[BinaryIO, int]
+) -> tuple[SimulatedEnclave, asyncio.Task[object], int]:
     """An enclave that has both parties' keys and waits for the rest of a document."""
     job = Job.of(BEFORE, AFTER).under(policy(platform))
     enclave = await platform.start(chain=CHAIN, job=job.task.job)
     keys = await released(platform, enclave, job)
-    readable, writable = os.pipe()
+    never, writable = endless
     os.write(writable, job.sides[0].encrypted[:-1])
-    never = cast(BinaryIO, os.fdopen(readable, "rb", buffering=0))
     running: asyncio.Task[object] = asyncio.ensure_future(
         enclave.compute(job.task, keys, {"before": never, "after": never}, seconds=120)
     )
@@ -245,6 +254,7 @@ async def waiting(platform: SimulatedPlatform) -> tuple[SimulatedEnclave, asynci
 
 async def test_a_withdrawal_ends_it_and_nothing_is_left(
     platform: SimulatedPlatform,
+    endless: tuple[BinaryIO, int],
     folder: Path,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
@@ -253,7 +263,7 @@ async def test_a_withdrawal_ends_it_and_nothing_is_left(
     caplog.set_level(logging.DEBUG)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    enclave, running, writable = await waiting(platform)
+    enclave, running, writable = await waiting(platform, endless)
     inside = alive()
     assert {"bwrap"} <= {one.name() for one in inside}
     ended = asyncio.ensure_future(enclave.end())
@@ -296,8 +306,8 @@ async def test_the_nodes_folder_holds_no_word_of_it(
     assert PHRASE in job.open(results[0].masked, 0, results[0].enclave)
 
 
-async def test_a_caller_that_goes_away_ends_it(platform: SimulatedPlatform) -> None:
-    _, running, writable = await waiting(platform)
+async def test_a_caller_that_goes_away_ends_it(platform: SimulatedPlatform, endless: tuple[BinaryIO, int]) -> None:
+    _, running, writable = await waiting(platform, endless)
     os.close(writable)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -326,7 +336,7 @@ async def test_an_enclave_serves_once_and_only_so_many_at_a_time(
 
 
 async def test_an_enclave_that_nobody_uses_ends_by_itself(
-    platform: SimulatedPlatform, monkeypatch: pytest.MonkeyPatch
+    platform: SimulatedPlatform, endless: tuple[BinaryIO, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(simulated, "IDLE_SECONDS", 0.3)
     job = Job.of(BEFORE, AFTER).under(policy(platform))
@@ -338,7 +348,7 @@ async def test_an_enclave_that_nobody_uses_ends_by_itself(
     assert await code(unused.prove(bytes(32))) == "enclave.ended"
     assert await code(unused.compute(job.task, {}, {}, seconds=1)) == "enclave.ended"
     monkeypatch.setattr(simulated, "IDLE_SECONDS", 240)
-    enclave, running, writable = await waiting(platform)
+    enclave, running, writable = await waiting(platform, endless)
     assert enclave._idle is not None and enclave._idle.cancelled()
     os.close(writable)
     await code(running)
@@ -385,8 +395,10 @@ async def test_a_platform_closes_all_of_itself_where_an_enclaves_end_fails(
         os.fstat(next(iter(platform.image._memory.values())))
 
 
-async def test_an_enclave_that_dies_is_said_to_have_died(platform: SimulatedPlatform) -> None:
-    _, running, writable = await waiting(platform)
+async def test_an_enclave_that_dies_is_said_to_have_died(
+    platform: SimulatedPlatform, endless: tuple[BinaryIO, int]
+) -> None:
+    _, running, writable = await waiting(platform, endless)
     for one in alive():
         one.send_signal(signal.SIGKILL)
     os.close(writable)
