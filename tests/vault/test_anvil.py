@@ -10,6 +10,7 @@ import signal
 import stat
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ from placet.chain.deploy import deploy
 from placet.chain.index import Index
 from placet.chain.local import LocalChain, dev_account
 from placet.chain.sender import Sender
+from placet.chain.states import OfferState
 from placet.core.consent import Consent
 from placet.core.errors import ChainError, ConfigError, DeploymentError, StateError, WarrantError
+from placet.core.ids import OfferId
 from placet.core.merkle import batch_levels, batch_proof
 from placet.core.offers import Offer, Subjects
 from placet.core.plan import Amendment, Input, Plan
@@ -258,8 +261,45 @@ def test_an_endpoint_that_keeps_a_withdrawal_back(
     monkeypatch.setattr(Index, "_ended", lambda *_: [])
     assert lawful(a).count == 3
     a.withdraw(people[0][1], people[0][0])
-    with pytest.raises(ChainError, match="not those that the contract has counted"):
+    with pytest.raises(ChainError, match="not those that the contract has counted") as caught:
         lawful(a)
+    assert caught.value.code == "chain.incomplete"
+
+
+def test_an_end_after_the_block_that_was_looked_at_does_not_count(
+    anvil_environment: Anvil, people: list[tuple[Key, Consent]], tmp_path: Path
+) -> None:
+    a, offer = anvil_environment, anvil_environment.environment.offer.id
+    a.anchor([consent for _, consent in people])
+    engine = create_engine(f"sqlite:///{tmp_path / 'seen.db'}")
+    index = Index(engine, a.chain)
+    seen = Endpoint(a.chain, index, lambda block: block)
+    seen.look(thorough=False)
+    a.withdraw(people[0][1], people[0][0], [consent.id for _, consent in people])
+    index.sync()
+    assert seen.offer(offer).epoch == FIRST_EPOCH
+    assert people[0][1].id in seen.dead(offer)  # who ended it is heard at once all the same
+    seen.look(thorough=False)
+    assert seen.offer(offer).epoch == withdrawal_head(FIRST_EPOCH, people[0][1].id)
+    engine.dispose()
+
+
+def test_a_state_of_the_next_block_is_asked_for_again(
+    anvil_environment: Anvil, people: list[tuple[Key, Consent]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Anvil answers while it seals a block: the newest block's state has what that one changes already."""
+    a = anvil_environment
+    a.anchor([consent for _, consent in people])
+    asked, right = [], Chain.offer
+
+    def early(chain: Chain, offer: OfferId, *, block: int | None = None) -> OfferState:
+        asked.append(block)
+        state = right(chain, offer, block=block)
+        return replace(state, epoch=bytes(24)) if len(asked) == 1 else state
+
+    monkeypatch.setattr(Chain, "offer", early)
+    assert lawful(a).count == 3
+    assert len(asked) == 2 and len(set(asked)) == 1
 
 
 def test_used_up(anvil_environment: Anvil) -> None:

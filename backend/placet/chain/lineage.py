@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from placet.chain.client import Chain
+from placet.chain.ends import offer_at
 from placet.chain.events import JobOpened, JobSealed
 from placet.chain.index import Index
-from placet.core.errors import ChainError, NotFoundError
+from placet.core.errors import NotFoundError
 from placet.core.ids import ConsentId, DatasetId, JobId, OfferId
 from placet.core.lineage import Lineage, Order, Origin, Registration, lineage, withdrawn_since
-from placet.core.values import to_hex
 
 END = (2**63 - 1, 0)
 """After everything."""
@@ -64,14 +64,6 @@ class _Models:
             return None
 
     def ended(self, offer: OfferId) -> Sequence[ConsentId]:
-        expected, found = self._chain.offer(offer, block=self._head).epoch, self._index.heads(offer, self._head)[0]
-        if found != expected:
-            raise ChainError(
-                "the endpoint's events of withdrawals are not those that the contract has counted",
-                expected=f"epoch {to_hex(expected)}",
-                found=f"epoch {to_hex(found)}",
-                remedy="try again; if it stays so, use another endpoint",
-                code="chain.incomplete",
-            )
+        offer_at(self._chain, self._index, offer, self._head)
         ends = self._index.proven_ends(offer, self._head)
         return [event.consent for event in ends if (event.block, event.log_index) < self._before]

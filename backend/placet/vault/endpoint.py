@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from placet.chain import endpoint_checks
 from placet.chain.client import Chain
+from placet.chain.ends import offer_at
 from placet.chain.events import Event, JobAborted, JobAmended, JobClosed, JobCompleted, JobOpened, JobSealed
 from placet.chain.findings import Check, examined
 from placet.chain.index import Index
@@ -17,7 +18,6 @@ from placet.core.errors import ChainError, NotFoundError
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
 from placet.core.lineage import Lineage
 from placet.core.signatures import Verifiers
-from placet.core.values import to_hex
 from placet.vault.chain_view import ChainSnapshot, JobFacts, OfferFacts
 from placet.vault.responses import EndpointFinding, EndpointFindings
 
@@ -87,15 +87,7 @@ class Endpoint:
             raise ChainError("the vault's endpoint lacks a block that it has shown", found=error.found) from None
 
     def offer(self, offer: OfferId) -> OfferFacts:
-        state = self._chain.offer(offer, block=self._head)
-        heads = self._index.heads(offer)
-        if heads != (state.epoch, state.unproven):
-            raise ChainError(
-                "the endpoint's events of withdrawals are not those that the contract has counted",
-                expected=f"epoch {to_hex(state.epoch)}, unproven {to_hex(state.unproven)}",
-                found=f"epoch {to_hex(heads[0])}, unproven {to_hex(heads[1])}",
-                remedy="try again; if it stays so, use another endpoint",
-            )
+        state = offer_at(self._chain, self._index, offer, self._head)
         dataset = self._chain.dataset(state.offer.dataset, block=self._head)
         return OfferFacts(state.offer, state.provider, state.epoch, state.openings, dataset.subjects, dataset.model)
 
