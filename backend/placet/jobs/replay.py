@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -25,133 +25,34 @@ from placet.catalogue.determinism import why_not_again
 from placet.chain.states import JobState, JobStatus
 from placet.chain.threaded import ask_chain
 from placet.core.at_rest import JOBS, AtRest
-from placet.core.ecdsa import recover
 from placet.core.errors import (
     AccessError,
     ChainError,
     ConfigError,
     NotFoundError,
-    PeerError,
     PlacetError,
     ProtocolError,
-    SignatureError,
     StateError,
     StorageError,
     WarrantError,
-    unforeseen,
 )
-from placet.core.hashing import sha256
 from placet.core.ids import JobId
-from placet.core.trail import Artefact, Exchange, SignedMessage, Step, evidence_hash, trail_head, trail_start
+from placet.core.trail import Artefact, Step, evidence_hash, trail_head, trail_start
 from placet.core.verified_sums import Complaint
 from placet.jobs.context import JobContext
-from placet.jobs.link import Link
 from placet.jobs.party_run import PartyRun
 from placet.jobs.randomness import seed_commitment
 from placet.jobs.recipe import Runs, run_of
 from placet.jobs.records import JobRecord
+from placet.jobs.replay_link import SAME, NotCoveredError, ReplayLink, why_of
 from placet.jobs.replay_report import MAX_DIFFERENCES, ReplayFinding, ReplayReport, SignedReplay, StepReplay, compared
 from placet.jobs.step_recorder import StepRecorder
 from placet.jobs.store import JobStore
 from placet.vault.rows import Rows
 
 _SEALED = (JobStatus.SEALED, JobStatus.COMPLETED, JobStatus.CLOSED)
-_SAME = ReplayFinding(outcome="same")
-
-
-class NotCoveredError(StateError):
-    """What a replay can't go on without is not here, or may not be opened."""
-
-    code = "replay.not-covered"
-
-
 _NOTHING_SAID = (StateError, WarrantError, ChainError, ConfigError, StorageError, AccessError, NotFoundError)
 """Errors that say something of this place and not of what the party did: nothing differs for them."""
-
-
-def _why(error: BaseException) -> str:
-    """An error in a line, without anything that came in."""
-    if not isinstance(error, PlacetError):
-        return unforeseen(error)[:400]
-    words = error.message if isinstance(error, NotCoveredError) else f"{error.code}: {error.message}"
-    return (words if error.found is None else f"{words} ({error.found})")[:400]
-
-
-class ReplayLink(Link):
-    """What others sent, as it is kept; what is sent goes nowhere, under the number that the trail has for it."""
-
-    def __init__(
-        self, context: JobContext, store: JobStore, record: JobRecord, attempt: int, steps: Sequence[Step]
-    ) -> None:
-        super().__init__(context, store, record, attempt)
-        self._numbers: dict[tuple[int, str], deque[int]] = defaultdict(deque)
-        for step in steps:
-            for one in step.sent:
-                self._numbers[one.peer, one.tag].append(one.sequence)
-        self._came: dict[tuple[int, str], deque[SignedMessage]] = defaultdict(deque)
-        self._sealed = None if context.payloads is None else context.payloads.of(record.job, attempt)
-        self._heard = [m for m in store.messages(record.job, receiver=record.party) if m.message.attempt == attempt]
-        for signed in self._heard:
-            self._came[signed.message.sender, signed.message.tag].append(signed)
-
-    async def send(self, receiver: int, tag: str, payload: bytes) -> Exchange:
-        """One that the trail does not have gets a number that no message has."""
-        numbers = self._numbers[receiver, tag]
-        number = numbers.popleft() if numbers else 2**32 - 1
-        return Exchange(peer=receiver, sequence=number, tag=tag, digest=sha256(payload))
-
-    async def receive(self, sender: int, tag: str, limit: int) -> tuple[Exchange, bytes]:
-        """NotCoveredError for a payload that is not here as it was signed; PeerError where none came."""
-        if not self._came[sender, tag]:
-            raise PeerError("no such message was received", found=f"{tag} of party {sender}", code="peer.late")
-        signed = self._came[sender, tag].popleft()
-        payload = self.payload(signed)
-        if len(payload) > limit:
-            raise PeerError("a peer's message is too long", expected=limit, found=len(payload), code="peer.oversized")
-        message = signed.message
-        return Exchange(peer=sender, sequence=message.sequence, tag=tag, digest=message.digest), payload
-
-    async def demand_at_work(self, party: int) -> None:
-        """All were."""
-
-    def payload(self, signed: SignedMessage) -> bytes:
-        """A payload as its sender signed it. NotCoveredError."""
-        message = signed.message
-        what = f"{message.tag} of party {message.sender}, number {message.sequence}"
-        if self._sealed is None or self.context.payloads is None:
-            raise NotCoveredError("the payloads of this attempt are not kept, or no longer (replay.days)", found=what)
-        if not self._sealed:
-            raise NotCoveredError(
-                "the payloads of this attempt were too many to be kept (replay.attempt_bytes, replay.total_bytes)",
-                found=what,
-            )
-        if message.hash not in self._sealed:
-            raise NotCoveredError("a payload is not among those that are kept", found=what)
-        try:
-            signer = recover(self.context.deployment.jobs.digest(message.hash), signed.signature)
-            payload = self.context.payloads.open(message, self._sealed[message.hash])
-        except (StateError, SignatureError):
-            raise NotCoveredError("a payload that is kept was altered", found=what) from None
-        if sha256(payload) != message.digest or signer != self.record.plan.parties[message.sender].recorder:
-            raise NotCoveredError("a payload that is kept is not the one that its sender signed", found=what)
-        return payload
-
-    def received(self, steps: Sequence[Step]) -> ReplayFinding:
-        """Of each message that a trail says to have come: is it what its sender signed, and its payload here?"""
-        by_number = {(m.message.sender, m.message.sequence): m for m in self._heard}
-        lacking: list[str] = []
-        for one in (exchange for step in steps for exchange in step.received):
-            signed = by_number.get((one.peer, one.sequence))
-            if signed is None or (signed.message.tag, signed.message.digest) != (one.tag, one.digest):
-                where = f"{one.tag} of party {one.peer}, number {one.sequence}"
-                return ReplayFinding(outcome="differs", why=f"{where}: the trail has what the sender never signed")
-            try:
-                self.payload(signed)
-            except NotCoveredError as error:
-                lacking.append(_why(error))
-        if not lacking:
-            return _SAME
-        return ReplayFinding(outcome="not-covered", why=f"{len(lacking)} messages, the first: {lacking[0]}"[:400])
 
 
 @dataclass(kw_only=True)
@@ -256,14 +157,14 @@ class ReplayRun(PartyRun):
 
 def _stopped(before: Step, recorder: StepRecorder | None, error: Exception) -> StepReplay:
     """A step of the trail which the replay could not do to its end."""
-    (uncovered,) = _uncovered([before], _why(error))
+    (uncovered,) = _uncovered([before], why_of(error))
     if isinstance(error, _NOTHING_SAID) or not isinstance(error, PlacetError):
         return uncovered
     sent = () if recorder is None else tuple(recorder.sent)
     numbers = {(one.peer, one.sequence) for one in sent}
     until = before.model_copy(update={"sent": tuple(o for o in before.sent if (o.peer, o.sequence) in numbers)})
     differences = compared(until, until.model_copy(update={"sent": sent}))[:MAX_DIFFERENCES]
-    why = f"the replay ends in this step: {_why(error)}"[:400]
+    why = f"the replay ends in this step: {why_of(error)}"[:400]
     return uncovered.model_copy(update={"outcome": "differs", "why": why, "differences": tuple(differences)})
 
 
@@ -337,7 +238,7 @@ async def _unrecorded() -> int:
 def _agreed(context: JobContext, record: JobRecord) -> ReplayFinding:
     """Is the plan the job's, and with it the terms? A replay of another comes to what was done under that one."""
     if record.plan.job(context.deployment.jobs) == record.job:
-        return _SAME
+        return SAME
     return ReplayFinding(outcome="differs", why="the plan that this node holds is not the job's")
 
 
@@ -345,17 +246,17 @@ def _seed(context: JobContext, record: JobRecord) -> ReplayFinding:
     try:
         seed = AtRest(JOBS, context.hpke).open(record.seed, b"seed")
     except StateError as error:
-        return ReplayFinding(outcome="not-covered", why=_why(error))
+        return ReplayFinding(outcome="not-covered", why=why_of(error))
     if seed_commitment(seed) != record.plan.parties[record.party].seed:
         return ReplayFinding(outcome="differs", why="the seed that is kept is not the one that the plan commits to")
-    return _SAME
+    return SAME
 
 
 def _on_chain(context: JobContext, record: JobRecord, state: JobState, trail: Sequence[Step]) -> ReplayFinding:
     head, count = context.chain.trail(record.job, state.attempt, record.party)
     own = trail_head(trail_start(record.job, state.attempt, record.party), (step.hash for step in trail))
     if (own, len(trail)) == (head, count):
-        return _SAME
+        return SAME
     return ReplayFinding(
         outcome="differs", why=f"the {len(trail)} steps that this node holds are not the {count} on chain"
     )
@@ -378,7 +279,7 @@ async def _steps(run: ReplayRun, runs: Runs, trail: Sequence[Step]) -> list[Step
         why = "the replay makes no such step"
         rest = [one.model_copy(update={"outcome": "differs"}) for one in _uncovered(left, why)]
     else:
-        rest = _uncovered(left, f"the replay ended before: {_why(ended)}"[:400])
+        rest = _uncovered(left, f"the replay ended before: {why_of(ended)}"[:400])
         differs = any(one.outcome == "differs" for one in outcomes.values())
         if rest and isinstance(ended, PlacetError) and not isinstance(ended, _NOTHING_SAID) and not differs:
             rest[0] = rest[0].model_copy(update={"outcome": "differs"})
