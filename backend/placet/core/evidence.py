@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from placet.core.complaints import Complaint
 from placet.core.consent import CompactConsent
 from placet.core.enrolment import Enrolment
 from placet.core.hashing import document_hash
@@ -21,7 +22,6 @@ from placet.core.plan import MAX_PARTIES, Amendment, Plan, Seal, Terms
 from placet.core.standing import StandingPlan
 from placet.core.trail import SignedMessage, Step
 from placet.core.values import U32, Bytes32, Signature, Value
-from placet.core.verified_sums import Complaint
 
 MAX_EVIDENCE = 64 << 20
 """Bytes of one party's evidence document at the most, without its sections."""

@@ -5,13 +5,10 @@ Parties write these names, and an audit looks for them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from placet.core.errors import PlacetError, StateError
-from placet.core.garbling import GarblingComplaint
 from placet.core.plan import MAX_PARTIES
 from placet.core.values import U32, Octets, Value
 
@@ -28,7 +25,6 @@ COMMITMENTS, SHARE = "sum.commitments", "sum.share"
 CHALLENGE, WEIGHTED, ACCEPTED = "sum.challenge", "sum.weighted", "sum.accepted"
 MAX_SHOWN = 16 << 20
 """Bytes that a party's complaints show together: what is larger is refused by its sender's name, and not shown."""
-AUDIT_SHOWS = "the audit shows by whose signature"
 _MAX_WEIGHTED = 33 * (MAX_PARTIES + 1)
 Shown = Annotated[Octets, Field(max_length=MAX_SHOWN)]
 
@@ -50,29 +46,3 @@ class SumComplaint(Value):
     ]
     payload: Shown
     secret: Annotated[Octets, Field(max_length=32)] = b""
-
-
-Complaint = Annotated[SumComplaint | GarblingComplaint, Field(discriminator="about")]
-
-
-class RefusedSum(Value):
-    """Why a party took no result out of a job, and what it has to complain of."""
-
-    message: str
-    found: str
-    code: str
-    complaints: Annotated[tuple[Complaint, ...], Field(max_length=MAX_PARTIES)] = ()
-
-    @classmethod
-    def of(cls, error: PlacetError, complaints: Iterable[Complaint]) -> RefusedSum:
-        """With as many complaints as may be shown."""
-        left, shown = MAX_SHOWN, []
-        for one in complaints:
-            if len(one.payload) <= left:
-                shown.append(one)
-                left -= len(one.payload)
-        return cls(message=error.message, found=error.found or "", code=error.code, complaints=tuple(shown))
-
-    def error(self) -> StateError:
-        """For who asks for the result."""
-        return StateError(self.message, found=self.found, remedy=AUDIT_SHOWS, code=self.code)

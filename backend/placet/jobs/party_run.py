@@ -18,13 +18,13 @@ from placet.chain.signals import listening
 from placet.chain.states import JobStatus
 from placet.chain.threaded import ask_chain, ask_store
 from placet.core.at_rest import JOBS, AtRest
+from placet.core.complaints import Complaint, RefusedResult
 from placet.core.errors import ProtocolError, StateError
 from placet.core.hashing import sha256
 from placet.core.masking import mask
 from placet.core.offers import Scope
 from placet.core.stakes import stake_of
 from placet.core.trail import MASKED_OUTPUT, Artefact, Step
-from placet.core.verified_sums import Complaint, RefusedSum
 from placet.jobs.entries import consent_ended, ended_inputs
 from placet.jobs.link import MAX_PAYLOAD, Link
 from placet.jobs.masked_outputs import MASKED, framed
@@ -288,7 +288,7 @@ class PartyRun(PartySeat):
     async def refuse(self, error: ProtocolError, *complaints: Complaint) -> ProtocolError:
         """Keep, sealed, why this party ends the attempt, and what shows who gave it something wrong: that is shown with
         its evidence. Gives `error` back, to be raised."""
-        refused = RefusedSum.of(error, complaints)
+        refused = RefusedResult.of(error, complaints)
         closed = AtRest(JOBS, self.context.hpke).seal(refused_result(refused), b"result")
         await self.store.threaded.keep_result(self.record.job, closed)
         return error

@@ -6,15 +6,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from placet.core.complaints import RefusedResult
 from placet.core.values import parse
-from placet.core.verified_sums import RefusedSum
 
 
-def refused_result(refused: RefusedSum) -> bytes:
+def refused_result(refused: RefusedResult) -> bytes:
     """As it is kept."""
     return json.dumps({"refused": refused.to_json()}).encode()
 
 
-def refusal_in(result: Mapping[str, Any]) -> RefusedSum | None:
+def refusal_in(result: Mapping[str, Any]) -> RefusedResult | None:
     """The inverse; None for a result."""
-    return parse(RefusedSum, result["refused"]) if "refused" in result else None
+    return parse(RefusedResult, result["refused"]) if "refused" in result else None

@@ -25,6 +25,7 @@ from placet.catalogue.determinism import why_not_again
 from placet.chain.states import JobState, JobStatus
 from placet.chain.threaded import ask_chain
 from placet.core.at_rest import JOBS, AtRest
+from placet.core.complaints import Complaint
 from placet.core.errors import (
     AccessError,
     ChainError,
@@ -38,7 +39,6 @@ from placet.core.errors import (
 )
 from placet.core.ids import JobId
 from placet.core.trail import Artefact, Step, evidence_hash, trail_head, trail_start
-from placet.core.verified_sums import Complaint
 from placet.jobs.context import JobContext
 from placet.jobs.party_run import PartyRun
 from placet.jobs.randomness import seed_commitment

@@ -12,12 +12,13 @@ from placet.chain.events import Event, JobAborted, JobCancelled, JobClosed, JobC
 from placet.chain.intents import Intents
 from placet.chain.states import JobState, JobStatus
 from placet.chain.threaded import ask_chain, ask_store
+from placet.core.complaints import Complaint, RefusedResult
 from placet.core.errors import PlacetError, Reverted, StateError, unforeseen
 from placet.core.ids import JobId
 from placet.core.masking import shared_secret, unmask
 from placet.core.model_card import held_as
 from placet.core.values import ZERO32, to_hex
-from placet.core.verified_sums import Complaint, RefusedSum, SumComplaint
+from placet.core.verified_sums import SumComplaint
 from placet.jobs import model_parts
 from placet.jobs.attempts import Attempts
 from placet.jobs.context import JobContext, RowSource
@@ -225,7 +226,7 @@ class Settlement:
         except WrongParts as wrong:
             names = ", ".join(self.context.trust.name(record.plan.parties[party].signer) for party in wrong.parties)
             wrong.found = f"{names}: {wrong.found}"
-            refused = RefusedSum.of(wrong, self._complaints(record, sealed.attempt, wrong, outputs, keys))
+            refused = RefusedResult.of(wrong, self._complaints(record, sealed.attempt, wrong, outputs, keys))
             self.store.keep_result(record.job, self.at_rest.seal(refused_result(refused), b"result"))
             raise
 

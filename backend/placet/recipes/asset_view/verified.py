@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 from coincurve import PublicKey
 
+from placet.core.complaints import AUDIT_SHOWS
 from placet.core.errors import ProtocolError
 from placet.core.hashing import sha256
 from placet.core.trail import Artefact
 from placet.core.values import from_hex, to_hex
 from placet.core.verified_sums import (
     ACCEPTED,
-    AUDIT_SHOWS,
     CHALLENGE,
     CHECK,
     COMMIT,
