@@ -14,6 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from placet.cli.audit_replay import show_replay
+from placet.cli.output import table
+from placet.core.ids import JobId
+from placet.jobs.replay_report import ReplayFinding, ReplayReport, StepReplay
+
 from .conftest import environment
 
 IDS = ["0x" + f"{number:02x}" * 32 for number in range(1, 5)]
@@ -91,3 +96,37 @@ def test_a_reader_that_leaves_is_no_fault() -> None:
     gone = ["bash", "-c", script.replace("placet", f"{sys.executable} -m placet.cli")]
     ended = subprocess.run(gone, env=environment(), capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stderr) == (1, "")
+
+
+def test_a_column_that_says_nothing_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """A replay in which all is the same has no reasons; one reason, and the column is there."""
+    same, why = StepReplay(outcome="same", index=0, name="open-rows", hash=bytes(32)), "the rows are gone"
+    show_replay(_replay(same))
+    all_same = capsys.readouterr().out
+    show_replay(_replay(same, same.model_copy(update={"outcome": "not-covered", "why": why, "index": 1})))
+    one_not = capsys.readouterr().out
+    assert "outcome" in all_same and "why" not in all_same
+    assert re.search(r"┃ outcome +┃ why +┃", one_not) and why in one_not
+    table("Nobody", ("consent", "status"), [])
+    assert re.search(r"consent.*status", capsys.readouterr().out)
+
+
+def _replay(*steps: StepReplay) -> ReplayReport:
+    same = ReplayFinding(outcome="same")
+    return ReplayReport(
+        job=JobId(bytes(32)),
+        attempt=1,
+        party=0,
+        institution=bytes(20),
+        name="North Bank",
+        role="provider",
+        recipe="match-statistics",
+        recipe_version=1,
+        engine="embedded",
+        release="1",
+        at=0,
+        trail=same,
+        seed=same,
+        received=same,
+        steps=steps,
+    )

@@ -55,7 +55,7 @@ def replay(
         emit({"outcome": outcome, "replays": [one.to_json() for one in replays]})
     else:
         for one in replays:
-            _show(one.report)
+            show_replay(one.report)
     if EXIT[outcome]:
         raise typer.Exit(EXIT[outcome])
 
@@ -103,7 +103,8 @@ def _replayed(settings: NodeSettings, job: JobId) -> SignedReplay:
         node.engine.dispose()
 
 
-def _show(report: ReplayReport) -> None:
+def show_replay(report: ReplayReport) -> None:
+    """On stdout."""
     from placet.core.values import to_hex
 
     whose = f"{report.name} ({report.role}, {to_hex(report.institution)})"
@@ -114,7 +115,9 @@ def _show(report: ReplayReport) -> None:
         for what, one in (("trail", report.trail), ("seed", report.seed), ("received", report.received))
     ]
     rows += [(f"{one.index} {one.name}", one.outcome, one.why or "") for one in report.steps]
-    table(f"attempt {report.attempt} of {report.recipe}, again by Placet {report.release}", ("", "", "why"), rows)
+    table(
+        f"attempt {report.attempt} of {report.recipe}, again by Placet {report.release}", ("", "outcome", "why"), rows
+    )
     if report.first is not None:
         _show_step(whose, report.first)
     write_line()

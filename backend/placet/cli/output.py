@@ -68,10 +68,11 @@ def emit(value: Any) -> None:
 
 def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table on stdout in which no id, address or other word is broken. On a terminal that is too narrow for that each
-    row is a block of lines instead, a cell a line; in a file or a pipe a table is as wide as it needs to be."""
+    row is a block of lines instead, a cell a line; in a file or a pipe a table is as wide as it needs to be. A column
+    that says nothing in any row is left out."""
     from rich.measure import Measurement
 
-    cells = [tuple(map(visible, row)) for row in rows]
+    headings, cells = _said(headings, [tuple(map(visible, row)) for row in rows])
     screen = console()
     grid = _table(title, headings, cells)
     widest = Measurement.get(screen, screen.options.update(max_width=1 << 20), grid).maximum
@@ -86,6 +87,12 @@ def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) ->
         write_line()
         for line in _block(headings, row, screen.width):
             write_line(line)
+
+
+def _said(headings: Sequence[str], cells: list[tuple[str, ...]]) -> tuple[Sequence[str], list[tuple[str, ...]]]:
+    """Without the columns that are empty in every row; all of them where there is no row."""
+    kept = [at for at in range(len(headings)) if any(row[at] for row in cells)] or range(len(headings))
+    return [headings[at] for at in kept], [tuple(row[at] for at in kept) for row in cells]
 
 
 def _lines_fit(grid: Table, width: int) -> bool:
