@@ -5,7 +5,6 @@ differs here."""
 
 from __future__ import annotations
 
-import os
 import random
 import secrets
 from dataclasses import dataclass, replace
@@ -316,14 +315,21 @@ def test_an_attempt_that_is_too_large_is_not_kept_at_all(tmp_path: Path) -> None
     assert [file.stat().st_size for file in (tmp_path / "received").iterdir()] == [0]
 
 
-def test_the_oldest_jobs_make_room(tmp_path: Path) -> None:
-    payloads = keeping(tmp_path, total_bytes=1000)
+def test_what_is_kept_is_not_pushed_out_by_new_jobs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A party that would be rid of an older job's evidence can't fill the room that it has."""
+    payloads, folder = keeping(tmp_path, total_bytes=1000), tmp_path / "received"
     jobs = [bytes([number]) * 32 for number in range(1, 6)]
     for job in jobs:
         payloads.keep(message(job), bytes(300))
-        os.utime(next((tmp_path / "received").glob(f"{job.hex()}-*")), (job[0], job[0]))
-        assert sum(file.stat().st_size for file in (tmp_path / "received").iterdir()) <= 1000
-    assert [payloads.of(job, 1) is not None for job in jobs] == [False, False, False, True, True]  # type: ignore[arg-type]
+        assert sum(file.stat().st_size for file in folder.iterdir()) <= 1000
+    kept = [payloads.of(job, 1) for job in jobs]  # type: ignore[arg-type]
+    assert [bool(one) for one in kept] == [True, True, False, False, False]
+    assert kept[2:] == [{}] * 3  # its replay says: too many to be kept
+    assert sum("can't be replayed" in line for line in caplog.messages) == 3
+    (next(folder.glob(f"{jobs[0].hex()}-*"))).unlink()  # as its days are over
+    payloads.keep(message(b"n" * 32), bytes(300))
+    payloads.keep(message(jobs[2], 1), bytes(10))  # never a part of an attempt
+    assert payloads.of(b"n" * 32, 1) and payloads.of(jobs[2], 1) == {}  # type: ignore[arg-type]
 
 
 def test_a_disk_that_is_full_fails_no_job(tmp_path: Path) -> None:

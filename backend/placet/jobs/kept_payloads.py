@@ -6,6 +6,9 @@ A payload is sealed under its message's hash, so that none opens in another's pl
 attempt is over, and none is synced to the disk: what a crash takes away is not covered by a replay, and nothing else
 hangs on it. An empty file is of an attempt whose payloads were too many to be kept.
 
+What is kept stays for its days: a new attempt for which there is no room is not kept itself, and says so. So nobody
+makes an older job's evidence go by running large new ones.
+
 Rows are not kept here: a replay asks the vault for them, whose gate decides anew.
 """
 
@@ -57,8 +60,8 @@ class KeptPayloads:
         self._total: int | None = None
 
     def keep(self, message: Message, payload: bytes) -> None:
-        """One more payload. Of an attempt that gets too large none is kept any more, of all jobs the oldest attempts
-        go first. What the file system refuses is logged: no job fails for it."""
+        """One more payload. Of an attempt that gets too large, alone or beside what is kept of others, none is kept any
+        more. That, and what the file system refuses, is logged: no job fails for it."""
         if not self.retention.days:
             return
         content = frame(message.hash) + frame(self._at_rest.seal(payload, message.hash))
@@ -76,7 +79,8 @@ class KeptPayloads:
         size = path.stat().st_size if path.exists() else None
         if size == 0:
             return
-        if (size or 0) + len(content) > self.retention.attempt_bytes or not self._room(len(content), path):
+        if (size or 0) + len(content) > self.retention.attempt_bytes or not self._room(len(content)):
+            log.warning("an attempt's payloads are too many to be kept: it can't be replayed (replay.*_bytes)")
             self._total = None
             path.write_bytes(b"")
             return
@@ -84,17 +88,12 @@ class KeptPayloads:
             path.chmod(0o600)
             file.write(content)
 
-    def _room(self, size: int, but: Path) -> bool:
-        """Make room for so many bytes more by removing the oldest files; False where all the others are too few."""
+    def _room(self, size: int) -> bool:
+        """Is there room for so many bytes more beside all that is kept? Counts them if so."""
         most = self.retention.total_bytes
         if self._total is None or self._total + size > most:
             self._total = sum(path.stat().st_size for path in self._files())
         self._total += size
-        if self._total > most:
-            for path in sorted(self._files(), key=lambda path: path.stat().st_mtime_ns):
-                if path != but and self._total > most:
-                    self._total -= path.stat().st_size
-                    path.unlink()
         return self._total <= most
 
     def of(self, job: JobId, attempt: int) -> Mapping[bytes, bytes] | None:
