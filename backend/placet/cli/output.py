@@ -91,8 +91,8 @@ def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) ->
 
 def _said(headings: Sequence[str], cells: list[tuple[str, ...]]) -> tuple[Sequence[str], list[tuple[str, ...]]]:
     """Without the columns that are empty in every row; all of them where there is no row."""
-    kept = [at for at in range(len(headings)) if any(row[at] for row in cells)] or range(len(headings))
-    return [headings[at] for at in kept], [tuple(row[at] for at in kept) for row in cells]
+    columns = [at for at in range(len(headings)) if any(row[at] for row in cells)] or range(len(headings))
+    return [headings[at] for at in columns], [tuple(row[at] for at in columns) for row in cells]
 
 
 def _lines_fit(grid: Table, width: int) -> bool:
