@@ -18,13 +18,13 @@ from placet.core.ids import ConsentId, JobId
 from placet.core.masking import public_key
 from placet.core.merkle import rfc6962_leaf, rfc6962_nodes, rfc6962_paths
 from placet.core.plan import RandomAudit
-from placet.core.row import row_commitment
 from placet.core.sample import LeafPath, PlaceOpening, RowOpening, SampleOpening
 from placet.core.sample_sealing import open_sample, seal_sample
 from placet.core.signatures import Key
 from placet.protocols.mpc.commitments import commit
 
 TOTAL, DRAWN, NOW = 7, (0, 2, 3, 5), 1_000
+COLUMNS = ("customer", "balance")
 SECRET = auditor_secret(b"\x11" * 32)
 
 
@@ -39,23 +39,24 @@ class Provider:
 
     def __post_init__(self) -> None:
         self.consents = [ConsentId(bytes([n + 1]) * 32) for n in range(len(self.balances))]
-        self.rows = [
-            RowOpening(salt=bytes([n]) * 32, cells={"customer": f"P{n}", "balance": str(balance)})
-            for n, balance in enumerate(self.balances)
-        ]
-        self.leaves = [row_commitment(row.salt, row.cells) for row in self.rows]
+        self.rows = [self.row(n, COLUMNS) for n in range(len(self.balances))]
+        self.leaves = [row.commitment for row in self.rows]
         self.nodes = [rfc6962_leaf(c + leaf) for c, leaf in zip(self.consents, self.leaves, strict=True)]
         self.values = [0] * TOTAL
         for place, balance in zip(self.at, self.balances, strict=True):
             self.values[place] = balance
         self.randomness = [1000 + n for n in range(TOTAL)]
 
+    def row(self, number: int, columns: Sequence[str], **others: Any) -> RowOpening:
+        row = {"customer": f"P{number}", "balance": self.balances[number], "remark": "x"} | others
+        return RowOpening.of(bytes([number]) * 32, row, columns)
+
     def commitments(self) -> bytes:
         return b"".join(commit(v, r) for v, r in zip(self.values, self.randomness, strict=True))
 
     def known(self, committed: bytes | None = None) -> SampledParty:
         digest = sha256(self.commitments() if committed is None else committed)
-        return SampledParty(2, rfc6962_nodes(list(self.nodes)), digest, "balance", self.ended, self.until)
+        return SampledParty(2, rfc6962_nodes(list(self.nodes)), digest, "balance", COLUMNS, self.ended, self.until)
 
     def leaf(self, number: int) -> LeafPath:
         (path,) = rfc6962_paths(self.nodes, [number])
@@ -141,14 +142,29 @@ def another_value(provider: Provider) -> SampleOpening:
 def a_made_up_row(provider: Provider) -> SampleOpening:
     """The false value is written into the row that is shown."""
     provider.values[2] = 999
-    row = RowOpening(salt=provider.rows[1].salt, cells={"customer": "P1", "balance": "999"})
-    return with_place(provider, 2, row=row)
+    return with_place(provider, 2, row=provider.row(1, COLUMNS, balance=999))
+
+
+def another_column(provider: Provider) -> SampleOpening:
+    """The false value stands in the row, in a column that is not added up."""
+    provider.values[2] = 999
+    row = provider.row(1, ("customer", "remark"), remark=999)
+    cells = {"customer": row.cells["customer"], "balance": row.cells["remark"]}
+    return with_place(provider, 2, row=row.model_copy(update={"cells": cells, "hidden": {"remark": bytes(32)}}))
+
+
+def no_identifier(provider: Provider) -> SampleOpening:
+    return with_place(provider, 2, row=provider.row(1, ("balance",)))
+
+
+def more_than_was_used(provider: Provider) -> SampleOpening:
+    return with_place(provider, 2, row=provider.row(1, (*COLUMNS, "remark")))
 
 
 def a_row_outside_the_lawful_set(provider: Provider) -> SampleOpening:
     provider.values[2] = 999
-    row = RowOpening(salt=bytes(32), cells={"customer": "P1", "balance": "999"})
-    leaf = provider.leaf(1).model_copy(update={"commitment": row_commitment(row.salt, row.cells)})
+    row = provider.row(1, COLUMNS, balance=999)
+    leaf = provider.leaf(1).model_copy(update={"commitment": row.commitment})
     return with_place(provider, 2, row=row, leaf=leaf)
 
 
@@ -173,6 +189,9 @@ def closed(provider: Provider) -> SampleOpening:
         (a_value_from_nowhere, 3, "a value other than zero without a row"),
         (another_value, 2, "the commitment does not open to the value"),
         (a_made_up_row, 2, "the row is not the one that was committed to"),
+        (another_column, 2, "the row is not the one that was committed to"),
+        (no_identifier, 2, "other cells of the row are opened than those that the job used"),
+        (more_than_was_used, 2, "other cells of the row are opened than those that the job used"),
         (a_row_outside_the_lawful_set, 2, "the row is no leaf of the lawful set under which the job opened"),
         (a_row_dropped, 2, "a value other than zero without a row"),
         (one_row_for_two, 2, "the row stands at another drawn place too"),

@@ -91,13 +91,16 @@ def datasets() -> dict[str, Any]:
     )
     for row in ({"customer": "Zoë", "balance": -(2**62)}, {"rate": 0.5, "customer": "C1", "balance": 0}):
         salt = octets(3)
-        told = canonical({name: str(cell) if isinstance(cell, int) else cell for name, cell in row.items()})
+        told = {name: str(cell) if isinstance(cell, int) else cell for name, cell in sorted(row.items())}
+        salts = hashlib.shake_256(b"placet.cells/1" + salt).digest(32 * len(told))
+        digests = [
+            sha(b"placet.cell/1", salts[32 * number : 32 * number + 32], canonical(cell))
+            for number, cell in enumerate(told.values())
+        ]
         kinds = {name: dict(columns)[name] for name in row}
         cells = {name: str(cell) for name, cell in row.items()}
-        commitment = sha(b"placet.row/1", salt, told)
-        made["rows"].append(
-            {"salt": salt, "types": kinds, "row": cells, "canonical": told.decode(), "commitment": commitment}
-        )
+        commitment = sha(b"placet.row/1", sha(canonical(list(told))), *digests)
+        made["rows"].append({"salt": salt, "types": kinds, "row": cells, "digests": digests, "commitment": commitment})
     return made
 
 

@@ -16,7 +16,8 @@ from placet.core.evidence import Evidence
 from placet.core.hashing import commit, document_bytes, document_hash
 from placet.core.offers import Scope
 from placet.core.plan import Terms, key_hash
-from placet.core.row import cells_of, row_commitment
+from placet.core.row import row_commitment
+from placet.core.sample import RowOpening
 from placet.core.signatures import Key
 from placet.core.statements import OpenedTotal, ProvenStatement
 from placet.core.trail import Message, Step, acknowledgement_hash, trail_head, trail_start
@@ -64,7 +65,9 @@ def test_schemas(case: dict[str, Any]) -> None:
 def test_rows(case: dict[str, Any]) -> None:
     made: dict[str, Callable[[str], Cell]] = {"integer": int, "number": float, "text": str}
     row = {name: made[case["types"][name]](cell) for name, cell in case["row"].items()}
-    assert shown(row_commitment(raw(case["salt"]), cells_of(row))) == case["commitment"]
+    assert shown(row_commitment(raw(case["salt"]), row)) == case["commitment"]
+    closed = RowOpening.of(raw(case["salt"]), row, ())
+    assert [shown(digest) for _, digest in sorted(closed.hidden.items())] == case["digests"]
 
 
 @pytest.mark.parametrize("case", VECTORS["masked_outputs"])

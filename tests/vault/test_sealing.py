@@ -10,7 +10,7 @@ from placet.core.errors import DataError, StateError
 from placet.core.evidence import ErasedLeaf
 from placet.core.leaves import decode_records
 from placet.core.merkle import dataset_root
-from placet.core.row import cells_of, row_commitment
+from placet.core.row import row_commitment
 from placet.vault import tables as tables_module
 from placet.vault.database import CONSENTS
 
@@ -21,10 +21,10 @@ def folder_bytes(folder: Path) -> bytes:
 
 def test_row_commitment_writes_integers_as_strings() -> None:
     salt = bytes(range(32))
-    one = row_commitment(salt, cells_of({"b": 2**60, "a": "x"}))
-    assert one == row_commitment(salt, cells_of({"a": "x", "b": 2**60}))
-    assert one != row_commitment(salt, cells_of({"a": "x", "b": 2**60 + 1}))
-    assert one != row_commitment(bytes(32), cells_of({"a": "x", "b": 2**60}))
+    one = row_commitment(salt, {"b": 2**60, "a": "x"})
+    assert one == row_commitment(salt, {"a": "x", "b": 2**60})
+    assert one != row_commitment(salt, {"a": "x", "b": 2**60 + 1})
+    assert one != row_commitment(bytes(32), {"a": "x", "b": 2**60})
 
 
 def test_dataset_commitment_is_over_the_rows(environment) -> None:

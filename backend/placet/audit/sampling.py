@@ -19,7 +19,6 @@ from placet.core.errors import StateError
 from placet.core.hashing import sha256
 from placet.core.ids import ConsentId
 from placet.core.merkle import rfc6962_holds, rfc6962_leaf
-from placet.core.row import row_commitment
 from placet.core.sample import COMMITMENT, FalsePlace, LeafPath, PlaceOpening, SampleOpening
 from placet.core.verified_sums import COMMIT, COMMITTED
 from placet.protocols.mpc.commitments import opens
@@ -28,14 +27,15 @@ from placet.protocols.mpc.commitments import opens
 @dataclass(frozen=True)
 class SampledParty:
     """What everybody who has the job's bundle knows of a party: `root` of the lawful set in the sealed attempt,
-    `committed`: SHA-256 of its commitments by its trail, `column`: which of its rows' cells the job adds up; `ended`:
-    the consents that have ended since, but for those that the party itself ended after the seal, which would excuse
-    whatever was drawn; `until` when the others run out (Unix seconds), where that is shown."""
+    `committed`: SHA-256 of its commitments by its trail, `column`: which of its rows' cells the job adds up, `columns`:
+    all that it uses; `ended`: the consents that have ended since, but for those that the party itself ended after the
+    seal, which would excuse whatever was drawn; `until` when the others run out (Unix seconds), where that is shown."""
 
     attempt: int
     root: bytes
     committed: bytes
     column: str
+    columns: Collection[str]
     ended: Collection[ConsentId]
     until: Mapping[ConsentId, int] = field(default_factory=dict)
 
@@ -49,12 +49,12 @@ def sampled_parties(case: Case) -> dict[int, SampledParty | str]:
     PlanError where plan and terms are not a recipe's; StateError `sample.none` where nothing is drawn."""
     if case.plan is None or case.terms is None or case.terms.audit is None:
         raise StateError("the plan draws no places of anybody", code="sample.none")
-    columns, final, sealed = declared(case.plan, case.terms).sampled, case.final, case.facts.sealed
+    job, final, sealed = declared(case.plan, case.terms), case.final, case.facts.sealed
     if final is None or sealed is None:
         raise StateError("the job was never sealed: nothing is drawn", code="sample.early")
     ended = {one.consent for one in case.facts.withdrawn if one.kind == "withdrawn" or one.at.order < sealed.at.order}
     parties: dict[int, SampledParty | str] = {}
-    for party, column in columns.items():
+    for party, column in job.sampled.items():
         committed = _committed(case, party, final.number)
         if committed is None:
             parties[party] = f"no trail with its commitments: {case.absent.get(party, 'none in it')}"
@@ -62,7 +62,8 @@ def sampled_parties(case: Case) -> dict[int, SampledParty | str]:
         index = case.plan.input_offset(party)
         shown = case.lawful_sets.get((index, final.number))
         until = {} if shown is None else dict(shown.until())
-        parties[party] = SampledParty(final.number, final.roots[index], committed, column, ended, until)
+        used = job.use(index).columns
+        parties[party] = SampledParty(final.number, final.roots[index], committed, column, used, ended, until)
     return parties
 
 
@@ -135,9 +136,11 @@ def _fault(known: SampledParty, one: PlaceOpening, commitment: bytes, now: int) 
         return "the commitment does not open to the value"
     if one.leaf is None or one.row is None:
         return None if one.value == 0 and one.row is None else "a value other than zero without a row"
-    if row_commitment(one.row.salt, one.row.cells) != one.leaf.commitment:
+    if one.row.commitment != one.leaf.commitment:
         return "the row is not the one that was committed to"
-    if one.row.cells.get(known.column) != str(one.value):
+    if one.row.cells.keys() != set(known.columns):
+        return "other cells of the row are opened than those that the job used"
+    if one.row.cells[known.column].value != str(one.value):
         return "the value is not the row's"
     return None
 

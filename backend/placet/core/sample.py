@@ -1,9 +1,9 @@
 """What a party opens of a job's drawn places to the auditor whom the plan names, and what the auditor finds.
 
 An opening of a place shows value and randomness of the party's commitment at that place, and where a row stands there
-the whole row with its salt, as the row commitment has it, and the Merkle path from `consent ‖ row commitment` to the
-lawful root under which the job opened. Of a row whose consent has ended, or run out, since, only the leaf is shown: it
-is not opened again, and neither is what was committed to.
+the cells that the job used, as the row commitment has them, and the Merkle path from `consent ‖ row commitment` to the
+lawful root under which the job opened. Of a row whose consent has ended, or run out, since, only the leaf is
+shown: it is not opened again, and neither is what was committed to.
 
 It needs no signature: all of it is held against what the party's trail, the seal and the plan commit to. It is
 encrypted to the auditor (`core.sample_sealing`), since it tells of persons.
@@ -11,15 +11,17 @@ encrypted to the auditor (`core.sample_sealing`), since it tells of persons.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, model_validator
 
 from placet.core.hashing import document_hash
 from placet.core.ids import ConsentId, JobId, StakeId
 from placet.core.plan import MOST_DRAWN
+from placet.core.row import MAX_COLUMNS, RowForm, cell_digest, cell_value
 from placet.core.stakes import Fault
-from placet.core.values import U32, U48, Address, Bytes32, Octets, Signature, Value, Whole
+from placet.core.values import U32, U48, Address, Bytes32, Name, Octets, Signature, Value, Whole
 
 MAX_SAMPLE = 128 << 20
 """Bytes of an opening at the most."""
@@ -39,11 +41,40 @@ class LeafPath(Value):
     siblings: Annotated[tuple[Bytes32, ...], Field(max_length=PATH)]
 
 
-class RowOpening(Value):
-    """The row behind a leaf: its salt and its cells as the row commitment has them (integers as decimal strings)."""
+class CellOpening(Value):
+    """A cell as the row commitment has it (integers as decimal strings, missing as None), and its own salt."""
 
     salt: Annotated[Bytes32, Field(repr=False)]
-    cells: Annotated[dict[str, JsonValue], Field(repr=False, max_length=1_000)]
+    value: Annotated[str | float | None, Field(repr=False)]
+
+
+class RowOpening(Value):
+    """The row behind a leaf: the `cells` that are opened, by column, and the digests of those that are `hidden`."""
+
+    cells: Annotated[dict[Name, CellOpening], Field(repr=False, max_length=MAX_COLUMNS)]
+    hidden: Annotated[dict[Name, Bytes32], Field(repr=False, max_length=MAX_COLUMNS)]
+
+    @model_validator(mode="after")
+    def _once(self) -> RowOpening:
+        if self.cells.keys() & self.hidden.keys():
+            raise ValueError("a cell is opened or hidden")
+        return self
+
+    @classmethod
+    def of(cls, salt: bytes, row: Mapping[str, int | float | str | None], columns: Collection[str]) -> RowOpening:
+        """Of a row under its salt, of which no more than `columns` are opened."""
+        form = RowForm(row)
+        salts = dict(zip(form.columns, form.salts(salt), strict=True))
+        cells = {name: CellOpening(salt=salts[name], value=cell_value(row[name])) for name in columns}
+        hidden = {name: cell_digest(salts[name], row[name]) for name in form.columns if name not in cells}
+        return cls(cells=cells, hidden=hidden)
+
+    @property
+    def commitment(self) -> bytes:
+        """The row commitment that it opens."""
+        digests = self.hidden | {name: cell_digest(one.salt, one.value) for name, one in self.cells.items()}
+        form = RowForm(digests)
+        return form.combined([digests[name] for name in form.columns])
 
 
 class PlaceOpening(Value):

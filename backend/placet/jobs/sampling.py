@@ -135,5 +135,5 @@ def _opened(place: int, leaf: OpenedLeaf | None, column: str, randomness: int) -
         return PlaceOpening(place=place, value=0, randomness=word)
     if leaf.row is None:
         return PlaceOpening(place=place, leaf=leaf.leaf)
-    value = int(str(leaf.row.cells[column]))
+    value = int(str(leaf.row.cells[column].value))
     return PlaceOpening(place=place, value=value, randomness=word, leaf=leaf.leaf, row=leaf.row)

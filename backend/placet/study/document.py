@@ -16,9 +16,10 @@ from placet.core.errors import ConfigError
 from placet.core.namespace import Namespace
 from placet.core.offers import MAX_DECIMALS
 from placet.core.purposes import PURPOSES, purpose_iri
+from placet.core.row import MAX_COLUMNS
 from placet.core.toml_file import read_toml
 from placet.core.values import U96, Name, Text, Value
-from placet.vault.schema import MAX_COLUMNS, Column, ColumnType
+from placet.vault.schema import Column, ColumnType
 
 STUDY = "study.toml"
 MAX_STUDY = 256 << 10

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from placet.core.errors import DataError
+from placet.core.row import MAX_COLUMNS
 from placet.vault.cells import BadCell, converter
 from placet.vault.csv_parts import csv_batches
 from placet.vault.parquet_parts import parquet_batches
 from placet.vault.problems import Problems
-from placet.vault.schema import MAX_COLUMNS, Cell, Column, Field_, Schema, demand_name
+from placet.vault.schema import Cell, Column, Field_, Schema, demand_name
 from placet.vault.sources import Part, RowBatch, demand_kind, parts, unreadable
 
 MAX_BYTES = 1 << 30

@@ -92,7 +92,7 @@ def demand_warrant(
     offer: OfferFacts,
 ) -> Warrant:
     """WarrantError unless the offer allows what the job wants. `facts`: by `demand_open` or `demand_sealed`."""
-    use = _demand_allowed(request, bound, offer)
+    use = demand_allowed(request, bound, offer)
     for roots in facts.amendments:
         if len(roots) != len(request.plan.inputs) or (roots[request.input] == ZERO32) != plan_input.named:
             raise WarrantError("the amendment does not fit the plan", code="warrant.root")
@@ -243,7 +243,7 @@ def ended(facts: JobFacts | None, now: ChainSnapshot) -> Literal["completed", "o
     return "otherwise" if any(block is not None and block <= now.confirmed for block in others) else None
 
 
-def _demand_allowed(request: RowRequest, bound: OfferBinding, offer: OfferFacts) -> Use:
+def demand_allowed(request: RowRequest, bound: OfferBinding, offer: OfferFacts) -> Use:
     """WarrantError unless the job is what its recipe declares, and offer, scope and dataset allow what it does here."""
     try:
         use = declared(request.plan, request.terms).use(request.input)

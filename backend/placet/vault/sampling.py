@@ -21,13 +21,16 @@ log = logging.getLogger(__name__)
 
 
 class Sampling(VaultState):
-    """Shows rows with the leaves under which a job used them; of consents that ended, or ran out, the leaf alone."""
+    """Shows of rows the cells that a job used, with the leaves under which it used them; of consents that ended, or ran
+    out, the leaf alone."""
 
     def open_rows(self, request: gate.RowRequest, consents: Sequence[ConsentId]) -> OpenedRows:
         with self._lock:
             plan_input = gate.own_input(request, self._institution, self._deployment.jobs)
             now = self._look(thorough=True)
             facts = _demand_sampled(request, self._chain.job(request.job), now, len(consents))
+            bound = self._records.bound(plan_input.offer)
+            use = gate.demand_allowed(request, bound, self._chain.offer(plan_input.offer))
             roots = [plan_input.lawful_root, *(one[request.input] for one in facts.amendments)]
             lawful = self._records.sets.stored(plan_input.offer, roots[-1])
             places, there = find(lawful.consents, column(b"".join(consents)))
@@ -37,8 +40,8 @@ class Sampling(VaultState):
             dead = self._chain.dead(plan_input.offer)
             live = [c in candidates and c not in dead and now.time <= candidates[c].not_after for c in consents]
             left = [place for place, alive in zip(places, live, strict=True) if alive]
-            offer = self._records.bound(plan_input.offer).offer
-            rows = iter(self._tables.opened(self._tables.by_id(offer.dataset).name, lawful.rows[left]))
+            table = self._tables.by_id(bound.offer.dataset).name
+            rows = iter(self._tables.opened(table, lawful.rows[left], use.columns))
             paths = _paths(lawful, [int(place) for place in places])
             leaves = tuple(
                 OpenedLeaf(leaf=path, row=next(rows) if alive else None)

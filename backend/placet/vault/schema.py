@@ -12,6 +12,7 @@ from placet.core.hashing import document_hash, sha256
 from placet.core.ids import DatasetId, JobId
 from placet.core.namespace import Namespace
 from placet.core.offers import MAX_DECIMALS, Decimals, Subjects
+from placet.core.row import MAX_COLUMNS
 from placet.core.values import NAME_PATTERN, Bytes32, Name, Value
 
 ColumnType = Literal["integer", "number", "text", "optional-integer", "optional-number", "optional-text"]
@@ -21,7 +22,6 @@ cell of a column of the types optional-integer and optional-number is empty: a v
 WHOLE: frozenset[str] = frozenset({"integer", "optional-integer"})
 """Types of columns whose amounts may have decimals."""
 COLUMN_TYPES: tuple[ColumnType, ...] = get_args(ColumnType)
-MAX_COLUMNS = 64
 MODEL_DIGITS = 32
 """Hexadecimal digits of a job's id in the name of the model that it made."""
 _MODEL_NAME = re.compile(rf"model-[0-9a-f]{{{MODEL_DIGITS}}}")

@@ -22,7 +22,7 @@ from placet.core.errors import DataError, NotFoundError, StateError
 from placet.core.ids import DatasetId
 from placet.core.merkle import dataset_root
 from placet.core.offers import Subjects
-from placet.core.row import cells_of, row_commitment
+from placet.core.row import RowForm
 from placet.core.sample import RowOpening
 from placet.core.values import Bytes32, Value, parse, to_hex
 from placet.vault.columns import Column32, RowSubjects, column, find_anywhere, joined
@@ -205,13 +205,13 @@ class Tables:
         table = self._load(self._manifest(name), columns)
         return (table if commitments is None else _taken(name, table, commitments)).select(list(columns))
 
-    def opened(self, name: str, commitments: Column32) -> list[RowOpening]:
-        """The rows with these commitments, whole, with their salts, in their order. StateError as `rows`."""
+    def opened(self, name: str, commitments: Column32, columns: Sequence[str]) -> list[RowOpening]:
+        """Of the rows with these commitments `columns` and no others, in their order. StateError as `rows`."""
         manifest = self._manifest(name)
         names = manifest.info.table.names
         table = _taken(name, self._load(manifest, (*names, _SALT)), commitments)
         return [
-            RowOpening(salt=row[_SALT], cells=cells_of({name: row[name] for name in names}))
+            RowOpening.of(row[_SALT], {name: row[name] for name in names}, columns)
             for row in table.select([*names, _SALT]).to_pylist()
         ]
 
@@ -280,11 +280,11 @@ def _demand_same(earlier: DatasetInfo, identity: bytes, personal: bool, namespac
 
 
 def _with_commitments(schema: Schema, cells: Mapping[str, Sequence[Cell]]) -> pa.Table:
-    names = schema.names
+    form = RowForm(schema.names)
     salts = [secrets.token_bytes(32) for _ in cells[schema.identifier]]
     commitments = [
-        row_commitment(salt, cells_of(dict(zip(names, row, strict=True))))
-        for salt, row in zip(salts, zip(*(cells[name] for name in names), strict=True), strict=True)
+        form.commitment(salt, row)
+        for salt, row in zip(salts, zip(*(cells[name] for name in schema.names), strict=True), strict=True)
     ]
     arrays = {column.name: pa.array(cells[column.name], _ARROW[column.type]) for column in schema.columns}
     return pa.table(
