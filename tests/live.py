@@ -138,10 +138,12 @@ class LiveConsortium:
         *,
         own: bool = True,
         budget: int = 0,
+        told: Sequence[str] = (),
     ) -> LiveConsortium:
         """The same consortium under other offers of these providers, to which its customers, but the silent, consent.
         `tables` has the table and columns of those that offer something else than accounts and their balances, or than
-        the consumer's list. `own`: that is the consumer's own, and it consents to it. `budget`: each provider's."""
+        the consumer's list. `own`: that is the consumer's own, and it consents to it. `budget`: each provider's.
+        `told`: whose owners are told of random audits by the auditor."""
         made = self.made
         parties = ",".join(m.address for m in made.members.values())
         offers = {}
@@ -154,6 +156,7 @@ class LiveConsortium:
                 *("--operations", operations, "--output", output, "--recipes", recipes, "--parties", parties),
                 *("--smallest-group", smallest_group, "--budget", 0 if key == "consumer" else budget),
                 *("--columns", columns, "--json", *(("--own",) if own and key == "consumer" else ())),
+                *(("--auditors", "Auditor") if key in told else ()),
             )
             offers[key] = json.loads(answer)["offer"]
         words = ("--config", "consumer/node.toml", "--offer", offers["consumer"], "--uses", 1000, "--json")

@@ -202,6 +202,11 @@ class AttackHarness(Sending):
         self.list_consent = self.own_consent()
         self.mined(self.calls.grant(self.list_consent, self.signed(self.list_consent, self.lender)), self.thief)
 
+    @property
+    def auditor(self) -> bytes:
+        """Whom the trust list names."""
+        return self.environment.trust.auditors[0].address
+
     # ------------------------------------------------------------------- the eyes
 
     def refused(self, call: Call, key: Key | None = None) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ refuse-sample   opens no drawn place to the auditor before a file of its number 
 no-stake        computes before anybody's stake is in, and puts up none
 wrong-share     sends another share of its values than it committed to
 wrong-sum       releases another sum than that of the shares it was given
+any-auditor     agrees to a random audit by whomever a plan names
 other-circuit   garbles a circuit that lets a group of one through
 """
 
@@ -92,6 +93,13 @@ def no_gate() -> None:
 
     PlanPolicy.demand_plan = Attempts._demand_epochs = nothing  # type: ignore[method-assign]
     Attempts.ended_inputs = nobody  # type: ignore[method-assign]
+
+
+def any_auditor() -> None:
+    async def nothing(self: PlanPolicy, *_: Any) -> None:
+        return None
+
+    PlanPolicy.demand_use = nothing  # type: ignore[method-assign]
 
 
 def chosen_noise() -> None:
@@ -208,6 +216,7 @@ MODES = {
     "two-orders": two_orders,
     "wrong-share": wrong_share,
     "wrong-sum": wrong_sum,
+    "any-auditor": any_auditor,
     "other-circuit": other_circuit,
 }
 

@@ -21,7 +21,7 @@ from placet.core.errors import ConsentError, PlacetError, WarrantError
 from placet.core.merkle import lawful_root
 from placet.core.namespace import own_namespace
 from placet.core.offers import Subjects
-from placet.core.plan import Input, cancellation_hash
+from placet.core.plan import Input, RandomAudit, cancellation_hash
 from placet.core.purposes import Operation, purpose_id
 from placet.core.signatures import Key
 from placet.core.trail import Message
@@ -79,6 +79,20 @@ def joint(smallest: int) -> dict[str, Any]:
 
 def plan_of_joint(harness: AttackHarness, offer_fixture: OfferFixture, smallest: int) -> dict[str, Any]:
     return {"terms": joint(smallest)}
+
+
+def audit_by(harness: AttackHarness, auditor: bytes) -> RandomAudit:
+    return RandomAudit(
+        auditor=auditor,
+        key=bytes(31) + b"\1",
+        places=3,
+        delay=1,
+        token=harness.token,
+        stake=1,
+        beneficiary=harness.lender.address,
+        find_seconds=60,
+        answer_seconds=60,
+    )
 
 
 ATTACKS = [
@@ -191,6 +205,26 @@ ATTACKS = [
         scope=lambda harness: {"output": "aggregate", "smallest_group": 5, "recipes": ("joint-statistics",)},
         plan=lambda harness, offer_fixture: plan_of_joint(harness, offer_fixture, 4),
     ),
+    Attack(
+        "a random audit of which the owners were told nothing",
+        vault="warrant.auditor",
+        peer="consent.auditor",
+        plan=lambda harness, offer_fixture: {"terms": {"audit": audit_by(harness, harness.auditor)}},
+    ),
+    Attack(
+        "a random audit by another auditor than the one that the owners were told of",
+        vault="warrant.auditor",
+        peer="consent.auditor",
+        scope=lambda harness: {"auditors": (harness.auditor,)},
+        plan=lambda harness, offer_fixture: {"terms": {"audit": audit_by(harness, harness.thief.address)}},
+    ),
+    Attack(
+        "a random audit by an institution that takes part anyway",
+        vault="warrant.auditor",
+        peer="consent.auditor",
+        scope=lambda harness: {"auditors": (harness.auditor,)},
+        plan=lambda harness, offer_fixture: {"terms": {"audit": audit_by(harness, harness.lender.address)}},
+    ),
 ]
 
 
@@ -222,6 +256,14 @@ async def test_a_group_that_the_owners_were_shown_passes_too(
     )
     agreed = harness.plan(offer_fixture, **honest(harness, offer_fixture, 5))
     assert await harness.agreement.sign(harness.lender.address, SignRequest(plan=agreed.plan, terms=agreed.terms))
+    harness.open(agreed)
+    assert len(await harness.rows(agreed)) == 3
+
+
+async def test_an_auditor_of_whom_the_owners_were_told_passes_too(harness: AttackHarness) -> None:
+    """The attacks are refused for the auditor's name alone."""
+    offer_fixture = await harness.offer_fixture(scope=harness.scope(auditors=(harness.auditor,)))
+    agreed = harness.plan(offer_fixture, terms={"audit": audit_by(harness, harness.auditor)})
     harness.open(agreed)
     assert len(await harness.rows(agreed)) == 3
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -13,8 +13,10 @@ from placet.audit.facts import StakeFact
 from placet.audit.outcome import AuditReport, Verdict
 from placet.audit.sampling import SampledParty, sampled_parties
 from placet.audit.verify import verify
+from placet.core.offers import Scope
 from placet.core.plan import RandomAudit, Terms
 from placet.core.stakes import Fault, stake_of
+from placet.core.trust import TrustList
 from placet.core.values import to_hex
 
 AUDITOR = key("auditor").address
@@ -25,8 +27,10 @@ AUDIT = RandomAudit(
 
 
 class Staked(Simulation):
-    """All three providers put their stakes up right after the opening; `late` ones after the first steps."""
+    """All three providers put their stakes up right after the opening; `late` ones after the first steps. The offers of
+    `silent` ones tell owners of another auditor, or of none."""
 
+    silent: Mapping[int, tuple[bytes, ...]] = {}
     late: tuple[int, ...] = ()
     lacking: tuple[int, ...] = ()
     reported: tuple[tuple[int, Fault, bool, str | None], ...] = ()
@@ -34,6 +38,13 @@ class Staked(Simulation):
 
     def make_terms(self, fields: dict[str, Any]) -> Terms:
         return Terms(**fields, audit=AUDIT)
+
+    def make_trust(self) -> TrustList:
+        return super().make_trust().with_entry("auditors", {"address": to_hex(AUDITOR), "name": "Court of Audit"})
+
+    def make_scope(self, provider: int) -> Scope:
+        told = self.silent.get(provider, (AUDITOR,) if provider < self.providers else ())
+        return super().make_scope(provider).model_copy(update={"auditors": told})
 
     def deposit(self, parties: Sequence[int], **changes: Any) -> None:
         for party in parties:
@@ -72,8 +83,20 @@ def test_all_stakes_in_time_are_intact() -> None:
     outcome = report(simulation)
     assert outcome.verdict is Verdict.INTACT
     block = simulation.sealed.at.block + 8
-    note = f"random audit: block {block} draws up to 460 places of each of 3 parties for {to_hex(AUDITOR)}"
+    note = f"random audit: block {block} draws up to 460 places of each of 3 parties for Court of Audit"
     assert note in outcome.notes
+
+
+@pytest.mark.parametrize("silent", [{1: ()}, {0: (), 2: (key("signer", 0).address,)}], ids=["none", "another"])
+def test_who_agreed_to_an_auditor_whom_its_offer_does_not_name_is_named(
+    silent: Mapping[int, tuple[bytes, ...]],
+) -> None:
+    """Its node agreed, its vault handed the rows out and the stakes were in: the offers that owners signed convict."""
+    outcome = report(type("Silent", (Staked,), {"silent": silent})())
+    assert outcome.verdict is Verdict.TAMPERED
+    assert problems(outcome) == {"plan.scope": tuple(NAMES[number] for number in silent)}
+    (found,) = [r for r in outcome.results if r.name == "plan.scope"]
+    assert {problem.found for problem in found.problems} == {to_hex(AUDITOR)}
 
 
 def test_a_job_without_audit_has_nothing_to_check() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from placet.cli import catalogue as command
+from placet.core.trust import Auditor, TrustList
 
 NORTH, OWN = {"address": "0x" + "11" * 20, "name": "North Bank"}, {"address": "0x" + "22" * 20, "name": "Lender"}
 
@@ -23,22 +24,29 @@ def dataset(number: int, name: str, **more: Any) -> dict[str, Any]:
     return about | {"spent": 10_000_000} | more
 
 
-def foreign(number: int, of: int, **more: Any) -> dict[str, Any]:
+def foreign(number: int, of: int, auditors: list[str], **more: Any) -> dict[str, Any]:
     scope = {"title": "Current accounts", "purpose": "https://w3id.org/dpv#CreditChecking", "columns": ["balance"]}
     scope |= {"recipes": ["overlap"], "output": "noisy-statistics", "smallest_group": 5}
+    scope |= {"auditors": auditors} if auditors else {}
     terms = {"dataset": f"0x{of:064x}", "budget": 40_000_000}
     return {"id": f"0x{number:064x}", "offer": terms, "scope": scope, "openings": 2, "spent": 5_000_000} | more
 
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    north = {"provider": NORTH, "offers": [foreign(9, 1), foreign(8, 7, spent=None)], "error": None}
+    north = {
+        "provider": NORTH,
+        "offers": [foreign(9, 1, ["0x" + "a1" * 20]), foreign(8, 7, [], spent=None)],
+        "error": None,
+    }
     north["datasets"] = [dataset(1, "accounts", **ABOUT), dataset(2, "cards", budget=None, spent=None)]
     silent = {"provider": OWN | {"name": "South Bank"}, "offers": [], "datasets": [], "error": "peer.unreachable"}
     mine = dataset(3, "loans", provider=OWN, offers=[], spent=50_000_000)
     shown: dict[str, Any] = {"/v1/offered": {"offered": [north, silent]}, "/v1/catalogue": {"datasets": [mine]}}
 
     class Answering:
+        trust = TrustList(institutions=(), auditors=(Auditor(address=b"\xa1" * 20, name="Court of Audit"),))
+
         def __init__(self, _: Path) -> None:
             pass
 
@@ -67,6 +75,8 @@ def test_offers_stand_at_their_dataset_with_what_is_left(
         (None, None),
     ]
     assert (shown["cards"]["offers"], shown["cards"]["left"], shown["loans"]["left"]) == ([], None, 0)
+    auditors = [{"address": "0x" + "a1" * 20, "name": "Court of Audit"}]
+    assert [one["auditors"] for name in ("accounts", None) for one in shown[name]["offers"]] == [auditors, []]
     command.catalogue(Path(), own=True)
     told = capsys.readouterr()
     assert "South Bank did not say what it has: peer.unreachable" in told.err

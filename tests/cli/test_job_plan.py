@@ -55,6 +55,7 @@ def offered(
     personal: bool = True,
     namespace: str = NAMESPACE,
     output: str = "matches",
+    auditors: tuple[bytes, ...] = (),
 ) -> Offered:
     scope = Scope(
         title="Accounts",
@@ -66,6 +67,7 @@ def offered(
         output=output,  # type: ignore[arg-type]
         recipes=(recipe,),
         parties=(provider, consumer),
+        auditors=auditors,
         enrollers=(provider,) if personal else (),
         personal=personal,
         salt=secrets.token_bytes(32),
@@ -180,6 +182,25 @@ def test_what_a_job_spends_of_privacy_budgets_is_told(capsys: pytest.CaptureFixt
     spec = spec_of("match")
     job_plan._tell_budget(Lender([], []), spec, spec.parse(vectors("match")[0]["parameters"]), [offer])
     assert capsys.readouterr().err == ""
+
+
+def test_an_offer_that_does_not_name_the_auditor_is_not_planned_with() -> None:
+    """Where the audit draws its rows; where nobody commits to values nothing is drawn, and the node refuses it."""
+    spec, auditor, other = spec_of("asset-view"), Key().address, Key().address
+    parameters = spec.parse({"identifier": "customer", "namespace": NAMESPACE, "value": "balance"})
+    audit: Any = SimpleNamespace(auditor=auditor)
+    scopes = [offered(output="total", auditors=names).scope for names in ((other, auditor), (auditor,))]
+    job_plan._demand_auditor(spec, parameters, scopes, audit)
+    for names, told in (((), "no random audit: the scope names no auditor"), ((other,), to_hex(other))):
+        scopes[1] = offered(output="total", auditors=names).scope
+        job_plan._demand_auditor(spec, parameters, scopes, None)
+        with pytest.raises(InputError, match="an auditor whom the offer's scope does not name") as refused:
+            job_plan._demand_auditor(spec, parameters, scopes, audit)
+        error = refused.value
+        assert (error.code, error.expected, error.found) == ("input.auditor", told, to_hex(auditor))
+        assert error.remedy is not None and "placet offer make --auditors" in error.remedy
+        unverified = spec.parse(parameters.to_json() | {"verified": False})
+        job_plan._demand_auditor(spec, unverified, scopes, audit)
 
 
 @pytest.mark.parametrize(

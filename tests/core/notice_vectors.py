@@ -18,8 +18,8 @@ from placet.core.purposes import ALL_OPERATIONS, purpose_id
 from placet.core.values import to_hex
 
 FILE = Path(__file__).parent.parent / "vectors" / "notices.json"
-PROVIDER, CONSUMER, THIRD = (bytes([byte]) * 20 for byte in (0xA1, 0xB2, 0xC3))
-NAMES = {PROVIDER: "First Bank", CONSUMER: "Credit {House}", THIRD: "Süd-Versorger"}
+PROVIDER, CONSUMER, THIRD, AUDITOR = (bytes([byte]) * 20 for byte in (0xA1, 0xB2, 0xC3, 0xD4))
+NAMES = {PROVIDER: "First Bank", CONSUMER: "Credit {House}", THIRD: "Süd-Versorger", AUDITOR: "Rechnungshof"}
 DOMAIN = consent_domain(31337, b"\xc0" * 20)
 WINDOWS = ((1_800_000_001, 1_900_000_000, 1), (0, 253_402_300_799, 2_000_000_000))
 BASE: dict[str, Any] = {
@@ -44,6 +44,8 @@ SCOPES: tuple[dict[str, Any], ...] = (
     {"output": "model", "decimals": {"balance": 2}},
     {"output": "aggregate", "columns": ["balance", "age"], "bounds": {"balance": [-5, 100000], "age": [0, 120]}},
     {"output": "rows", "personal": False, "enrollers": [], "identifier": None, "namespace": None},
+    {"auditors": [to_hex(AUDITOR)]},
+    {"auditors": [to_hex(AUDITOR), to_hex(THIRD)], "output": "aggregate", "personal": False, "enrollers": []},
 )
 
 

@@ -114,12 +114,24 @@ def test_what_the_owners_were_shown_breaks_nothing() -> None:
         ({"tells": Tells("level", edges=(-50,))}, "gap"),
         ({"subjects": Subjects.OWN}, "subjects"),
         ({"named": True}, "subjects"),
+        ({"auditor": STRANGER}, "auditor"),
+        ({"auditor": SOUTH}, "auditor"),
     ],
 )
 def test_one_thing_more_is_one_breach(changes: dict[str, Any], rule: str) -> None:
     found = broken(use(**changes), scope())
     assert {breach.rule for breach in found} == {rule}
     assert all(breach.message and breach.expected != breach.found for breach in found)
+
+
+def test_drawn_rows_are_opened_to_those_whom_the_scope_names() -> None:
+    """A party is none of them by itself, and who is named may also be left out."""
+    told = scope(auditors=(STRANGER, CONSUMER))
+    assert broken(use(auditor=STRANGER), told) == broken(use(auditor=CONSUMER), told) == broken(use(), told) == []
+    assert rules(use(auditor=SOUTH), told) == ["auditor"]
+    own = scope(auditors=(STRANGER,), personal=False, enrollers=())
+    asked = use(subjects=Subjects.OWN, named=True, auditor=CONSUMER)
+    assert rules(asked, own, subjects=Subjects.OWN) == ["auditor"], "an institution's own rows too"
 
 
 def test_amounts_count_the_unit_that_the_terms_say() -> None:

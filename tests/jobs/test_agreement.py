@@ -180,6 +180,7 @@ async def test_drawn_rows_are_opened_to_the_auditors_own_key_alone(environment: 
     auditor, key, own = Key(), public_key(b"\1" * 32), public_key(b"\2" * 32)
     north, trust = environment.agreements[NORTH], environment.contexts[NORTH].trust
     environment.ledger.balances[(TOKEN, environment.contexts[NORTH].address)] = 5
+    environment.rescope(NORTH, auditors=(auditor.address,))
 
     async def asked(listed: dict[str, str], proposed: bytes) -> None:
         entry = {"address": to_hex(auditor.address), "name": "Court of Auditors", **listed}
@@ -205,6 +206,46 @@ async def test_drawn_rows_are_opened_to_the_auditors_own_key_alone(environment: 
     await refused("plan.audit", asked({}, key))
     environment.ledger.balances.clear()
     await refused("stake.balance", asked({"key": to_hex(key)}, key))
+
+
+async def test_no_rows_are_brought_to_an_audit_by_whom_owners_were_not_told_of(environment: JobEnvironment) -> None:
+    """At the request, before a lawful set is made; and in the plan, whose auditor may be another one by then."""
+    north, told, other = environment.agreements[NORTH], Key().address, Key().address
+    trust = environment.contexts[NORTH].trust
+    for number, one in enumerate((told, other)):
+        entry = {"address": to_hex(one), "name": f"Auditor {number}", "key": to_hex(b"\1" * 32)}
+        trust = trust.with_entry("auditors", entry)
+    north.policy.context = replace(environment.contexts[NORTH], trust=trust, stakes={TOKEN: 5})
+    environment.ledger.balances[(TOKEN, environment.contexts[NORTH].address)] = 5
+    audits = {
+        one: RandomAudit(
+            auditor=one,
+            key=b"\1" * 32,
+            places=3,
+            delay=1,
+            token=TOKEN,
+            stake=5,
+            beneficiary=environment.consumer,
+            find_seconds=60,
+            answer_seconds=60,
+        )
+        for one in (told, other)
+    }
+    for named, allowed in (((), ()), ((told,), (told,)), ((told, other), (told, other))):
+        environment.rescope(NORTH, auditors=named)
+        assert await north.prepare(environment.consumer, wanted(environment))
+        environment.shelves[NORTH].asked.clear()
+        for auditor, audit in audits.items():
+            terms = environment.terms(audit=audit)
+            for work in (
+                north.prepare(environment.consumer, wanted(environment, audit=audit)),
+                north.policy.demand_plan(environment.plan(terms), terms),
+            ):
+                if auditor in allowed:
+                    await work
+                else:
+                    assert (await refused("consent.auditor", work)).found == to_hex(auditor)
+        assert bool(environment.shelves[NORTH].asked) is bool(allowed)
 
 
 async def test_persons_rows_are_brought_under_their_own_consents(environment: JobEnvironment) -> None:

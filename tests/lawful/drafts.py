@@ -21,7 +21,7 @@ from placet.core.ids import JobId
 from placet.core.lawful import Aligns, ModelRef
 from placet.core.model_table import MODEL_TABLE
 from placet.core.offers import Offer, Scope, Subjects
-from placet.core.plan import Input, Party, Plan, Terms
+from placet.core.plan import Input, Party, Plan, RandomAudit, Terms
 from placet.core.purposes import purpose_id
 from placet.core.values import ZERO32
 
@@ -29,6 +29,15 @@ PURPOSE = "https://w3id.org/dpv#CreditChecking"
 OTHER_PURPOSE = "https://w3id.org/dpv#DirectMarketing"
 KEY = sha256(b"the consumer's key")
 PERSON = "urn:example:person"
+AUDITORS = (bytes([0xC1]) * 20, bytes([0xC2]) * 20)
+TOKEN, STAKE, SEALING = bytes([0x70]) * 20, 5, sha256(b"both auditors' key")
+AUDITS = tuple(
+    RandomAudit(
+        auditor=auditor, key=SEALING, places=3, delay=1, token=TOKEN, stake=STAKE, beneficiary=AUDITORS[0],
+        find_seconds=60, answer_seconds=60,
+    )
+    for auditor in AUDITORS
+)  # fmt: skip
 _IDENTIFIER = {"identifier": "customer", "namespace": PERSON}
 _VALUE = _IDENTIFIER | {"value": "balance"}
 _LEVELS = _VALUE | {"edges": ["100", "250"], "bound": "1000"}
@@ -97,6 +106,7 @@ _TRANSFER = _GROUP | {"model": {"commitment": "0x" + "b2" * 32}, "columns": ["a"
 LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "totals": ("asset-view", "embedded", 3, _VALUE),
     "totals of three": ("asset-view", "embedded", 4, _VALUE),
+    "totals that are audited at random": ("asset-view", "embedded", 3, _VALUE),
     "totals in cents": ("asset-view", "embedded", 3, _VALUE | {"decimals": 2}),
     "levels": ("asset-view", "spu", 3, _LEVELS | {"protocol": "cheetah"}),
     "levels of three": ("asset-view", "spu", 4, _LEVELS | {"protocol": "aby3"}),
@@ -258,6 +268,8 @@ def lawful(name: str, people: list[bytes]) -> Draft:
                 scope["decimals"] = scaled
             if bounds := () if model else spec.bounds(seat.name, parameters):
                 scope["bounds"] = dict(bounds)
+            if "random" in name and spec.samples(seat.name, parameters) is not None:
+                scope["auditors"] = AUDITORS[:1]
             if tells.edges:
                 scope["smallest_gap"] = 50
             offer = {
@@ -279,6 +291,7 @@ def lawful(name: str, people: list[bytes]) -> Draft:
         "roles": tuple(seat.name for seat in seats),
         "inputs": tuple(one.alias for seat in seats for one in seat.inputs),
         "on_withdrawal": spec.on_withdrawal,
+        "audit": AUDITS[0] if "random" in name else None,
     }
     plan = {"consumer": consumer, "purpose": purpose_id(PURPOSE), "operations": int(spec.operations)}
     return Draft(people, signers, [seat.output for seat in seats], brought, copy.deepcopy(terms), plan, name)
@@ -323,8 +336,9 @@ def stays_lawful(base: Draft, draft: Draft) -> bool | None:
     if draft.terms["parameters"] != base.terms["parameters"]:
         return None
     same = all(getattr(draft, name) == getattr(base, name) for name in ("signers", "outputs", "plan"))
-    terms = draft.terms == base.terms or (
-        draft.terms | {"engine": "embedded"} == base.terms
+    before, after = ({k: v for k, v in one.terms.items() if k != "audit"} for one in (base, draft))
+    terms = after == before or (
+        after | {"engine": "embedded"} == before
         and base.terms["parameters"].get("psi") == "ecdh"  # the one thing that runs on two engines
         and draft.terms["engine"] in ("embedded", "spu")
     )
@@ -335,7 +349,13 @@ def stays_lawful(base: Draft, draft: Draft) -> bool | None:
         for role, before, after in zip(base.terms["roles"], base.brought, draft.brought, strict=True)
         for pair in zip(before, after, strict=True)
     ]
-    return same and terms and all(_stays(base, role, before, after) for role, before, after in each)
+    audit = draft.terms["audit"]
+    told = audit is None or (
+        base.terms["recipe"] == "asset-view"
+        and "edges" not in base.terms["parameters"]
+        and all(audit.auditor in after.scope.get("auditors", ()) for role, _, after in each if role == "provider")
+    )
+    return same and terms and told and all(_stays(base, role, before, after) for role, before, after in each)
 
 
 def _stays(base: Draft, role: str, before: Brought, after: Brought) -> bool:
@@ -343,7 +363,7 @@ def _stays(base: Draft, role: str, before: Brought, after: Brought) -> bool:
     compared = {key["column"] for key in parameters.get("alignment", {}).get("keys", [])}
     free = {
         *("columns", "decimals", "smallest_group", "smallest_gap", "smallest_change", "recipes", "parties"),
-        *("matched_by", "bounds"),
+        *("matched_by", "bounds", "auditors"),
     }
     if "namespace" not in parameters:
         free |= {"identifier", "namespace"}
@@ -424,6 +444,7 @@ SCOPE: dict[str, Any] = {
     "personal": st.booleans(),
     "found by": st.just((None, None)) | st.tuples(st.sampled_from(("customer", "name")), st.sampled_from(_KINDS)),
     "matched_by": st.lists(st.sampled_from(_COLUMNS), max_size=3, unique=True).map(tuple),
+    "auditors": st.lists(st.sampled_from(AUDITORS), max_size=2).map(tuple),
 }
 OFFER: dict[str, Any] = {
     "purpose": _PURPOSES.map(purpose_id),
@@ -441,6 +462,7 @@ TERMS: dict[str, Any] = {
     "recipe_version": st.integers(0, 2),
     "engine": st.sampled_from(("embedded", "spu", "hardware", "simulated", "gpu")),
     "on_withdrawal": st.sampled_from(("drop", "abort")),
+    "audit": st.sampled_from((None, *AUDITS)),
 }
 PARAMETERS: dict[str, Any] = {
     "identifier": st.sampled_from(_COLUMNS),

@@ -11,7 +11,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
-from drafts import LAWFUL, WAYS, Draft, Job, change, drafts, lawful, made, stays_lawful
+from drafts import (
+    AUDITORS,
+    LAWFUL,
+    SEALING,
+    STAKE,
+    TOKEN,
+    WAYS,
+    Draft,
+    Job,
+    change,
+    drafts,
+    lawful,
+    made,
+    stays_lawful,
+)
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -32,6 +46,7 @@ from placet.core.lawful import ModelRef
 from placet.core.lineage import Lineage, Origin, Registration
 from placet.core.purposes import PURPOSES
 from placet.core.trail import evidence_hash
+from placet.core.trust import Auditor
 from placet.core.values import ZERO32
 from placet.jobs.agreement import Agreement
 from placet.jobs.plan_policy import PlanPolicy
@@ -45,6 +60,13 @@ from placet.vault.records import OfferBinding
 ENVIRONMENT = JobEnvironment()
 PEOPLE = [ENVIRONMENT.address(party) for party in range(4)]
 TLS = {context.address: context.tls_key for context in ENVIRONMENT.contexts}
+AUDITED = ENVIRONMENT.trust.model_copy(
+    update={
+        "auditors": tuple(
+            Auditor(address=one, name=f"Auditor {number}", key=SEALING) for number, one in enumerate(AUDITORS)
+        )
+    }
+)
 LINEAGES: dict[bytes, Lineage] = {}
 """By dataset: of models that nobody of those behind them has withdrawn from."""
 RECORDERS = {context.address: context.recorder.address for context in ENVIRONMENT.contexts}
@@ -91,7 +113,14 @@ def node_allows(job: Job, signer: bytes) -> bool:
     """Before the party's node signs."""
     scopes = dict(zip((offer.id for offer in job.offers), job.scopes, strict=True))
     place = PEOPLE.index(signer)
-    context = replace(ENVIRONMENT.contexts[place], scope=lambda offer: scopes[offer.id], purposes=tuple(PURPOSES))
+    context = replace(
+        ENVIRONMENT.contexts[place],
+        scope=lambda offer: scopes[offer.id],
+        purposes=tuple(PURPOSES),
+        trust=AUDITED,
+        stakes={TOKEN: STAKE},
+    )
+    ENVIRONMENT.ledger.balances = {(TOKEN, context.address): STAKE}
     ENVIRONMENT.ledger.offers = {
         offer.id: OfferState(offer, provider, bytes(24), 0, bytes(24))
         for offer, provider in zip(job.offers, job.providers, strict=True)

@@ -23,7 +23,7 @@ from placet.core.offers import Offer, Scope, Subjects
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.purposes import purpose_id
 from placet.core.signatures import Key, Verifiers
-from placet.core.trust import Contract, Deployment, Enroller, Institution, TrustList
+from placet.core.trust import Auditor, Contract, Deployment, Enroller, Institution, TrustList
 from placet.vault.admission import Submission
 from placet.vault.chain_view import ChainSnapshot, JobFacts, OfferFacts
 from placet.vault.database import open_engine
@@ -38,6 +38,7 @@ from placet.vault.tables import Tables
 
 NOW = 1_800_000_000
 NAMESPACE = "urn:example:person"
+AUDITOR = b"\1" * 20
 PURPOSE = "https://w3id.org/dpv#CreditChecking"
 SCHEMA = Schema(
     identifier="customer",
@@ -113,6 +114,7 @@ def trust_of(institutions: dict[str, bytes], enroller: bytes) -> TrustList:
             for name, address in institutions.items()
         ),
         enrollers=(Enroller(address=enroller, name="Register", namespaces=(NAMESPACE,)),),
+        auditors=(Auditor(address=AUDITOR, name="Court of Audit"),),
     )
 
 

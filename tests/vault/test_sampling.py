@@ -27,6 +27,8 @@ def audit_of(**changes: Any) -> RandomAudit:
 
 @pytest.fixture
 def consents(environment) -> list[bytes]:
+    environment.scope = environment.a_scope(auditors=(audit_of().auditor,))
+    environment.offer = environment.make_offer(environment.scope)
     made = environment.accept("customer-00005", "customer-00001", "customer-00002", "customer-00007")
     environment.anchor(made)
     return made
@@ -119,6 +121,17 @@ def test_no_more_than_the_plan_draws_and_nothing_without_an_audit(environment, r
         with pytest.raises(WarrantError) as caught:
             environment.vault.open_rows(request, wanted)
         assert caught.value.code == code
+
+
+def test_to_an_auditor_of_whom_no_owner_was_told_nothing_is_opened(environment, request_, consents) -> None:
+    """The node agreed to another auditor, and asks for rows in his name."""
+    sealed(environment, request_)
+    other = environment.opened(request_.plan.inputs[0].lawful_root, audit=audit_of(auditor=b"\7" * 20))
+    sealed(environment, other)
+    with pytest.raises(WarrantError) as caught:
+        environment.vault.open_rows(other, consents[:1])
+    assert caught.value.code == "warrant.auditor"
+    assert caught.value.found == "0x" + "07" * 20 and "placet offer make" in str(caught.value.remedy)
 
 
 def test_a_table_that_was_imported_again_opens_nothing(environment, request_, consents) -> None:

@@ -28,6 +28,11 @@ class PlannedUse(TypedDict):
     named: bool
 
 
+def auditor_of(terms: Terms) -> bytes | None:
+    """To whom a random audit opens drawn rows; None where the terms name no audit."""
+    return None if terms.audit is None else terms.audit.auditor
+
+
 @dataclass(frozen=True, slots=True)
 class DeclaredTerms:
     """Terms that are a recipe's. `parameters` are of the recipe's own type, `seats` the parties' roles."""
@@ -63,6 +68,7 @@ class DeclaredJob(DeclaredTerms):
             self.parameters,
             self.terms.roles[party],
             self.terms.inputs[number],
+            auditor_of(self.terms),
             provider=self.plan.parties[party].signer,
             consumer=self.plan.consumer,
             parties=tuple(one.signer for one in self.plan.parties),
@@ -72,8 +78,16 @@ class DeclaredJob(DeclaredTerms):
         )
 
 
-def use_of(spec: RecipeSpec[P], parameters: P, role: str, alias: str, **of_the_plan: Unpack[PlannedUse]) -> Use:
-    """What a job of a recipe does with an input of a role. PlanError for a role or an input that it does not have."""
+def use_of(
+    spec: RecipeSpec[P],
+    parameters: P,
+    role: str,
+    alias: str,
+    auditor: bytes | None,
+    **of_the_plan: Unpack[PlannedUse],
+) -> Use:
+    """What a job of a recipe does with an input of a role. PlanError for a role or an input that it does not have.
+    `auditor`: the terms'."""
     seat, tells = spec.role(role), spec.tells(parameters)
     subjects, model = seat.input(alias).subjects, spec.model(parameters)
     if subjects is Subjects.MODEL:  # nobody's rows: none to align, add up or show
@@ -98,6 +112,7 @@ def use_of(spec: RecipeSpec[P], parameters: P, role: str, alias: str, **of_the_p
         shown=seat.name in tells.shows,
         bounds=spec.bounds(seat.name, parameters),
         spends=spec.spends(seat.name, parameters),
+        auditor=None if spec.samples(seat.name, parameters) is None else auditor,
         **of_the_plan,
     )
 

@@ -7,13 +7,16 @@ budgets as the chain has them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli.inputs import AsJson, NodeConfig
+from placet.cli.inputs import AsJson, NodeConfig, read_address
 from placet.cli.operator import Operator
 from placet.cli.output import emit, say, table
+
+if TYPE_CHECKING:
+    from placet.core.trust import TrustList
 
 
 def catalogue(
@@ -28,7 +31,7 @@ def catalogue(
     privacy budgets."""
     operator = Operator(config)
     answers: list[dict[str, Any]] = operator.ask("GET", "/v1/offered")["offered"]
-    datasets = [one for answer in answers for one in datasets_of(answer)]
+    datasets = [one for answer in answers for one in datasets_of(answer, operator.trust)]
     if own:
         datasets += map(_own, operator.ask("GET", "/v1/catalogue")["datasets"])
     entries = [one for one in datasets if matches(one, search)]
@@ -41,25 +44,37 @@ def catalogue(
     table("Catalogue", _HEADINGS, [row for one in entries for row in _rows(one)])
 
 
-_HEADINGS = ("provider", "dataset", "columns", "about", "offer", "purpose", "recipes", "jobs opened", "budget left")
+_HEADINGS = (
+    "provider",
+    "dataset",
+    "columns",
+    "about",
+    "offer",
+    "purpose",
+    "recipes",
+    "random audits by",
+    "jobs opened",
+    "budget left",
+)
 
 
-def datasets_of(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def datasets_of(answer: dict[str, Any], trust: TrustList) -> Iterator[dict[str, Any]]:
     """An institution's datasets with its offers of each to this one. An offer of a dataset that it does not show stands
     below one without a name."""
     provider, offers = answer["provider"], answer["offers"]
     shown = {one["id"]: one for one in answer["datasets"]}
     for dataset in dict.fromkeys((*shown, *(one["offer"]["dataset"] for one in offers))):
         one = shown.get(dataset, {"name": None, "columns": None})
-        of_it = [_foreign(offer) for offer in offers if offer["offer"]["dataset"] == dataset]
+        of_it = [_foreign(offer, trust) for offer in offers if offer["offer"]["dataset"] == dataset]
         yield one | {"id": dataset, "provider": provider, "left": _left(one), "offers": of_it}
 
 
-def _foreign(one: dict[str, Any]) -> dict[str, Any]:
+def _foreign(one: dict[str, Any], trust: TrustList) -> dict[str, Any]:
     scope, terms = one["scope"], one["offer"]
     words = {name: scope[name] for name in ("title", "purpose", "recipes", "columns", "output")}
     budgets = {"budget": terms["budget"], "spent": one["spent"]}
-    about = {"id": one["id"], **words, "bounds": scope.get("bounds", {})}
+    auditors = [{"address": who, "name": trust.name_or_address(read_address(who))} for who in scope.get("auditors", ())]
+    about = {"id": one["id"], **words, "bounds": scope.get("bounds", {}), "auditors": auditors}
     about |= {"smallest_group": scope["smallest_group"], "openings": one["openings"]}
     return about | budgets | {"left": _left(budgets)}
 
@@ -89,10 +104,11 @@ def _rows(dataset: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     columns = ", ".join(dataset["columns"] or ()) or "-"
     start = (dataset["provider"]["name"], dataset["name"] or "not shown", columns, about(dataset))
     if not dataset["offers"]:
-        yield (*start, "none to this institution", "-", "-", "-", _words([dataset["left"]]))
+        yield (*start, "none to this institution", *["-"] * 4, _words([dataset["left"]]))
     for one in dataset["offers"]:
         recipes, left = ", ".join(one["recipes"]), _words([one["left"], dataset["left"]])
-        yield (*start, one["id"], one["purpose"], recipes, str(one["openings"]), left)
+        auditors = ", ".join(who["name"] for who in one["auditors"]) or "nobody"
+        yield (*start, one["id"], one["purpose"], recipes, auditors, str(one["openings"]), left)
 
 
 def about(dataset: dict[str, Any]) -> str:

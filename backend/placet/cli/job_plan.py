@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from placet.core.ids import OfferId
     from placet.core.lawful import Aligns
     from placet.core.offers import Scope
-    from placet.jobs.messages import JobRequest, ModelInput, OwnInput
+    from placet.jobs.messages import JobRequest, ModelInput, OwnInput, RandomAuditRequest
     from placet.owner.drafts import Offered
 
 MAX_REWARD = 2**96
@@ -32,11 +32,13 @@ MAX_PARAMETER = 1 << 20
 
 
 class Payment(NamedTuple):
-    """What the job costs, in the smallest unit of a token: for each provider, and to be divided among all parties."""
+    """What the job costs, in the smallest unit of a token: for each provider, and to be divided among all parties; and
+    the random audit for which the providers put up stakes."""
 
     reward: int
     pot: int
     token: str | None
+    audit: RandomAuditRequest | None = None
 
 
 def plan(
@@ -98,10 +100,10 @@ def plan(
     operator, spec = Operator(config), spec_of(recipe)
     given = _parameters(parameter or [])
     audit = audit_request(operator, AuditOptions(auditor, stake, places, token))
-    payment = Payment(reward, pot, None if audit is not None and reward + pot == 0 else token)
+    payment = Payment(reward, pot, None if audit is not None and reward + pot == 0 else token, audit)
     facts = None if model is None else model_inputs.facts_of(operator, model)
     request = _under(consent, planned(operator, spec, given, offers or (), engine, payment, facts))
-    emit((request if audit is None else request.model_copy(update={"audit": audit})).model_dump(mode="json"))
+    emit(request.model_dump(mode="json"))
 
 
 def planned(
@@ -127,6 +129,7 @@ def planned(
         choices = [choices[place] for place in places]
     scopes = [one.scope for one in choices]
     parameters = _scaled(spec, _with_kind(spec, given, scopes), scopes)
+    _demand_auditor(spec, parameters, scopes, payment.audit)
     request = _request(operator, spec, parameters, choices, engine or spec.engines[0], payment, own_ids)
     if model is not None:
         request = _with_parts(operator, spec, parameters, request, model)
@@ -206,6 +209,18 @@ def _scaled(spec: RecipeSpec[Any], parameters: RecipeParameters, scopes: Sequenc
     return parameters
 
 
+def _demand_auditor(
+    spec: RecipeSpec[Any], parameters: RecipeParameters, scopes: Sequence[Scope], audit: RandomAuditRequest | None
+) -> None:
+    """InputError where an offer, whose rows the audit draws, does not name its auditor."""
+    from placet.core.lawful import auditor_breaches
+
+    for seat, scope in zip(spec.seats(len(scopes) + 1), scopes, strict=False):
+        if audit is not None and spec.samples(seat.name, parameters) is not None:
+            for breach in auditor_breaches(audit.auditor, scope):
+                raise breach.error(InputError, "input", f"{scope.title}: ")
+
+
 def own_input(operator: Operator, request: JobRequest) -> OwnInput | None:
     """Of a request that is made again: this institution's own rows, under a consent that stands."""
     from placet.catalogue.specs import spec_of
@@ -276,6 +291,7 @@ def _request(
             ProviderRequest(address=one.scope.provider, offer=one.id, reward=payment.reward) for one in offers
         ),
         own=own,
+        audit=payment.audit,
     )
 
 

@@ -78,6 +78,13 @@ def make(
             help="For a model: how many of those it was learned from may have withdrawn; none unless given.",
         ),
     ] = None,
+    auditors: Annotated[
+        str,
+        typer.Option(
+            help="Auditors of the trust list, by name or address, separated by commas, to whom a random audit may open "
+            "rows that the chain draws; owners are told. Nobody unless given."
+        ),
+    ] = "",
     bounds: Annotated[
         str,
         typer.Option(
@@ -100,6 +107,7 @@ def make(
     as_json: AsJson = False,
 ) -> None:
     """Register the dataset, open an offer on it and let the node relay consents. May be given again at any time."""
+    from placet.cli.random_audit import named_auditor
     from placet.core.lookalikes import doubts
     from placet.core.offers import Offer
     from placet.core.purposes import purpose_id, purpose_iri
@@ -127,6 +135,8 @@ def make(
         "enrollers": [] if own else [to_hex(a) for a in accepted],
         "personal": not own,
     }
+    if auditors:
+        terms["auditors"] = [to_hex(named_auditor(office.trust, word).address) for word in _list(auditors)]
     if matched_by:
         terms["matched_by"] = _list(matched_by)
     if bounds:
@@ -292,9 +302,20 @@ def _publish(
 @commands.command("list")
 def list_(config: NodeConfig, as_json: AsJson = False) -> None:
     """Show the node's offers."""
-    offers = Operator(config).ask("GET", "/v1/offers")["offers"]
+    office = Operator(config)
+    offers = office.ask("GET", "/v1/offers")["offers"]
     if as_json:
         emit(offers)
         return
-    rows = [(one["id"], one["scope"]["title"], one["consumer"]["name"], str(one["openings"])) for one in offers]
-    table("Offers", ("offer", "data", "consumer", "jobs opened"), rows)
+    name = office.trust.name_or_address
+    rows = [
+        (
+            one["id"],
+            one["scope"]["title"],
+            one["consumer"]["name"],
+            ", ".join(name(read_address(who)) for who in one["scope"].get("auditors", ())) or "-",
+            str(one["openings"]),
+        )
+        for one in offers
+    ]
+    table("Offers", ("offer", "data", "consumer", "auditors of drawn rows", "jobs opened"), rows)

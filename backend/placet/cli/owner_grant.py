@@ -65,8 +65,10 @@ def offers(wallet: WalletFolder, api: Api, as_json: AsJson = False) -> None:
     rows = []
     for one in open_offers:
         words = offer_words(one.offer, one.scope, trust.name)
-        rows.append((to_hex(one.id), words.dataset, words.columns, words.purpose, words.consumer, words.output))
-    table(f"Offers of {api}", ("offer", "data", "columns", "what for", "for whom", "what it gets"), rows)
+        about = (words.dataset, words.columns, words.purpose, words.consumer, words.output, words.parties)
+        rows.append((to_hex(one.id), *about))
+    headings = ("offer", "data", "columns", "what for", "for whom", "what it gets", "who takes part")
+    table(f"Offers of {api}", headings, rows)
 
 
 def grant(

@@ -9,6 +9,7 @@ from placet.core.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
     from placet.cli.operator import Operator
+    from placet.core.trust import Auditor, TrustList
     from placet.jobs.messages import RandomAuditRequest
 
 
@@ -31,27 +32,27 @@ def audit_request(operator: Operator, options: AuditOptions) -> RandomAuditReque
         return None
     if auditor is None or not stake or token is None:
         raise InputError("a random audit lacks some of its terms", expected="--auditor, --stake and --token together")
-    address = _auditor(operator, auditor)
-    key = operator.trust.auditor_key(address)
-    if key is None:
+    known = named_auditor(operator.trust, auditor)
+    if known.key is None:
         raise NotFoundError(
             "the trust list has no key of this auditor",
             found=auditor[:80],
             remedy="add his entry with it: placet trust auditor, placet trust add",
         )
-    request = RandomAuditRequest(auditor=address, key=key, token=read_address(token), stake=stake)
+    request = RandomAuditRequest(auditor=known.address, key=known.key, token=read_address(token), stake=stake)
     request = request if places is None else request.model_copy(update={"places": places})
     request.of(operator.address)
     return request
 
 
-def _auditor(operator: Operator, word: str) -> bytes:
+def named_auditor(trust: TrustList, word: str) -> Auditor:
+    """The one of this name or address. NotFoundError for somebody whom the trust list has not."""
     from placet.core.values import to_hex
 
-    auditors = operator.trust.auditors
+    auditors = trust.auditors
     for one in auditors:
-        if word in (one.name, to_hex(one.address)):
-            return one.address
+        if word == one.name or word.lower() == to_hex(one.address):
+            return one
     raise NotFoundError(
         "the trust list names no such auditor",
         expected=", ".join(one.name for one in auditors) or "an auditor in the trust list",

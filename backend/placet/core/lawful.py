@@ -69,7 +69,7 @@ class Use:
     `amounts` are the columns that the job computes with and their decimals by the terms, the same in all that come
     together; `bounds` those that are added up within bounds, and these. `shown`: the role sees first which of its rows
     match. `model`: the one of which the input is a part. `spends`: of the privacy budgets of offer and dataset, in
-    nano-rho."""
+    nano-rho. `auditor`: to whom rows of it are opened that the chain draws after the seal."""
 
     recipe: str
     provider: bytes
@@ -87,6 +87,7 @@ class Use:
     model: ModelRef | None = None
     bounds: tuple[tuple[str, Bounds], ...] = ()
     spends: int = 0
+    auditor: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,7 @@ def scope_breaches(
             ", ".join(map(to_hex, _named(scope, offer))),
             ", ".join(strangers),
         )
+    yield from auditor_breaches(use.auditor, scope)
     if use.recipe not in scope.recipes:
         yield Breach("recipe", "the scope does not allow this recipe", ", ".join(scope.recipes), use.recipe)
     yield from _told(use, scope)
@@ -198,6 +200,18 @@ def scope_breaches(
     yield from _scaled(use, scope)
     yield from _bounded(use, scope)
     yield from _whose(use, scope, subjects, model)
+
+
+def auditor_breaches(auditor: bytes | None, scope: Scope) -> Iterator[Breach]:
+    """What a scope says against an auditor to whom drawn rows are opened: owners signed the names of those who may."""
+    if auditor is not None and auditor not in scope.auditors:
+        yield Breach(
+            "auditor",
+            "the job opens drawn rows to an auditor whom the offer's scope does not name",
+            ", ".join(map(to_hex, scope.auditors)) or "no random audit: the scope names no auditor",
+            to_hex(auditor),
+            "leave the random audit out; or take an offer that tells owners of it: placet offer make --auditors",
+        )
 
 
 def _scaled(use: Use, scope: Scope) -> Iterator[Breach]:

@@ -48,6 +48,7 @@ def notice_frame(offer: Offer, scope: Scope, names: Names, language: Language = 
         *_bounds(scope, words),
         *_noise(offer, words),
         say("notice-parties", parties=words.list(names(party) for party in scope.parties)),
+        *_audited(scope, provider, names, words),
         *_differences(scope, provider, consumer, words),
     )
     after = (say("notice-withdrawal"), say("notice-chain"))
@@ -68,6 +69,14 @@ def _noise(offer: Offer, words: Words) -> tuple[str, ...]:
         return ()
     whole, rest = divmod(epsilon_hundredths(offer.budget), 100)
     return (words.say("notice-budget", epsilon=f"{whole}.{rest:02}"),)
+
+
+def _audited(scope: Scope, provider: str, names: Names, words: Words) -> tuple[str, ...]:
+    """To whom the owner's row may be opened, if it is drawn."""
+    if not scope.auditors:
+        return ()
+    auditors = words.list(names(one) for one in scope.auditors)
+    return (words.say("notice-auditors", provider=provider, auditors=auditors),)
 
 
 def _differences(scope: Scope, provider: str, consumer: str, words: Words) -> tuple[str, ...]:

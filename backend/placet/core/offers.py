@@ -39,7 +39,7 @@ CLEAR_MODEL, TREE_MODEL = "model", "tree-model"
 SHARED_MODEL = "shared-model"
 """A scope's output where each party keeps a part of a model, and nobody gets the whole."""
 Names = Callable[[bytes], str]
-"""An institution's address to its name for people; raises NotFoundError."""
+"""An institution's or an auditor's address to its name for people; raises NotFoundError."""
 
 
 class Subjects(IntEnum):
@@ -107,9 +107,10 @@ class Scope(Value):
 
     `smallest_gap`, in the smallest unit of the column that is added up, or in points of a score, is for levels, bands
     and decisions: no two edges are closer, not of different jobs either, since every edge is a multiple of it.
+    `auditors` are those to whom rows may be opened that the chain draws after a job's seal; none: nobody.
     `smallest_change` is for persons' rows: a job whose matches differ from those of an earlier one of the same consumer
     ends, unless by so many people or by none. `tolerated_withdrawals` is for a model: how many of those it was learned
-    from may have withdrawn, none where it is not said. A scope without one of these eight has no such field.
+    from may have withdrawn, none where it is not said. A scope without one of these nine has no such field.
     """
 
     type: Literal["placet.scope"] = "placet.scope"
@@ -150,6 +151,7 @@ class Scope(Value):
     tolerated_withdrawals: Annotated[U32 | None, Field(exclude_if=_empty)] = None
     recipes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=16)]
     parties: Annotated[tuple[Address, ...], Field(min_length=1, max_length=16)]
+    auditors: Annotated[tuple[Address, ...], Field(max_length=16, exclude_if=_empty)] = ()
     enrollers: Annotated[tuple[Address, ...], Field(max_length=16)] = ()
     personal: bool = True
     salt: Bytes32
@@ -198,6 +200,12 @@ class Scope(Value):
             raise ValueError("withdrawals are tolerated of a model, which is the institution's own")
         return self
 
+    @model_validator(mode="after")
+    def _auditors_once(self) -> Scope:
+        if len(set(self.auditors)) != len(self.auditors):
+            raise ValueError("each auditor once")
+        return self
+
     @cached_property
     def hash(self) -> bytes:
         """SHA-256 of the document, as it stands in the offer."""
@@ -243,6 +251,15 @@ def purpose_text(scope: Scope, language: Language = ENGLISH) -> str:
     return words.say("purpose", purpose=words.purposes[scope.purpose], iri=scope.purpose)
 
 
+def parties_words(scope: Scope, names: Names, language: Language = ENGLISH) -> str:
+    """Who takes part, and to whom drawn rows may be opened."""
+    words = words_of(language)
+    parties = words.list(names(party) for party in scope.parties)
+    if not scope.auditors:
+        return parties
+    return words.say("parties-audited", parties=parties, auditors=words.list(names(one) for one in scope.auditors))
+
+
 class OfferWords(NamedTuple):
     """What a wallet shows of every consent to one offer: the texts of its `Details`."""
 
@@ -268,5 +285,5 @@ def offer_words(offer: Offer, scope: Scope, names: Names, language: Language = E
         purpose=purpose_text(scope, language),
         columns=columns_words(scope, names, language),
         output=output_words(scope, language),
-        parties=words.list(names(p) for p in scope.parties),
+        parties=parties_words(scope, names, language),
     )

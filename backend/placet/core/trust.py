@@ -114,6 +114,11 @@ class TrustList(Value):
         for group in (self.institutions, self.enrollers, self.auditors):
             if len({who.address for who in group}) != len(group) or len({who.name for who in group}) != len(group):
                 raise ValueError("addresses and names must be unique within institutions, enrollers and auditors")
+        names = {who.address: who.name for who in self.institutions}
+        addresses = {who.name: who.address for who in self.institutions}
+        for one in self.auditors:
+            if names.get(one.address, one.name) != one.name or addresses.get(one.name, one.address) != one.address:
+                raise ValueError("institutions and auditors: an address has one name, and a name one address")
         return self
 
     @property
@@ -126,6 +131,10 @@ class TrustList(Value):
     def _institutions(self) -> dict[bytes, Institution]:
         return {who.address: who for who in self.institutions}
 
+    @cached_property
+    def _auditors(self) -> dict[bytes, Auditor]:
+        return {who.address: who for who in self.auditors}
+
     def institution(self, address: bytes) -> Institution:
         """NotFoundError if the list does not name the address."""
         try:
@@ -136,12 +145,13 @@ class TrustList(Value):
             ) from None
 
     def name(self, address: bytes) -> str:
-        """An institution's name for people."""
-        return self.institution(address).name
+        """An institution's or an auditor's name for people."""
+        auditor = self._auditors.get(address)
+        return self.institution(address).name if auditor is None else auditor.name
 
     def name_or_address(self, address: bytes) -> str:
         """The same; of one that is not in the list any more its address."""
-        known = self._institutions.get(address)
+        known = self._institutions.get(address) or self._auditors.get(address)
         return to_hex(address) if known is None else known.name
 
     def enrols(self, address: bytes, namespace: str | None) -> bool:
@@ -149,11 +159,12 @@ class TrustList(Value):
         return any(who.address == address and namespace in who.namespaces for who in self.enrollers)
 
     def is_auditor(self, address: bytes) -> bool:
-        return any(who.address == address for who in self.auditors)
+        return address in self._auditors
 
     def auditor_key(self, address: bytes) -> bytes | None:
         """The key to which things are opened to that auditor; None where the list has none."""
-        return next((who.key for who in self.auditors if who.address == address), None)
+        auditor = self._auditors.get(address)
+        return None if auditor is None else auditor.key
 
     def with_entry(self, kind: str, entry: Mapping[str, Any]) -> TrustList:
         """A copy in which `entry` of `institutions`, `enrollers` or `auditors` replaces that of the same address, or is

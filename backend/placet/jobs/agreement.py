@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from placet.catalogue.declared import declared_terms, use_of
+from placet.catalogue.declared import auditor_of, declared_terms, use_of
 from placet.chain.threaded import ask_chain
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import ConsentError, PlanError, WarrantError
@@ -112,6 +112,7 @@ class Agreement:
                 job.parameters,
                 seat.name,
                 one.alias,
+                auditor_of(request.terms),
                 provider=self.context.address,
                 consumer=asker,
                 parties=request.parties,

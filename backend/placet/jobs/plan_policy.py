@@ -62,7 +62,6 @@ class PlanPolicy:
                 found=plan.settle_by - plan.deadline,
                 code="plan.settle",
             )
-        await self._demand_audit(job)
         await self.demand_confirmed(terms)
         await self._standing.demand_opening(plan, terms, now)
         for party in plan.parties:
@@ -76,6 +75,7 @@ class PlanPolicy:
                 await self.demand_use(plan_input.offer, job.use(number))
             else:
                 await self._demand_others_use(plan_input.offer, job.use(number))
+        await self._demand_audit(job)
         if (mine.recorder, mine.payee, mine.tls_key) != (context.recorder.address, context.address, context.tls_key):
             raise PlanError("this party's entry is not its own", code="plan.entry")
         for extension in context.extensions:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from placet.catalogue.declared import DeclaredTerms, declared_terms, use_of
+from placet.catalogue.declared import DeclaredTerms, auditor_of, declared_terms, use_of
 from placet.chain.threaded import ask_chain
 from placet.core.errors import PlanError, StateError
 from placet.core.ids import OfferId
@@ -68,6 +68,7 @@ class StandingPlans:
                     job.parameters,
                     seat.name,
                     one.alias,
+                    auditor_of(fixed.terms),
                     provider=self.context.address,
                     consumer=fixed.consumer,
                     parties=tuple(party.signer for party in fixed.parties),

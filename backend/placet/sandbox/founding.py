@@ -29,6 +29,7 @@ LIMITS = (
     "consents_per_subject_day",
 )
 Say = Callable[[str], object]
+AUDITOR = "Auditor"
 DATASET_BUDGET = "1000000000"
 """Of each table of accounts, in nano-rho: what all jobs that add noise may spend of it."""
 
@@ -152,7 +153,7 @@ def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
 
     def auditor() -> None:
         group.auditor = group.run("key", "new", "auditor.json").strip()
-        group.run("trust", "auditor", "auditor-entry.json", "--name", "Auditor", "--key", "auditor.json")
+        group.run("trust", "auditor", "auditor-entry.json", "--name", AUDITOR, "--key", "auditor.json")
 
     together(deploy, registry, auditor, *(functools.partial(institution, key, name) for key, name in names.items()))
     group.members = {key: group.members[key] for key in names}
@@ -206,6 +207,8 @@ def _supplies(group: Consortium, stock: Stock, offering: Offering) -> dict[str, 
         offer += ["--output", offering.output, "--recipes", offering.recipe]
         offer += ["--columns", "customer" if own else "customer,balance"]
         offer += mark or ["--dataset-budget", DATASET_BUDGET]
+        if offering.recipe == ASSET_VIEW.recipe and not own:
+            offer += ["--auditors", AUDITOR]
         supplies[key] = Supply(table + mark, offer, personal=not own)
     return supplies
 

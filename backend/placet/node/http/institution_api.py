@@ -64,13 +64,15 @@ class Recipes(BaseModel):
 
 class OwnOffer(BaseModel):
     """An offer of this institution with what became of it. `budget`: its privacy budget in nano-rho, and how much of it
-    jobs have `spent`. `own_consent`: of an offer to itself the last consent of its own that stands."""
+    jobs have `spent`. `auditors`: to whom random audits may open drawn rows. `own_consent`: of an offer to itself the
+    last consent of its own that stands."""
 
     id: OfferId
     title: str
     consumer: models.Named
     purpose: str
     recipes: list[str]
+    auditors: list[models.Named]
     openings: int
     budget: int
     spent: int
@@ -152,6 +154,7 @@ def _offers(node: Node) -> dict[bytes, list[OwnOffer]]:
                 consumer=models.Named(address=consumer, name=node.trust.name_or_address(consumer)),
                 purpose=scope.purpose,
                 recipes=list(scope.recipes),
+                auditors=[models.Named(address=one, name=node.trust.name_or_address(one)) for one in scope.auditors],
                 openings=node.openings(event.offer),
                 budget=event.terms.budget,
                 spent=node.chain.offer(event.offer).spent if event.terms.budget else 0,

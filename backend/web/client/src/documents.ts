@@ -31,6 +31,7 @@ export interface Scope {
   readonly tolerated_withdrawals?: number;
   readonly recipes: readonly string[];
   readonly parties: readonly Hex[];
+  readonly auditors?: readonly Hex[];
   readonly enrollers: readonly Hex[];
   readonly personal: boolean;
   readonly salt: Hex;
@@ -38,7 +39,7 @@ export interface Scope {
 
 const SCOPE_FIELDS = new Set(
   ("type version title provider purpose columns identifier namespace matched_by decimals bounds output smallest_group " +
-    "smallest_gap smallest_change tolerated_withdrawals recipes parties enrollers personal salt").split(" "),
+    "smallest_gap smallest_change tolerated_withdrawals recipes parties auditors enrollers personal salt").split(" "),
 );
 
 /** A scope with a field that this library has no words for must not be signed. */
@@ -112,13 +113,22 @@ export interface Enroller {
 export interface TrustList {
   readonly institutions: readonly Institution[];
   readonly enrollers: readonly Enroller[];
+  readonly auditors?: readonly Named[];
 }
 
-/** An institution's address to its name for people. */
+interface Named {
+  readonly address: Hex;
+  readonly name: string;
+}
+
+/** Everybody whose name a notice may have: among these an address has one name, and a name one address. */
+export const namedIn = (trust: TrustList): readonly Named[] => [...trust.institutions, ...(trust.auditors ?? [])];
+
+/** An institution's or an auditor's address to its name for people. */
 export type Names = (address: Hex) => string;
 
 export function namesOf(trust: TrustList): Names {
-  const names = new Map(trust.institutions.map((one) => [one.address, one.name]));
+  const names = new Map(namedIn(trust).map((one) => [one.address, one.name]));
   return (address) => {
     const name = names.get(address);
     if (name === undefined) throw new PlacetError("altered", "the trust list names no such institution", address);

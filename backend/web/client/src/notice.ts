@@ -45,6 +45,12 @@ function columnsWords(scope: Scope, names: Names, words: Words): string {
 const purposeText = (scope: Scope, words: Words): string =>
   words.say("purpose", { purpose: words.of("purposes", scope.purpose), iri: scope.purpose });
 
+function partiesWords(scope: Scope, names: Names, words: Words): string {
+  const parties = words.list(scope.parties.map(names));
+  if (!scope.auditors?.length) return parties;
+  return words.say("parties-audited", { parties, auditors: words.list(scope.auditors.map(names)) });
+}
+
 /** The texts of `Details`. */
 export function offerWords(offer: Offer, scope: Scope, names: Names, language: Language) {
   const words = new Words(language);
@@ -54,7 +60,7 @@ export function offerWords(offer: Offer, scope: Scope, names: Names, language: L
     purpose: purposeText(scope, words),
     columns: columnsWords(scope, names, words),
     output: outputWords(scope, words),
-    parties: words.list(scope.parties.map(names)),
+    parties: partiesWords(scope, names, words),
   };
 }
 
@@ -98,6 +104,9 @@ export function notice(offer: Offer, scope: Scope, names: Names, window: Window,
       .map(([column, [low, high]]) => words.say("notice-bounds", { column, low, high })),
     ...(offer.budget > 0 ? [words.say("notice-budget", { epsilon: epsilon(offer.budget) })] : []),
     words.say("notice-parties", { parties: words.list(scope.parties.map(names)) }),
+    ...(scope.auditors?.length
+      ? [words.say("notice-auditors", { provider, auditors: words.list(scope.auditors.map(names)) })]
+      : []),
   ];
   if (scope.personal) {
     const number = scope.smallest_change;

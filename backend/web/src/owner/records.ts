@@ -1,6 +1,7 @@
 /** What this device keeps: of each consent what was signed and how to end it; of passkeys nothing secret; and the pin
  * of who is who. Kept before anything is sent, so that a closed page loses nothing. */
 import type { Consent, Deployment, Enrolment, Hex, Opening, Passkey, Slip, TrustList, Use } from "../../client/src/index.ts";
+import { namedIn } from "../../client/src/index.ts";
 
 export interface Record_ {
   readonly id: Hex;
@@ -77,9 +78,9 @@ export function pinned(deployment: Deployment, trust: TrustList): boolean {
   const pin = kept().pin;
   if (pin !== null) {
     if (pin.chain_id !== chain_id || pin.consent_registry !== consent_registry.address) return false;
-    if (trust.institutions.some((one) => (pin.names[one.address] ?? one.name) !== one.name)) return false;
+    if (namedIn(trust).some((one) => (pin.names[one.address] ?? one.name) !== one.name)) return false;
   }
-  const names = { ...pin?.names, ...Object.fromEntries(trust.institutions.map((one) => [one.address, one.name])) };
+  const names = { ...pin?.names, ...Object.fromEntries(namedIn(trust).map((one) => [one.address, one.name])) };
   keep((all) => {
     all.pin = { chain_id, consent_registry: consent_registry.address, names };
   });
