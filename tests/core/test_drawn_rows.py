@@ -26,11 +26,13 @@ NAMES = {"0x" + "a1" * 20: "First Bank", "0x" + "b2" * 20: "Credit House", AUDIT
          AUDITORS[1]: "Second Court"}  # fmt: skip
 SENTENCE = {
     "en": "After a computation your row may be drawn by lot. First Bank then shows the auditor of that computation "
-    "those of the data above that it used, so that he can check them. Possible auditors: {}.",
+    "that you were part of it, and those of the data above that it used, so that he can check them. Possible auditors: "
+    "{}.",
     "de": "Nach einer Berechnung kann das Los auf Ihre Zeile fallen. First Bank zeigt dann dem Prüfer dieser "
-    "Berechnung von den oben genannten Daten die, die sie benutzt hat, damit er sie prüfen kann. Mögliche Prüfer: {}.",
-    "zh": "一次计算之后，您的记录可能被随机抽中。届时 First Bank 会向该次计算的审计方出示上述数据中该次计算用到的部分，"
-    "供其核对。可能的审计方：{}。",
+    "Berechnung, dass Sie darin vorkamen, und von den oben genannten Daten die, die sie benutzt hat, damit er sie "
+    "prüfen kann. Mögliche Prüfer: {}.",
+    "zh": "一次计算之后，您的记录可能被随机抽中。届时 First Bank 会向该次计算的审计方表明其中有您的记录，并出示上述"
+    "数据中该次计算用到的部分，供其核对。可能的审计方：{}。",
 }
 
 
