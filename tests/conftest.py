@@ -7,6 +7,7 @@ import functools
 import gc
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 import typer.testing
 from hypothesis import HealthCheck, settings
 from typer.main import get_command
@@ -219,3 +221,14 @@ def postgres_url() -> Iterator[str]:
     finally:
         run(pg_ctl, "--pgdata", str(data), "--wait", "--mode", "immediate", "stop")
         shutil.rmtree(folder)
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> str:
+    """The URL of a database of the test's own, empty, on the run's PostgreSQL. Mark its tests slow."""
+    name = f"placet_{secrets.token_hex(6)}"
+    engine = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return sa.make_url(postgres_url).set(database=name, drivername="postgresql").render_as_string()

@@ -79,6 +79,7 @@ def upgraded(before: Rows) -> Rows:
         fresh["node_runs"] = [row | {"offer": None, "nth": None} for row in before["node_runs"]]
         fresh["node_consents"] = [row | {"language": "en"} for row in before["node_consents"]]
         fresh |= {"job_standing": [], "job_openings": [], "job_held": [], "job_samples": []}
+        fresh |= {"node_leadership": [], "node_sessions": [], "node_reservations": []}
     if "lawful" in before:
         fresh |= {"matches": [], "models": []}
         batch_of = {leaf: row["root"] for row in before["batches"] for leaf in _leaves(row["leaves"])}

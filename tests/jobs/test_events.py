@@ -96,16 +96,16 @@ async def test_a_stream_ends_with_the_session_by_which_it_was_asked() -> None:
                 await anext(stream)
             sessions.close(token)
             for stream in streams:
-                if lasts():  # no session's
+                if await lasts():  # no session's
                     await anext(stream)
                     await stream.aclose()
                 else:
                     with pytest.raises(StopAsyncIteration):
                         await anext(stream)
-        assert lasts() is (header[0] == b"authorization")
+        assert await lasts() is (header[0] == b"authorization")
 
 
-def always() -> bool:
+async def always() -> bool:
     return True
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
@@ -103,6 +103,10 @@ class Index(EventTables):
         with self._engine.connect() as connection:
             block = connection.execute(select(func.max(checkpoints.c.block))).scalar()
         return self._before_all if block is None else int(block)
+
+    def mark(self, head: Head, last: int) -> Hashable:
+        """Is another one as soon as something else may be indexed; `head` and `last` are of the last `sync`."""
+        return head.hash, last
 
     def ended_mark(self, offer: OfferId) -> tuple[int, int]:
         """Is another one as soon as other consents of an offer have ended, as far as is indexed: how many they are, and

@@ -95,6 +95,10 @@ class Sender:
             self._wake.send()
             self.progress.send()
 
+    def look(self) -> None:
+        """Another process may have put something into the outbox."""
+        self._wake.send()
+
     def outcome(self, intent: str) -> Mined | Reverted | None:
         """How an intent ended; None while it is on its way, or unknown."""
         return self._outbox.outcome(intent)

@@ -7,7 +7,7 @@ import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -172,13 +172,19 @@ def _toml(settings: Mapping[str, str | int], entry: Institution, recorder: bytes
     return ("\n".join(lines) + "\n").encode()
 
 
-def node(config: NodeConfig) -> None:
+def node(
+    config: NodeConfig,
+    role: Annotated[
+        Literal["all", "api", "worker"],
+        typer.Option(help="What this process does, where the institution has several on PostgreSQL."),
+    ] = "all",
+) -> None:
     """Run the institution's node until it is told to end."""
     from placet.node.__main__ import run
-    from placet.node.config import NodeSettings
+    from placet.node.config import NodeSettings, ProcessRole
 
     log_to_stderr(logging.INFO)
-    run(NodeSettings.load(config))
+    run(NodeSettings.load(config), ProcessRole(role))
 
 
 @vault.callback(invoke_without_command=True)

@@ -7,7 +7,6 @@ import gc
 import logging
 import sys
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from sqlalchemy.exc import DBAPIError
@@ -16,36 +15,36 @@ from placet.chain.storage import storage_error
 from placet.core.errors import PlacetError
 from placet.core.logs import log_to_stderr
 from placet.core.text import visible
+from placet.node import processes
 from placet.node.app import create_app
-from placet.node.config import NodeSettings
-from placet.serving import connections
+from placet.node.config import NodeSettings, ProcessRole
+from placet.node.leadership import is_postgresql
+from placet.node.serving import server_options
 
 
-def server_options(settings: NodeSettings) -> dict[str, Any]:
-    """How uvicorn serves: bounded headers, connections and waits."""
-    return connections.server_options(settings.trusted_proxies) | {
-        "host": settings.api_host,
-        "port": settings.api_port,
-        "h11_max_incomplete_event_size": settings.limits.header_bytes,
-        "timeout_keep_alive": 15,
-        "timeout_graceful_shutdown": 10,
-        "log_config": None,
-    }
-
-
-def run(settings: NodeSettings) -> None:
-    """Serve the node's API in this process until it is told to end."""
-    uvicorn.run(create_app(settings), **server_options(settings))
+def run(settings: NodeSettings, role: ProcessRole = ProcessRole.ALL) -> None:
+    """Serve the node's API in this process until it is told to end. ConfigError `role.database` for a role of several
+    processes without PostgreSQL."""
+    if role is ProcessRole.API:
+        processes.run_api(settings)
+    elif role is ProcessRole.WORKER or is_postgresql(settings.database):
+        processes.run_leading(settings, role)
+    else:
+        uvicorn.run(create_app(settings), **server_options(settings))
 
 
 def main() -> int:
     """0 after an orderly end, 1 if the node can't start; why stands on stderr."""
     parser = argparse.ArgumentParser(prog="python -m placet.node", description="An institution's node.")
     parser.add_argument("--config", type=Path, required=True, help="node.toml")
+    parser.add_argument(
+        "--role", type=ProcessRole, choices=list(ProcessRole), default=ProcessRole.ALL, help="on PostgreSQL"
+    )
     log_to_stderr(logging.INFO)
     gc.freeze()  # what was imported is never garbage
     try:
-        run(NodeSettings.load(parser.parse_args().config))
+        arguments = parser.parse_args()
+        run(NodeSettings.load(arguments.config), arguments.role)
     except (PlacetError, OSError, DBAPIError) as error:
         known = error if isinstance(error, PlacetError) else storage_error(error)
         if known is None:

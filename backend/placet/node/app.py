@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from importlib.metadata import version
 from typing import Any
 
@@ -28,7 +30,7 @@ from placet.node.http.schemas import declare_recipes
 from placet.node.jobs import api as jobs_api
 from placet.node.jobs import models as models_api
 from placet.node.jobs import offered_api, planning_api, plans_api, sampling_api, standing_api
-from placet.node.loops import run_forever
+from placet.node.loops import PROBE_SECONDS, run_forever
 from placet.node.service import Node, open_node
 from placet.pages.serving import pages_router
 from placet.recipes.contract_compare.extension import HostedEnclaves
@@ -36,7 +38,24 @@ from placet.recipes.runs import RUNS
 from placet.serving.related_origins import related_origins_router
 
 log = logging.getLogger("placet.node")
-_PROBE_SECONDS = 5.0
+ROUTERS = (
+    institution_api.router,  # before the consents', whose {id} takes any word
+    consents_api.router,
+    public_api.router,
+    proofs_api.router,
+    sessions_api.router,
+    jobs_api.router,
+    sampling_api.router,
+    plans_api.router,
+    offered_api.router,
+    planning_api.router,
+    standing_api.router,
+    models_api.router,
+    enclave_api.router,
+)
+"""All routes but those of pages. The first that fits answers."""
+Alive = Callable[[FastAPI, Node], AbstractAsyncContextManager[None]]
+"""What lives as long as the application does."""
 
 
 def create_app(settings: NodeSettings) -> FastAPI:
@@ -44,12 +63,17 @@ def create_app(settings: NodeSettings) -> FastAPI:
 
     `app.state.node` is the `Node`. An endpoint that is out of reach at the start is waited for.
     """
-    node = open_node(settings)
+    return application(open_node(settings), working)
+
+
+def application(node: Node, alive: Alive) -> FastAPI:
+    """The node's routes, and what lives beside them. DeploymentError on another chain."""
+    settings = node.settings
     _demand_right_chain(node)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _lifetime(app, node):
+        async with alive(app, node):
             yield
         node.withdrawing.shutdown(wait=False)
         node.signers.close()
@@ -64,19 +88,8 @@ def create_app(settings: NodeSettings) -> FastAPI:
         redoc_url=None,
     )
     app.state.node = node
-    app.include_router(institution_api.router)  # before the consents', whose {id} takes any word
-    app.include_router(consents_api.router)
-    app.include_router(public_api.router)
-    app.include_router(proofs_api.router)
-    app.include_router(sessions_api.router)
-    app.include_router(jobs_api.router)
-    app.include_router(sampling_api.router)
-    app.include_router(plans_api.router)
-    app.include_router(offered_api.router)
-    app.include_router(planning_api.router)
-    app.include_router(standing_api.router)
-    app.include_router(models_api.router)
-    app.include_router(enclave_api.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.include_router(pages_router(_servers(node), settings.institution.name))
     app.include_router(related_origins_router(settings.passkeys.origins))
     problems.install(app)
@@ -103,16 +116,21 @@ def _demand_right_chain(node: Node) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _lifetime(app: FastAPI, node: Node) -> AsyncIterator[None]:
-    more = (
-        run_forever(node, "vault", _PROBE_SECONDS, node.probe_vault),
-        run_forever(node, "storage", _PROBE_SECONDS, node.probe_storage),
+async def working(
+    app: FastAPI, node: Node, door: socket.socket | None = None, *more: Coroutine[None, None, None]
+) -> AsyncIterator[None]:
+    """What one process of an institution alone may do: relay, index, jobs. Other institutions are heard at `door`, or
+    where the settings say."""
+    loops = (
+        run_forever(node, "vault", PROBE_SECONDS, node.probe_vault),
+        run_forever(node, "storage", PROBE_SECONDS, node.probe_storage),
         run_forever(node, "relay", 1.0, lambda: relay.gathered(node), node.relaying, node.moved),
+        *more,
     )
-    async with lifetime.following(node, *more), enclaves(node) as sessions:
+    async with lifetime.following(node, *loops), enclaves(node) as sessions:
         extensions = () if sessions is None else (HostedEnclaves(sessions),)
         context = dataclasses.replace(lifetime.job_context(node), extensions=extensions)
-        async with lifetime.jobs(node, context, RUNS) as app.state.runner:
+        async with lifetime.jobs(node, context, RUNS, door) as app.state.runner:
             yield
 
 

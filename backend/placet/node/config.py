@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -28,6 +29,15 @@ def _range(ports: tuple[int, int]) -> tuple[int, int]:
     if ports != (0, 0) and not 0 < first <= last:
         raise ValueError("a range of ports is the first and the last of it; [0, 0] is any")
     return ports
+
+
+class ProcessRole(StrEnum):
+    """What a process does for its institution: everything; answer people and programs; or what one process alone may
+    do, which are the relay, the index and the jobs."""
+
+    ALL = "all"
+    API = "api"
+    WORKER = "worker"
 
 
 class _Section(BaseModel):

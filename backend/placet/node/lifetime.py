@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Coroutine
+import socket
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from pathlib import Path
 
 from placet.chain.keystore import read_passphrase
@@ -18,7 +19,7 @@ from placet.jobs.runner import Runner
 from placet.node.config import NodeSettings
 from placet.node.consents import uses
 from placet.node.jobs.peers import PeerLink, PeerServer, private_key, tls_context
-from placet.node.loops import GOING, SLOW, follow_chain, run_forever, send
+from placet.node.loops import GOING, PROBE_SECONDS, SLOW, follow_chain, run_forever, send, watch_index
 from placet.node.service import Node
 from placet.protocols.flower.extra import FlowerEngine
 
@@ -71,15 +72,33 @@ def job_context(node: Node) -> JobContext:
 @contextlib.asynccontextmanager
 async def following(node: Node, *more: Coroutine[None, None, None]) -> AsyncIterator[None]:
     """The sender of transactions, the index of events, and more loops."""
-    tasks = [
-        asyncio.create_task(work)
-        for work in (
-            node.heads.run(),
-            run_forever(node, "sender", 1.0, lambda: send(node)),
-            run_forever(node, "index", node.settings.sync_seconds, lambda: follow_chain(node), node.heads.arrived),
-            *more,
-        )
-    ]
+    works = (
+        node.heads.run(),
+        run_forever(node, "sender", 1.0, lambda: send(node)),
+        run_forever(node, "index", node.settings.sync_seconds, lambda: follow_chain(node), node.heads.arrived),
+        *more,
+    )
+    async with _running(works):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def watching(node: Node, *more: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """What a process beside the leader does by itself: look at the chain's head, at what is indexed, vault, storage."""
+    works = (
+        node.heads.run(),
+        run_forever(node, "index", node.settings.sync_seconds, lambda: watch_index(node), node.heads.arrived),
+        run_forever(node, "vault", PROBE_SECONDS, node.probe_vault),
+        run_forever(node, "storage", PROBE_SECONDS, node.probe_storage),
+        *more,
+    )
+    async with _running(works):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _running(works: Iterable[Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(work) for work in works]
     try:
         yield
     finally:
@@ -89,13 +108,17 @@ async def following(node: Node, *more: Coroutine[None, None, None]) -> AsyncIter
 
 
 @contextlib.asynccontextmanager
-async def jobs(node: Node, context: JobContext, runs: Runs) -> AsyncIterator[Runner]:
-    """The jobs' runner and the port for other institutions."""
+async def jobs(node: Node, context: JobContext, runs: Runs, door: socket.socket | None = None) -> AsyncIterator[Runner]:
+    """The jobs' runner and the port for other institutions: that of the settings, unless there is a bound `door`."""
     context.engine_ports.clear()
     runner = Runner(context, runs)
     inward = tls_context(*_tls(node), node.trust, server=True)
     peers = PeerServer(node.trust, functools.partial(answer_peer, runner))
-    server = await peers.start(node.settings.peer_host, node.settings.peer_port, inward)
+    server = await (
+        peers.start(node.settings.peer_host, node.settings.peer_port, inward)
+        if door is None
+        else peers.start_on(door, inward)
+    )
     seconds = node.settings.sync_seconds
 
     async def tick() -> float:

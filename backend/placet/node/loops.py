@@ -23,6 +23,8 @@ SLOW = 10.0
 """Seconds between two looks at a chain whose blocks are pushed."""
 GOING = 3.0
 """Seconds between two looks at the jobs while any goes on and no signal calls: their deadlines pass without one."""
+PROBE_SECONDS = 5.0
+"""Between two looks at vault and storage."""
 _LONGEST = 10.0
 Tick = Callable[[], Awaitable[float | None]]
 """One turn of a loop; seconds until the next one, None for the loop's own."""
@@ -64,6 +66,13 @@ async def follow_chain(node: Node) -> float:
         await ask_store(uses.follow, node)
         node.moved.send()
     return SLOW if node.heads.pushed else node.settings.sync_seconds
+
+
+async def watch_index(node: Node) -> float:
+    """Take in what the process that leads has read; what was pushed only says when to look."""
+    node.heads.take()
+    await ask_chain(node.sync)
+    return node.settings.sync_seconds
 
 
 async def send(node: Node) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +44,8 @@ from placet.node.consents.scopes import Scopes
 from placet.node.contract_signers import ContractSigners
 from placet.node.http.limits import ClientRates, Reservations, SubjectKey
 from placet.node.http.metrics import Counts
-from placet.node.http.sessions import Sessions
+from placet.node.http.sessions import Sessions, SessionStore
+from placet.node.http.shared_limits import SharedReservations
 from placet.node.jobs.cards import Cards
 from placet.node.migrations import NODE
 from placet.node.state import counters, open_engine
@@ -92,7 +93,7 @@ class Health:
 class _Seen:
     """What was asked of index and chain since the last block."""
 
-    head: tuple[bytes, int] | None = None
+    mark: Hashable = None
     ended: dict[OfferId, Mapping[ConsentId, DeadConsent]] = field(default_factory=dict)
     offers: Mapping[OfferId, OfferMade] | None = None
     openings: dict[OfferId, int] = field(default_factory=dict)
@@ -129,8 +130,8 @@ class Node:
     credential: bytes = field(repr=False)
     subjects: SubjectKey = field(repr=False)
     clients: ClientRates = field(default_factory=ClientRates)
-    sessions: Sessions = field(default_factory=Sessions, repr=False)
-    reservations: Reservations = field(default_factory=Reservations)
+    sessions: SessionStore = field(default_factory=Sessions, repr=False)
+    reservations: Reservations | SharedReservations = field(default_factory=Reservations)
     health: Health = field(default_factory=Health)
     counts: Counts = field(default_factory=Counts)
     moved: Signal = field(default_factory=Signal)
@@ -168,8 +169,9 @@ class Node:
             raise
         self.health.head = max(head.number, self.health.indexed)
         self.health.chain_error = None
-        if (head.hash, self.health.indexed) != self._seen.head:
-            self._seen = _Seen((head.hash, self.health.indexed))
+        mark = self.index.mark(head, self.health.indexed)
+        if mark != self._seen.mark:
+            self._seen = _Seen(mark)
 
     def skip(self, headers: Sequence[BlockHeader]) -> bool:
         """Pushed blocks that change nothing for this node need no reading. False where there are none, or the chain
@@ -284,15 +286,16 @@ class Node:
         )
 
 
-def open_node(settings: NodeSettings) -> Node:
-    """Read keys, files and database. ConfigError for what is missing or does not fit; does not touch the chain."""
+def open_node(settings: NodeSettings, database: sa.Engine | None = None) -> Node:
+    """Read keys, files and database (that of the settings, unless one is given). ConfigError for what is missing or
+    does not fit; does not touch the chain."""
     deployment = _document(Deployment, settings.path(settings.deployment), "deployment file")
     trust = _document(TrustList, settings.path(settings.trust), "trust list")
     for doubt in doubts_of(trust.names):
         log.warning("trust list: %s", doubt)
     keys = _keys(settings)
     demand_space(settings.folder)
-    engine = open_engine(settings.database)
+    engine = open_engine(settings.database) if database is None else database
     upgrade(engine, NODE)
     chain = Chain(settings.chain_url, deployment)
     heads = Heads(settings.chain_url)

@@ -142,19 +142,61 @@ uses = sa.Table(
 """Which consents a run used: `consents` are ids of one prefix (12 bits), 32 bytes each, from `first` on ascending. One
 row a prefix and not one a consent, since a run may use millions."""
 
+leadership = sa.Table(
+    "node_leadership",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("term", sa.BigInteger, nullable=False),
+    sa.Column("name", sa.String(64), nullable=False),
+    sa.Column("beat", sa.BigInteger, nullable=False),
+    sa.Column("api_port", sa.Integer, nullable=False),
+    sa.Column("peer_port", sa.Integer, nullable=False),
+    sa.Column("indexed", sa.BigInteger),
+)
+"""One row, of the process that leads: its `term` (1 for the first), the name of its connections to the database, when
+it last showed itself (milliseconds, by the database's clock), where it listens on this machine (0: nowhere yet), and
+the last block that it has indexed."""
+
+sessions = sa.Table(
+    "node_sessions",
+    metadata,
+    sa.Column("token", _bytes(32), primary_key=True),
+    sa.Column("signer", _bytes(84)),
+    sa.Column("expires", sa.Float, nullable=False),
+    sa.Index("node_sessions_expires", "expires"),
+)
+"""Sessions of browsers by the hash of their tokens, where several processes know of them."""
+
+reservations = sa.Table(
+    "node_reservations",
+    metadata,
+    sa.Column("holder", sa.String(64), primary_key=True),
+    sa.Column("key", sa.String(96), primary_key=True),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("expiry", sa.BigInteger, nullable=False),
+    sa.Index("node_reservations_key", "key"),
+)
+"""What processes have reserved of a counter's budget and not counted yet. `expiry`: for who was killed meanwhile."""
 
 _READING = "placet_reading"
+_TIMEOUTS = {"connect_timeout": 5, "tcp_user_timeout": 5000}
+"""Of a database that does not answer: seconds to connect, milliseconds for what is sent."""
 
 
-def open_engine(url: str) -> sa.Engine:
-    """An engine on SQLite (WAL, foreign keys, waits for locks) or PostgreSQL; ConfigError for others."""
+def open_engine(url: str, name: str = "placet") -> sa.Engine:
+    """An engine on SQLite (WAL, foreign keys, waits for locks) or PostgreSQL; ConfigError for others. `name` is what
+    PostgreSQL calls its connections."""
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:
         raise ConfigError("the database URL is malformed", expected="sqlite:///… or postgresql://…") from None
     if parsed.get_backend_name() == "postgresql":
         engine = sa.create_engine(
-            parsed.set(drivername="postgresql+psycopg"), hide_parameters=True, pool_pre_ping=True, max_overflow=20
+            parsed.set(drivername="postgresql+psycopg"),
+            hide_parameters=True,
+            pool_pre_ping=True,
+            max_overflow=20,
+            connect_args={"application_name": name} | _TIMEOUTS,
         )
         return told(engine).execution_options(isolation_level="READ COMMITTED")
     if parsed.get_backend_name() != "sqlite":

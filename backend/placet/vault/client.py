@@ -34,7 +34,8 @@ from placet.vault.schema import DatasetInfo
 
 TIMEOUT = 120.0
 AT_ONCE = 16
-"""Connections of one client: half of what the vault takes, so that commands get through beside a node."""
+"""Connections of one client: an eighth of what the vault takes, so that several processes of a node, and commands, get
+through beside each other."""
 
 R = TypeVar("R", bound=Value)
 

@@ -24,7 +24,7 @@ from placet.vault.service import Vault
 
 log = logging.getLogger(__name__)
 
-MAX_CONNECTIONS = 32
+MAX_CONNECTIONS = 128
 READ_SECONDS = 30.0
 WRITE_SECONDS = 120.0
 STOP_SECONDS = 10.0

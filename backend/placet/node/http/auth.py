@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from fastapi import Depends, Request, Response
 from fastapi.security import APIKeyHeader
 
+from placet.chain.threaded import ask_store
 from placet.core.errors import AccessError, SignatureError
 from placet.core.requests import REQUEST, Credential, RequestParts, fresh_digest, not_signed
 from placet.node.http.sessions import cookie_of
@@ -38,6 +39,8 @@ _scheme = APIKeyHeader(
     "to read, `Session <token>` of `POST /v1/session`.",
 )
 _READS = ("GET", "HEAD")
+Lasts = Callable[[], Awaitable[bool]]
+"""Does the session by which something was asked still last?"""
 
 
 def node_of(request: Request) -> Node:
@@ -67,10 +70,10 @@ async def caller_of(
     node = node_of(request)
     node.clients.take("requests", client_of(request), node.settings.limits.requests_per_client_minute)
     header = authorization or ""
-    if is_institution(request):
+    if await is_institution(request):
         return Caller(institution=True)
     if header.startswith("Session "):
-        return _reader(node, request, header.removeprefix("Session ").strip())
+        return await _reader(node, request, header.removeprefix("Session ").strip())
     credential = Credential.from_header(header)
     body = await request.body()
     parts = RequestParts(node.address, request.method, target_of(request), body)
@@ -84,7 +87,7 @@ async def caller_of(
     return Caller(institution=False, signer=credential.signer)
 
 
-def is_institution(request: Request) -> bool:
+async def is_institution(request: Request) -> bool:
     """Does it come with the institution's credential, or by a session of its console from its own pages? AccessError
     for a credential that is wrong, and for a session that another origin's page would use."""
     node, header = node_of(request), request.headers.get("authorization", "")
@@ -95,17 +98,17 @@ def is_institution(request: Request) -> bool:
     if header or token is None:
         return False
     demand_same_origin(request)
-    session = node.sessions.of(token)
+    session = await ask_store(node.sessions.of, token)
     if session is None or session.signer is not None:
         raise AccessError("the session has ended", remedy="log in again", code="access.session")
     return True
 
 
-def is_logged_in(request: Request) -> bool:
+async def is_logged_in(request: Request) -> bool:
     """`is_institution`, of a route that answers anybody: who comes by a cookie that shows nothing is anybody.
     AccessError for a credential that is wrong."""
     try:
-        return is_institution(request)
+        return await is_institution(request)
     except AccessError:
         if "authorization" in request.headers:
             raise
@@ -132,7 +135,7 @@ async def audience_of(node: Node, request: Request, response: Response) -> Audie
         caller = await caller_of(request, response, header)
         listed = any(one.address == caller.signer for one in node.trust.institutions)
         return Audience.TRUSTED if listed else Audience.ANYBODY
-    return Audience.ITSELF if is_logged_in(request) else Audience.ANYBODY
+    return Audience.ITSELF if await is_logged_in(request) else Audience.ANYBODY
 
 
 def _token(node: Node, request: Request) -> str | None:
@@ -158,8 +161,8 @@ def demand_same_origin(request: Request) -> None:
         )
 
 
-def _reader(node: Node, request: Request, token: str) -> Caller:
-    session = node.sessions.of(token)
+async def _reader(node: Node, request: Request, token: str) -> Caller:
+    session = await ask_store(node.sessions.of, token)
     if session is None or session.signer is None:
         raise AccessError("the session has ended", remedy="sign a request to /v1/session", code="access.session")
     if request.method not in _READS:
@@ -196,16 +199,20 @@ async def institution_or_auditor(request: Request, caller: Annotated[Caller, Dep
     raise AccessError("only the institution and the trust list's auditors may do this", code="access.auditor")
 
 
-async def _lasting(request: Request) -> Callable[[], bool]:
+async def _lasting(request: Request) -> Lasts:
     node, header = node_of(request), request.headers.get("authorization", "")
     token = _token(node, request) if not header else None
     if header.startswith("Session "):
         token = header.removeprefix("Session ").strip()
-    return lambda: token is None or node.sessions.of(token) is not None
+
+    async def lasts() -> bool:
+        return token is None or await ask_store(node.sessions.of, token) is not None
+
+    return lasts
 
 
 AnyCaller = Annotated[Caller, Depends(caller_of)]
 Institution = Annotated[Caller, Depends(institution)]
 InstitutionOrAuditor = Annotated[Caller, Depends(institution_or_auditor)]
-Lasting = Annotated[Callable[[], bool], Depends(_lasting)]
+Lasting = Annotated[Lasts, Depends(_lasting)]
 """For an answer that goes on and on: does the session by which it was asked, if it was by one, still last?"""

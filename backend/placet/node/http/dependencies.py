@@ -15,7 +15,8 @@ async def _node(request: Request) -> Node:
     return node_of(request)
 
 
-async def _runner(request: Request) -> Runner:
+async def runner_of(request: Request) -> Runner:
+    """The jobs' runner, which one process of an institution has."""
     runner: Runner = request.app.state.runner
     return runner
 
@@ -25,7 +26,7 @@ async def _client(request: Request) -> str:
 
 
 TheNode = Annotated[Node, Depends(_node)]
-TheRunner = Annotated[Runner, Depends(_runner)]
+TheRunner = Annotated[Runner, Depends(runner_of)]
 """The node's jobs."""
 ClientAddress = Annotated[str, Depends(_client)]
 """The address that a request came from; used for limits in memory, never stored or logged."""

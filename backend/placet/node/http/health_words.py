@@ -11,6 +11,8 @@ _LOOPS = {
     "storage": "Looking at the disk",
     "relay": "Bringing consents and withdrawals to the chain",
     "jobs": "Moving jobs on",
+    "leader": "Knowing which process leads",
+    "limits": "Counting requests together with the other processes",
 }
 _CODES = {
     "unseen": "has not been looked at yet",
@@ -32,6 +34,7 @@ _CODES = {
     "storage.read-only": "can only be read",
     "storage.busy": "is locked by another program",
     "storage.damaged": "is damaged: restore a backup",
+    "leader.absent": "no process leads",
     "internal": "met a mistake of the program: the log has more",
 }
 

@@ -1,7 +1,8 @@
 """Limits: what a request may weigh, and how often who may ask.
 
-Two kinds of counters. Per client address, in memory only: an address is personal data. Per enrolled subject, owner and
-in total, in the database, so that a restart doesn't reset them; a subject stands there as an HMAC.
+Two kinds of counters. Per client address, in memory: an address is personal data. Per enrolled subject, owner and in
+total, in the database, so that a restart doesn't reset them; a subject stands there as an HMAC. `shared_limits` is how
+several processes keep one limit together.
 """
 
 from __future__ import annotations
@@ -57,16 +58,21 @@ class ClientRates:
 
     def take(self, what: str, client: str, allowed: int) -> None:
         """Count one; TooOften beyond `allowed` a minute."""
-        at = int(time.monotonic())
-        window = at // MINUTE
+        at = self._clock()
+        if self._count(at // MINUTE, what, client, allowed) > allowed:
+            raise TooOften(f"{what} from this address", allowed, MINUTE, MINUTE - at % MINUTE)
+
+    def _clock(self) -> int:
+        return int(time.monotonic())
+
+    def _count(self, window: int, what: str, client: str, allowed: int) -> int:
         with self._lock:
             began, count = self._seen.pop((what, client), (window, 0))
             count = count + 1 if began == window else 1
             self._seen[what, client] = (window, min(count, allowed + 1))
             if len(self._seen) > _CLIENTS:
                 self._seen.popitem(last=False)
-        if count > allowed:
-            raise TooOften(f"{what} from this address", allowed, MINUTE, MINUTE - at % MINUTE)
+        return count
 
 
 class SubjectKey:
@@ -77,6 +83,10 @@ class SubjectKey:
 
     def name(self, offer: OfferId, subject: str) -> str:
         return hmac.digest(self._key, offer + subject.encode(), hashlib.sha256).hex()
+
+    def client(self, window: int, what: str, client: str) -> str:
+        """The same for requests of an address in one window of time."""
+        return hmac.digest(self._key, f"client {window} {what} {client}".encode(), hashlib.sha256).hex()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from placet.chain.threaded import ask_store
 from placet.core.errors import AccessError
 from placet.node.http.auth import AnyCaller, demand_credential, demand_same_origin
 from placet.node.http.dependencies import ClientAddress, TheNode
@@ -44,7 +45,7 @@ async def begin(node: TheNode, client: ClientAddress, caller: AnyCaller) -> Open
     if caller.signer is None:
         raise AccessError("the institution's session begins at /console/login", code="access.owner")
     node.clients.take("sessions", client, _SESSIONS_PER_MINUTE)
-    token, session = node.sessions.open(caller.signer)
+    token, session = await ask_store(node.sessions.open, caller.signer)
     return OpenedSession(token=token, expires=int(session.expires))
 
 
@@ -54,7 +55,7 @@ async def login(node: TheNode, client: ClientAddress, request: Request, given: L
     demand_same_origin(request)
     node.clients.take("logins", client, _LOGINS_PER_MINUTE)
     demand_credential(node, given.credential)
-    token, _ = node.sessions.open(None)
+    token, _ = await ask_store(node.sessions.open, None)
     response = Response(status_code=204)
     name = cookie_of(node.address)
     response.set_cookie(
@@ -68,7 +69,7 @@ async def logout(node: TheNode, request: Request) -> Response:
     """End the session of the cookie that comes with it."""
     demand_same_origin(request)
     name = cookie_of(node.address)
-    node.sessions.close(request.cookies.get(name, ""))
+    await ask_store(node.sessions.close, request.cookies.get(name, ""))
     response = Response(status_code=204)
     response.delete_cookie(name, path="/", secure=True, httponly=True, samesite="strict")
     return response

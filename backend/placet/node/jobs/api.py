@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
@@ -29,7 +29,7 @@ from placet.jobs.records import JobRecord
 from placet.jobs.runner import Runner
 from placet.node.consents import uses
 from placet.node.consents.models import Named
-from placet.node.http.auth import Institution, InstitutionOrAuditor, Lasting
+from placet.node.http.auth import Institution, InstitutionOrAuditor, Lasting, Lasts
 from placet.node.http.dependencies import LastEventId, TheNode, TheRunner
 from placet.node.http.problems import problems
 
@@ -157,12 +157,12 @@ async def all_events(
     return EventSourceResponse(_all_moments(runner, last_event_id, lasts), sep="\n")
 
 
-async def _all_moments(runner: Runner, last: int | None, lasts: Callable[[], bool]) -> AsyncIterator[ServerSentEvent]:
+async def _all_moments(runner: Runner, last: int | None, lasts: Lasts) -> AsyncIterator[ServerSentEvent]:
     begin = await runner.store.threaded.last_moment() if last is None else last
     yield ServerSentEvent(id=str(begin), sep="\n")
     async with contextlib.aclosing(all_happenings(runner.store, begin, _EVENT_SECONDS)) as stream:
         async for number, moment in stream:
-            if not lasts():
+            if not await lasts():
                 return
             yield ServerSentEvent(json.dumps(moment), event="moment", id=str(number), sep="\n")
 
@@ -182,17 +182,17 @@ async def moments(
     return NumberedMoments(moments=[{"id": number, **moment} for number, moment in numbered])
 
 
-def event_stream(runner: Runner, job: JobId, last: int, lasts: Callable[[], bool]) -> EventSourceResponse:
+def event_stream(runner: Runner, job: JobId, last: int, lasts: Lasts) -> EventSourceResponse:
     """The job's moments after number `last` as server-sent events: `id` is the moment's number, `event` its status,
     `data` the moment as one line of JSON. Where nothing happens an event `progress`, without a number, tells what
     the job waits for: after a second or two, and every three. It ends where `lasts` no longer says yes."""
     return EventSourceResponse(_moments(runner, job, last, lasts), sep="\n")
 
 
-async def _moments(runner: Runner, job: JobId, last: int, lasts: Callable[[], bool]) -> AsyncIterator[ServerSentEvent]:
+async def _moments(runner: Runner, job: JobId, last: int, lasts: Lasts) -> AsyncIterator[ServerSentEvent]:
     async with contextlib.aclosing(happenings(runner.store, job, last, _EVENT_SECONDS)) as stream:
         async for number, moment in stream:
-            if not lasts():
+            if not await lasts():
                 return
             numbered = None if number is None else str(number)
             yield ServerSentEvent(json.dumps(moment), event=moment["status"], id=numbered, sep="\n")

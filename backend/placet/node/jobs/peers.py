@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -141,6 +142,10 @@ class PeerServer:
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext) -> asyncio.Server:
         return await asyncio.start_server(self._serve, host, port, ssl=tls, ssl_handshake_timeout=_CONNECT)
+
+    async def start_on(self, door: socket.socket, tls: ssl.SSLContext) -> asyncio.Server:
+        """The same on a socket that is bound already."""
+        return await asyncio.start_server(self._serve, sock=door, ssl=tls, ssl_handshake_timeout=_CONNECT)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
