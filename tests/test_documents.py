@@ -63,6 +63,7 @@ LISTED = {
     },
     "sudo useradd": "makes users of the system",
     "export PLACET_NODE_DATABASE_URL": "needs a PostgreSQL: tests marked slow bring one",
+    "placet node --role worker": "the same: tests/attacks/test_processes_are_killed.py runs these, marked slow",
     "placet chain install\nplacet sandbox up --detach": "the tutorials start a sandbox in the same way",
 }
 INSTITUTION = [
