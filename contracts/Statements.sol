@@ -6,6 +6,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {ICeremonies} from "./interfaces/ICeremonies.sol";
 import {IGroth16Verifier} from "./interfaces/IGroth16Verifier.sol";
 import {IRewardEscrow} from "./interfaces/IRewardEscrow.sol";
+import {IStatementChecker} from "./interfaces/IStatementChecker.sol";
 import {IStatements} from "./interfaces/IStatements.sol";
 import {CeremonyId, JobId, KeyId, RewardId, StatementId} from "./interfaces/Types.sol";
 
@@ -47,6 +48,7 @@ contract Statements is IStatements, EIP712 {
 
         IGroth16Verifier.Registration memory registration = verifier.keys(statement.key).registration;
         _requireCeremony(statement.key, registration.ceremony);
+        if (registration.checker != address(0)) IStatementChecker(registration.checker).requireStands(inputs);
         if (!verifier.verify(statement.key, inputs, proof)) revert ProofRefused();
 
         if (registration.nullifier != 0) {

@@ -17,7 +17,7 @@ import pytest
 from placet.core.eip712 import Domain
 from placet.core.ids import JobId
 from placet.core.signatures import Key
-from placet.core.statements import OpenedTotal, ProvenStatement, SignedTotal, Statement, Total, VerificationKey
+from placet.core.statements import BandStatement, OpenedTotal, ProvenStatement, SignedTotal, Total, VerificationKey
 from placet.core.values import ZERO20, ZERO32
 
 CIRCUITS = Path(str(resources.files("placet.protocols.zk"))) / "circuits"
@@ -39,10 +39,10 @@ class BandKeys:
     folder: Path
 
     def verification(self, ceremony: bytes = ZERO32) -> VerificationKey:
-        from placet.protocols.zk.band import circuit_id
+        from placet.protocols.zk.circuit import BAND
         from placet.protocols.zk.groth16 import from_snarkjs
 
-        return VerificationKey(circuit=circuit_id(), ceremony=ceremony, key=from_snarkjs(self.snarkjs))
+        return VerificationKey(circuit=BAND.id, ceremony=ceremony, key=from_snarkjs(self.snarkjs))
 
 
 @functools.cache
@@ -80,10 +80,10 @@ def opened_total(
 
 def statement_of(
     opened: OpenedTotal, key: VerificationKey, low: int, high: int, *, prover: bytes, relying_party: bytes = ZERO20
-) -> Statement:
+) -> BandStatement:
     """That the total is in [low, high), for an hour."""
     total = opened.signed.total
-    return Statement(
+    return BandStatement(
         key=key.id,
         job=total.job,
         prover=prover,
@@ -95,7 +95,7 @@ def statement_of(
     )
 
 
-def proven(opened: OpenedTotal, statement: Statement, domain: Domain, key: VerificationKey) -> ProvenStatement:
+def proven(opened: OpenedTotal, statement: BandStatement, domain: Domain, key: VerificationKey) -> ProvenStatement:
     """The statement with its proof."""
     from placet.protocols.zk.band import prove
 

@@ -54,7 +54,16 @@ LISTED = {
     "placet audit --page": "serves until it is interrupted: tests/cli/test_audit_page.py",
     **{
         f"placet {command}": "needs keys of a ceremony: tests/jobs/test_whole_job.py proves with keys of its own"
-        for command in ("prove register", "prove total", "owner prove", "prove band", "prove check", "prove record")
+        for command in (
+            "prove register",
+            "prove total",
+            "owner prove",
+            "prove band",
+            "prove tree",
+            "owner tag",
+            "prove check",
+            "prove record",
+        )
     },
     "npm install --prefix ceremony-programs": "installs from an index; hardhat-free-local has the same versions",
     **{

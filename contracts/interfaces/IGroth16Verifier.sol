@@ -12,10 +12,12 @@ interface IGroth16Verifier {
     /// @param circuit SHA-256 of the circuit's source
     /// @param ceremony where the set-up is recorded, in `Ceremonies`; zero for a test set-up by one person
     /// @param nullifier place of the public input that may occur once; zero if there is none
+    /// @param checker an `IStatementChecker` that knows whether such statements stand now; zero if there is none
     struct Registration {
         CircuitId circuit;
         CeremonyId ceremony;
         uint8 nullifier;
+        address checker;
     }
 
     /// @param data the contract whose code, after its first byte, is the key

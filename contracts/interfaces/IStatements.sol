@@ -134,7 +134,8 @@ interface IStatements {
     /// @param time the block's time
     error TooEarlyToReclaim(uint48 until, uint256 time);
 
-    /// @notice Verifies and records a statement, once. Anybody may send it: a copied transaction does the same.
+    /// @notice Verifies and records a statement, once. Anybody may send it: a copied transaction does the same. Where the key names a
+    /// checker, that one must say now that the statement stands.
     /// @custom:not-protected That the public inputs are what they seem: who relies on the statement checks who vouches for its
     /// commitment or root, and who made the key. That the job exists. Against a prover that hands its secret on.
     function record(Statement calldata statement, uint256[8] calldata proof) external returns (StatementId);

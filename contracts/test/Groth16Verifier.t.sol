@@ -19,7 +19,7 @@ contract Groth16VerifierTest {
     }
 
     function registration() private pure returns (IGroth16Verifier.Registration memory) {
-        return IGroth16Verifier.Registration(CircuitId.wrap("circuit"), CeremonyId.wrap("ceremony"), 0);
+        return IGroth16Verifier.Registration(CircuitId.wrap("circuit"), CeremonyId.wrap("ceremony"), 0, address(0));
     }
 
     function two(uint256 x, uint256 y) private pure returns (uint256[] memory inputs) {

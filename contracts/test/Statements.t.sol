@@ -71,7 +71,9 @@ contract StatementsTest {
     }
 
     function register(CeremonyId ceremony, uint256 inputs, uint8 nullifier) private returns (KeyId) {
-        return verifier.register(Trapdoor.key(inputs), IGroth16Verifier.Registration(CIRCUIT, ceremony, nullifier));
+        return verifier.register(
+            Trapdoor.key(inputs), IGroth16Verifier.Registration(CIRCUIT, ceremony, nullifier, address(0))
+        );
     }
 
     function ceremonial(uint256 inputs, uint8 nullifier) private returns (KeyId key_) {

@@ -22,10 +22,11 @@ from placet.chain.statements import record_statement, register_key
 from placet.core.eip712 import Domain
 from placet.core.ids import JobId
 from placet.core.signatures import Key
-from placet.core.statements import MOST, OpenedTotal, SignedTotal, Statement, Total, VerificationKey
+from placet.core.statements import MOST, BandStatement, OpenedTotal, SignedTotal, Total, VerificationKey
 from placet.core.trust import Deployment
 from placet.core.values import ZERO20, ZERO32, to_hex
 from placet.protocols.zk import band, groth16
+from placet.protocols.zk.circuit import BAND
 from placet.protocols.zk.extra import groth16py
 
 ROUNDS = 9
@@ -86,9 +87,9 @@ def measure() -> dict[str, float]:
         figures["proving_key_mb"] = file.stat().st_size / 1e6
         figures["load_cpu_s"] = _cpu(lambda: groth16.ProvingKey(file), 3)
         snarkjs = json_.loads(verifying.to_json())
-        verification = VerificationKey(circuit=band.circuit_id(), ceremony=ZERO32, key=groth16.from_snarkjs(snarkjs))
+        verification = VerificationKey(circuit=BAND.id, ceremony=ZERO32, key=groth16.from_snarkjs(snarkjs))
         opened, proving = _opened(domain, key), groth16.ProvingKey(file)
-        statement = Statement(
+        statement = BandStatement(
             key=verification.id,
             job=opened.signed.total.job,
             prover=key.address,

@@ -388,7 +388,13 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "zk ceremony contribute": ("--config {node} {new} --programs {new}",),
     "zk ceremony confirm": ("--config {node} {new} --programs {new}",),
     "zk ceremony check": ("{new} --programs {new} --url {url} " + FILES,),
-    "owner prove": (
+    "prove tree": ("--config {node} {id} --out {new}", "--config {node} {evil} --out {new}"),
+    "owner tag": ("--wallet {wallet} {id}",),
+    "owner prove consent": (
+        "--wallet {wallet} {id} --tree {json} --job {id} --for {evil} --prover {address} --url {url} --keys {new} "
+        "--out {new}",
+    ),
+    "owner prove total": (
         "{json} --at-least 1 --for {evil} --keys {new} --out {new} --deployment {deployment}",
         "{txt} --at-least {evil} --for {address} --keys {new} --out {new} --deployment {deployment}",
     ),

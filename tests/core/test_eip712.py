@@ -13,7 +13,7 @@ from placet.core.hashing import keccak, sha256
 from placet.core.offers import Offer
 from placet.core.plan import Amendment, Input, Party, Plan, Seal, cancellation_hash
 from placet.core.requests import request_hash, request_typed_data
-from placet.core.statements import Statement, Total
+from placet.core.statements import BandStatement, Total
 from placet.core.trail import Message, acknowledgement_hash, evidence_hash
 from placet.core.values import ZERO32, to_hex
 from placet.core.withdrawal import withdrawal_hash, withdrawal_typed_data
@@ -76,6 +76,7 @@ AUDIENCES = {
     "Acknowledgement": "message",
     "Enrolment": "owner",
     "Evidence": "job",
+    "ProofTag": "domain",
     "Total": "person",
     "Statement": "relyingParty",
     "Finding": "stake",
@@ -104,7 +105,7 @@ def test_a_total_and_a_statement() -> None:
         purpose="a lease",
     )  # fmt: skip
     assert digest_of(domain.typed_data("Total", camel(total.to_json()))) == total.digest(domain)
-    statement = Statement(
+    statement = BandStatement(
         key=r32(), job=total.job, prover=r32()[:20], relying_party=r32()[:20], until=7, commitment=total.commitment,
         low=1, high=2,
     )  # fmt: skip

@@ -200,7 +200,7 @@ def test_a_customer_shows_a_lender_at_least_so_much(consortium: LiveConsortium, 
     run("prove", "register", *node, "--keys", keys)
     decimals = json.loads(opened.read_text())["signed"]["total"]["decimals"]
     shown, more = amount_of(total - 1, decimals), amount_of(total + 1, decimals)
-    prove = ("owner", "prove", *place, opened, "--for", lender, "--keys", keys, "--valid", "9y")
+    prove = ("owner", "prove", "total", *place, opened, "--for", lender, "--keys", keys, "--valid", "9y")
     with pytest.raises(RuntimeError, match="nothing can be proven"):
         run(*prove, "--at-least", more, "--out", proof)
     run(*prove, "--at-least", shown, "--out", proof)
@@ -235,7 +235,7 @@ def test_a_customer_shows_a_lender_at_least_so_much(consortium: LiveConsortium, 
         job=from_hex(first.done.job),
     )  # fmt: skip
     (tmp_path / "other.json").write_text(json.dumps(other.to_json()))
-    run(*prove[:4], tmp_path / "other.json", *prove[5:], "--at-least", shown, "--out", tmp_path / "invented.json")
+    run(*prove[:5], tmp_path / "other.json", *prove[6:], "--at-least", shown, "--out", tmp_path / "invented.json")
     with pytest.raises(RuntimeError, match="not the job's consumer"):
         run(*check, tmp_path / "invented.json", "--as", lender)
     run("prove", "record", "--config", "south/node.toml", proof)

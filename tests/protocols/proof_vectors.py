@@ -17,7 +17,15 @@ from placet.core.eip712 import statement_domain
 from placet.core.hashing import canonical
 from placet.core.ids import JobId
 from placet.core.signatures import Key
-from placet.core.statements import MOST, OpenedTotal, ProvenStatement, SignedTotal, Statement, Total, VerificationKey
+from placet.core.statements import (
+    MOST,
+    BandStatement,
+    OpenedTotal,
+    ProvenStatement,
+    SignedTotal,
+    Total,
+    VerificationKey,
+)
 from placet.core.values import ZERO20, to_hex
 from proving import band_keys
 
@@ -63,7 +71,7 @@ def proven(chain_id: int, key: VerificationKey, *, bounds: tuple[int, int], rely
     )
     signed = SignedTotal(total=total, issuer=BANK.address, signature=BANK.sign(total.digest(domain)))
     opened = OpenedTotal(chain_id=chain_id, statements=STATEMENTS, signed=signed, value=value, salt=salt)
-    statement = Statement(
+    statement = BandStatement(
         key=key.id,
         job=JOB,
         prover=PERSON.address,

@@ -15,7 +15,7 @@ from ceremony_files import EmptyPrograms, record, sections_of, word, written
 from placet.core.ceremonies import Ceremony, PhaseState, demand_institutions
 from placet.core.errors import ConfigError, InputError
 from placet.core.trust import TrustList
-from placet.core.values import to_hex
+from placet.core.values import ZERO20, to_hex
 
 pytest.importorskip("groth16py", reason="no groth16py here: pip install 'placet[zk]'")
 from placet.protocols.zk.ceremony import CeremonyFolder, circuit_of, turn
@@ -102,7 +102,7 @@ class Round:
             power=circuit.power, contributors=(A, B, C), salt=secrets.token_bytes(32),
         )  # fmt: skip
         self.programs = EmptyPrograms(circuit.power)
-        self.folder = CeremonyFolder(folder, self.ceremony, cast(Programs, self.programs))
+        self.folder = CeremonyFolder(folder, self.ceremony, cast(Programs, self.programs), ZERO20)
         self.recorded: dict[str, list[bytes]] = {"powers": [], "key": []}
 
     @property

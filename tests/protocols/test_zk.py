@@ -19,6 +19,7 @@ from proving import band_keys, opened_total, proven, statement_of
 
 pytest.importorskip("groth16py", reason="no groth16py here: pip install 'placet[zk]'")
 from placet.protocols.zk import band, groth16
+from placet.protocols.zk.poseidon import poseidon
 
 DOMAIN = statement_domain(31337, bytes([7]) * 20)
 ISSUER = Key(bytes(31) + b"\x09")
@@ -27,7 +28,7 @@ PROVER, LENDER = bytes([1]) * 20, bytes([2]) * 20
 
 def witness(total: int, salt: int, job: int, low: int, high: int) -> dict[str, int]:
     """What satisfies the circuit where low <= total < high."""
-    commitment = band.poseidon(band.poseidon(total % FIELD, salt), job)
+    commitment = poseidon(poseidon(total % FIELD, salt), job)
     return {
         "context": 5, "job": job, "commitment": commitment, "low": low, "high": high, "total": total % FIELD,
         "salt": salt,
@@ -77,7 +78,7 @@ def test_another_opening_is_none(wrong: str) -> None:
 
 def test_poseidon_is_circomlibs() -> None:
     """The vector of circomlibjs's own tests for two inputs."""
-    assert band.poseidon(1, 2) == 7853200120776062878684798364095072458815029376092732009249414926327459813530
+    assert poseidon(1, 2) == 7853200120776062878684798364095072458815029376092732009249414926327459813530
 
 
 def test_a_statement_holds_and_nothing_around_it_can_be_changed() -> None:

@@ -17,7 +17,8 @@ from placet.core.values import ZERO32
 from proving import CIRCUITS, opened_total, statement_of
 
 pytest.importorskip("groth16py", reason="no groth16py here: pip install 'placet[zk]'")
-from placet.protocols.zk import band, groth16
+from placet.protocols.zk import groth16
+from placet.protocols.zk.circuit import BAND
 from placet.protocols.zk.extra import groth16py
 
 pytestmark = pytest.mark.slow
@@ -64,7 +65,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def verification(folder: Path, name: str) -> VerificationKey:
     key = json.loads((folder / f"{name}.json").read_text())
-    return VerificationKey(circuit=band.circuit_id(), ceremony=ZERO32, key=groth16.from_snarkjs(key))
+    return VerificationKey(circuit=BAND.id, ceremony=ZERO32, key=groth16.from_snarkjs(key))
 
 
 def inputs(key: VerificationKey) -> tuple[dict[str, str], list[int]]:

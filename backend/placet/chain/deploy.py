@@ -30,7 +30,7 @@ def deploy(url: str, key: Key, confirmations: int) -> Deployment:
     deployer = _Deployer(url, key)
     p256, webauthn, datasets, consents, escrow, ledger, enclaves = (deployer.address(i) for i in range(7))
     ceremonies, groth16, statement_escrow, statements = (deployer.address(i) for i in range(7, 11))
-    stakes = deployer.address(11)
+    stakes, trees = deployer.address(11), deployer.address(12)
     verifiers = [p256, webauthn]
     first = deployer.create("P256Verifier")
     deployer.create("WebAuthnVerifier")
@@ -44,6 +44,7 @@ def deploy(url: str, key: Key, confirmations: int) -> Deployment:
     deployer.create("RewardEscrow", statements)
     deployer.create("Statements", groth16, ceremonies, statement_escrow)
     deployer.create("AuditStakes", ledger)
+    deployer.create("ConsentTrees", consents)
     rpc = deployer.rpc
     deployment = Deployment(
         chain_id=quantity(rpc.call("eth_chainId")),
@@ -62,6 +63,7 @@ def deploy(url: str, key: Key, confirmations: int) -> Deployment:
         statements=_contract(rpc, statements),
         statement_escrow=_contract(rpc, statement_escrow),
         audit_stakes=_contract(rpc, stakes),
+        consent_trees=_contract(rpc, trees),
     )
     Chain(url, deployment).check()
     return deployment

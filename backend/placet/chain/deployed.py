@@ -32,6 +32,7 @@ def check_contracts(named: Deployment, rpc: Rpc, read: Read) -> None:
         "Statements": named.statements,
         "the statements' RewardEscrow": named.statement_escrow,
         "AuditStakes": named.audit_stakes,
+        "ConsentTrees": named.consent_trees,
     }
     for name, contract in contracts.items():
         code = code_hash(rpc, contract.address)
@@ -52,6 +53,7 @@ def check_contracts(named: Deployment, rpc: Rpc, read: Read) -> None:
             ("Statements' escrow", statement_escrow, ("Statements", statements, "escrow")),
             ("the statements' RewardEscrow's ledger", statements, ("RewardEscrow", statement_escrow, "ledger")),
             ("AuditStakes' ledger", ledger, ("AuditStakes", named.audit_stakes.address, "ledger")),
+            ("ConsentTrees' registry", consents, ("ConsentTrees", named.consent_trees.address, "consents")),
         ):
             same(what, to_hex(expected), to_hex(read(*call)[0]))
         for name, address in (("ConsentRegistry", consents), ("JobLedger", ledger)):

@@ -8,6 +8,7 @@ from placet.chain.abi import function
 from placet.chain.calls import Call
 from placet.chain.client import Chain
 from placet.chain.events import JobOpened
+from placet.core.consent_trees import ConsentProof
 from placet.core.errors import InputError, NotFoundError
 from placet.core.ids import JobId, StatementId
 from placet.core.statements import PROOF_SIZE, ProvenStatement, Statement, VerificationKey
@@ -30,13 +31,14 @@ def registered_key(chain: Chain, key: bytes, *, block: int | None = None) -> Reg
     """NotFoundError for a key that nobody registered. InputError `proof.ceremony` where the ceremony that it names did
     not make it, `proof.test-key` for one person's where `Statements` takes none."""
     deployment = chain.deployment
-    data, _, (circuit, ceremony, nullifier) = chain.read(
+    data, _, (circuit, ceremony, nullifier, checker) = chain.read(
         _VERIFIER, deployment.groth16_verifier.address, "keys", key, block=block
     )[0]
     if data == ZERO20:
         raise NotFoundError("no such verification key on chain", found=to_hex(key), remedy="placet prove register")
     # The code is STOP and the key.
-    body = {"circuit": circuit, "ceremony": ceremony, "nullifier": nullifier, "key": chain.code(data, block=block)[1:]}
+    code = chain.code(data, block=block)[1:]
+    body = {"circuit": circuit, "ceremony": ceremony, "nullifier": nullifier, "checker": checker, "key": code}
     verification = parse(VerificationKey, body, what="the chain's verification key")
     if verification.id != key:
         raise InputError("the chain's verification key is another one", expected=to_hex(key), found="other bytes")
@@ -89,7 +91,7 @@ def register_key(deployment: Deployment, key: VerificationKey) -> Call:
     return Call(deployment.groth16_verifier.address, data, f"{_VERIFIER}.register")
 
 
-def record_statement(deployment: Deployment, proven: ProvenStatement) -> Call:
+def record_statement(deployment: Deployment, proven: ProvenStatement | ConsentProof) -> Call:
     """Anybody: a statement with its proof, once."""
     proof = [int.from_bytes(proven.proof[at : at + 32], "big") for at in range(0, PROOF_SIZE, 32)]
     data = function(_STATEMENTS, "record").encode(proven.statement.to_tuple(), proof)

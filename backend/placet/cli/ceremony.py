@@ -55,7 +55,7 @@ ProgramsFolder = Annotated[
 def open_(
     config: NodeConfig,
     folder: Annotated[Path, typer.Argument(help="The ceremony's new folder, or one that was not opened to the end.")],
-    circuit: Annotated[str, typer.Option(help="The circuit, as in band.")],
+    circuit: Annotated[str, typer.Option(help="The circuit: band or consent.")],
     contributor: Annotated[list[str], typer.Option(help="An institution's address; in the order of their turns.")],
     timeout: Timeout = 120,
 ) -> None:
@@ -255,8 +255,8 @@ def _folder(folder: Path, programs: Path, chain: Chain, trust: TrustList) -> Cer
     ceremony = _read(folder)
     demand_ceremony_place(ceremony, chain.deployment)
     demand_institutions(ceremony.contributors, trust)
-    circuit_of(ceremony)
-    return CeremonyFolder(folder.resolve(), ceremony, Programs(programs))
+    checker = circuit_of(ceremony).checker(chain.deployment)
+    return CeremonyFolder(folder.resolve(), ceremony, Programs(programs), checker)
 
 
 def _states(chain: Chain, ceremony: Ceremony) -> States:

@@ -39,7 +39,8 @@ def init(
 
 commands.command()(owner_grant.offers)
 commands.command()(owner_grant.grant)
-commands.command()(owner_prove.prove)
+commands.command()(owner_prove.tag)
+commands.add_typer(owner_prove.commands, name="prove")
 
 
 @commands.command("list")

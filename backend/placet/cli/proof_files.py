@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from placet.cli.inputs import read_address, read_span, read_text, write_new
+from placet.cli.inputs import read, read_address, read_span, read_text, write_new
 from placet.cli.output import say
 from placet.core.errors import InputError
 
 if TYPE_CHECKING:
     from placet.cli.operator import EnsureTransaction, Operator
+    from placet.core.consent_trees import ConsentProof, ConsentTree
     from placet.core.statements import OpenedTotal, ProvenStatement, VerificationKey
     from placet.core.trust import Deployment
 
@@ -43,14 +44,28 @@ def read_total(path: Path) -> OpenedTotal:
     return parse(OpenedTotal, read_text(path, "total", limit=MAX_FILE), limit=MAX_FILE, what=f"total {path}")
 
 
-def read_proof(path: Path) -> ProvenStatement:
+def read_proof(path: Path) -> ProvenStatement | ConsentProof:
     """A statement with its proof, as the file or as the text of its QR code."""
+    from pydantic import Field, RootModel
+
     from placet.core.code import content_of
+    from placet.core.consent_trees import ConsentProof
     from placet.core.statements import MAX_FILE, ProvenStatement
     from placet.core.values import parse
 
+    class AnyProof(RootModel[Annotated[ProvenStatement | ConsentProof, Field(discriminator="type")]]):
+        pass
+
     content = content_of(read_text(path, "proof", limit=MAX_FILE), limit=MAX_FILE)
-    return parse(ProvenStatement, content, limit=MAX_FILE, what=f"proof {path}")
+    return parse(AnyProof, content, limit=MAX_FILE, what=f"proof {path}").root
+
+
+def read_tree(path: Path) -> ConsentTree:
+    """All leaves of a tree of consents."""
+    from placet.core.consent_trees import MAX_TREE_FILE, ConsentTree
+    from placet.core.values import parse
+
+    return parse(ConsentTree, read(path, "tree", limit=MAX_TREE_FILE), limit=MAX_TREE_FILE, what=f"tree {path}")
 
 
 def read_verification(folder: Path) -> VerificationKey:
@@ -102,7 +117,7 @@ def make_proof(
     opened: OpenedTotal, bounds: tuple[int, int], terms: ProofTerms, deployment: Deployment, keys: Path, out: Path
 ) -> None:
     """Prove that a total is in [low, high), and write the proof into a new file."""
-    from placet.core.statements import MOST, Statement
+    from placet.core.statements import MOST, BandStatement
     from placet.core.values import parse, to_hex
     from placet.protocols.zk import band
     from placet.protocols.zk.groth16 import ProvingKey
@@ -122,7 +137,7 @@ def make_proof(
     }
     if terms.prover is None and len(total.person) != 20:
         raise InputError("the person's key is no address", expected="--prover with an address", found="a public key")
-    statement = parse(Statement, json.dumps(body), what="statement")
+    statement = parse(BandStatement, json.dumps(body), what="statement")
     began = time.monotonic()
     proven = band.prove(opened, statement, deployment.proven, ProvingKey(keys / "proving.key"), verification)
     write_new(out, json.dumps(proven.to_json(), indent=1).encode())

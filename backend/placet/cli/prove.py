@@ -42,15 +42,20 @@ from placet.cli.proof_files import (
     read_total,
     read_verification,
 )
+from placet.cli.prove_consent import checked_consent, tree
 from placet.core.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
+    from placet.chain.client import Chain
     from placet.core.statements import ProvenStatement, VerificationKey
     from placet.core.trust import Deployment, TrustList
 
 commands = typer.Typer(
-    cls=Commands, no_args_is_help=True, help="Statements in zero knowledge about totals: prove, check, put on chain."
+    cls=Commands,
+    no_args_is_help=True,
+    help="Statements in zero knowledge about totals and consents: prove, check, put on chain.",
 )
+commands.command()(tree)
 
 
 @commands.command()
@@ -147,13 +152,18 @@ def check(
     at_least: Annotated[str | None, typer.Option(help="Demand that it shows at least this.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a proof: who vouches for the total, what it shows, for whom, until when. Exit code 0 if all holds."""
+    """Check a proof: what it shows, who vouches for what it is about, for whom, until when. Exit code 0: all holds."""
+    from placet.core.statements import ProvenStatement
     from placet.protocols.zk.relying import demand_proven
 
     proven, named, trusted = read_proof(file), read_deployment(deployment), read_trust(trust)
+    own = None if keys is None else read_verification(keys)
+    if not isinstance(proven, ProvenStatement):
+        if url is None or at_least is not None:
+            raise InputError("a proof of a consent is checked against the chain", expected="--url, and no amount")
+        return _tell(checked_consent(proven, _chain(url, named), own, trusted, relying_party), as_json)
     if keys is None and url is None:
         raise InputError("no verification key", expected="--keys with your own copy, or --url", found="neither")
-    own = None if keys is None else read_verification(keys)
     facts: dict[str, Any] = {"chain": "not asked"}
     if url is not None:
         own, facts = _on_chain(proven, named, trusted, url, own)
@@ -168,7 +178,10 @@ def check(
     )
     if at_least is not None:
         _demand_low(proven, read_amount(at_least, proven.signed.total.decimals))
-    report = _report(proven, trusted) | facts
+    return _tell(_report(proven, trusted) | facts, as_json)
+
+
+def _tell(report: dict[str, Any], as_json: bool) -> None:
     if as_json:
         emit(report)
         return
@@ -176,19 +189,24 @@ def check(
         write_line(f"{name.replace('_', ' ')}: {value}")
 
 
+def _chain(url: str, deployment: Deployment) -> Chain:
+    from placet.chain.client import Chain
+
+    chain = Chain(url, deployment)
+    chain.check()
+    return chain
+
+
 def _on_chain(
     proven: ProvenStatement, deployment: Deployment, trust: TrustList, url: str, own: VerificationKey | None
 ) -> tuple[VerificationKey, dict[str, Any]]:
     """The key as the chain has it, and what the chain says; refused where the issuer is not the job's consumer."""
-    from placet.chain.client import Chain
     from placet.chain.statements import consumer_of, recorded_at, registered_key
     from placet.chain.states import JobStatus
     from placet.core.ceremonies import demand_institutions
     from placet.core.values import to_hex
 
-    chain = Chain(url, deployment)
-    chain.check()
-    statement = proven.statement
+    chain, statement = _chain(url, deployment), proven.statement
     registered = registered_key(chain, statement.key)
     if own is not None and own != registered.verification:
         raise InputError("your key is not the one on chain", expected=to_hex(statement.key), found=to_hex(own.id))

@@ -151,6 +151,7 @@ TOTAL = Struct(
     "Total(bytes32 job,bytes person,bytes32 commitment,uint32 decimals,uint48 issuedAt,uint48 notAfter,string purpose)"
 )
 STATEMENT = Struct("Statement(bytes32 key,bytes32 job,address prover,address relyingParty,uint48 until)")
+PROOF_TAG = Struct("ProofTag(bytes32 consent,bytes32 tag)")
 STAKE = Struct(
     "Stake(bytes32 job,uint32 party,address holder,address auditor,address beneficiary,address token,uint96 amount,"
     "uint48 findBy,uint32 answerSeconds)"

@@ -1,14 +1,16 @@
 """Statements in zero knowledge as documents: a total that an institution signed, what is proven of it, and the proof.
 
-A signed total binds a commitment to a job and a person. A statement says that the committed total lies in a band, by a
-prover, for a relying party, until a time: all of that is bound by the proof's first public input, the *context*.
+A statement is about a job, by a prover, for a relying party, until a time: all of that is bound by the proof's first
+public input, the *context*. A band says that a total lies in it, whose commitment an institution signed for a person;
+what is said of consents is in `core.consent_trees`.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from placet.core import eip712
 from placet.core.eip712 import Domain
@@ -16,7 +18,20 @@ from placet.core.errors import InputError
 from placet.core.hashing import keccak
 from placet.core.ids import JobId, KeyId
 from placet.core.signatures import Verifiers
-from placet.core.values import U48, U64, ZERO32, Address, Bytes32, ChainId, Octets, Signature, Signer, Text, Value
+from placet.core.values import (
+    U48,
+    U64,
+    ZERO20,
+    ZERO32,
+    Address,
+    Bytes32,
+    ChainId,
+    Octets,
+    Signature,
+    Signer,
+    Text,
+    Value,
+)
 
 FIELD = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 """Order of BN254's groups: public inputs are below it."""
@@ -32,9 +47,23 @@ _FIRST_COORDINATE = 64
 _KEYS = Verifiers(frozenset())
 
 
+ProofBytes = Annotated[Octets, Field(min_length=PROOF_SIZE, max_length=PROOF_SIZE)]
+
+
 def element(digest: bytes) -> int:
     """The first 253 bits of a hash as a field element, as the contract takes them."""
     return int.from_bytes(digest, "big") >> _SHIFT
+
+
+def demand_in_field(value: bytes) -> bytes:
+    """ValueError for 32 bytes that are no field element."""
+    if int.from_bytes(value, "big") >= FIELD:
+        raise ValueError("expected a field element, below the order of BN254's groups")
+    return value
+
+
+FieldBytes = Annotated[Bytes32, AfterValidator(demand_in_field)]
+"""A field element as 32 bytes."""
 
 
 class Total(Value):
@@ -43,18 +72,11 @@ class Total(Value):
 
     job: JobId
     person: Signer
-    commitment: Bytes32
+    commitment: FieldBytes
     decimals: Annotated[int, Field(ge=0, le=18, strict=True)]
     issued_at: U48
     not_after: U48
     purpose: Text
-
-    @field_validator("commitment")
-    @classmethod
-    def _in_field(cls, value: bytes) -> bytes:
-        if int.from_bytes(value, "big") >= FIELD:
-            raise ValueError("a commitment is a field element")
-        return value
 
     @model_validator(mode="after")
     def _in_order(self) -> Total:
@@ -98,30 +120,21 @@ class OpenedTotal(Value):
 
 
 class Statement(Value):
-    """The committed total of a job is in [low, high): said by `prover` for `relying_party` (zero for everybody)."""
+    """Something about a job, said by `prover` for `relying_party` (zero for everybody), proven under `key`."""
 
     key: Bytes32
     job: JobId
     prover: Address
     relying_party: Address
     until: U48
-    commitment: Bytes32
-    low: U64
-    high: U64
-
-    @model_validator(mode="after")
-    def _a_band(self) -> Statement:
-        if self.low >= self.high:
-            raise ValueError("low is below high")
-        return self
 
     @property
-    def inputs(self) -> tuple[int, int, int]:
+    @abstractmethod
+    def inputs(self) -> tuple[int, ...]:
         """The circuit's public inputs after context and job."""
-        return int.from_bytes(self.commitment, "big"), self.low, self.high
 
     def public_inputs(self, domain: Domain) -> list[int]:
-        """All five: context, job, commitment, low, high."""
+        """All of them, context and job first."""
         return [element(domain.digest(eip712.STATEMENT.hash(self))), element(self.job), *self.inputs]
 
     def to_tuple(self) -> tuple[object, ...]:
@@ -129,15 +142,34 @@ class Statement(Value):
         return (self.key, self.job, self.prover, self.relying_party, self.until, self.inputs)
 
 
+class BandStatement(Statement):
+    """The committed total of a job is in [low, high)."""
+
+    commitment: Bytes32
+    low: U64
+    high: U64
+
+    @model_validator(mode="after")
+    def _a_band(self) -> BandStatement:
+        if self.low >= self.high:
+            raise ValueError("low is below high")
+        return self
+
+    @property
+    def inputs(self) -> tuple[int, int, int]:
+        """Commitment, low, high."""
+        return int.from_bytes(self.commitment, "big"), self.low, self.high
+
+
 class ProvenStatement(Value):
-    """The file that a relying party gets: a statement, its proof, and the signed total that it is about."""
+    """The file that a relying party gets: a band, its proof, and the signed total that it is about."""
 
     type: Literal["placet.proof"] = "placet.proof"
     version: Literal[1] = 1
     chain_id: ChainId
     statements: Address
-    statement: Statement
-    proof: Annotated[Octets, Field(min_length=PROOF_SIZE, max_length=PROOF_SIZE)]
+    statement: BandStatement
+    proof: ProofBytes
     signed: SignedTotal
 
     @model_validator(mode="after")
@@ -153,13 +185,15 @@ class VerificationKey(Value):
     What the contract refuses of any key is refused here, too: off line nobody else looks.
 
     `circuit`: SHA-256 of its source; `ceremony`: where its set-up is recorded on chain, zero where one person made it;
-    `nullifier`: the place of a public input that may occur once, 0 for none."""
+    `nullifier`: the place of a public input that may occur once, 0 for none; `checker`: the contract that says whether
+    such statements stand now, zero for none."""
 
     type: Literal["placet.verification-key"] = "placet.verification-key"
     version: Literal[1] = 1
     circuit: Bytes32
     ceremony: Bytes32
     nullifier: Annotated[int, Field(ge=0, lt=_MAX_INPUTS, strict=True)] = 0
+    checker: Address = ZERO20
     key: Octets
 
     @field_validator("key")
@@ -179,7 +213,8 @@ class VerificationKey(Value):
     @property
     def id(self) -> KeyId:
         """The contract's `keyId`."""
-        return KeyId(keccak(self.circuit, self.ceremony, eip712.word(self.nullifier), keccak(self.key)))
+        words = (eip712.word(self.nullifier), eip712.address(self.checker))
+        return KeyId(keccak(self.circuit, self.ceremony, *words, keccak(self.key)))
 
     @property
     def is_test(self) -> bool:
@@ -187,9 +222,9 @@ class VerificationKey(Value):
         return self.ceremony == ZERO32
 
     @property
-    def registration(self) -> tuple[bytes, bytes, int]:
+    def registration(self) -> tuple[bytes, bytes, int, bytes]:
         """As the contract takes it."""
-        return (self.circuit, self.ceremony, self.nullifier)
+        return (self.circuit, self.ceremony, self.nullifier, self.checker)
 
 
 def demand_place(chain_id: int, statements: bytes, domain: Domain, what: str) -> None:

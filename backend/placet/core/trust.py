@@ -45,6 +45,7 @@ class Deployment(Value):
     statements: Contract
     statement_escrow: Contract
     audit_stakes: Contract
+    consent_trees: Contract
 
     @cached_property
     def verifiers(self) -> Verifiers:

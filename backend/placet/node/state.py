@@ -93,6 +93,23 @@ withdrawals = sa.Table(
 
 With `batch` the withdrawal carries its proof (32 bytes a sibling)."""
 
+proof_tags = sa.Table(
+    "node_proof_tags",
+    metadata,
+    sa.Column("consent", _bytes(32), primary_key=True),
+    sa.Column("offer", _bytes(32), nullable=False),
+    sa.Column("owner", _bytes(84), nullable=False),
+    sa.Column("not_before", sa.BigInteger, nullable=False),
+    sa.Column("not_after", sa.BigInteger, nullable=False),
+    sa.Column("first_opening", sa.BigInteger, nullable=False),
+    sa.Column("uses", sa.BigInteger, nullable=False),
+    sa.Column("tag", _bytes(32), nullable=False),
+    sa.Column("signature", sa.LargeBinary, nullable=False),
+    sa.Column("created", sa.BigInteger, nullable=False),
+    sa.Index("node_proof_tags_offer", "offer", "consent"),
+)
+"""Tags by which owners prove that a consent of theirs lives, once given; the rest of a row is what the consent says."""
+
 nonces = sa.Table(
     "node_nonces",
     metadata,

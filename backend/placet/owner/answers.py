@@ -43,6 +43,10 @@ class AcceptedAnswer(_Answer):
     status: Annotated[str, Field(max_length=40)]
 
 
+class TagAnswer(_Answer):
+    id: ConsentId
+
+
 class BatchAnswer(_Answer):
     """Where a consent lies in its batch."""
 

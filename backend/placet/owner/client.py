@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import httpx
 
 from placet.core.consent import Consent, ConsentFields, derive
+from placet.core.consent_trees import ProofTag
 from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, demand_enrolled, named_enrollers
 from placet.core.errors import ConfigError, ConsentError, InputError, NotFoundError, SignatureError
 from placet.core.hashing import canonical
@@ -29,6 +30,7 @@ from placet.owner.answers import (
     ConsentsAnswer,
     DraftAnswer,
     OffersAnswer,
+    TagAnswer,
     UseAnswer,
     UsesAnswer,
     WithdrawalDraftAnswer,
@@ -297,6 +299,12 @@ class OwnerClient:
             body |= {"batch": to_hex(batch.root), "proof": [to_hex(sibling) for sibling in batch.proof]}
         answer = await ask(self._http, AcceptedAnswer, "POST", api, path, canonical(body))
         return answer.status
+
+    async def give_tag(self, api: str, provider: bytes, key: Signing, tag: ProofTag) -> None:
+        """Hand the provider's node the tag of a consent of `key`, signed. The same again changes nothing."""
+        body = {"tag": to_hex(tag.tag), "signature": to_hex(key.sign(tag.digest(self._domain)))}
+        path, signer = f"/v1/consents/{to_hex(tag.consent)}/tag", self._signer(key, provider)
+        await ask(self._http, TagAnswer, "POST", api, path, canonical(body), signer=signer)
 
     async def check(
         self, api: str, provider: bytes, key: Signing, consent: Consent, anchored: Anchored

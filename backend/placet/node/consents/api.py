@@ -12,7 +12,7 @@ from placet.core.errors import AccessError, NotFoundError
 from placet.core.ids import ConsentId
 from placet.core.languages import ENGLISH, Language
 from placet.core.values import Signer
-from placet.node.consents import admission, erasure, export, lookup, models, uses, withdrawals
+from placet.node.consents import admission, erasure, export, lookup, models, proof_tags, uses, withdrawals
 from placet.node.consents import queries as consents
 from placet.node.http.auth import AnyCaller, Caller
 from placet.node.http.dependencies import ClientAddress, TheNode
@@ -129,6 +129,23 @@ async def withdraw(
 ) -> models.ConsentAccepted:
     """Withdraw, at once and for ever. A node that does not know the consent relays it if it comes in full."""
     return await withdrawals.accept(node, id, given, client)
+
+
+@router.post(
+    "/v1/consents/{id}/tag",
+    response_model=models.TagAccepted,
+    responses=problems(401, 403, 404, 409),
+    openapi_extra=_SIGNED,
+)
+async def tag(
+    node: TheNode, caller: AnyCaller, client: ClientAddress, id: ConsentId, given: models.TagSubmission
+) -> models.TagAccepted:
+    """Keep the tag by which the owner of a live consent proves it without being named. Once: the same again changes
+    nothing, another one is refused."""
+    if caller.signer is None:
+        raise AccessError("only its owner gives a consent a tag", remedy="placet owner tag", code="access.owner")
+    await proof_tags.accept(node, id, caller.signer, given, client)
+    return models.TagAccepted(id=id)
 
 
 @router.post(

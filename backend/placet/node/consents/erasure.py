@@ -12,7 +12,7 @@ from placet.core.errors import StateError
 from placet.core.ids import ConsentId
 from placet.jobs import kept_payloads
 from placet.node.config import NodeSettings
-from placet.node.consents import lookup, queries, uses
+from placet.node.consents import lookup, proof_tags, queries, uses
 from placet.node.consents.admission import owners_budget
 from placet.node.consents.models import ConsentStatus
 from placet.node.service import Node
@@ -50,7 +50,7 @@ _ENDED = (ConsentStatus.WITHDRAWN, ConsentStatus.REVOKED, ConsentStatus.REFUSED)
 
 
 def erase(engine: sa.Engine, consent: ConsentId) -> bool:
-    """Forget a consent with its owner's key, salt, signature, uses and withdrawal; False if there was none.
+    """Forget a consent with its owner's key, salt, signature, uses, tag and withdrawal; False if there was none.
 
     StateError while the relay still needs it, and for an institution's own, which is of no person. Its id stays among
     its batch's leaves: a number that leads to nobody. What was sent to the chain for it alone (a withdrawal, a grant)
@@ -67,6 +67,7 @@ def erase(engine: sa.Engine, consent: ConsentId) -> bool:
             raise StateError("the consent's withdrawal is on its way to the chain", remedy="erase it afterwards")
         connection.execute(sa.delete(withdrawals).where(withdrawals.c.consent == consent))
         uses.forget(connection, consent)
+        proof_tags.forget(connection, consent)
         erased = connection.execute(sa.delete(consents).where(consents.c.id == consent)).rowcount == 1
         if row is not None:
             _forget_key(connection, bytes(row["owner"]))

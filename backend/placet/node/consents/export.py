@@ -10,7 +10,7 @@ from placet.core.errors import PlacetError
 from placet.core.ids import ConsentId
 from placet.core.notice import notice
 from placet.core.values import to_hex
-from placet.node.consents import lookup, models, queries, uses
+from placet.node.consents import lookup, models, proof_tags, queries, uses
 from placet.node.service import Node
 from placet.node.state import now
 
@@ -41,6 +41,7 @@ def _consent(node: Node, row: queries.Row, response: models.ConsentResponse) -> 
         notice=words,
         signature=to_hex(bytes(row["signature"])),
         uses=uses.of_consent(node, response.id).uses,
+        tag=proof_tags.of_consent(node, response.id),
     )
 
 

@@ -9,16 +9,17 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from placet.core.consent import CompactConsent, Consent
+from placet.core.consent_trees import KeptTag
 from placet.core.enrolment import Enrolment, EnrolmentOpening
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
 from placet.core.languages import ENGLISH, Language
 from placet.core.namespace import Namespace
 from placet.core.offers import Offer, Scope
 from placet.core.signature_forms import WalletSignature
-from placet.core.statements import VerificationKey
+from placet.core.statements import FieldBytes, VerificationKey
 from placet.core.times import UnixTime
 from placet.core.trust import Deployment, TrustList
-from placet.core.values import U32, Address, Bytes32, Name, NanoRho, Signer, Text, Value
+from placet.core.values import U32, Address, Bytes24, Bytes32, Name, NanoRho, Signer, Text, Value
 
 
 class ConsentStatus(StrEnum):
@@ -183,6 +184,7 @@ class ExportedConsent(_Answer):
     notice: str | None
     signature: str = Field(description="the owner's, hex, as contracts have it")
     uses: list[UseResponse]
+    tag: Bytes32 | None = Field(description="by which the owner proves anonymously that it lives")
 
 
 class Export(_Answer):
@@ -206,6 +208,27 @@ class Withdrawal(Value):
     consent: Consent | None = None
     batch: BatchRoot | None = None
     proof: Annotated[tuple[Bytes32, ...], Field(max_length=64)] = ()
+
+
+class TagSubmission(Value):
+    """A tag, and the signature of the consent's own key over it (`ProofTag`)."""
+
+    tag: FieldBytes
+    signature: WalletSignature
+
+
+class TagAccepted(_Answer):
+    id: ConsentId
+
+
+class ProofTags(_Answer):
+    """Tags of an offer's live consents: what a tree is made of. `epoch` and `unproven`: heads of the consents that had
+    ended when this was looked up. `cursor` asks for more, as of a list."""
+
+    epoch: Bytes24
+    unproven: Bytes24
+    tags: list[KeptTag]
+    cursor: ConsentId | None
 
 
 class LineageResponse(_Answer):

@@ -13,7 +13,7 @@ from placet.catalogue.words import words_of
 from placet.chain.threaded import ask_chain
 from placet.core.errors import NotFoundError
 from placet.core.ids import ConsentId, OfferId
-from placet.node.consents import models, numbers
+from placet.node.consents import models, numbers, proof_tags
 from placet.node.http.auth import Audience, Institution
 from placet.node.http.dependencies import TheNode, TheRunner
 from placet.node.http.problems import problems
@@ -172,6 +172,15 @@ async def timeline(
     """Consents given and ended by day."""
     node.demand_chain()
     return await ask_chain(numbers.timeline, node, days)
+
+
+@router.get("/v1/offers/{id}/tags", response_model=models.ProofTags, responses=problems(403, 404, 503))
+async def tags(
+    node: TheNode, _: Institution, id: OfferId, cursor: Annotated[ConsentId | None, Query()] = None
+) -> models.ProofTags:
+    """The tags of live consents to one of this institution's offers, as their owners signed them."""
+    node.demand_chain()
+    return await ask_chain(proof_tags.live, node, id, cursor)
 
 
 @router.get("/v1/outcomes", response_model=JobOutcomes, responses=problems(403))

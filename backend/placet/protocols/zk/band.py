@@ -1,8 +1,7 @@
 """The circuit `band`: a committed total lies in [low, high). Also "at least", where high is the highest number.
 
-The commitment is P(P(total, salt), job) with Poseidon (Grassi, Khovratovich, Rechberger, Roy, Schofnegger, Usenix
-Security 2021) over BN254 in circomlib's parameters: it hides as long as the salt is random, and binds as long as nobody
-finds two inputs of the same hash.
+The commitment is P(P(total, salt), job) with Poseidon: it hides as long as the salt is random, and binds as long as
+nobody finds two inputs of the same hash.
 """
 
 from __future__ import annotations
@@ -11,23 +10,20 @@ import secrets
 
 from placet.core.eip712 import Domain
 from placet.core.errors import InputError
-from placet.core.ids import CircuitId
-from placet.core.statements import MOST, OpenedTotal, ProvenStatement, Statement, VerificationKey, demand_place, element
-from placet.protocols.zk.circuit import CIRCUITS
-from placet.protocols.zk.extra import light_poseidon
+from placet.core.statements import (
+    MOST,
+    BandStatement,
+    OpenedTotal,
+    ProvenStatement,
+    VerificationKey,
+    demand_place,
+    element,
+)
+from placet.protocols.zk.circuit import BAND
 from placet.protocols.zk.groth16 import ProvingKey, verify
+from placet.protocols.zk.poseidon import poseidon
 
 _SALT_BITS = 248
-
-
-def circuit_id() -> CircuitId:
-    """SHA-256 of the circuit's source, 32 bytes."""
-    return CircuitId(CIRCUITS["band"].id)
-
-
-def poseidon(left: int, right: int) -> int:
-    """P of two field elements."""
-    return int(light_poseidon.poseidon_hash([left, right]))
 
 
 def new_salt() -> bytes:
@@ -44,7 +40,7 @@ def commitment(total: int, salt: bytes, job: bytes) -> bytes:
 
 
 def prove(
-    opened: OpenedTotal, statement: Statement, domain: Domain, key: ProvingKey, verification: VerificationKey
+    opened: OpenedTotal, statement: BandStatement, domain: Domain, key: ProvingKey, verification: VerificationKey
 ) -> ProvenStatement:
     """A statement with its proof. InputError `proof.band` where the total is outside the band, `proof.opening` where
     the file does not open its commitment, and what `ProvingKey.prove` raises."""
@@ -54,7 +50,7 @@ def prove(
         raise InputError("the file does not open its commitment", code="proof.opening")
     if not statement.low <= opened.value < statement.high:
         raise InputError("the total is not in that band: nothing can be proven", code="proof.band")
-    demand_circuit(verification, statement)
+    BAND.demand_key(verification, statement)
     public = statement.public_inputs(domain)
     private = {"total": opened.value, "salt": int.from_bytes(opened.salt, "big")}
     named = dict(zip(("context", "job", "commitment", "low", "high"), public, strict=True))
@@ -67,19 +63,7 @@ def prove(
     )
 
 
-def demand_circuit(verification: VerificationKey, statement: Statement) -> None:
-    """InputError unless the key is the statement's, and of this circuit."""
-    if verification.circuit != circuit_id():
-        raise InputError(
-            "the verification key is of another circuit", expected=circuit_id().hex(), found=verification.circuit.hex()
-        )
-    if verification.id != statement.key:
-        raise InputError(
-            "the verification key is another one", expected=statement.key.hex(), found=verification.id.hex()
-        )
-
-
 def holds(proven: ProvenStatement, domain: Domain, verification: VerificationKey) -> bool:
     """Whether the proof is right for its statement under this key."""
-    demand_circuit(verification, proven.statement)
+    BAND.demand_key(verification, proven.statement)
     return verify(verification, proven.statement.public_inputs(domain), proven.proof)

@@ -63,11 +63,12 @@ def turn(ceremony: Ceremony, states: States) -> tuple[CeremonyPhase, PhaseState]
 
 @dataclass(frozen=True)
 class CeremonyFolder:
-    """The folder of a ceremony, and the programs that work on it."""
+    """The folder of a ceremony, the programs that work on it, and the contract that its key names (zero for none)."""
 
     path: Path
     ceremony: Ceremony
     programs: Programs
+    checker: bytes
 
     def contribute(self, states: States) -> tuple[CeremonyPhase, bytes] | None:
         """The contribution that follows those on chain, as a file: its phase, and the hash to record; None where all
@@ -106,6 +107,7 @@ class CeremonyFolder:
             circuit=circuit.id,
             ceremony=self.ceremony.key.id,
             nullifier=circuit.nullifier,
+            checker=self.checker,
             key=from_snarkjs(json.loads(verification.to_json())),
         )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ class ProvingKey:
         except OSError as error:
             raise ConfigError("the proving key can't be read", found=f"{file}: {error.strerror}") from None
 
-    def prove(self, inputs: dict[str, int], public: list[int], verification: VerificationKey) -> bytes:
+    def prove(self, inputs: Mapping[str, int | list[int]], public: list[int], verification: VerificationKey) -> bytes:
         """A proof of 256 bytes, A ‖ B ‖ C. InputError where the inputs do not satisfy the circuit, or the two keys are
         not of one set-up: the prover makes bytes of any witness, so that its own proof is verified here.
 

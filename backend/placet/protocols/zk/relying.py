@@ -6,14 +6,32 @@ those whom it trusts, or asks the chain for it (`chain.statements.registered_key
 
 from __future__ import annotations
 
+from placet.core.consent_trees import ConsentProof
 from placet.core.errors import AccessError, InputError
-from placet.core.statements import ProvenStatement, VerificationKey, demand_place
+from placet.core.statements import ProvenStatement, Statement, VerificationKey, demand_place
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import ZERO20, to_hex
-from placet.protocols.zk import band
+from placet.protocols.zk import band, consent
 
 LOCAL_CHAIN = 31337
 """Whose contract takes keys that one person made, and no other chain's."""
+
+
+def demand_consent_proven(
+    proven: ConsentProof,
+    verification: VerificationKey,
+    *,
+    deployment: Deployment,
+    relying_party: bytes | None,
+    now: int,
+) -> None:
+    """That the statement about a consent is proven, for this relying party (None: only what is for everybody), and not
+    over (`now` in Unix seconds). Whether its root is live, only the chain knows. Errors as of `demand_proven`."""
+    demand_place(proven.chain_id, proven.statements, deployment.proven, "proof")
+    _demand_addressed(proven.statement, relying_party)
+    _demand_current("statement", proven.statement.until, now)
+    _demand_key(verification, deployment)
+    consent.demand_holds(proven, deployment, verification)
 
 
 def demand_proven(
@@ -34,6 +52,15 @@ def demand_proven(
     demand_place(proven.chain_id, proven.statements, deployment.proven, "proof")
     trust.institution(proven.signed.issuer)
     proven.signed.demand_signed(deployment.proven)
+    _demand_addressed(statement, relying_party)
+    _demand_current("statement", statement.until, now)
+    _demand_current("signed total", total.not_after, now)
+    _demand_key(verification, deployment)
+    if not band.holds(proven, deployment.proven, verification):
+        raise InputError("the proof does not hold", code="proof.false")
+
+
+def _demand_addressed(statement: Statement, relying_party: bytes | None) -> None:
     if statement.relying_party not in (ZERO20, relying_party):
         raise AccessError(
             "the proof is for another relying party",
@@ -41,12 +68,15 @@ def demand_proven(
             found=to_hex(statement.relying_party),
             code="proof.relying-party",
         )
-    for what, until in (("statement", statement.until), ("signed total", total.not_after)):
-        if now > until:
-            raise InputError(f"the {what} is over", expected=f"until {until}", found=now, code="proof.expired")
+
+
+def _demand_current(what: str, until: int, now: int) -> None:
+    if now > until:
+        raise InputError(f"the {what} is over", expected=f"until {until}", found=now, code="proof.expired")
+
+
+def _demand_key(verification: VerificationKey, deployment: Deployment) -> None:
     if verification.is_test and deployment.chain_id != LOCAL_CHAIN:
         raise InputError(
             "one person made the key, who can prove anything", expected="a key of a ceremony", code="proof.test-key"
         )
-    if not band.holds(proven, deployment.proven, verification):
-        raise InputError("the proof does not hold", code="proof.false")

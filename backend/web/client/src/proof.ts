@@ -1,5 +1,5 @@
 /** A statement in zero knowledge with its proof: read from outside, put into numbers, and held against what its reader knows. */
-import { concat, hexToBigInt, keccak256, numberToHex, recoverAddress } from "viem/utils";
+import { concat, hexToBigInt, keccak256, numberToHex, pad, recoverAddress } from "viem/utils";
 import { hexToBytes, type Hex } from "./bytes.ts";
 import { contentOf } from "./code.ts";
 import type { Deployment, TrustList } from "./documents.ts";
@@ -48,6 +48,7 @@ export interface VerificationKey {
   readonly circuit: Hex;
   readonly ceremony: Hex;
   readonly nullifier: number;
+  readonly checker: Hex;
   readonly key: Hex;
 }
 
@@ -122,6 +123,7 @@ const KEY = shaped({
   circuit: bytes(32),
   ceremony: bytes(32),
   nullifier: whole(64),
+  checker: bytes(20),
   key: bytes(...Array.from({ length: 64 }, (_, inputs) => 512 + 64 * (inputs + 1))),
 });
 
@@ -146,8 +148,8 @@ export const isVerificationKey = (value: unknown): value is VerificationKey => K
 // ---------------------------------------------------------------------- numbers
 
 /** The contract's `keyId`. */
-export const keyId = ({ circuit, ceremony, nullifier, key }: VerificationKey): Hex =>
-  keccak256(concat([circuit, ceremony, numberToHex(nullifier, { size: 32 }), keccak256(key)]));
+export const keyId = ({ circuit, ceremony, nullifier, checker, key }: VerificationKey): Hex =>
+  keccak256(concat([circuit, ceremony, numberToHex(nullifier, { size: 32 }), pad(checker), keccak256(key)]));
 
 /** Context, job, commitment, low, high: the context binds key, prover, relying party, time, chain and contract. */
 export function publicInputs(statement: Statement, domain: Domain): readonly bigint[] {
