@@ -259,6 +259,7 @@ class JobEnvironment:
             statements=_contract(),
             statement_escrow=_contract(),
             audit_stakes=_contract(),
+            consent_trees=_contract(),
         )
         self.trust = TrustList(
             institutions=tuple(

@@ -668,6 +668,7 @@ def test_no_administrator_no_proxy_no_upgrade(harness: AttackHarness) -> None:
         "Groth16Verifier": deployment.groth16_verifier,
         "Statements": deployment.statements,
         "AuditStakes": deployment.audit_stakes,
+        "ConsentTrees": deployment.consent_trees,
     }
     delegatecall, callcode, selfdestruct, staticcall = 0xF4, 0xF2, 0xFF, 0xFA
     used: dict[str, set[int]] = {}
@@ -698,4 +699,5 @@ def test_no_administrator_no_proxy_no_upgrade(harness: AttackHarness) -> None:
         "Groth16Verifier": {"register"},
         "Statements": {"record", "offerReward", "releaseReward", "reclaimReward"},
         "AuditStakes": {"deposit", "report", "answer", "uphold", "settle", "claim", "claimFor"},
+        "ConsentTrees": {"publish"},
     }

@@ -131,7 +131,7 @@ class Simulation:
             **{n: Contract(address=h(n)[:20], code_hash=h(n, "code")) for n in (
                 "dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier",
                 "webauthn_verifier", "enclave_registry", "ceremonies", "groth16_verifier", "statements",
-                "statement_escrow", "audit_stakes")},
+                "statement_escrow", "audit_stakes", "consent_trees")},
         )  # fmt: skip
         self.trust = self.make_trust()
         self.facts: dict[str, list[Any]] = defaultdict(list)

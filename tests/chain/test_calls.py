@@ -40,6 +40,7 @@ PLACED = Deployment(
     statements=Contract(address=bytes([10]) * 20, code_hash=bytes(32)),
     statement_escrow=Contract(address=bytes([11]) * 20, code_hash=bytes(32)),
     audit_stakes=Contract(address=bytes([12]) * 20, code_hash=bytes(32)),
+    consent_trees=Contract(address=bytes([13]) * 20, code_hash=bytes(32)),
 )
 CALLS = Calls(PLACED)
 

@@ -30,7 +30,7 @@ from ..passkeys import Passkey
 
 LINKED = (
     *("dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier", "webauthn_verifier"),
-    *("groth16_verifier", "ceremonies", "statements", "statement_escrow"),
+    *("groth16_verifier", "ceremonies", "statements", "statement_escrow", "consent_trees"),
 )
 """They name each other."""
 CONTRACTS = (*LINKED, "enclave_registry", "audit_stakes")

@@ -109,6 +109,7 @@ class House:
             "statements",
             "statement_escrow",
             "audit_stakes",
+            "consent_trees",
         )
         deployment = {"chain_id": 31337, "block": 0, "genesis": ID, "confirmations": 1} | dict.fromkeys(names, contract)
         (folder / "deployment.json").write_text(json.dumps(deployment))

@@ -207,6 +207,7 @@ class Home:
             (
                 *names,
                 "audit_stakes",
+                "consent_trees",
                 "enclave_registry",
                 "ceremonies",
                 "groth16_verifier",

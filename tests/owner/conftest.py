@@ -57,6 +57,7 @@ DEPLOYMENT = Deployment(
     statements=contract(10),
     statement_escrow=contract(11),
     audit_stakes=contract(8),
+    consent_trees=contract(12),
 )
 VERIFIERS = DEPLOYMENT.verifiers
 

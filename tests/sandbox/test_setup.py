@@ -83,7 +83,7 @@ def test_consents_in_bulk_are_what_owners_and_enroller_sign() -> None:
         | dict.fromkeys(
             (
                 *(*contracts, "enclave_registry", "ceremonies", "groth16_verifier"),
-                *("statements", "statement_escrow", "audit_stakes"),
+                *("statements", "statement_escrow", "audit_stakes", "consent_trees"),
             ),
             contract,
         )

@@ -181,6 +181,7 @@ class VaultEnvironment:
             statements=contract(),
             statement_escrow=contract(),
             audit_stakes=contract(),
+            consent_trees=contract(),
         )
         self.chain: Any = SimulatedChain()
         self.master = secrets.token_bytes(32)
