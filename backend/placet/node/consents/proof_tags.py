@@ -39,10 +39,10 @@ async def accept(node: Node, consent: ConsentId, owner: bytes, given: models.Tag
 
 
 def _keep(node: Node, entry: dict[str, object]) -> None:
-    kept = sa.select(proof_tags.c.tag).where(proof_tags.c.consent == entry["consent"])
+    first = sa.select(proof_tags.c.tag).where(proof_tags.c.consent == entry["consent"])
     with node.engine.begin() as connection:
         insert_new(connection, proof_tags, entry)
-        tag = bytes(connection.execute(kept).scalar_one())
+        tag = bytes(connection.execute(first).scalar_one())
     if tag != entry["tag"]:
         raise StateError(
             "the consent has another tag already, for ever",
@@ -61,18 +61,18 @@ def live(node: Node, offer: OfferId, cursor: ConsentId | None) -> models.ProofTa
     query = sa.select(proof_tags).where(here).order_by(proof_tags.c.consent).limit(PAGE)
     with reading(node.engine) as connection:
         rows = connection.execute(query).mappings().all()
-    kept = [_kept(row) for row in rows]
+    page = [_kept(row) for row in rows]
     return models.ProofTags(
         epoch=epoch,
         unproven=unproven,
         tags=[
             one
-            for one in kept
+            for one in page
             if one.signed.consent not in dead
             and one.not_before <= at <= one.not_after
             and one.first_opening <= openings < one.opens_before
         ],
-        cursor=kept[-1].signed.consent if len(rows) == PAGE else None,
+        cursor=page[-1].signed.consent if len(rows) == PAGE else None,
     )
 
 
