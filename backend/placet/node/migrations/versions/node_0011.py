@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "node_0011"
-down_revision = "node_0009"
+down_revision = "node_0010"
 
 
 def upgrade() -> None:
