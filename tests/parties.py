@@ -247,6 +247,8 @@ class JobEnvironment:
             block=0,
             genesis=ZERO32,
             confirmations=2,
+            finality="blocks",
+            evm="osaka",
             dataset_registry=_contract(),
             consent_registry=_contract(),
             job_ledger=_contract(),

@@ -41,7 +41,15 @@ TRUST = TrustList(
 
 
 def deployment(chain_id: int = 31337) -> Deployment:
-    return Deployment(chain_id=chain_id, block=0, genesis=ZERO32, confirmations=0, **dict.fromkeys(NAMES, CONTRACT))
+    return Deployment(
+        chain_id=chain_id,
+        block=0,
+        genesis=ZERO32,
+        confirmations=0,
+        finality="blocks",
+        evm="osaka",
+        **dict.fromkeys(NAMES, CONTRACT),
+    )
 
 
 def shown(place: Deployment, issuer: Key, value: int = 150, relying_party: bytes = LENDER) -> ProvenStatement:

@@ -127,7 +127,7 @@ class Simulation:
         self.recorders = [key("recorder", i) for i in range(len(NAMES))]
         self.enroller = key("enroller")
         self.deployment = Deployment(
-            chain_id=31337, block=1, genesis=h("genesis"), confirmations=1,
+            chain_id=31337, block=1, genesis=h("genesis"), confirmations=1, finality="blocks", evm="osaka",
             **{n: Contract(address=h(n)[:20], code_hash=h(n, "code")) for n in (
                 "dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier",
                 "webauthn_verifier", "enclave_registry", "ceremonies", "groth16_verifier", "statements",

@@ -28,6 +28,8 @@ PLACED = Deployment(
     block=1,
     genesis=bytes(32),
     confirmations=0,
+    finality="blocks",
+    evm="osaka",
     dataset_registry=Contract(address=b"\1" * 20, code_hash=bytes(32)),
     consent_registry=Contract(address=b"\2" * 20, code_hash=bytes(32)),
     job_ledger=Contract(address=b"\3" * 20, code_hash=bytes(32)),

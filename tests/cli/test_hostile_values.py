@@ -111,7 +111,14 @@ class House:
             "audit_stakes",
             "consent_trees",
         )
-        deployment = {"chain_id": 31337, "block": 0, "genesis": ID, "confirmations": 1} | dict.fromkeys(names, contract)
+        deployment = {
+            "chain_id": 31337,
+            "block": 0,
+            "genesis": ID,
+            "confirmations": 1,
+            "finality": "blocks",
+            "evm": "osaka",
+        } | dict.fromkeys(names, contract)
         (folder / "deployment.json").write_text(json.dumps(deployment))
         common = ("--deployment", "deployment.json", "--passphrase-file", "passphrase")
         self.good("key", "new", "key.json")

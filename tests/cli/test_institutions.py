@@ -192,7 +192,9 @@ def test_the_doctor_sees_another_trust_list_and_open_files(institutions: Institu
     url = "http://alice:s3cret@127.0.0.1:1/KEY-in-path?token=KEY-in-query"
     wrong = institutions.fails("doctor", "--config", "lender/node.toml", "--json", PLACET_NODE_CHAIN_URL=url)
     found = {one["check"]: one for one in wrong.json}
-    assert {found[check]["state"] for check in ("chain", "clock", "gas", "logs", "fees")} == {"wrong"}
+    assert {found[check]["state"] for check in ("chain", "fork", "finality", "clock", "gas", "logs", "fees")} == {
+        "wrong"
+    }
     assert "http://127.0.0.1:1: Connection refused" in found["chain"]["detail"]
     assert not [secret for secret in ("alice", "s3cret", "KEY-in") if secret in wrong.out + wrong.err]
 

@@ -216,7 +216,14 @@ class Home:
             ),
             one,
         )
-        deployment |= {"chain_id": 31337, "block": 0, "genesis": ID, "confirmations": 0}  # type: ignore[dict-item]
+        deployment |= {
+            "chain_id": 31337,
+            "block": 0,
+            "genesis": ID,
+            "confirmations": 0,
+            "finality": "blocks",
+            "evm": "osaka",
+        }  # type: ignore[dict-item]
         self.write("deployment.json", json.dumps(deployment))
         self.write("trust.json", json.dumps({"institutions": []}))
         self.write("passphrase", "only for tests\n").chmod(0o600)

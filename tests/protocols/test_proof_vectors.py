@@ -34,7 +34,14 @@ TRUST = TrustList(
 def deployment(chain_id: int) -> Deployment:
     names = [name for name, field in Deployment.model_fields.items() if field.annotation is Contract]
     contract = Contract(address=from_hex(VECTORS["statements"]), code_hash=ZERO32)
-    chain: dict[str, Any] = {"chain_id": chain_id, "block": 0, "genesis": ZERO32, "confirmations": 0}
+    chain: dict[str, Any] = {
+        "chain_id": chain_id,
+        "block": 0,
+        "genesis": ZERO32,
+        "confirmations": 0,
+        "finality": "blocks",
+        "evm": "osaka",
+    }
     return Deployment(**chain, **dict.fromkeys(names, contract))
 
 

@@ -79,7 +79,14 @@ def test_consents_in_bulk_are_what_owners_and_enroller_sign() -> None:
     )
     contract = {"address": "0x" + "22" * 20, "code_hash": "0x" + "33" * 32}
     deployment = Deployment.model_validate(
-        {"chain_id": 31337, "block": 1, "genesis": "0x" + "44" * 32, "confirmations": 1}
+        {
+            "chain_id": 31337,
+            "block": 1,
+            "genesis": "0x" + "44" * 32,
+            "confirmations": 1,
+            "finality": "blocks",
+            "evm": "osaka",
+        }
         | dict.fromkeys(
             (
                 *(*contracts, "enclave_registry", "ceremonies", "groth16_verifier"),

@@ -169,6 +169,8 @@ class VaultEnvironment:
             block=0,
             genesis=bytes(32),
             confirmations=2,
+            finality="blocks",
+            evm="osaka",
             dataset_registry=contract(),
             consent_registry=contract(),
             job_ledger=contract(),

@@ -157,7 +157,7 @@ class FactReader:
         )
         if self._chain.block(self._block.number).hash != self._block.hash:
             raise ChainError(
-                "the chain was reorganised below its confirmation depth while it was read",
+                "the chain was reorganised below what it had confirmed while it was read",
                 found=f"another block {self._block.number}",
                 remedy="collect again; if it happens often, raise the deployment's confirmations",
             )

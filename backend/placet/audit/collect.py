@@ -53,7 +53,7 @@ def collect(chain: Chain, trust: TrustList, job: JobId, fetch: Fetch, sections: 
         raise NotFoundError(
             "the chain knows no such job",
             found=to_hex(job),
-            remedy=f"is the id right, and is its opening {chain.deployment.confirmations} blocks deep?",
+            remedy="is the id right, and is the block of its opening confirmed?",
         )
     plan, evidence = _evidence(chain, trust, job, _Asking(fetch, sections), reader.first(events.JobOpened))
     return Bundle(job=job, deployment=chain.deployment, trust=trust, facts=reader.facts(plan), evidence=tuple(evidence))

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from placet.chain import abi, event_logs
+from placet.chain import abi, event_logs, finality
 from placet.chain.blocks import Block, Head
 from placet.chain.blooms import Topics
 from placet.chain.deployed import check_contracts, same
@@ -87,9 +87,12 @@ class Chain:
         """The latest block."""
         return self.block("latest")
 
-    def confirmed(self) -> int:
-        """The last block that has the network's confirmations above it."""
-        return max(self.head().number - self.deployment.confirmations, 0)
+    def confirmed(self, head: int | None = None) -> int:
+        """The last block that counts for good; 0 where none does yet. `head`: the latest one, where it is known."""
+        tag = self.deployment.finality
+        named = None if tag == "blocks" else finality.tagged(self.rpc, tag) or 0
+        head = self.head().number if head is None else head
+        return max(head - self.deployment.confirmations, 0) if named is None else min(named, head)
 
     def now(self) -> int:
         """The later of the latest block's time and this machine's, in Unix seconds."""

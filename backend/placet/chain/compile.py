@@ -1,7 +1,8 @@
 """Compiles `contracts/` into the artifacts that the package carries, so that its users need no compiler.
 
 `python -m placet.chain.compile` in a checkout. The compiler's settings are those of `hardhat-free-local/foundry.toml`,
-so that forge tests the bytecode that is shipped; it holds no metadata and depends on nothing but the sources.
+so that forge tests the bytecode that is shipped, but for the fork (`EVM_VERSION` here). It holds no
+metadata and depends on nothing but the sources.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from solcx.exceptions import SolcError
 from placet.core.errors import ConfigError
 
 SOLC_VERSION = "0.8.37"
+EVM_VERSION = "cancun"
+"""The oldest rules that the shipped bytecode runs under. forge builds the same bytes for `osaka`."""
 ARTIFACTS = Path(__file__).resolve().parent / "artifacts"
 NODE_MODULES = "hardhat-free-local/node_modules"
 
@@ -36,7 +39,6 @@ class CompileError(ConfigError):
 class Settings:
     """What decides the bytecode besides the sources."""
 
-    evm_version: str
     optimizer: bool
     optimizer_runs: int
     via_ir: bool
@@ -44,7 +46,7 @@ class Settings:
     @classmethod
     def read(cls, root: Path) -> Settings:
         profile = tomllib.loads((root / "hardhat-free-local" / "foundry.toml").read_text())["profile"]["default"]
-        return cls(profile["evm_version"], profile["optimizer"], profile["optimizer_runs"], profile["via_ir"])
+        return cls(profile["optimizer"], profile["optimizer_runs"], profile["via_ir"])
 
 
 def checkout() -> Path:
@@ -88,7 +90,7 @@ def compile_contracts(root: Path) -> dict[str, dict[str, Any]]:
         "language": "Solidity",
         "sources": {name: {"content": text} for name, text in sources.items()},
         "settings": {
-            "evmVersion": settings.evm_version,
+            "evmVersion": EVM_VERSION,
             "optimizer": {"enabled": settings.optimizer, "runs": settings.optimizer_runs},
             "viaIR": settings.via_ir,
             "metadata": {"bytecodeHash": "none", "appendCBOR": False},
@@ -140,7 +142,7 @@ def _artifacts(output: dict[str, Any], settings: Settings) -> dict[str, dict[str
                 "sourceName": source,
                 "compiler": {
                     "solc": SOLC_VERSION,
-                    "evmVersion": settings.evm_version,
+                    "evmVersion": EVM_VERSION,
                     "optimizerRuns": settings.optimizer_runs if settings.optimizer else None,
                     "viaIR": settings.via_ir,
                 },

@@ -10,12 +10,13 @@ from eth_typing import HexAddress, HexStr
 from web3.types import Nonce
 from web3.utils import get_create_address
 
-from placet.chain import abi
+from placet.chain import abi, finality, forks
 from placet.chain.blocks import Head, Receipt
 from placet.chain.client import Chain
 from placet.chain.deployed import code_hash
 from placet.chain.fees import fees
 from placet.chain.rpc import Rpc, octets, quantity
+from placet.core.chains import Evm, Finality
 from placet.core.errors import ChainError, Reverted
 from placet.core.signatures import Key
 from placet.core.trust import Contract, Deployment
@@ -25,9 +26,13 @@ WAIT = 120.0
 TOKENS = 10**12
 
 
-def deploy(url: str, key: Key, confirmations: int) -> Deployment:
-    """Deploy everything from `key`'s account and check it. ChainError if the endpoint or a transaction fails."""
+def deploy(url: str, key: Key, confirmations: int | Finality | None, evm: Evm = "osaka") -> Deployment:
+    """Deploy everything from `key`'s account and check it. `confirmations`: a number of blocks, a
+    tag, or None for what the chain has. DeploymentError where the chain lacks what `evm` has, ConfigError where it has
+    no such tag, ChainError if the endpoint or a transaction fails."""
     deployer = _Deployer(url, key)
+    forks.demand(deployer.rpc, evm)
+    tag = finality.choose(deployer.rpc, confirmations)
     p256, webauthn, datasets, consents, escrow, ledger, enclaves = (deployer.address(i) for i in range(7))
     ceremonies, groth16, statement_escrow, statements = (deployer.address(i) for i in range(7, 11))
     stakes, trees = deployer.address(11), deployer.address(12)
@@ -50,7 +55,9 @@ def deploy(url: str, key: Key, confirmations: int) -> Deployment:
         chain_id=quantity(rpc.call("eth_chainId")),
         block=first,
         genesis=Head.read(rpc.call("eth_getBlockByNumber", "0x0", False)).hash,
-        confirmations=confirmations,
+        confirmations=_depth(rpc, tag, confirmations),
+        finality=tag,
+        evm=evm,
         dataset_registry=_contract(rpc, datasets),
         consent_registry=_contract(rpc, consents),
         job_ledger=_contract(rpc, ledger),
@@ -78,6 +85,13 @@ def deploy_token(url: str, key: Key, holders: dict[bytes, int]) -> bytes:
     for holder, amount in holders.items():
         deployer.send(token, transfer.encode(holder, amount))
     return token
+
+
+def _depth(rpc: Rpc, tag: Finality, choice: int | Finality | None) -> int:
+    """Blocks above what counts: as many as chosen, none on a development chain, or what the tag takes as a rule."""
+    if tag != "blocks":
+        return finality.usual_depth(rpc, tag)
+    return choice if isinstance(choice, int) else 0
 
 
 def _contract(rpc: Rpc, address: bytes) -> Contract:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+from placet.chain import forks
 from placet.chain.client import Chain
 from placet.chain.fees import fees as offered
+from placet.chain.finality import tagged
 from placet.chain.findings import Warned
 from placet.chain.rpc import RpcError, quantity
 from placet.core.errors import DeploymentError, StateError
@@ -47,6 +49,32 @@ def chain(who: Asking) -> str:
             remedy="point chain_url at the right chain, or get the right deployment file",
         ) from None
     return f"{who.asking.rpc.shown}, block {who.asking.head().number}"
+
+
+def fork(who: Asking) -> str:
+    """The rules that the deployment counts on."""
+    return forks.demand(who.asking.rpc, who.asking.deployment.evm)
+
+
+def finality(who: Asking) -> str:
+    """From when on a block counts, and whether the chain gets there."""
+    deployment, head = who.asking.deployment, who.asking.head().number
+    if deployment.finality == "blocks":
+        return f"a block counts below {deployment.confirmations} others"
+    named = tagged(who.asking.rpc, deployment.finality)
+    if named is None:
+        raise StateError(
+            f"the endpoint names no {deployment.finality} block",
+            expected="what the deployment goes by",
+            remedy="use another endpoint of the same chain",
+        )
+    lag = head - named
+    if lag > 2 * deployment.confirmations:
+        raise Warned(
+            f"{lag} blocks wait to be {deployment.finality}, {deployment.confirmations} do as a rule",
+            "nothing is lost, jobs wait; ask the validators' operators whether enough of them run",
+        )
+    return f"block {named} is {deployment.finality}, {lag} below the latest"
 
 
 def clock(who: Asking) -> str:

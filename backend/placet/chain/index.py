@@ -59,6 +59,7 @@ class Index(EventTables):
         self._read_at = float("-inf")
         self._behind_since: float | None = None
         self._checked = False
+        self._final = -1
         self._taken_back = 0
         create(engine, metadata)
         with engine.connect() as connection:
@@ -89,7 +90,7 @@ class Index(EventTables):
                 tip is not None
                 and (header.parent, header.head.number) == (tip.hash, tip.number + 1)
                 and not self._filter.may_hold(header.bloom)
-                and header.head.number > self._newest + self._chain.deployment.confirmations
+                and self._newest <= self._confirmed(header.head.number)
                 and time.monotonic() < self._read_at + SKIP_SECONDS
             )
             if empty:
@@ -117,6 +118,11 @@ class Index(EventTables):
             return self._taken_back, int(connection.execute(query).scalar_one())
 
     # Following the chain.
+
+    def _confirmed(self, head: int) -> int:
+        """The last block below a head that counts for good, as far as it is known without asking."""
+        deployment = self._chain.deployment
+        return head - deployment.confirmations - 1 if deployment.finality == "blocks" else self._final
 
     @property
     def _before_all(self) -> int:
@@ -146,6 +152,8 @@ class Index(EventTables):
                     code="chain.incomplete",
                 )
         self._tip, self._read_at = head, time.monotonic()
+        if self._chain.deployment.finality != "blocks":
+            self._final = self._chain.confirmed(head.number)
         self._behind_since, self._checked = None, True
         return head.number
 

@@ -184,8 +184,9 @@ class Sender:
         before = self._chain.head()
         self.trouble.block(before.number)
         hashes = [(intent, signed) for intent in sent for signed in intent.signed]
+        confirmed = self._chain.confirmed(before.number)
         answers = self._chain.rpc.batch("eth_getTransactionReceipt", [(to_hex(s.hash),) for _, s in hashes])
-        steady = self._chain.deployment.confirmations == 0 or self._chain.head() == before
+        steady = confirmed == before.number or self._chain.head() == before
         receipts = {
             i.number: (i, s, Receipt.read(answer))
             for (i, s), answer in zip(hashes, answers, strict=True)
@@ -195,12 +196,11 @@ class Sender:
             self._lost.pop(intent.number, None)
             if signed.hash in self._heard:  # should the receipt vanish again, send at once
                 self._heard[signed.hash] = (self._heard[signed.hash][0], b"")
-            depth = before.number - receipt.block
-            if steady and depth >= self._chain.deployment.confirmations:
+            if steady and receipt.block <= confirmed:
                 self._settle(intent, signed, receipt)
         missing = [intent for intent in sent if intent.number not in receipts]
         if missing:
-            self._recover(key, missing, before)
+            self._recover(key, missing, before, confirmed)
         return missing
 
     def _settle(self, intent: Intent, signed: SignedTransaction, receipt: Receipt) -> None:
@@ -234,9 +234,8 @@ class Sender:
                 continue
         return None
 
-    def _recover(self, key: Key, missing: list[Intent], head: Head) -> None:
-        depth = hex(max(head.number - self._chain.deployment.confirmations, 0))
-        used = quantity(self._chain.rpc.call("eth_getTransactionCount", to_hex(key.address), depth))
+    def _recover(self, key: Key, missing: list[Intent], head: Head, confirmed: int) -> None:
+        used = quantity(self._chain.rpc.call("eth_getTransactionCount", to_hex(key.address), hex(confirmed)))
         base = 0
         for place, intent in enumerate(missing):
             newest = intent.signed[-1]

@@ -9,6 +9,7 @@ import typer
 
 from placet.cli.inputs import AsJson, ChainUrl, PassphraseFile, passphrase, read_address, write_new
 from placet.cli.output import emit, say, write_line
+from placet.core.chains import Evm, Finality
 from placet.core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from placet.core.signatures import Key
 
 LOCAL_CHAIN = 31337
+MOST_CONFIRMATIONS = 1000
 commands = typer.Typer(
     no_args_is_help=True, help="A local chain for development: Anvil as a child process, its state on disk."
 )
@@ -110,8 +112,16 @@ def deploy(
         bool, typer.Option("--local-key", help="Pay with the first funded account of a local chain (id 31337).")
     ] = False,
     confirmations: Annotated[
-        int, typer.Option(min=0, max=1000, help="Blocks that must lie above an event before it counts.")
-    ] = 0,
+        str | None,
+        typer.Option(
+            metavar="NUMBER|safe|finalized",
+            help="From when on an event counts: so many blocks above it, or the chain's tag. finalized where there is "
+            "one; 0 on Anvil.",
+        ),
+    ] = None,
+    evm: Annotated[
+        Evm, typer.Option("--evm", help="The chain's rules: osaka has the P-256 precompile, cancun need not.")
+    ] = "osaka",
     passphrase_file: PassphraseFile = None,
 ) -> None:
     """Put the contracts on a chain and write the deployment file that nodes, owners and auditors read."""
@@ -123,10 +133,19 @@ def deploy(
 
     from placet.chain.deploy import deploy as put
 
-    deployment = put(url, signer, confirmations)
+    deployment = put(url, signer, _confirmations(confirmations), evm)
     write_new(out, json.dumps(deployment.to_json(), indent=2).encode() + b"\n")
     say(f"deployed on chain {deployment.chain_id} in block {deployment.block}")
     write_line(str(out))
+
+
+def _confirmations(words: str | None) -> int | Finality | None:
+    tags: dict[str, Finality] = {"safe": "safe", "finalized": "finalized"}
+    if words is None or words in tags:
+        return None if words is None else tags[words]
+    if not words.isdecimal() or int(words) > MOST_CONFIRMATIONS:
+        raise typer.BadParameter(f"--confirmations takes a number up to {MOST_CONFIRMATIONS}, safe or finalized")
+    return int(words)
 
 
 def _deployer(url: str, key: Path | None, local_key: bool, passphrase_file: Path | None) -> Key:

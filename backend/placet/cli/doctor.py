@@ -131,7 +131,9 @@ def _credential(office: Operator) -> str:
 
 
 def _deployment(office: Operator) -> str:
-    return f"chain {office.deployment.chain_id}, {office.deployment.confirmations} confirmations"
+    deployment = office.deployment
+    counts = f"{deployment.confirmations} blocks above" if deployment.finality == "blocks" else deployment.finality
+    return f"chain {deployment.chain_id}, {deployment.evm}, what counts: {counts}"
 
 
 def _trust(office: Operator) -> str:
@@ -335,6 +337,8 @@ def _remote() -> tuple[Check[Operator], ...]:
 
     return (
         ("chain", endpoint_checks.chain),
+        ("fork", endpoint_checks.fork),
+        ("finality", endpoint_checks.finality),
         ("clock", endpoint_checks.clock),
         ("gas", endpoint_checks.gas),
         ("logs", endpoint_checks.logs),

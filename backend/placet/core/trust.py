@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from placet.core.chains import Evm, Finality
 from placet.core.eip712 import Domain, consent_domain, job_domain, stake_domain, statement_domain
 from placet.core.errors import NotFoundError
 from placet.core.namespace import Namespace
@@ -25,7 +26,8 @@ class Contract(Value):
 
 
 class Deployment(Value):
-    """The deployment file. `confirmations`: how many blocks must lie above an event before it counts."""
+    """The deployment file. `confirmations`: how many blocks must lie above an event before it counts; where `finality`
+    names a tag of the chain, its block is what counts, and so many lie above it as a rule."""
 
     type: Literal["placet.deployment"] = "placet.deployment"
     version: Literal[1] = 1
@@ -33,6 +35,8 @@ class Deployment(Value):
     block: Annotated[int, Field(ge=0)]
     genesis: Bytes32
     confirmations: Annotated[int, Field(ge=0, le=1000)]
+    finality: Finality
+    evm: Evm
     dataset_registry: Contract
     consent_registry: Contract
     job_ledger: Contract

@@ -66,7 +66,7 @@ class Endpoint:
             self._checked = time.monotonic()
         head = self._index.sync()
         shown = self._chain.head()
-        confirmed = max(head - self._chain.deployment.confirmations, 0)
+        confirmed = self._chain.confirmed(head)
         seen = self._highest(confirmed)
         if shown.number < seen:
             raise ChainError(
