@@ -43,10 +43,20 @@ contract GasTest is StakeBase {
 
     /// forge-config: default.isolate = true
     function test_keys() public {
+        _grantsAndWithdrawals("");
+    }
+
+    /// forge-config: default.isolate = true
+    /// forge-config: default.evm_version = "cancun"
+    function test_keys_without_the_precompile() public {
+        _grantsAndWithdrawals(", without the precompile");
+    }
+
+    function _grantsAndWithdrawals(string memory where) private {
         IConsentRegistry.Grant memory g = consentOf(p256Signer(9), 0, 1);
-        _grantAndWithdraw(g, "a P-256 key", false);
+        _grantAndWithdraw(g, string.concat("a P-256 key", where), false);
         g = consentOf(passkeySigner(9), 0, 2);
-        _grantAndWithdraw(g, "a passkey", true);
+        _grantAndWithdraw(g, string.concat("a passkey", where), true);
     }
 
     function _grantAndWithdraw(IConsentRegistry.Grant memory g, string memory by, bool passkey) private {

@@ -31,7 +31,7 @@ contract P256FallbackTest is Base {
         vm.assertTrue(registry.statusOf(id).status == IConsentRegistry.Status.Given);
     }
 
-    /// forge-config: default.evm_version = "prague"
+    /// forge-config: default.evm_version = "cancun"
     function test_without_the_precompile() public {
         (,, bytes32 digest) = _consent();
         vm.assertFalse(_precompileAnswers(digest));

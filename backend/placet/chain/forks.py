@@ -2,7 +2,7 @@
 
 The contracts are compiled for Cancun and hold no opcode of a later fork: one bytecode runs under both rules. What
 differs is P-256: a chain with Osaka's precompile (EIP-7951) checks such a signature for 6,900 gas, and without it
-OpenZeppelin's Solidity does, for some 300,000.
+OpenZeppelin's Solidity does, for some 230,000.
 """
 
 from __future__ import annotations
