@@ -22,6 +22,7 @@ import httpx
 from judging import audited
 from placet.chain import keystore
 from placet.chain.client import Chain
+from placet.chain.local import LocalChain
 from placet.core.requests import Credential, request_hash
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
@@ -30,7 +31,7 @@ from placet.owner.client import OwnerClient
 from placet.owner.drafts import SignedConsent
 from placet.owner.keys import OwnerKey
 from placet.sandbox import founding
-from placet.sandbox.consortium import Consortium, SandboxInstitution, wait
+from placet.sandbox.consortium import Consortium, LocalEndpoint, SandboxInstitution, wait
 
 NAMES = {"north": "Bank North", "south": "Bank South", "fund": "Fund House", "consumer": "Family Office"}
 PROVIDERS = ("north", "south", "fund")
@@ -285,14 +286,18 @@ def roster() -> tuple[dict[str, dict[str, int]], list[str]]:
 
 
 @contextlib.contextmanager
-def live(folder: Path) -> Iterator[LiveConsortium]:
-    """Found the consortium, let three of four customers consent, and end all of its processes afterwards."""
+def live(
+    folder: Path, chain: LocalEndpoint | None = None, deploy: Sequence[object] = founding.ONE_BLOCK
+) -> Iterator[LiveConsortium]:
+    """Found the consortium, let three of four customers consent, and end all of its processes afterwards. `chain`: one
+    that runs already."""
     balances, customers = roster()
     people = sorted({subject for held in balances.values() for subject in held})
     silent = [subject for number, subject in enumerate(people) if number % 4 == 0]
     with (
         httpx.Client(timeout=60, trust_env=False) as http,
-        founding.consortium(folder, NAMES, founding.Stock(balances, customers), block_time=BLOCK_TIME) as made,
+        contextlib.nullcontext(chain) if chain is not None else LocalChain(block_time=BLOCK_TIME) as endpoint,
+        founding.consortium_on(endpoint, folder, NAMES, founding.Stock(balances, customers), deploy=deploy) as made,
     ):
         deployment = Deployment.model_validate_json((folder / "deployment.json").read_bytes())
         trust = TrustList.model_validate_json((folder / "trust.json").read_bytes())

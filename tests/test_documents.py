@@ -47,6 +47,10 @@ LISTED = {
     "scripts/marketing-score --sample --out": "minutes of MPC: tests/scripts/test_use_cases.py, marked slow",
     "scripts/risk-control --sample --check": "run by tests/scripts/test_use_cases.py",
     "scripts/risk-control --sample --out": "minutes of MPC: tests/scripts/test_use_cases.py, marked slow",
+    **{
+        f"placet chain {command}": "minutes of validators: tests/chain/test_network.py, marked slow"
+        for command in ("install --validators", "fund --url", "status --folder .network")
+    },
     "placet key new deployer.key": "on a network of others; on a local chain tests/cli/test_program.py deploys so",
     "placet batch make": "needs a file of consents that were signed elsewhere: tests/vault/test_batches.py",
     "placet batch import": "the same",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from eth_account import Account
@@ -76,6 +77,13 @@ def deploy(url: str, key: Key, confirmations: int | Finality | None, evm: Evm = 
     return deployment
 
 
+def pay(url: str, key: Key, payees: Sequence[bytes], wei: int) -> None:
+    """So much of the chain's own money from `key`'s account to each."""
+    payer = _Deployer(url, key)
+    for payee in payees:
+        payer.send(payee, b"", wei)
+
+
 def deploy_token(url: str, key: Key, holders: dict[bytes, int]) -> bytes:
     """An ERC-20 for local networks, worth nothing; `holders` get so many of its units. Returns its address."""
     deployer = _Deployer(url, key)
@@ -113,11 +121,12 @@ class _Deployer:
         """Returns the block."""
         return self.send(None, abi.creation_code(contract, *arguments))
 
-    def send(self, to: bytes | None, data: bytes) -> int:
+    def send(self, to: bytes | None, data: bytes, value: int = 0) -> int:
         """A transaction under the next nonce, with a fifth more gas than estimated; `to` None creates a contract.
 
         Returns the block once it is mined; Reverted or ChainError if it is not."""
-        call = {"from": to_hex(self._key.address), "data": to_hex(data)} | ({} if to is None else {"to": to_hex(to)})
+        call = {"from": to_hex(self._key.address), "data": to_hex(data), "value": hex(value)}
+        call |= {} if to is None else {"to": to_hex(to)}
         gas = quantity(self.rpc.call("eth_estimateGas", call))
         max_fee, tip = fees(self.rpc)
         transaction = {
@@ -125,7 +134,7 @@ class _Deployer:
             "chainId": quantity(self.rpc.call("eth_chainId")),
             "nonce": self._nonce,
             "to": b"" if to is None else to,
-            "value": 0,
+            "value": value,
             "data": data,
             "gas": gas + gas // 5,
             "maxFeePerGas": max_fee,

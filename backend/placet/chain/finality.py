@@ -29,7 +29,7 @@ def tagged(rpc: Rpc, tag: Finality) -> int | None:
 def choose(rpc: Rpc, choice: int | Finality | None) -> Finality:
     """What a new deployment goes by: the choice, or else `finalized`; on a development chain a number of blocks.
     ConfigError where the chain does not have it."""
-    if isinstance(choice, int) or choice == "blocks" or (choice is None and _is_development(rpc)):
+    if isinstance(choice, int) or choice == "blocks" or (choice is None and is_development(rpc)):
         return "blocks"
     tag = choice or "finalized"
     if tagged(rpc, tag) is None:
@@ -47,7 +47,8 @@ def usual_depth(rpc: Rpc, tag: Finality) -> int:
     return min(max(2 * (head - (named or 0)), 1), MOST)
 
 
-def _is_development(rpc: Rpc) -> bool:
+def is_development(rpc: Rpc) -> bool:
+    """Is it Anvil or one of its kind, which makes blocks on its own?"""
     try:
         version = str(rpc.call("web3_clientVersion"))
     except ChainError:

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from placet.chain.anvil import ANVIL_VERSION, cached_anvil, find_anvil, machine
+from placet.chain.network.settings import CLIENTS, STAMP
 from placet.core.errors import ConfigError, InputError
 
 INTEGRITY = {
@@ -29,6 +30,7 @@ INTEGRITY = {
 """SHA-512 of each package's archive, in base64."""
 MAX_BINARY = 256 << 20
 NPM_SECONDS = 600
+CLIENTS_SECONDS = 3600
 
 
 def install(hashes: Mapping[str, str] = INTEGRITY) -> Path:
@@ -60,26 +62,59 @@ def install(hashes: Mapping[str, str] = INTEGRITY) -> Path:
     return target
 
 
-def _packed(package: str, folder: Path) -> Path:
+def install_clients() -> Path:
+    """Put the clients of a network of validators into the checkout, by the versions and hashes of its lock files; no
+    script of theirs is run. Returns where. ConfigError without npm, a checkout, or an answer of npm's registry."""
+    if not CLIENTS.is_dir():
+        raise ConfigError("nowhere to install the clients", expected="a checkout of the repository", found=CLIENTS)
+    for client in ("execution", "consensus"):
+        folder = CLIENTS / client
+        stamp = folder / "node_modules" / STAMP
+        lock = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+        if stamp.is_file() and stamp.read_text() == lock:
+            continue
+        words = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        answer = _npm(words, folder, CLIENTS_SECONDS)
+        if answer.returncode != 0:
+            raise _unanswered(client, answer)
+        stamp.write_text(lock)
+    return CLIENTS
+
+
+def _npm(words: list[str], folder: Path, seconds: float) -> subprocess.CompletedProcess[str]:
     npm = shutil.which("npm")
     if npm is None:
         raise ConfigError(
             "npm is not on PATH",
-            expected="npm, which brings the pinned Anvil",
+            expected="npm, which brings the pinned Anvil and the clients of a network",
             remedy=f"install Node with npm, or put anvil {ANVIL_VERSION} on PATH (foundryup --install {ANVIL_VERSION})",
         )
-    command = [npm, "pack", package, "--pack-destination", str(folder), "--ignore-scripts", "--loglevel=error"]
-    answer = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=NPM_SECONDS, check=False, stdin=subprocess.DEVNULL
+    return subprocess.run(
+        [npm, *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+        stdin=subprocess.DEVNULL,
     )
+
+
+def _unanswered(package: str, answer: subprocess.CompletedProcess[str]) -> ConfigError:
+    return ConfigError(
+        "npm did not bring the package",
+        expected=package,
+        found=answer.stderr.strip()[-600:] or f"exit code {answer.returncode}",
+        remedy="does npm reach its registry? npm config get registry",
+    )
+
+
+def _packed(package: str, folder: Path) -> Path:
+    words = ["pack", package, "--pack-destination", str(folder), "--ignore-scripts", "--loglevel=error"]
+    answer = _npm(words, folder, NPM_SECONDS)
     archives = list(folder.glob("*.tgz"))
     if answer.returncode != 0 or len(archives) != 1:
-        raise ConfigError(
-            "npm did not bring the package",
-            expected=package,
-            found=answer.stderr.strip()[-600:] or f"exit code {answer.returncode}",
-            remedy="does npm reach its registry? npm config get registry",
-        )
+        raise _unanswered(package, answer)
     return archives[0]
 
 

@@ -8,7 +8,6 @@ state (`eth_call`, `eth_getProof` at a past block) of the last `STATE_HISTORY` b
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -34,7 +33,7 @@ from placet.chain.anvil import (
     tail,
     wait_until_up,
 )
-from placet.chain.processes import identity
+from placet.chain.processes import identity, locked
 from placet.core.child import start_child
 from placet.core.errors import ChainError, StateError
 
@@ -165,9 +164,12 @@ class LocalStatus:
 def up(folder: Path, *, port: int = 8545, chain_id: int = 31337, block_time: float | None = 1.0) -> LocalStatus:
     """Start the folder's chain, detached, and wait until it answers; nothing to do if it runs already.
 
-    Raises StateError if it runs with other settings or its state file is damaged, ChainError if Anvil does not start.
+    Raises StateError if it runs with other settings, its state file is damaged or the folder holds a network of
+    validators, ChainError if Anvil does not start.
     """
-    with _locked(folder):
+    if (folder / "network.json").is_file():
+        raise StateError("the folder holds a network of validators", found=str(folder), remedy="choose another folder")
+    with locked(folder):
         now = _running(folder)
         if now is None:
             now = _start(folder, port, chain_id, block_time)
@@ -183,7 +185,7 @@ def up(folder: Path, *, port: int = 8545, chain_id: int = 31337, block_time: flo
 
 def down(folder: Path) -> LocalStatus:
     """Stop the folder's chain and wait until its state is on disk; nothing to do if it is down."""
-    with _locked(folder):
+    with locked(folder):
         now = _running(folder)
         if now is not None:
             _stop(now)
@@ -200,14 +202,6 @@ def status(folder: Path) -> LocalStatus:
         return LocalStatus(folder, now, int(rpc(now.url, "eth_blockNumber"), 16))
     except ChainError:
         return LocalStatus(folder, _running(folder), None)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _start(folder: Path, port: int, chain_id: int, block_time: float | None) -> Running:

@@ -1,8 +1,11 @@
-"""What tells one process from a later one with the same id."""
+"""What tells one process from a later one with the same id, and how processes take turns at a folder."""
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -24,6 +27,15 @@ def identity(pid: int) -> str | None:
     )
     state, _, started = answer.stdout.strip().partition(" ")
     return None if state == "" or state.startswith("Z") else started.strip()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """The folder, made where it is missing, for this process alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _boot_id() -> str:

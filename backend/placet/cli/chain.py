@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from placet.core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from placet.chain.local import LocalStatus
+    from placet.chain.network.host import NetworkStatus
     from placet.core.signatures import Key
 
 LOCAL_CHAIN = 31337
@@ -22,6 +24,26 @@ commands = typer.Typer(
     no_args_is_help=True, help="A local chain for development: Anvil as a child process, its state on disk."
 )
 Folder = Annotated[Path, typer.Option("--folder", help="Where the chain keeps its state and log.")]
+
+
+def _show_network(status: NetworkStatus, as_json: bool) -> None:
+    if as_json:
+        emit(
+            {
+                "running": status.pid is not None,
+                "chain_id": status.chain_id,
+                "pid": status.pid,
+                "nodes": [asdict(node) for node in status.nodes],
+            }
+        )
+    elif status.pid is None:
+        write_line(f"down ({status.folder})")
+    else:
+        write_line(f"up, chain id {status.chain_id}, process {status.pid}")
+        for node in status.nodes:
+            write_line(
+                f"{node.url}: block {node.block}, finalized {node.finalized}" if node.runs else f"{node.url}: down"
+            )
 
 
 def _show(status: LocalStatus, as_json: bool) -> None:
@@ -47,12 +69,28 @@ def up(
     folder: Folder = Path(".chain"),
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port on loopback.")] = 8545,
     chain_id: Annotated[int, typer.Option(min=1, help="The chain's id.")] = LOCAL_CHAIN,
-    block_time: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between blocks.")] = 1.0,
+    block_time: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=3600, help="Seconds between blocks: 1, or with validators 2, which must be whole."),
+    ] = None,
+    validators: Annotated[
+        int | None,
+        typer.Option(
+            min=4, max=8, help="So many nodes with a consensus instead of Anvil, at as many ports from --port."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Start the folder's chain, or say that it runs."""
+    if validators is not None:
+        from placet.chain.network import host
+
+        say("starting the network's nodes: this takes a minute or more")
+        _show_network(host.up(folder, host.settings_of(validators, port, chain_id, block_time or 2)), as_json)
+        return
     from placet.chain import local
 
+    block_time = block_time or 1.0
     _show(local.up(folder, port=port, chain_id=chain_id, block_time=block_time), as_json)
 
 
@@ -60,6 +98,11 @@ def up(
 def down(folder: Folder = Path(".chain"), as_json: AsJson = False) -> None:
     """Stop the folder's chain. Nothing is lost."""
     from placet.chain import local
+    from placet.chain.network import host
+
+    if host.is_network(folder):
+        _show_network(host.down(folder), as_json)
+        return
 
     _show(local.down(folder), as_json)
 
@@ -68,13 +111,27 @@ def down(folder: Folder = Path(".chain"), as_json: AsJson = False) -> None:
 def status(folder: Folder = Path(".chain"), as_json: AsJson = False) -> None:
     """Say whether the folder's chain runs."""
     from placet.chain import local
+    from placet.chain.network import host
+
+    if host.is_network(folder):
+        _show_network(host.status(folder), as_json)
+        return
 
     _show(local.status(folder), as_json)
 
 
 @commands.command()
-def install() -> None:
+def install(
+    validators: Annotated[
+        bool, typer.Option("--validators", help="The clients of a network of validators instead, into the checkout.")
+    ] = False,
+) -> None:
     """Put the pinned Anvil into your cache folder: from npm, by its client, checked against its hash."""
+    if validators:
+        from placet.chain.install import install_clients
+
+        write_line(str(install_clients()))
+        return
     from placet.chain.install import install as bring
 
     write_line(str(bring()))
@@ -87,13 +144,22 @@ def fund(
     ether: Annotated[int, typer.Option(min=1, max=10_000, help="The new balance, in ether.")] = 10,
 ) -> None:
     """Set accounts' balances on a local chain, so that they can pay for gas."""
+    from placet.chain.finality import is_development
     from placet.chain.local import rpc
+    from placet.chain.rpc import Rpc
     from placet.core.values import to_hex
 
     _demand_local(url)
-    for address in [to_hex(read_address(text)) for text in addresses]:
-        rpc(url, "anvil_setBalance", address, hex(ether * 10**18))
-        write_line(f"{address} has {ether} ether")
+    accounts, wei = [read_address(text) for text in addresses], ether * 10**18
+    if is_development(Rpc(url)):
+        for account in accounts:
+            rpc(url, "anvil_setBalance", to_hex(account), hex(wei))
+    else:
+        from placet.chain.deploy import pay
+
+        pay(url, _local_key(), accounts, wei)
+    for account in accounts:
+        write_line(f"{to_hex(account)} has {ether} ether")
 
 
 def _demand_local(url: str) -> None:
@@ -157,7 +223,13 @@ def _deployer(url: str, key: Path | None, local_key: bool, passphrase_file: Path
         from placet.chain.keystore import load_secret
 
         return Key(load_secret(key, passphrase(passphrase_file)))
-    from placet.chain.local import dev_account
-
     _demand_local(url)
+    return _local_key()
+
+
+def _local_key() -> Key:
+    """Of the first account that a local chain funds."""
+    from placet.chain.local import dev_account
+    from placet.core.signatures import Key
+
     return Key(bytes(dev_account(0).key))

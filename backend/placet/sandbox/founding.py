@@ -19,7 +19,7 @@ from placet.core.csv_file import plain_cell, read_rows
 from placet.core.trust import TrustList
 from placet.core.values import parse
 from placet.sandbox import program
-from placet.sandbox.consortium import PURPOSE, Consortium, SandboxInstitution
+from placet.sandbox.consortium import PURPOSE, Consortium, LocalEndpoint, SandboxInstitution
 
 LIMITS = (
     "drafts_per_client_minute",
@@ -30,6 +30,8 @@ LIMITS = (
 )
 Say = Callable[[str], object]
 AUDITOR = "Auditor"
+_PATIENTLY = ("--timeout", 900)
+"""A chain may take minutes until what was sent is final."""
 DATASET_BUDGET = "1000000000"
 """Of each table of accounts, in nano-rho: what all jobs that add noise may spend of it."""
 
@@ -72,6 +74,8 @@ class Supply:
 
 ASSET_VIEW = Offering("asset-view", "total")
 MATCH = Offering("match", "matches")
+ONE_BLOCK = ("--confirmations", 1)
+"""What a sandbox's deployment goes by."""
 
 
 @contextlib.contextmanager
@@ -85,15 +89,33 @@ def consortium(
     say: Say = lambda text: None,
 ) -> Iterator[Consortium]:
     """One for the length of a `with` block. `names` by key, with `consumer` among them."""
+    with (
+        LocalChain(block_time=block_time) as chain,
+        consortium_on(chain, folder, names, stock, offering, say=say) as group,
+    ):
+        yield group
+
+
+@contextlib.contextmanager
+def consortium_on(
+    chain: LocalEndpoint,
+    folder: Path,
+    names: Mapping[str, str],
+    stock: Stock,
+    offering: Offering = ASSET_VIEW,
+    *,
+    deploy: Sequence[object] = ONE_BLOCK,
+    say: Say = lambda text: None,
+) -> Iterator[Consortium]:
+    """The same on a chain that runs already; `deploy`: options of `placet deploy`."""
     write_passphrase(folder)
-    with LocalChain(block_time=block_time) as chain:
-        group = Consortium(folder, chain, recipe=offering.recipe)
-        try:
-            found(group, names, say)
-            supply(group, stock, offering, say)
-            yield group
-        finally:
-            group.stop()
+    group = Consortium(folder, chain, recipe=offering.recipe)
+    try:
+        found(group, names, say, deploy)
+        supply(group, stock, offering, say)
+        yield group
+    finally:
+        group.stop()
 
 
 def write_passphrase(folder: Path) -> None:
@@ -122,13 +144,13 @@ def furnish(group: Consortium, supplies: Mapping[str, Supply], persons: Sequence
     _offer(group, supplies)
 
 
-def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
+def found(group: Consortium, names: Mapping[str, str], say: Say, options: Sequence[object] = ONE_BLOCK) -> None:
     """Contracts, an institution for each name, a registry, an auditor, the trust list, and money for the consumer."""
     url = group.chain.url
     say("deploying the contracts, founding the institutions")
 
     def deploy() -> None:
-        group.run("deploy", "--url", url, "--out", "deployment.json", "--local-key", "--confirmations", 1)
+        group.run("deploy", "--url", url, "--out", "deployment.json", "--local-key", *options)
 
     def institution(key: str, name: str) -> None:
         api, peer = free_port(), free_port()
@@ -246,10 +268,19 @@ def _offer(group: Consortium, supplies: Mapping[str, Supply]) -> None:
 
     def offer(key: str) -> None:
         who = ("--consumer", consumer, "--parties", parties)
-        words = ("--config", f"{key}/node.toml", *supplies[key].offer, *who, "--json")
+        words = ("--config", f"{key}/node.toml", *supplies[key].offer, *who, "--json", *_PATIENTLY)
         group.offers[key] = json.loads(group.run("offer", "make", *words))["offer"]
         if not supplies[key].personal:
-            grant = ("--config", f"{key}/node.toml", "--offer", group.offers[key], "--uses", 1000, "--json")
+            grant = (
+                "--config",
+                f"{key}/node.toml",
+                "--offer",
+                group.offers[key],
+                "--uses",
+                1000,
+                "--json",
+                *_PATIENTLY,
+            )
             group.own_consent = json.loads(group.run("grant", *grant))["consent"]
 
     together(*(functools.partial(offer, key) for key in group.members))

@@ -1,0 +1,1 @@
+"""A local network of validators: a real consensus, with forks and finality, on one machine."""
