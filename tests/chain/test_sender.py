@@ -19,6 +19,7 @@ from placet.chain import events, outbox
 from placet.chain import sender as module
 from placet.chain.client import Chain
 from placet.chain.outbox import Mined
+from placet.chain.rpc import RpcError
 from placet.chain.sender import Sender
 from placet.core.errors import ChainError, InputError, NotFoundError, Reverted, StateError
 from placet.core.offers import Subjects
@@ -225,6 +226,32 @@ def test_replacement_ends_at_the_highest_fee(environment, monkeypatch) -> None:
     assert len(intent.signed) <= module.REPLACEMENTS + 1
     assert max(signed.max_fee for signed in intent.signed) <= module.MAX_FEE
     assert {signed.nonce for signed in intent.signed} == {intent.nonce}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "already known",
+        "AlreadyKnown",
+        "Known transaction",
+        "Transaction with the same hash was already imported.",
+        "0x23: this transaction is already in the TxPool",
+        "nonce too low: next nonce 5",
+        "Nonce is too low",
+    ],
+)
+def test_a_client_that_has_a_transaction_already_has_taken_it(environment, monkeypatch, words: str) -> None:
+    sender, call = environment.sender(), environment.chain.rpc.call
+
+    def refused(method: str, *parameters: object) -> object:
+        if method == "eth_sendRawTransaction":
+            raise RpcError(method, words)
+        return call(method, *parameters)
+
+    monkeypatch.setattr(sender._chain.rpc, "call", refused)
+    sender.submit("one", register(environment), environment.key.address)
+    sender.step()
+    assert sender.trouble.words == ""
 
 
 def test_an_outcome_counts_at_the_networks_depth(environment) -> None:

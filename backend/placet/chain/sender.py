@@ -45,7 +45,11 @@ POLL, PUSHED, IDLE, BACKOFF = 0.1, 1.0, 1.0, 5.0
 """Seconds between two looks at what is on its way; the same where new blocks are pushed; at an outbox where nothing
 waits, since the institution's other programs put intents there too."""
 SEND_AGAIN = 2.0
-_KNOWN = re.compile(r"already known|already imported|nonce too low|nonce is too low", re.IGNORECASE)
+_KNOWN = re.compile(
+    r"already ?known|known transaction|already imported|already in the (?:tx|transaction) ?pool|nonce (?:is )?too low",
+    re.IGNORECASE,
+)
+"""In the words of Geth and Erigon, Nethermind, Besu, OpenEthereum, EthereumJS."""
 _log = logging.getLogger(__name__)
 
 
