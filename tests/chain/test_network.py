@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,6 +77,18 @@ def test_accounts_are_funded_by_transfers_where_no_balance_can_be_set(fresh_anvi
     payees = [secrets.token_bytes(20) for _ in range(2)]
     pay(fresh_anvil.url, Key(bytes(dev_account(0).key)), payees, 10**18)
     assert [int(fresh_anvil.rpc("eth_getBalance", "0x" + one.hex(), "latest"), 16) for one in payees] == [10**18] * 2
+
+
+def test_divided_nodes_do_not_hear_each_other_until_they_are_united() -> None:
+    if shutil.which("unshare") is None or shutil.which("ip") is None:
+        pytest.skip("no namespaces here: unshare and ip are missing")
+    rights = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    program = Path(__file__).parents[1] / "divided_network.py"
+    command = ["unshare", *rights, "--net", sys.executable, str(program)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    if "unshare" in done.stderr:
+        pytest.skip(f"namespaces are forbidden here: {done.stderr}")
+    assert json.loads(done.stdout) == [[1, 2, 3, 4], [1, 2], [1, 2, 3, 4]], done.stderr
 
 
 @pytest.mark.slow
