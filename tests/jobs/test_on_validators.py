@@ -1,4 +1,4 @@
-"""Whole jobs on a network of four validators while it is hurt: nothing is lost, nothing doubled, and all parties, and
+"""A whole job on a network of four validators of which one is killed: nothing is lost, nothing doubled; all parties and
 auditors at two of the nodes, agree in the end. What counts goes by the chain's finality."""
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from faulty_endpoint import FaultyEndpoint, faulty_endpoint
 from judging import audited
 from live import PROVIDERS, LiveConsortium, live
 from placet.chain.events import JobCompleted, JobOpened, JobSealed, KeyReleased
@@ -31,27 +30,9 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Validators]:
         yield validators
 
 
-class At:
-    """The network at an endpoint before its first node."""
-
-    def __init__(self, network: Validators, url: str) -> None:
-        self.url = url
-        self.rpc = network.rpc
-        self.block_number = network.block_number
-
-
 @pytest.fixture(scope="module")
-def endpoint(network: Validators) -> Iterator[FaultyEndpoint]:
-    with faulty_endpoint(network.url) as faulty:
-        yield faulty
-
-
-@pytest.fixture(scope="module")
-def group(
-    network: Validators, endpoint: FaultyEndpoint, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LiveConsortium]:
-    folder = tmp_path_factory.mktemp("consortium")
-    with live(folder, At(network, endpoint.url), ("--evm", "cancun")) as made:
+def group(network: Validators, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveConsortium]:
+    with live(tmp_path_factory.mktemp("consortium"), network, ("--evm", "cancun")) as made:
         assert made.deployment.finality == "finalized", "what the chain names is taken, unasked"
         yield made
 
@@ -109,34 +90,3 @@ def test_a_job_ends_while_one_of_four_validators_is_killed(group: LiveConsortium
     block = network.final()
     network.finalises(block, nodes=(3,))
     assert network.hash(3, block) == network.hash(1, block)
-
-
-def test_a_job_ends_at_an_endpoint_that_lags(
-    group: LiveConsortium, network: Validators, endpoint: FaultyEndpoint
-) -> None:
-    job, expected = begun(group)
-    opened(group, job)
-    endpoint.mode = "behind"
-    try:
-        assert group.made.ended(job, SECONDS) == "completed"
-    finally:
-        endpoint.mode = ""
-    ended_well(group, network, job, expected)
-
-
-def test_a_job_waits_while_finality_is_lost_and_ends_once_it_is_back(
-    group: LiveConsortium, network: Validators
-) -> None:
-    """Two of four are too few to finalise, and make blocks still: what is only in blocks opens nobody's rows."""
-    job, expected = begun(group)
-    block = opened(group, job)
-    network.kill(2, 3)
-    try:
-        until(lambda: network.latest() >= block + 12, "blocks go on")
-        stood = network.final()
-        assert state(group, "consumer", job)["ended"] is None
-        if stood < block:
-            assert group.chain.events([JobSealed], group.deployment.block, job=from_hex(job)) == []
-    finally:
-        network.start(2, 3)
-    ended_well(group, network, job, expected)
