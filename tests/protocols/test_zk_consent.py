@@ -25,7 +25,15 @@ from placet.protocols.zk.poseidon import poseidon
 
 CONTRACT = Contract(address=bytes([5]) * 20, code_hash=ZERO32)
 NAMES = [name for name, field in Deployment.model_fields.items() if field.annotation is Contract]
-PLACE = Deployment(chain_id=31337, block=0, genesis=ZERO32, confirmations=0, **dict.fromkeys(NAMES, CONTRACT))
+PLACE = Deployment(
+    chain_id=31337,
+    block=0,
+    genesis=ZERO32,
+    confirmations=0,
+    finality="blocks",
+    evm="osaka",
+    **dict.fromkeys(NAMES, CONTRACT),
+)
 OFFER, OTHER_OFFER = OfferId(b"\xf1" * 32), OfferId(b"\xf2" * 32)
 JOB = JobId(b"\xe1" * 32)
 PROVER = bytes([1]) * 20
