@@ -122,17 +122,9 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         // An unknown party has no recorder, and nobody sends from address zero.
         if (_parties[job][party].recorder != msg.sender) revert NotRecorder(job, msg.sender);
         if (hashes.length == 0) revert NothingToRecord();
-        if (hashes.length > MAX_RECORD) revert TooMuchToRecord(hashes.length);
-
-        bytes32 start = _start(job, attempt, party);
-        uint32 count = _trails[start].count;
+        uint32 count = _trails[_start(job, attempt, party)].count;
         if (count != from) revert TrailGap(count, from);
-        bytes32 head = count == 0 ? start : _trails[start].head;
-        for (uint256 i = 0; i < hashes.length; ++i) {
-            head = Hashes.efficientKeccak256(head, hashes[i]);
-        }
-        _trails[start] = Trail(head, SafeCast.toUint32(count + hashes.length));
-        emit StepsRecorded(job, party, attempt, from, hashes, head);
+        _append(job, attempt, party, hashes);
     }
 
     /// @inheritdoc IJobLedger
@@ -153,7 +145,9 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
     // ----------------------------------------------------------------------- end
 
     /// @inheritdoc IJobLedger
-    function seal(Plan calldata plan, SealData calldata data, bytes[] calldata signatures) external {
+    function seal(Plan calldata plan, SealData calldata data, bytes32[][] calldata steps, bytes[] calldata signatures)
+        external
+    {
         JobId job = hashPlan(plan);
         _requireStatus(job, JobStatus.Open);
         JobState memory j = _jobs[job];
@@ -162,6 +156,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         _requireSignatures(plan, hashSeal(job, data), signatures, plan.parties.length + 1);
         _requireLive(plan, data.epochs);
 
+        _recordRest(plan, job, data.attempt, steps);
         j.keysMissing = _sealParties(plan, job, data);
         _storePayouts(plan, job, data.payouts);
         j.status = JobStatus.Sealed;
@@ -306,6 +301,29 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
             for (uint256 k = 0; k < used.length; ++k) {
                 openings[place++] = used[k];
             }
+        }
+    }
+
+    /// @dev Appends to a party's trail.
+    function _append(JobId job, uint32 attempt, uint32 party, bytes32[] calldata hashes) private {
+        if (hashes.length > MAX_RECORD) revert TooMuchToRecord(hashes.length);
+        bytes32 start = _start(job, attempt, party);
+        Trail memory t = _trails[start];
+        bytes32 head = t.count == 0 ? start : t.head;
+        for (uint256 i = 0; i < hashes.length; ++i) {
+            head = Hashes.efficientKeccak256(head, hashes[i]);
+        }
+        _trails[start] = Trail(head, SafeCast.toUint32(t.count + hashes.length));
+        emit StepsRecorded(job, party, attempt, t.count, hashes, head);
+    }
+
+    /// @dev Appends what the trails lack to the heads that all have signed. Each party's signature over its own head allows it:
+    /// any other hashes lead to another head.
+    function _recordRest(Plan calldata plan, JobId job, uint32 attempt, bytes32[][] calldata steps) private {
+        uint256 count = plan.parties.length;
+        _requireLength(count, steps.length);
+        for (uint32 i = 0; i < count; ++i) {
+            if (steps[i].length != 0) _append(job, attempt, i, steps[i]);
         }
     }
 

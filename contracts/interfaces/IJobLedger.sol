@@ -114,7 +114,7 @@ interface IJobLedger {
     /// @param signer the signer's place in the list parties, consumer, sponsor
     event JobCancelled(JobId indexed job, uint256 signer);
 
-    /// @notice A party's recorder appended steps to its trail.
+    /// @notice A party's trail grew, by its recorder or with the seal that the party signed.
     /// @param job the job's id
     /// @param party the party's number
     /// @param attempt the attempt that the steps belong to
@@ -380,11 +380,13 @@ interface IJobLedger {
         external;
 
     /// @notice All parties and the consumer agree on trails, masked outputs and keys. From here nobody can abort. A job in which no
-    /// party holds a key completes at once.
+    /// party holds a key completes at once. What the trails lack is recorded first, in the same transaction.
+    /// @param steps each party's step hashes beyond those on chain, which lead to the head that it signed
     /// @param signatures over `Seal`, by parties, consumer
     /// @custom:not-protected The result's truth: it seals what was done, not that it was right. Against withdrawals that come
     /// after it, or that are unproven.
-    function seal(Plan calldata plan, SealData calldata data, bytes[] calldata signatures) external;
+    function seal(Plan calldata plan, SealData calldata data, bytes32[][] calldata steps, bytes[] calldata signatures)
+        external;
 
     /// @notice Publishes a party's release key, once. Anybody who has it; a copied transaction does the same. The last key
     /// completes the job and pays.

@@ -108,13 +108,27 @@ contract GasTest is StakeBase {
         vm.prank(relay(0));
         ledger.record(job, 1, 0, 1, hashes);
         vm.snapshotGasLastCall("JobLedger", "record 100");
-        seal(plan, sealOf(job, 1));
+        IJobLedger.SealData memory data = sealOf(job, 1);
+        seal(plan, data);
         vm.snapshotGasLastCall("JobLedger", "seal");
         ledger.release(job, 0, releaseKey(0));
         vm.snapshotGasLastCall("JobLedger", "release");
         ledger.release(job, 1, releaseKey(1));
         ledger.release(job, 2, releaseKey(2));
         vm.snapshotGasLastCall("JobLedger", "release the last");
+        plan = planOf(5);
+        job = open(plan);
+        data = sealOf(job, 1);
+        bytes32[][] memory steps = new bytes32[][](3);
+        for (uint256 i = 0; i < 3; ++i) {
+            steps[i] = new bytes32[](5);
+            for (uint256 k = 0; k < 5; ++k) {
+                steps[i][k] = keccak256(abi.encode(i, k));
+                data.heads[i] = keccak256(abi.encodePacked(data.heads[i], steps[i][k]));
+            }
+        }
+        ledger.seal(plan, data, steps, signAll(ledger.hashSeal(job, data), 4));
+        vm.snapshotGasLastCall("JobLedger", "seal with five steps a party");
         job = open(planOf(3));
         vm.prank(relay(1));
         ledger.abort(job, "why");
@@ -126,7 +140,7 @@ contract GasTest is StakeBase {
         for (uint32 i = 0; i < 3; ++i) {
             step(job, 1, i);
         }
-        IJobLedger.SealData memory data = sealOf(job, 1);
+        data = sealOf(job, 1);
         (data.payouts[0], data.payouts[1], data.payouts[2]) = (10, 20, 30);
         seal(plan, data);
         vm.snapshotGasLastCall("JobLedger", "seal three payouts");

@@ -282,7 +282,7 @@ contract JobLedgerTest is Base {
         bytes memory expected =
             abi.encodeWithSelector(IConsentRegistry.ConsentRefused.selector, id, IConsentRegistry.Reason.Withdrawn);
         vm.expectRevert(expected);
-        ledger.seal(plan, data, signatures);
+        ledger.seal(plan, data, new bytes32[][](3), signatures);
 
         bytes32[] memory roots = new bytes32[](3);
         (roots[1], roots[2]) = (bytes32("b"), bytes32("c"));
@@ -467,7 +467,7 @@ contract JobLedgerTest is Base {
             abi.encodeWithSelector(IConsentRegistry.EpochChanged.selector, offers[0], bytes24(0), epochOf(0));
         bytes[] memory signatures = signAll(ledger.hashSeal(job, stale), 4);
         vm.expectRevert(expected);
-        ledger.seal(plan, stale, signatures);
+        ledger.seal(plan, stale, new bytes32[][](3), signatures);
         amendRefused(plan, roots, epochs, expected);
 
         amend(plan, job, 2);
@@ -479,7 +479,7 @@ contract JobLedgerTest is Base {
         stale = sealOf(job, 1);
         signatures = signAll(ledger.hashSeal(job, stale), 4);
         vm.expectRevert(abi.encodeWithSelector(IJobLedger.WrongAttempt.selector, job, 2, 1));
-        ledger.seal(plan, stale, signatures);
+        ledger.seal(plan, stale, new bytes32[][](3), signatures);
         seal(plan, sealOf(job, 2));
         assertStatus(job, IJobLedger.JobStatus.Sealed);
     }
@@ -542,7 +542,7 @@ contract JobLedgerTest is Base {
     function sealRefused(IJobLedger.Plan memory plan, IJobLedger.SealData memory data, bytes memory expected) private {
         bytes[] memory signatures = signAll(ledger.hashSeal(ledger.hashPlan(plan), data), 4);
         vm.expectRevert(expected);
-        ledger.seal(plan, data, signatures);
+        ledger.seal(plan, data, new bytes32[][](3), signatures);
     }
 
     function test_seal_needs_every_trail_as_it_is() public {
@@ -556,6 +556,75 @@ contract JobLedgerTest is Base {
         step(job, 1, 1);
         (bytes32 head,) = ledger.trail(job, 1, 1);
         sealRefused(plan, data, abi.encodeWithSelector(IJobLedger.WrongHead.selector, 1, head, data.heads[1]));
+    }
+
+    /// @dev Of each party as many as `counts` says; what it has recorded itself beforehand stands in `recorded`.
+    function rest(JobId job, uint256[3] memory recorded, uint256[3] memory counts)
+        private
+        returns (bytes32[][] memory steps, IJobLedger.SealData memory data)
+    {
+        steps = new bytes32[][](3);
+        for (uint32 i = 0; i < 3; ++i) {
+            for (uint256 k = 0; k < recorded[i]; ++k) {
+                step(job, 1, i);
+            }
+            steps[i] = hashes(counts[i]);
+        }
+        data = sealOf(job, 1);
+        for (uint256 i = 0; i < 3; ++i) {
+            for (uint256 k = 0; k < counts[i]; ++k) {
+                data.heads[i] = keccak256(abi.encodePacked(data.heads[i], steps[i][k]));
+            }
+        }
+    }
+
+    function test_seal_records_what_the_trails_lack() public {
+        IJobLedger.Plan memory plan = planOf(1);
+        JobId job = open(plan);
+        (bytes32[][] memory steps, IJobLedger.SealData memory data) = rest(job, [uint256(0), 2, 1], [uint256(3), 1, 0]);
+        bytes[] memory signatures = signAll(ledger.hashSeal(job, data), 4);
+        vm.expectEmit(true, true, false, true);
+        emit IJobLedger.StepsRecorded(job, 0, 1, 0, steps[0], data.heads[0]);
+        vm.expectEmit(true, true, false, true);
+        emit IJobLedger.StepsRecorded(job, 1, 1, 2, steps[1], data.heads[1]);
+        ledger.seal(plan, data, steps, signatures);
+        for (uint32 i = 0; i < 3; ++i) {
+            (bytes32 head, uint32 count) = ledger.trail(job, 1, i);
+            vm.assertEq(head, data.heads[i]);
+            vm.assertEq(count, i == 2 ? 1 : 3);
+        }
+        vm.prank(relay(0));
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.TrailFrozen.selector, job, 1));
+        ledger.record(job, 1, 0, 3, hashes(1));
+    }
+
+    function test_seal_records_nothing_that_its_party_has_not_signed() public {
+        IJobLedger.Plan memory plan = planOf(1);
+        JobId job = open(plan);
+        (bytes32[][] memory steps, IJobLedger.SealData memory data) = rest(job, [uint256(0), 0, 1], [uint256(2), 2, 0]);
+        bytes[] memory signatures = signAll(ledger.hashSeal(job, data), 4);
+        bytes32[][] memory other = new bytes32[][](3);
+        (other[0], other[1]) = (steps[0], hashes(3));
+        bytes32 head = keccak256(abi.encodePacked(data.heads[1], other[1][2]));
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.WrongHead.selector, 1, head, data.heads[1]));
+        ledger.seal(plan, data, other, signatures);
+        (other[0], other[1], other[2]) = (steps[0], steps[1], hashes(1));
+        head = keccak256(abi.encodePacked(data.heads[2], other[2][0]));
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.WrongHead.selector, 2, head, data.heads[2]));
+        ledger.seal(plan, data, other, signatures);
+        other[0] = new bytes32[](0);
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.TrailEmpty.selector, 0));
+        ledger.seal(plan, data, other, signatures);
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.LengthMismatch.selector, 3, 2));
+        ledger.seal(plan, data, new bytes32[][](2), signatures);
+        other[0] = new bytes32[](1025);
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.TooMuchToRecord.selector, 1025));
+        ledger.seal(plan, data, other, signatures);
+        step(job, 1, 0);
+        (head,) = ledger.trail(job, 1, 0);
+        head = keccak256(abi.encodePacked(keccak256(abi.encodePacked(head, steps[0][0])), steps[0][1]));
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.WrongHead.selector, 0, head, data.heads[0]));
+        ledger.seal(plan, data, steps, signatures);
     }
 
     function test_seal_needs_outputs_and_keys_exactly_where_due() public {
@@ -800,7 +869,7 @@ contract JobLedgerTest is Base {
         bytes[] memory signatures = signAll(ledger.hashSeal(job, data), 4);
         data.payouts[0] = 60;
         vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, 0));
-        ledger.seal(plan, data, signatures);
+        ledger.seal(plan, data, new bytes32[][](3), signatures);
     }
 
     /// @dev Whatever is divided, nothing is lost and nothing is made.

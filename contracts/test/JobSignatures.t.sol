@@ -298,12 +298,12 @@ contract JobSignaturesTest is Base {
             bytes[] memory signatures = signAll(digest, 4);
             signatures[i] = i % 2 == 0 ? sign(STRANGER, digest) : bytes("");
             vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, i));
-            ledger.seal(p, data, signatures);
+            ledger.seal(p, data, new bytes32[][](3), signatures);
         }
         bytes[] memory three = signAll(digest, 3);
         vm.expectRevert(abi.encodeWithSelector(IJobLedger.LengthMismatch.selector, 4, 3));
-        ledger.seal(p, data, three);
-        ledger.seal(p, data, signAll(digest, 4));
+        ledger.seal(p, data, new bytes32[][](3), three);
+        ledger.seal(p, data, new bytes32[][](3), signAll(digest, 4));
     }
 
     function test_seal_covers_every_field() public {
@@ -317,7 +317,7 @@ contract JobSignaturesTest is Base {
             if (field == 2) bad.keys[1] = "other";
             if (field == 3) bad.epochs[1] = "other";
             vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, 0));
-            ledger.seal(p, bad, signatures);
+            ledger.seal(p, bad, new bytes32[][](3), signatures);
         }
     }
 
@@ -326,7 +326,7 @@ contract JobSignaturesTest is Base {
         IJobLedger.SealData memory data = _ready();
         bytes[] memory signatures = signAll(ledger.hashSeal(JobId.wrap("another"), data), 4);
         vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, 0));
-        ledger.seal(p, data, signatures);
+        ledger.seal(p, data, new bytes32[][](3), signatures);
     }
 
     function _amendment() private view returns (bytes32[] memory roots, bytes24[] memory epochs) {

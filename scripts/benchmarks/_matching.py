@@ -103,13 +103,13 @@ class MatchingConsortium:
         return used, self._parts(job), job
 
     def _parts(self, job: str) -> dict[str, float]:
-        """Seconds between the moments that the consumer's node tells of. `waited` is until both trails are on chain:
-        the provider's vault checks each leaf meanwhile, which `provider` has by itself."""
+        """Seconds between the moments that the consumer's node tells of. `waited` is until both have said what they
+        start from: the provider's vault checks each leaf meanwhile, which `provider` has by itself."""
         parts = self._between(
             job,
             "consumer",
             *(("opening", "agreed"), ("opened", "computing"), ("rows", "open-customers"), ("aligned", "align")),
-            *(("started", "psi-start"), ("waited", "anchored"), ("intersected", "psi-0"), ("computed", "computed")),
+            *(("started", "psi-start"), ("waited", "start"), ("intersected", "psi-0"), ("computed", "computed")),
             *(("sealed", "sealed"), ("settled", "completed")),
         )
         there = self._between(job, "north", ("", "computing"), ("rows", "open-accounts"), ("aligned", "align"))

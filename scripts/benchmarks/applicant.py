@@ -52,8 +52,7 @@ NOTES = {
     "agreed": "the next opening of the standing plan, signed by all",
     "opened": "until the opening is on chain, at the depth that counts",
     "computed": "rows, lists met, the score on shares, at both parties",
-    "recorded": "until the steps are on chain",
-    "sealed": "until the seal is on chain",
+    "sealed": "until the seal is on chain, and with it the steps",
     "completed": "until the keys are on chain and the score is open",
     "read": "until the bank has read it",
 }
@@ -250,7 +249,7 @@ def score(lenders: Lenders, who: str, say: Any) -> dict[str, float]:
     at["agreed"] = time.time()
     heard = lenders.moments(job)
     at["opened"] = heard["computing"]
-    at |= {name: heard[name] for name in ("computed", "recorded", "sealed", "completed")}
+    at |= {name: heard[name] for name in ("computed", "sealed", "completed")}
     rows = lenders.ask(f"/v1/jobs/{job}/result")["rows"]
     at["read"] = time.time()
     if [row["customer"] for row in rows] != [who]:

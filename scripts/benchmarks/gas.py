@@ -263,7 +263,7 @@ class _Bench:
             payouts=payouts,
         )
         signatures = self._by_all(self.jobs.digest(seal.struct_hash()))
-        return self.send(self.consumer, self.calls.seal(opened.plan, seal, signatures))
+        return self.send(self.consumer, self.calls.seal(opened.plan, seal, [[], [], []], signatures))
 
     def release(self, opened: _Opened) -> int:
         """Gas of the last one."""

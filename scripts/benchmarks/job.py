@@ -34,8 +34,8 @@ NOTES = {
     "wall_seconds": "from the request to the result",
     "agree_seconds": "lawful sets chosen, the plan checked and signed by all",
     "compute_seconds": "from the first node that computes to the last that is done, vaults opened among it",
-    "trail_seconds": "until the last trail is on chain",
-    "chain_seconds": "opening; seal, keys and payment; each to its confirmation",
+    "trail_seconds": "until the seal, which records the trails, is confirmed",
+    "chain_seconds": "opening; keys and payment; each to its confirmation",
     "share_chain_and_trail": "of the wall time",
     "rows": "of all providers, every one with a consent",
     "evidence_bytes": "what four institutions show an auditor",
@@ -101,9 +101,8 @@ def split(start: float, agreed: float, notes: Mapping[str, Mapping[str, float]])
             raise RuntimeError(f"not one attempt to completion at {key}: {', '.join(noted)}")
     computing = min(noted["computing"] for noted in notes.values())
     computed = max(noted["computed"] for noted in notes.values())
-    recorded = max(noted["recorded"] for noted in notes.values())
-    done = notes["consumer"]["completed"]
-    trail, chain = recorded - computed, computing - agreed + done - recorded
+    sealed, done = (notes["consumer"][moment] for moment in ("sealed", "completed"))
+    trail, chain = sealed - computed, computing - agreed + done - sealed
     seconds = {
         "wall_seconds": done - start,
         "agree_seconds": agreed - start,

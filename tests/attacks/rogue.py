@@ -14,6 +14,7 @@ no-stake        computes before anybody's stake is in, and puts up none
 wrong-share     sends another share of its values than it committed to
 wrong-sum       releases another sum than that of the shares it was given
 any-auditor     agrees to a random audit by whomever a plan names
+other-start     tells the others another start of its trail, before a protocol that discloses something
 other-circuit   garbles a circuit that lets a group of one through
 """
 
@@ -148,6 +149,10 @@ def wrong_sum() -> None:
     PartyRun.release = release  # type: ignore[method-assign]
 
 
+def other_start() -> None:
+    PartyRun.head = property(lambda self: bytes(32))  # type: ignore[assignment]
+
+
 def other_circuit() -> None:
     class OfAnotherCircuit(SeededGarbling):
         def __init__(self, circuit: Any, *rest: Any) -> None:
@@ -218,6 +223,7 @@ MODES = {
     "wrong-sum": wrong_sum,
     "any-auditor": any_auditor,
     "other-circuit": other_circuit,
+    "other-start": other_start,
 }
 
 if __name__ == "__main__":

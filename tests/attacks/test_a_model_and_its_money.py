@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from tests.attacks.harness import Agreed, AttackHarness, OfferFixture
+from tests.attacks.harness import Agreed, AttackHarness, OfferFixture, recorded
 
 from placet.audit.bundle import Bundle
 from placet.audit.case import Case
@@ -260,13 +260,17 @@ async def test_payouts_that_differ_from_the_metric_are_signed_by_nobody(harness:
         assert caught.value.code == "plan.payouts"
         digest = harness.environment.deployment.jobs.digest(lie.struct_hash())
         signatures = [harness.thief.sign(digest), harness.second.sign(digest), harness.lender.sign(digest), b""]
-        assert harness.refused(harness.calls.seal(agreed.plan, lie, signatures)) == ("InvalidSignerSignature", 0)
+        assert harness.refused(harness.calls.seal(agreed.plan, lie, recorded(agreed), signatures)) == (
+            "InvalidSignerSignature",
+            0,
+        )
     honest = seal_of(harness, agreed, due)
     signed = await harness.attempts.seal(harness.lender.address, SealRequest(seal=honest))
     digest = harness.environment.deployment.jobs.digest(honest.struct_hash())
     assert signed.signature == harness.bank.sign(digest)
     others = [harness.second.sign(digest), harness.lender.sign(digest), b""]
-    altered = harness.calls.seal(agreed.plan, seal_of(harness, agreed, (0, 900, 100)), [signed.signature, *others])
+    other = seal_of(harness, agreed, (0, 900, 100))
+    altered = harness.calls.seal(agreed.plan, other, recorded(agreed), [signed.signature, *others])
     assert harness.refused(altered) == ("InvalidSignerSignature", 0)
     purse = harness.chain.owed(harness.token, harness.lender.address)
     harness.pass_time(agreed.plan.deadline - harness.chain.head().timestamp + 1)
@@ -280,7 +284,8 @@ async def test_even_all_of_them_divide_no_more_than_the_pot(harness: AttackHarne
     greedy = seal_of(harness, agreed, (623, 277, 101))
     digest = harness.environment.deployment.jobs.digest(greedy.struct_hash())
     signatures = harness.signatures(agreed.plan, agreed.plan.signers[:-1], digest)
-    assert harness.refused(harness.calls.seal(agreed.plan, greedy, signatures)) == ("PayoutsExceedPot", POT, POT + 1)
+    call = harness.calls.seal(agreed.plan, greedy, recorded(agreed), signatures)
+    assert harness.refused(call) == ("PayoutsExceedPot", POT, POT + 1)
 
 
 async def test_a_pot_that_nothing_divides_is_agreed_by_nobody(harness: AttackHarness) -> None:

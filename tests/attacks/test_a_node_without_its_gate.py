@@ -72,7 +72,7 @@ def test_peers_and_contract_refuse_the_old_epoch_and_the_audit_names_who_signed_
             assert said == {"north": "signed", "south": "peer.epoch", "fund": "peer.epoch"}
             digest = consortium.deployment.jobs.digest(seal.struct_hash())
             stolen = [consortium.key(who, "signer").sign(digest) for who in (*PROVIDERS, "consumer")]
-            call = Calls(consortium.deployment).seal(plan, seal, (*stolen, b""))
+            call = Calls(consortium.deployment).seal(plan, seal, [[] for _ in plan.parties], (*stolen, b""))
             refusal = send(consortium, consortium.key(LIAR, "recorder"), call)
             assert isinstance(refusal, Reverted) and refusal.name == "EpochChanged"
         assert ended_everywhere(consortium, jobs[0]) == "completed"

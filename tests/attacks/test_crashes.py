@@ -30,7 +30,7 @@ from placet.sandbox import founding
 from placet.sandbox.consortium import wait
 
 TRIES = 20
-PHASES = ("agreed", "computing", "step", "computed", "recorded", "sealed", "released")
+PHASES = ("agreed", "computing", "step", "computed", "sealed", "released")
 ALL = [
     *(("consumer-node", "consumer", phase) for phase in ("agreed", "opening", *PHASES[1:-1])),
     *(("south-node", "south", phase) for phase in PHASES),

@@ -235,6 +235,21 @@ def _waits(consortium: LiveConsortium, job: str) -> str:
 # --- steps
 
 
+@pytest.mark.slow  # by default the same is told of a bundle (`tests/audit/test_checks.py`) and of one run
+def test_who_starts_from_elsewhere_than_it_said_is_named(consortium: LiveConsortium) -> None:
+    """A provider that leaves itself the choice of its rows until it has seen the matches signs any head to the
+    consumer: the seal's trail is another one, and no record that it makes later fits."""
+    matching = consortium.offering("match", "matches", "PSI", ["north"])
+    made = matching.made
+    provider = {"address": made.members["north"].address, "offer": made.offers["north"], "reward": "7"}
+    parameters = {"identifier": "customer", "namespace": made.namespace, "psi": "ecdh", "receiver": "provider"}
+    with rogue(consortium, "north", "other-start"):
+        job, _ = matching.result(recipe="match", parameters=parameters, providers=[provider])
+    answer = matching.audited(job)
+    assert (answer["verdict"], answer["named"]) == ("tampered", ["Bank North"]), answer
+    assert [one["name"] for one in answer["results"] if one["status"] == "failed"] == ["trail.starts"]
+
+
 def test_a_thief_of_a_recording_key_inserts_a_step_on_chain(consortium: LiveConsortium) -> None:
     """The party's own head no longer fits what is on chain: nobody signs the seal, all money goes back. Recording after
     the abort is possible, to complete a trail, and brings nothing back."""

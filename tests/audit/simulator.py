@@ -51,7 +51,9 @@ from placet.core.plan import Amendment, Input, Party, Plan, Seal, Terms, key_has
 from placet.core.purposes import purpose_id
 from placet.core.signatures import Key
 from placet.core.trail import (
+    HEAD_TAG,
     MASKED_OUTPUT,
+    START_PROTOCOL,
     Artefact,
     Exchange,
     Message,
@@ -59,6 +61,7 @@ from placet.core.trail import (
     Step,
     acknowledgement_hash,
     evidence_hash,
+    start_told,
     trail_head,
     trail_start,
 )
@@ -691,6 +694,24 @@ class Simulation:
         return Bundle(
             job=self.job, deployment=self.deployment, trust=self.trust, facts=self.chain_facts(), evidence=entries
         )
+
+
+class Starting(Simulation):
+    """The parties tell each other what they start from, as before a protocol that discloses something inside itself."""
+
+    def head(self, party: int) -> bytes:
+        """Of the party's steps so far, as it says."""
+        own = [s.hash for s in self.steps[party] if s.attempt == self.attempt]
+        return start_told(trail_head(trail_start(self.job, self.attempt, party), own), len(own))
+
+    def _open_tables(self) -> None:
+        super()._open_tables()
+        pairs = [(a, b) for a in self.parties for b in self.parties if a != b]
+        told = {(a, b): self.send(a, b, HEAD_TAG, sha256(self.head(a))) for a, b in pairs}
+        for party in self.parties:
+            sent = tuple(told[pair][0] for pair in pairs if pair[0] == party)
+            received = tuple(told[pair][1] for pair in pairs if pair[1] == party)
+            self.step(party, "start", protocol=START_PROTOCOL, sent=sent, received=received)
 
 
 class Telling(Simulation):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from simulator import CONSUMER, NAMES, NAMESPACE, START, VERIFIED, Simulation, Telling, h, key
+from simulator import CONSUMER, NAMES, NAMESPACE, START, VERIFIED, Simulation, Starting, Telling, h, key
 
 from declaring import CUSTOMER
 from placet.audit.bundle import Bundle
@@ -837,6 +837,36 @@ def a_head_that_is_not_the_trails() -> Bundle:
             return super().make_seal(fields | {"heads": tuple(heads)})
 
     return Other().bundle()
+
+
+class OtherStart(Starting):
+    """Party 1 tells the others another head than that of its trail."""
+
+    def head(self, party: int) -> bytes:
+        told = super().head(party)
+        return h("another") + told[32:] if party == 1 else told
+
+
+@case("trail.starts", B)
+def a_start_that_is_not_the_trails() -> Bundle:
+    return OtherStart().bundle()
+
+
+@case("trail.starts", B)
+def a_start_told_by_a_party_that_shows_nothing() -> Bundle:
+    simulation = OtherStart()
+    return simulation.bundle(without=(1,))
+
+
+@case("trail.recorded", B, also=("trail.starts",))
+def a_start_of_which_nothing_was_recorded_in_time() -> Bundle:
+    class Silent(Starting):
+        def record(self, party: int, attempt: int) -> list[bytes]:
+            return [] if party == 1 else super().record(party, attempt)
+
+    simulation = Silent(ending=Ending.ABORTED)
+    late = simulation.chain_facts().head.model_copy(update={"timestamp": START + 10**6})
+    return with_facts(simulation, head=late)
 
 
 # ----------------------------------------------------------------------- exchange

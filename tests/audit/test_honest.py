@@ -40,6 +40,7 @@ def test_every_check_looks_at_something() -> None:
     assert without == {
         **{c.name: "no enclave in this job" for c in CHECKS if c.group == "enclave"},
         "plan.standing": "a plan of its own, no opening of a standing plan",
+        "trail.starts": "nobody had to say what it starts from: nothing is disclosed before the release",
         "flow.sums": "the job adds nothing up in secret",
         "flow.covered-garblings": "the plan has no garblings opened",
         "budget.spent": "the job spends no privacy budget",

@@ -147,7 +147,8 @@ def test_calls_of_the_ledger_as_web3_encodes_them(plan: Plan, seal: Seal, signat
     amendment = Amendment(job=bytes(32), attempt=2, roots=seal.heads, epochs=seal.epochs)
     for ours, theirs in (
         (CALLS.open(plan, signatures), ("open", web3_plan(plan), signatures)),
-        (CALLS.seal(plan, seal, signatures), ("seal", web3_plan(plan), seal.to_tuple(), signatures)),
+        (CALLS.seal(plan, seal, [seal.heads, ()], signatures),
+         ("seal", web3_plan(plan), seal.to_tuple(), [list(seal.heads), []], signatures)),
         (CALLS.amend(plan, amendment, signatures),
          ("amend", web3_plan(plan), list(seal.heads), list(seal.epochs), signatures)),
         (CALLS.cancel(plan, 3, signature), ("cancel", web3_plan(plan), 3, signature)),

@@ -80,18 +80,18 @@ STATE = JobState(JobStatus.OPEN, True, 1, 0, 1, 0, 0, 0, 0)
 @pytest.mark.parametrize("code", ["contribution.record", "contribution.table"])
 async def test_metrics_that_divide_no_pot_end_the_job(code: str) -> None:
     coordinator = Unsealed(ProtocolError("no", code=code), None)
-    await coordinator._seal(Job(), STATE, [])  # type: ignore[arg-type]
+    await coordinator._seal(Job(), STATE, [], [])  # type: ignore[arg-type]
     assert coordinator.aborted == [code]
 
 
 async def test_a_party_that_divides_the_pot_otherwise_ends_the_job() -> None:
     coordinator = Unsealed(None, PlanError("otherwise", code="plan.payouts"))
-    await coordinator._seal(Job(), STATE, [])  # type: ignore[arg-type]
+    await coordinator._seal(Job(), STATE, [], [])  # type: ignore[arg-type]
     assert coordinator.aborted == ["plan.payouts"]
 
 
 async def test_a_party_that_is_not_there_yet_ends_nothing() -> None:
     coordinator = Unsealed(None, StateError("later", code="peer.early"))
     with pytest.raises(StateError):
-        await coordinator._seal(Job(), STATE, [])  # type: ignore[arg-type]
+        await coordinator._seal(Job(), STATE, [], [])  # type: ignore[arg-type]
     assert coordinator.aborted == []

@@ -13,7 +13,7 @@ import pytest
 from parties import NOW, JobEnvironment, at_once
 from placet.catalogue.declared import declared
 from placet.core.errors import ProtocolError, StateError, WarrantError
-from placet.core.trail import Exchange
+from placet.core.trail import START_PROTOCOL, Exchange, start_told, trail_head, trail_start
 from placet.jobs.party_run import PartyRun
 from placet.models.contribution import Division, sealed_payouts
 from placet.vault.rows import Rows
@@ -39,14 +39,20 @@ class Vault:
 
 
 class Wire:
-    """What was sent to the consumer."""
+    """What was sent; `told` is what the others say in the name of their trails."""
 
     def __init__(self) -> None:
         self.sent: list[str] = []
+        self.payloads: list[tuple[int, bytes]] = []
+        self.told: dict[int, bytes] = {}
 
     async def send(self, receiver: int, tag: str, payload: bytes) -> Exchange:
         self.sent.append(tag)
+        self.payloads.append((receiver, payload))
         return Exchange(peer=receiver, sequence=0, tag=tag, digest=bytes(32))
+
+    async def receive(self, sender: int, tag: str, limit: int) -> tuple[Exchange, bytes]:
+        return Exchange(peer=sender, sequence=0, tag=tag, digest=bytes(32)), self.told[sender]
 
 
 def provider(vault: Vault) -> tuple[PartyRun, Wire]:
@@ -110,6 +116,42 @@ def test_each_row_has_a_mark_of_its_own() -> None:
     run, wire = provider(vault)
     at_once(_run(run, _matches))
     assert (vault.marks, wire.sent) == ([(1, bytes((0b10010000, 0b01000000)))], ["output.masked"])
+
+
+def starting(told: bytes) -> tuple[PartyRun, Wire]:
+    """A provider with its rows, about to tell two others what it starts from; one of them says `told`."""
+    run, wire = provider(Vault(asks=False))
+
+    async def open_still() -> None:
+        wire.sent.append("open still")
+
+    run.demand_open = open_still  # type: ignore[method-assign]
+    at_once(run.open("accounts"))
+    wire.told = {0: start_told(b"\1" * 32, 1), 2: told}
+    return run, wire
+
+
+def test_a_party_signs_its_trail_to_the_others_before_anything_is_disclosed() -> None:
+    run, wire = starting(start_told(b"\2" * 32, 1))
+    (opened,) = run.store.steps(run.record.job, 1)
+    head = trail_head(trail_start(run.record.job, 1, run.party), [opened.hash])
+    at_once(run.started_with(0, 2))
+    assert sorted(wire.payloads) == [(0, start_told(head, 1)), (2, start_told(head, 1))]
+    assert wire.sent == ["trail.head", "trail.head", "open still"]
+    start = run.store.steps(run.record.job, 1)[-1]
+    assert (start.name, start.protocol, len(start.sent), len(start.received)) == ("start", START_PROTOCOL, 2, 2)
+    assert run.head == trail_head(head, [start.hash])
+
+
+@pytest.mark.parametrize("told", [start_told(b"\2" * 32, 0), start_told(b"\2" * 32, 2), b"\2" * 32, b""])
+def test_nothing_is_disclosed_to_who_starts_from_elsewhere(told: bytes) -> None:
+    """Who has committed to less could choose the rest once it has learned something."""
+    run, wire = starting(told)
+    with pytest.raises(ProtocolError) as caught:
+        at_once(run.started_with(0, 2))
+    assert caught.value.code == "peer.start"
+    assert "open still" not in wire.sent
+    assert len(run.store.steps(run.record.job, 1)) == 1
 
 
 def spending(attempt: int, *, masked: bool) -> tuple[PartyRun, Wire, list[str]]:

@@ -18,12 +18,14 @@ from placet.chain.states import JobStatus
 from placet.core.consent import Status
 from placet.core.errors import ChainError, LimitError, PeerError, PlacetError, StateError, WarrantError
 from placet.core.plan import Party
+from placet.core.trail import Step
 from placet.jobs import computing
 from placet.jobs import coordinator as coordinators
 from placet.jobs import settlement as settlements
-from placet.jobs.messages import AttemptRef, AttemptRoots
+from placet.jobs.messages import LEFT_TO_SEAL, AttemptRef, AttemptRoots
 from placet.jobs.records import Phase
 from placet.jobs.runner import Runner
+from placet.jobs.trail import SEAL_BLOCKS
 from placet.recipes.runs import RUNS
 from placet.vault.responses import DeadLeaves
 
@@ -192,7 +194,8 @@ async def test_a_party_that_hangs_does_not_hold_the_consumer(monkeypatch: pytest
 # Who hears what is on no chain.
 
 
-async def test_a_party_whose_attempt_failed_has_the_consumer_look_at_once() -> None:
+@pytest.mark.parametrize("phase", [Phase.FAILED, Phase.COMPUTED])
+async def test_a_party_whose_attempt_has_ended_has_the_consumer_look_at_once(phase: Phase) -> None:
     environment = JobEnvironment()
     job = environment.agreed()
     asked: list[tuple[bytes, str]] = []
@@ -204,13 +207,43 @@ async def test_a_party_whose_attempt_failed_has_the_consumer_look_at_once() -> N
     environment.wires.handlers[environment.consumer] = handle
     record = environment.stores[0].job(job)
     with listening(environment.stores[CONSUMER].due) as listener:
-        await Runner(environment.contexts[0], RUNS)._tell(record, 1)
+        runner = Runner(environment.contexts[0], RUNS)
+        for _ in range(2):  # once is enough
+            await runner._tell(record, 1, phase)
         assert await listener.wait(60)
     assert asked == [(environment.address(0), "look")]
     with pytest.raises(PeerError):
         await environment.answers[CONSUMER].attempts.look(bytes(20), AttemptRef(job=job, attempt=1))
     del environment.wires.handlers[environment.consumer]
-    await Runner(environment.contexts[0], RUNS)._tell(record, 1)  # to nobody: it is found out later
+    await Runner(environment.contexts[0], RUNS)._tell(record, 1, phase)  # to nobody: it is found out later
+
+
+# Steps that the seal records.
+
+
+def steps_made(running: Running, number: int) -> None:
+    """The party has done so many steps, none of them on chain."""
+    fields = {"job": running.job, "attempt": 1, "party": 0, "name": "a-step", "protocol": "none/1", "at": 0}
+    for index in range(number):
+        running.store.add_step(Step(index=index, **fields))  # type: ignore[arg-type]
+
+
+async def test_steps_are_left_to_the_seal_for_some_blocks_only() -> None:
+    running = Running(0)
+    steps_made(running, 3)
+    for blocks, left in ((0, True), (SEAL_BLOCKS - 1, True), (1, False), (1, False)):
+        running.environment.ledger.head += blocks
+        assert await running.runner._left_to_seal(running.record, 1) == left
+    running.work.cancel()
+
+
+async def test_a_trail_that_is_too_long_for_a_seal_is_not_left_to_it() -> None:
+    running = Running(0)
+    steps_made(running, LEFT_TO_SEAL + 1)
+    assert not await running.runner._left_to_seal(running.record, 1)
+    running.environment.ledger.trails[running.job, 1, 0] = (bytes(32), 1)
+    assert await running.runner._left_to_seal(running.record, 1)
+    running.work.cancel()
 
 
 async def test_a_look_that_is_asked_for_while_one_is_under_way_follows_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,6 +341,7 @@ async def test_a_job_goes_on_though_the_loops_own_threads_are_all_taken(monkeypa
 
     monkeypatch.setattr(runner, "_advance", nothing)
     monkeypatch.setattr(runner.settlement, "_deep", nothing)
+    monkeypatch.setattr(runner.settlement, "_events", lambda record, kind: ([], 0))
     monkeypatch.setattr(runner.settlement, "_open_result", lambda record, events: opened.append(record.job) or {})
     monkeypatch.setattr(settlements, "record_steps", nothing)
     loop.set_default_executor(ThreadPoolExecutor(1))

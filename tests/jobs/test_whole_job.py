@@ -326,7 +326,7 @@ def test_a_trail_shows_no_person_and_no_amount(consortium: LiveConsortium, first
 
 # The stream of events.
 
-ORDER = ["agreed", "opening", "computing", "computed", "recorded", "sealed", "completed"]
+ORDER = ["agreed", "opening", "computing", "computed", "sealed", "completed"]
 
 
 def test_the_events_tell_the_ordered_moments_until_the_end(first: First) -> None:
@@ -358,7 +358,7 @@ def test_the_events_tell_the_ordered_moments_until_the_end(first: First) -> None
 def test_a_provider_tells_of_its_own_part(consortium: LiveConsortium, first: First) -> None:
     stream = follow(consortium, "north", first.done.job, Followed())
     told = [name for name in stream.names if name in (*ORDER, "released")]
-    assert told == ["agreed", "computing", "computed", "recorded", "released", "completed"]
+    assert told == ["agreed", "computing", "computed", "released", "completed"]
     steps = [data["name"] for _, name, data in stream.events if name == "step"]
     assert steps == ["open-accounts", "psi-place", "commit-values", "sum-shares", "mask-output", "prove-sums"]
 

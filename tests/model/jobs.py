@@ -61,7 +61,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class Seal:
-    """What is agreed at the end: one trail, output, key (0: none) and share of the pot a party, one epoch an input."""
+    """What is agreed at the end: one trail, output, key (0: none) and share of the pot a party, one epoch an input.
+    `rest` comes beside it: what each trail on chain lacks, by its sender's word."""
 
     attempt: int
     trails: tuple[tuple[int, ...], ...]
@@ -69,6 +70,7 @@ class Seal:
     keys: tuple[int, ...]
     epochs: tuple[Epoch, ...]
     payouts: tuple[int, ...]
+    rest: tuple[tuple[int, ...], ...]
 
 
 @dataclass
@@ -159,18 +161,20 @@ class Ledger:
             raise Refused("TooLateToSeal")
         self._demand_signed(plan, signed, len(plan.parties) + 1)
         self._demand_live(plan, seal.epochs)
-        for listed in (seal.trails, seal.outputs, seal.keys):
+        for listed in (seal.rest, seal.trails, seal.outputs, seal.keys):
             _demand_one_each(plan.parties, listed)
+        trails = [[*job.trail(job.attempt, place), *rest] for place, rest in enumerate(seal.rest)]
         for place, party in enumerate(plan.parties):
-            if not job.trail(job.attempt, place):
+            if not trails[place]:
                 raise Refused("TrailEmpty")
-            if list(seal.trails[place]) != job.trail(job.attempt, place):
+            if list(seal.trails[place]) != trails[place]:
                 raise Refused("WrongHead")
             if not seal.outputs[place] == (seal.keys[place] != 0) == party.output:
                 raise Refused("WrongOutput")
         _demand_one_each(plan.parties, seal.payouts)
         if sum(seal.payouts) > plan.pot:
             raise Refused("PayoutsExceedPot")
+        job.trails |= {(job.attempt, place): trail for place, trail in enumerate(trails)}
         job.status, job.sealed_at, job.payouts = JobStatus.SEALED, now, seal.payouts
         job.due = {place: key for place, key in enumerate(seal.keys) if key}
         self._complete_without_due(plan)

@@ -223,20 +223,24 @@ class Machine(JobSides):
     @there_is(OPEN)
     @rule(
         plan=plans(OPEN), flaw=flaws, at=places, stale=seldom, ready=st.sampled_from([True, True, True, False]),
-        wrong=st.sampled_from([None] * 9 + ["attempt", "trail", "output", "key", "keys", "pot", "payouts"]), edge=edges,
-        shares=st.tuples(*[st.integers(0, 20)] * 3),
+        wrong=st.sampled_from([None] * 9 + ["attempt", "trail", "rest", "output", "key", "keys", "pot", "payouts"]),
+        edge=edges, shares=st.tuples(*[st.integers(0, 20)] * 3), left=st.tuples(*[st.integers(0, 2)] * 3),
     )  # fmt: skip
     def seal(
         self, plan: model.Plan, flaw: str | None, at: int, stale: bool, ready: bool, wrong: str | None,
-        edge: int | None = None, shares: tuple[int, int, int] = (7, 0, 9),
+        edge: int | None = None, shares: tuple[int, int, int] = (7, 0, 9), left: tuple[int, int, int] = (0, 1, 2),
     ) -> None:  # fmt: skip
-        """`ready`: the parties record a step first; `shares` of a pot, if there is one."""
+        """`ready`: the parties record a step first; `shares` of a pot, if there is one; `left`: how many steps of each
+        the seal records."""
         if ready and self.ledger.job(plan).status is JobStatus.OPEN:
             self.work(plan)
         self.wait(plan.deadline, edge)
         on_chain, job = self.ids[plan]
         attempt = self.ledger.job(plan).attempt + (wrong == "attempt")
-        trails = [tuple(self.ledger.job(plan).trail(attempt, place)) for place in range(len(plan.parties))]
+        rest = [tuple(range(20, 20 + number)) for number, _ in zip(left, plan.parties, strict=False)]
+        trails = [(*self.ledger.job(plan).trail(attempt, place), *steps) for place, steps in enumerate(rest)]
+        if wrong == "rest":
+            rest[at % len(rest)] += (8,)
         if wrong == "trail":
             trails[at % len(trails)] += (7,)
         outputs = [member.output != (wrong == "output") for member in plan.parties]
@@ -262,8 +266,8 @@ class Machine(JobSides):
         )
         digest = self.chain.deployment.jobs.digest(content.struct_hash())
         signed, signatures = sign(plan.signers[:-1], digest, flaw, at)
-        agreed = model.Seal(attempt, tuple(trails), tuple(outputs), tuple(keys), epochs, tuple(payouts))
-        call = self.calls.seal(on_chain, content, signatures)
+        agreed = model.Seal(attempt, tuple(trails), tuple(outputs), tuple(keys), epochs, tuple(payouts), tuple(rest))
+        call = self.calls.seal(on_chain, content, [list(map(word, steps)) for steps in rest], signatures)
         self.step(plan, Who.STRANGER, call, self.ledger.seal, plan, agreed, signed, self.now + 1)
 
     @there_is(SEALED)

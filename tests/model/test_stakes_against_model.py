@@ -86,7 +86,7 @@ class Machine(BothSides):
                     job=job, attempt=1, heads=(head,), outputs=(ZERO32,), keys=(ZERO32,), epochs=(), payouts=(0,)
                 )
                 digest = self.chain.deployment.jobs.digest(seal.struct_hash())
-                assert self.tell(consumer, self.calls.seal(plan, seal, [consumer.sign(digest), b""])) is None
+                assert self.tell(consumer, self.calls.seal(plan, seal, [[]], [consumer.sign(digest), b""])) is None
                 self.stakes.unsealed.discard(SEALED)
         self.deposit(self.draft(SEALED, 0, 10, 60, 20), False)
 

@@ -133,9 +133,10 @@ class Calls:
         """Anybody, under the parties' signatures: the next attempt."""
         return self._job("amend", plan.to_tuple(), amendment.roots, amendment.epochs, signatures)
 
-    def seal(self, plan: Plan, seal: Seal, signatures: Sequence[bytes]) -> Call:
-        """Anybody, under the signatures of parties and consumer."""
-        return self._job("seal", plan.to_tuple(), seal.to_tuple(), signatures)
+    def seal(self, plan: Plan, seal: Seal, steps: Sequence[Sequence[bytes]], signatures: Sequence[bytes]) -> Call:
+        """Anybody, under the signatures of parties and consumer. `steps`: of each party the step hashes that its trail
+        on chain lacks to the seal's head."""
+        return self._job("seal", plan.to_tuple(), seal.to_tuple(), steps, signatures)
 
     def release(self, job: JobId, party: int, key: bytes) -> Call:
         """Anybody who has the key."""

@@ -20,6 +20,16 @@ MASKED_OUTPUT = "output.masked"
 """The tag under which a party hands the consumer its part of the output."""
 
 
+START_PROTOCOL, HEAD_TAG = "placet.start/1", "trail.head"
+"""The protocol of the step in which parties tell each other what they start from, and its messages' tag."""
+
+
+def start_told(head: bytes, steps: int) -> bytes:
+    """What a party signs to the others before a protocol that discloses something inside itself: the head of its trail
+    and how many steps lead to it, 36 bytes."""
+    return head + steps.to_bytes(4, "big")
+
+
 class Message(Value):
     """What a sender's recorder signs about one payload to one receiver (EIP-712 `Message`); parties by index."""
 

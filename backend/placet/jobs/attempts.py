@@ -23,7 +23,15 @@ from placet.jobs.certificates import institution_of
 from placet.jobs.context import JobContext
 from placet.jobs.entries import consent_ended, ended_inputs
 from placet.jobs.masked_outputs import masked_outputs
-from placet.jobs.messages import AmendRequest, AttemptRef, AttemptRoots, AttemptStatus, SealRequest, SignatureResponse
+from placet.jobs.messages import (
+    LEFT_TO_SEAL,
+    AmendRequest,
+    AttemptRef,
+    AttemptRoots,
+    AttemptStatus,
+    SealRequest,
+    SignatureResponse,
+)
 from placet.jobs.recipe import Runs, run_of
 from placet.jobs.records import Attempt, JobRecord, Phase
 from placet.jobs.store import JobStore
@@ -75,14 +83,15 @@ class Attempts:
                 why=attempt.why,
                 lacks=self.store.waits.lacks(about.job),
             )
-        head, count = await self.head(record, about.attempt)
+        head, hashes = await self.head(record, about.attempt)
         output, key = self.outcome(record, attempt)
-        return AttemptStatus(state="computed", head=head, steps=count, output=output, key=key)
+        last = tuple(hashes[-LEFT_TO_SEAL:])
+        return AttemptStatus(state="computed", head=head, steps=len(hashes), last=last, output=output, key=key)
 
-    async def head(self, record: JobRecord, attempt: int) -> tuple[bytes, int]:
-        """The head of this party's trail, and how many steps it has."""
+    async def head(self, record: JobRecord, attempt: int) -> tuple[bytes, list[bytes]]:
+        """The head of this party's trail, and its steps' hashes."""
         hashes = [step.hash for step in await self.store.threaded.steps(record.job, attempt)]
-        return trail_head(trail_start(record.job, attempt, record.party), hashes), len(hashes)
+        return trail_head(trail_start(record.job, attempt, record.party), hashes), hashes
 
     def outcome(self, record: JobRecord, attempt: Attempt) -> tuple[bytes, bytes]:
         """Hashes of this party's masked output and of its release key; zero where it has none."""
@@ -162,9 +171,10 @@ class Attempts:
         )
 
     async def seal(self, asker: bytes, request: SealRequest) -> SignatureResponse:
-        """Sign the end of an attempt: own head, output and key as they are, others' heads as the chain has them, the
-        pot divided as the own metrics say (PlanError `plan.payouts`), every epoch the chain's, and no leaf dead at the
-        latest block (ConsentError `consent.withdrawn` otherwise)."""
+        """Sign the end of an attempt: own head, output and key as they are, the pot divided as the own metrics say
+        (PlanError `plan.payouts`), every epoch the chain's, and no leaf dead at the latest block (ConsentError
+        `consent.withdrawn` otherwise). Others' heads are theirs to sign: the contract records what leads to them, or
+        seals nothing."""
         seal = request.seal
         record = await job_of_asker(self.context, self.store, asker, seal.job)
         plan, mine = record.plan, record.party
@@ -179,12 +189,6 @@ class Attempts:
         head, _ = await self.head(record, seal.attempt)
         if (seal.heads[mine], seal.outputs[mine], seal.keys[mine]) != (head, *self.outcome(record, attempt)):
             raise PlanError("the seal does not hold this party's trail, output and key", code="plan.seal")
-        for party, claimed in enumerate(seal.heads):
-            on_chain, _ = await ask_chain(self.context.chain.trail, seal.job, seal.attempt, party)
-            if on_chain != claimed:
-                raise PlanError(
-                    "a head is not the chain's", expected=to_hex(on_chain), found=to_hex(claimed), code="plan.seal"
-                )
         self._demand_payouts(seal, await self.payouts(record, seal.attempt))
         outputs = {output for output, party in zip(seal.outputs, plan.parties, strict=True) if party.output}
         if run_of(self.runs, record.terms.recipe).open is not None and len(outputs) != 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 
 from placet.chain.intents import Intents
 from placet.chain.states import JobState
@@ -21,6 +22,7 @@ from placet.jobs.progress import PARTIES
 from placet.jobs.proposal import Opening
 from placet.jobs.recipe import run_of
 from placet.jobs.records import JobRecord
+from placet.jobs.trail import lacking_steps
 
 PATIENCE = {"standing": 20, "roots": 60, "amend": 60, "seal": 60}
 """Seconds for all parties to answer: how far they are; what takes a look at every row."""
@@ -86,8 +88,10 @@ class Coordinator:
         if failed:
             ends = run_of(self.attempts.runs, record.terms.recipe).ends
             await self._again(record, state, next((w for w in failed if w in WITHDRAWN or ends(w)), failed[0]))
-        elif all(s.state == "computed" for s in standings) and await self._recorded(record, state, standings):
-            await self._seal(record, state, standings)
+        elif all(s.state == "computed" for s in standings):
+            steps = await self._lacking(record, state, standings)
+            if steps is not None:
+                await self._seal(record, state, standings, steps)
 
     def _tell_standings(self, record: JobRecord, standings: list[AttemptStatus]) -> None:
         """To who follows the job: which parties it waits for, and what those say that they lack."""
@@ -125,17 +129,24 @@ class Coordinator:
                 one.cancel()
             await asyncio.gather(*answers, return_exceptions=True)
 
-    async def _recorded(self, record: JobRecord, state: JobState, standings: list[AttemptStatus]) -> bool:
-        """Are all parties' steps on chain?"""
-        missing = []
+    async def _lacking(
+        self, record: JobRecord, state: JobState, standings: list[AttemptStatus]
+    ) -> list[Sequence[bytes]] | None:
+        """Of each party the steps that are to go on chain with the seal; None while some party has to record more."""
+        steps, missing = list[Sequence[bytes]](), []
         for number, (party, standing) in enumerate(zip(record.plan.parties, standings, strict=True)):
-            head, _ = await ask_chain(self.context.chain.trail, record.job, state.attempt, number)
-            if head != standing.head:
+            head, count = await ask_chain(self.context.chain.trail, record.job, state.attempt, number)
+            lacking = lacking_steps(head, count, standing)
+            if lacking is None:
                 missing.append(f"the steps of {self._name(party)} to be on chain")
+            else:
+                steps.append(lacking)
         self.store.waits.set(record.job, PARTIES, *missing)
-        return not missing
+        return None if missing else steps
 
-    async def _seal(self, record: JobRecord, state: JobState, standings: list[AttemptStatus]) -> None:
+    async def _seal(
+        self, record: JobRecord, state: JobState, standings: list[AttemptStatus], steps: Sequence[Sequence[bytes]]
+    ) -> None:
         try:
             seal = Seal(
                 job=record.job,
@@ -157,7 +168,7 @@ class Coordinator:
         await self.store.threaded.agree("seal", seal, full)
         name = f"seal:{record.job.hex()}:{to_hex(seal.struct_hash())[2:34]}"
         with self.store.waits.waiting(record.job, "the seal to be in a block"):
-            await self.intents.carry(name, self.context.calls.seal(record.plan, seal, full))
+            await self.intents.carry(name, self.context.calls.seal(record.plan, seal, steps, full))
         await self.say(record, "sealed", attempt=state.attempt)
 
     async def _signatures(

@@ -35,7 +35,8 @@ MAX_ASKED = 4 << 20
 """Bytes of a question at the most."""
 MAX_ANSWER = 1 << 20
 """Bytes of an answer at the most."""
-
+LEFT_TO_SEAL = 128
+"""Steps that a party leaves to the seal at the most: of sixteen parties they fit into one transaction."""
 
 SOON, BY_HAND = 120, 86_400
 """Seconds from now to the last moment to open: where nodes sign by themselves, and where people decide."""
@@ -133,14 +134,15 @@ class AttemptRef(Value):
 
 class AttemptStatus(Value):
     """How far a party is in an attempt. `why` is the code of a failure, `lacks` what a running party waits for at home.
-    The last four are there once it has computed: the head and number of its steps, the SHA-256 of its masked output and
-    the keccak256 of its release key (zero where it has no output)."""
+    The last five are there once it has computed: the head and number of its steps, the hashes of the last of them, the
+    SHA-256 of its masked output and the keccak256 of its release key (zero where it has no output)."""
 
     state: Literal["waiting", "running", "computed", "failed"]
     why: Annotated[str, Field(max_length=200, pattern="^[ -~]*$")] | None = None
     lacks: Literal["engine", "vault"] | None = None
     head: Bytes32 = bytes(32)
     steps: U32 = 0
+    last: Annotated[tuple[Bytes32, ...], Field(max_length=LEFT_TO_SEAL)] = ()
     output: Bytes32 = bytes(32)
     key: Bytes32 = bytes(32)
 

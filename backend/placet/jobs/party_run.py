@@ -24,7 +24,16 @@ from placet.core.hashing import sha256
 from placet.core.masking import mask
 from placet.core.offers import Scope
 from placet.core.stakes import stake_of
-from placet.core.trail import MASKED_OUTPUT, Artefact, Step
+from placet.core.trail import (
+    HEAD_TAG,
+    MASKED_OUTPUT,
+    START_PROTOCOL,
+    Artefact,
+    Step,
+    start_told,
+    trail_head,
+    trail_start,
+)
 from placet.jobs.entries import consent_ended, ended_inputs
 from placet.jobs.link import MAX_PAYLOAD, Link
 from placet.jobs.masked_outputs import MASKED, framed
@@ -71,6 +80,7 @@ class PartyRun(PartySeat):
     say: Say
     record_now: Callable[[], Awaitable[int]]
     _steps: int = 0
+    _head: bytes = b""
     _untold: set[int] = field(default_factory=set)
     _adding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -97,13 +107,20 @@ class PartyRun(PartySeat):
                 received=tuple(sorted(stage.received, **by_peer)),  # type: ignore[call-overload]
                 at=self.now(),
             )
-            await self._record(step)
+            hash_ = await self._record(step)
+            self._head = trail_head(self.head, [hash_])
             self._steps += 1
         await self.say(self.record, "step", attempt=self.attempt, index=step.index, name=name)
 
-    async def _record(self, step: Step) -> None:
-        """Write a step down that has been made."""
+    async def _record(self, step: Step) -> bytes:
+        """Write a step down that has been made; its hash."""
         await self.store.threaded.add_step(step)
+        return step.hash
+
+    @property
+    def head(self) -> bytes:
+        """Of this party's trail, of all steps so far."""
+        return self._head or trail_start(self.record.job, self.attempt, self.party)
 
     async def _keep(self, **values: bytes) -> None:
         """Write columns of this attempt down, as `AttemptStore.keep`."""
@@ -122,12 +139,31 @@ class PartyRun(PartySeat):
         """Has any step been recorded?"""
         return self._steps > 0
 
-    async def anchored(self, *parties: int) -> None:
-        """This party's steps so far are on chain, and as many of each of `parties`, before anything goes on.
+    async def started_with(self, *parties: int) -> None:
+        """These parties hold this party's signature on all its steps so far, and it theirs on as many, before anything
+        goes on.
 
-        For protocols that disclose something inside themselves: what each side starts from is fixed by then. PeerError
-        if one of them has given up.
+        For protocols that disclose something inside themselves: what each side starts from is fixed by then. Who seals
+        or records another trail is named by what it signed here (the audit's `trail/starts`). ProtocolError
+        `peer.start` where one has done more or less until here.
         """
+        word = start_told(self.head, self._steps)
+        async with self.step("start", START_PROTOCOL) as step:
+            await together(*(step.send(name_of(party), HEAD_TAG, word) for party in parties))
+            for party in parties:
+                theirs = await step.receive(name_of(party), HEAD_TAG, limit=len(word))
+                if len(theirs) != len(word) or theirs[-4:] != word[-4:]:
+                    raise ProtocolError(
+                        f"{self.name(party)} starts from elsewhere",
+                        expected=f"a trail's head of {self._steps} steps",
+                        found=f"{len(theirs)} bytes, {int.from_bytes(theirs[-4:], 'big')} steps",
+                        code="peer.start",
+                    )
+        await self.demand_open()
+
+    async def anchored(self, *parties: int) -> None:
+        """This party's steps so far are on chain, and as many of each of `parties`, before anything goes on: where a
+        stranger must see that something has begun. PeerError if one of them has given up."""
         await self.record_now()
         waiting, loop, waits = set(parties), asyncio.get_running_loop(), self.store.waits
         ask_at = loop.time() + ASK_AGAIN

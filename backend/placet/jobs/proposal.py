@@ -245,7 +245,8 @@ class Opening:
         escrow = context.deployment.reward_escrow.address
         rewards = TokenPayment(record.job.hex(), plan.token, escrow, plan.funding) if plan.funding else None
         async with self._allowances.given(rewards):
-            await self._intents.carry(f"open:{record.job.hex()}", context.calls.open(plan, record.signatures))
+            call = context.calls.open(plan, record.signatures)
+            await self._intents.carry(f"open:{record.job.hex()}", call, context.address if rewards else None)
 
     async def _tell(self, record: JobRecord) -> None:
         """All parties keep all signatures before the opening. Once is enough, however often that is tried."""

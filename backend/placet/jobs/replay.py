@@ -80,14 +80,14 @@ class ReplayRun(PartyRun):
         """The trail's next step of that name that is not compared yet."""
         return next(iter([step for step in self.trail if step.name == name][len(self.steps[name]) :]), None)
 
-    async def _record(self, step: Step) -> None:
+    async def _record(self, step: Step) -> bytes:
         before = self._next(step.name)
         if before is None:
             extra = len(self.trail) + sum(one.index >= len(self.trail) for many in self.steps.values() for one in many)
             why = "the trail has no such step"
             lone = StepReplay(outcome="differs", why=why, index=extra, name=step.name, hash=step.hash)
             self.steps[step.name].append(lone)
-            return
+            return step.hash
         remade = step.model_copy(update={"index": before.index, "at": before.at})
         differences = compared(before, remade)
         same = remade.hash == before.hash
@@ -102,6 +102,7 @@ class ReplayRun(PartyRun):
                 more=max(len(differences) - MAX_DIFFERENCES, 0),
             )
         )
+        return remade.hash
 
     async def _keep(self, **values: bytes) -> None:
         """Nothing is kept."""

@@ -9,7 +9,7 @@ The job, on chain (`JobStatus`):
      ├────── a signer cancels ─────────────────────────────────────────────▶ CANCELLED
      ├────── a person of a party refuses to sign ──────────────────────────▶ refused (here alone)
      └────── `open_by` passed, in a block that stays ──────────────────────▶ expired (here alone)
-    OPEN ─── all COMPUTED and their steps on chain: the consumer seals ────▶ SEALED
+    OPEN ─── all COMPUTED: the consumer seals, with the steps that lack ───▶ SEALED
      ├────── a party's attempt FAILED: the consumer amends ────────────────▶ OPEN, in the next attempt
      └────── no attempt left, a consent dead that must live, `deadline` ───▶ ABORTED
     SEALED ─ every party releases its key, the escrow pays ────────────────▶ COMPLETED
@@ -19,7 +19,7 @@ This party's part of an attempt, here (`Phase`):
 
     (none) ─ the opening, and all stakes, are confirmed: the recipe runs ──▶ RUNNING
      └────── messages of it went with an earlier process ──────────────────▶ FAILED
-    RUNNING  the recipe is done ───────────────────────────────────────────▶ COMPUTED: its steps go on chain
+    RUNNING  the recipe is done ───────────────────────────────────────────▶ COMPUTED: the seal records its steps
      └────── an error, a restart, a consent withdrawn ─────────────────────▶ FAILED
 
 A job whose end is confirmed ends here too: its trails are completed, its result opened, what is owed claimed.
@@ -62,7 +62,7 @@ from placet.jobs.stakes import Stakes
 from placet.jobs.standing_proposal import propose_opening, stand
 from placet.jobs.standing_store import StandingRecord
 from placet.jobs.store import JobStore
-from placet.jobs.trail import record_steps
+from placet.jobs.trail import SEAL_BLOCKS, record_steps, seal_takes
 
 log = logging.getLogger("placet.jobs")
 TIDY_SECONDS = 3600.0
@@ -233,25 +233,35 @@ class Runner:
         elif phase is Phase.RUNNING and (running is None or running.done()):
             await self.store.threaded.fail(record.job, state.attempt, "the node was restarted")
         elif phase is Phase.COMPUTED:
-            if await record_steps(self.context, self.store, self.intents, record, state.attempt):
+            await self._tell(record, state.attempt, phase)
+            if not await self._left_to_seal(record, state.attempt) and await record_steps(
+                self.context, self.store, self.intents, record, state.attempt
+            ):
                 await self.say(record, "recorded", attempt=state.attempt)
             if record.plan.consumer != self.context.address:
                 consumer = self.context.trust.name(record.plan.consumer)
                 self.store.waits.set(record.job, CHAIN, f"{consumer} to seal, once all have computed")
             await self._watch.others(record, hand, now)
         else:
-            if phase is Phase.FAILED and state.attempt not in hand.told:
-                await self._tell(record, state.attempt)
-                hand.told.add(state.attempt)
+            if phase is Phase.FAILED:
+                await self._tell(record, state.attempt, phase)
             await self._watch.own(record, hand, state.attempt, phase)
             await self._watch.others(record, hand, now)
         if record.plan.consumer == self.context.address:
             await self.coordinator.bring_together(record, state)
 
-    async def _tell(self, record: JobRecord, attempt: int) -> None:
-        """Let the consumer look: what fails here is on no chain. Unheard, it is found out at the next look."""
-        if record.plan.consumer == self.context.address:
+    async def _left_to_seal(self, record: JobRecord, attempt: int) -> bool:
+        """Are the last steps for the seal to record, which is on its way?"""
+        block = await ask_chain(self.context.chain.confirmed)
+        since = self._hand(record.job).computed_in.setdefault(attempt, block)
+        return block - since < SEAL_BLOCKS and await seal_takes(self.context, self.store, record, attempt)
+
+    async def _tell(self, record: JobRecord, attempt: int, phase: Phase) -> None:
+        """Let the consumer look, once: how an attempt ends here is on no chain. Unheard, it is found out later."""
+        hand = self._hand(record.job)
+        if record.plan.consumer == self.context.address or (attempt, phase) in hand.told:
             return
+        hand.told.add((attempt, phase))
         about, consumer = (
             AttemptRef(job=record.job, attempt=attempt),
             self.context.trust.institution(record.plan.consumer),

@@ -69,12 +69,12 @@ class Settlement:
         self.say = say
 
     def _events(self, record: JobRecord, kind: type[Event]) -> tuple[list[Event], int]:
-        """All that the chain tells of the job, and how many blocks that lacks to its depth: none once `kind` is told
-        and deep."""
+        """All that the chain tells of the job, and how many blocks its `kind` of event lacks to its depth: 0 once it is
+        deep. What follows it may be newer."""
         self.context.index.sync()
         events = self.context.index.job_events(record.job)
-        left = events[-1].block - self.context.chain.confirmed() if events else 1
-        return events, max(left, 0 if any(isinstance(event, kind) for event in events) else 1)
+        block = next((event.block for event in events if isinstance(event, kind)), None)
+        return events, 1 if block is None else max(block - self.context.chain.confirmed(), 0)
 
     async def _deep(self, record: JobRecord, kind: type[Event], what: str) -> list[Event] | None:
         """All events once `kind` is deep; till then who follows the job is told of the blocks that are missing."""
@@ -121,25 +121,16 @@ class Settlement:
         await self.say(record, "released")
 
     async def ended(self, record: JobRecord, state: JobState) -> str | None:
-        """How the job ended, once that is deep, the result opened, every trail complete, and what is owed claimed."""
+        """How the job ended, once that is deep, the result opened, every trail complete, and what is owed claimed. The
+        result itself waits for nothing: the seal that its keys belong to was deep before its parties gave them away."""
         how, kind = ENDS[state.status]
+        result = await self._result(record) if state.status is JobStatus.COMPLETED else {}
         events = await self._deep(record, kind, "the job's end")
         if events is None:
             return None
         for event in events:
             if isinstance(event, JobAborted):
                 await self.say(record, "abort-reason", code=_reason(event.reason))
-        own, result = run_of(self.runs, record.terms.recipe).open is not None, dict[str, Any]()
-        if state.status is JobStatus.COMPLETED and (own or record.plan.consumer == self.context.address):
-            try:
-                result = await ask_store(self._open_result, record, events)
-                if alarm := result.get("alarm"):
-                    await self.say(record, "alarm", **alarm)
-            except PlacetError as error:
-                await self.say(record, "result-lost", code=error.code, why=error.message)
-            except Exception as error:  # what others released must not keep the job from its end
-                log.error("job %s: %s", to_hex(record.job)[:10], unforeseen(error))
-                await self.say(record, "result-lost", code="internal")
         if state.status is not JobStatus.CANCELLED:
             for attempt in await self.store.threaded.attempts(record.job):
                 try:
@@ -153,6 +144,28 @@ class Settlement:
         if state.status is JobStatus.ABORTED:
             await self._refund(record, state)
         return how
+
+    async def _result(self, record: JobRecord) -> dict[str, Any]:
+        """The result, opened once; an empty one where this party has none, or can't open it."""
+        if run_of(self.runs, record.terms.recipe).open is None and record.plan.consumer != self.context.address:
+            return {}
+        if (before := await ask_store(self._kept, record.job)) is not None:
+            return {} if refusal_in(before) else before
+        events, left = await ask_chain(self._events, record, JobSealed)
+        if left:
+            return {}
+        try:
+            result = await ask_store(self._open_result, record, events)
+        except PlacetError as error:
+            await self.say(record, "result-lost", code=error.code, why=error.message)
+        except Exception as error:  # what others released must not keep the job from its end
+            log.error("job %s: %s", to_hex(record.job)[:10], unforeseen(error))
+            await self.say(record, "result-lost", code="internal")
+        else:
+            if alarm := result.get("alarm"):
+                await self.say(record, "alarm", **alarm)
+            return result
+        return {}
 
     async def _keep_model(self, vault: RowSource, record: JobRecord, state: JobState, report: dict[str, Any]) -> None:
         """What the job made stays in the vault: the own part of it, or what its consumer got in clear."""

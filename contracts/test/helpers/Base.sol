@@ -342,7 +342,7 @@ abstract contract Base {
     }
 
     function seal(IJobLedger.Plan memory plan, IJobLedger.SealData memory data) internal {
-        ledger.seal(plan, data, signAll(ledger.hashSeal(ledger.hashPlan(plan), data), 4));
+        ledger.seal(plan, data, new bytes32[][](3), signAll(ledger.hashSeal(ledger.hashPlan(plan), data), 4));
     }
 
     /// @dev Opened, one step each.

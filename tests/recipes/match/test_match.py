@@ -1,4 +1,5 @@
-"""The recipe `match` between real processes: exact matches, nothing before both sides' inputs are on chain, marked."""
+"""The recipe `match` between real processes: exact matches, nothing before both sides have signed what they start from,
+and the result marked."""
 
 from __future__ import annotations
 
@@ -15,12 +16,12 @@ from live import LASTING, Given, LiveConsortium
 from placet.catalogue.declared import declared
 from placet.catalogue.match import SPEC
 from placet.catalogue.specs import spec_of
-from placet.chain.events import StepsRecorded
 from placet.core.errors import PlanError, ProtocolError
 from placet.core.evidence import Evidence, SignedEvidence
-from placet.core.hashing import canonical
+from placet.core.hashing import canonical, sha256
 from placet.core.lawful import Aligns
-from placet.core.values import from_hex, parse
+from placet.core.trail import HEAD_TAG, start_told, trail_head, trail_start
+from placet.core.values import parse
 from placet.protocols.fhe import extra
 from placet.recipes.match.run import MATCH, combine
 from placet.sandbox.consortium import PURPOSE, wait
@@ -80,21 +81,21 @@ def _exactly(
     assert report["verdict"] == "intact"
     assert any(note.startswith("disclosed-in-protocol: ") for note in report["notes"])
     assert any("whole list" in note for note in report["notes"]) == (recipe == "match-salted-hash")
-    _nothing_before_both_are_on_chain(offering_consortium, job)
+    _nothing_before_both_have_signed_their_starts(offering_consortium, job)
     return job, report
 
 
-def _nothing_before_both_are_on_chain(offering_consortium: LiveConsortium, job: str) -> None:
-    """The steps up to the alignment of both sides are in earlier transactions than the first that tells something."""
-    starts = {}
-    for who in ("north", "consumer"):
-        evidence = _evidence(offering_consortium, who, job)
+def _nothing_before_both_have_signed_their_starts(offering_consortium: LiveConsortium, job: str) -> None:
+    """Each side holds the other's word on its rows and their alignment before the first step that tells something."""
+    for who, other in (("north", "consumer"), ("consumer", "north")):
+        evidence, theirs = _evidence(offering_consortium, who, job), _evidence(offering_consortium, other, job)
         names = [step.name for step in evidence.steps]
         assert names[:2] == [f"open-{'accounts' if who == 'north' else 'customers'}", "align"]
-        starts[evidence.party] = names.index("psi-0")
-    recorded = offering_consortium.chain.events([StepsRecorded], 0, job=from_hex(job))
-    first = {party: next(e for e in recorded if e.party == party) for party in starts}
-    assert {party: len(event.hashes) for party, event in first.items()} == starts
+        start = names.index("start")
+        assert names.index("psi-0") > start > names.index("align")
+        head = trail_head(trail_start(evidence.job, 1, evidence.party), (step.hash for step in evidence.steps[:start]))
+        (told,) = [m.message for m in theirs.received if m.message.tag == HEAD_TAG]
+        assert (told.sender, told.digest) == (evidence.party, sha256(start_told(head, start)))
 
 
 def _evidence(offering_consortium: LiveConsortium, who: str, job: str) -> Evidence:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from placet.audit.case import Case
+from placet.audit.checks.exchange import signed_messages
 from placet.audit.findings import Findings, check
+from placet.core.hashing import sha256
 from placet.core.plan import RECORD_GRACE
-from placet.core.trail import trail_head, trail_start
+from placet.core.trail import HEAD_TAG, START_PROTOCOL, start_told, trail_head, trail_start
 
 GROUP = "trail"
 
@@ -77,9 +79,46 @@ def sealed(case: Case, tell: Findings) -> None:
     _lacking(case, tell)
 
 
+@check(GROUP, "starts", "What a party told the others that it starts from is what its trail begins with")
+def starts(case: Case, tell: Findings) -> None:
+    """Before a protocol that discloses something inside itself each party signs the head of its trail until then to the
+    others (`placet.start/1`). That head leads on to the trail that the party recorded: nobody changes what it
+    started from once it has learned something. In an attempt that was not sealed the trail may be still to come."""
+    if not case.evidence:
+        return tell.skip("no evidence")
+    begun = {
+        (attempt.number, party, exchange.peer, exchange.sequence, is_sent): step.index
+        for attempt in case.attempts
+        for party in case.evidence
+        for step in case.steps(party, attempt.number)
+        if step.protocol == START_PROTOCOL
+        for exchanges, is_sent in ((step.sent, True), (step.received, False))
+        for exchange in exchanges
+    }
+    for message in signed_messages(case, lambda message: message.tag == HEAD_TAG):
+        tell.looked += 1
+        attempt, sender, receiver = message.attempt, message.sender, message.receiver
+        steps = begun.get((attempt, sender, receiver, message.sequence, True))
+        if steps is None:
+            steps = begun.get((attempt, receiver, sender, message.sequence, False))
+        recorded_ = case.recorded(message.sender, attempt)
+        if steps is None:  # of a step that was cut off, or of none: `exchange/in-steps` tells
+            continue
+        if len(recorded_) < steps and _may_follow(case, attempt):
+            tell.note(f"{case.name(message.sender)} has not recorded yet what it said that it starts from")
+            continue
+        start = trail_start(case.bundle.job, attempt, message.sender)
+        due = sha256(start_told(trail_head(start, recorded_[:steps]), steps))
+        where = f"what {case.name(message.sender)} told {case.name(message.receiver)}, attempt {attempt}"
+        tell.same(where, due, message.digest, message.sender)
+    if not tell.looked:
+        return tell.skip("nobody had to say what it starts from: nothing is disclosed before the release")
+    _lacking(case, tell)
+
+
 def _lacking(case: Case, tell: Findings) -> None:
     for party in case.absent:
         tell.lack(f"no evidence of {case.name(party)}")
 
 
-CHECKS = (steps, recorded, sealed)
+CHECKS = (steps, recorded, starts, sealed)

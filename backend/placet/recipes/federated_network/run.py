@@ -81,7 +81,7 @@ async def run(job: PartyRun) -> None:
     job.context.engine_ports.flower.require()
     await demand_unopened(job, noisy=False)
     table, artefact = await opened_table(job, parameters.label, parameters.features, parameters.train)
-    await job.anchored(*job.peers)
+    await job.started_with(*job.peers)
     sums, consumes = SecureSums(job, artefact), job.role == CONSUMER
     rounds = _Rounds(job, parameters, artefact, sums)
     seed = sha256(SEED, job.record.job, await job.opening_block())

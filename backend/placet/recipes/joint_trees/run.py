@@ -114,7 +114,7 @@ async def _provide(job: PartyRun) -> None:
     parts, made = own.parts, own.artefact
     cuts = tuple[TreeCut, ...]()
     if worth(parameters, parts):
-        await job.anchored(consumer)
+        await job.started_with(consumer)
         host = Host(
             name_of(consumer),
             table.placed(own.order),
@@ -179,7 +179,7 @@ async def _consume(job: PartyRun) -> None:
         "model": None,
     }
     if worth(parameters, parts):
-        await job.anchored(*providers)
+        await job.started_with(*providers)
         kept |= await _trained(job, providers, table, order, placed, parts, made)
     await job.collect(canonical(kept), made)
 

@@ -4,8 +4,8 @@ Both write their identifiers by the same rules (`protocols.alignment`: the param
 one column as it stands), in rounds: what one key has matched is left out of the next. Each round's lists are
 intersected by the parameter `psi`. Who learns the matches inside that protocol, before the release, is the parameter
 `receiver`: the provider alone (it masks them for the consumer, who learns them by the release), the consumer alone, or
-both. So both sides' inputs are on chain before it runs, and the result is marked `disclosed-in-protocol`
-(`core.lawful`).
+both. So each side signs to the other what it starts from before it runs, and the result is marked
+`disclosed-in-protocol` (`core.lawful`).
 
 Salted hashes let a receiver guess at the other side's whole list. They are a recipe of their own,
 `match-salted-hash`, so that they run only where every offer's scope names it.
@@ -89,7 +89,7 @@ async def _match(job: PartyRun, rounds: Sequence[Round], aligned: Artefact) -> t
     protocol = f"psi.{job.terms.parameters['psi']}/1"
     async with job.step("psi-start", protocol, aligned, parameters=parameters) as step:
         step.output("rounds", canonical(len(rounds)))
-    await job.anchored(peer)
+    await job.started_with(peer)
     matched: list[list[int]] = []
     before: list[int] = []
     artefact = aligned

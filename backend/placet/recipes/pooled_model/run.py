@@ -1,8 +1,8 @@
 """`pooled-model`: institutions with the same columns train one model by secure sums over all of their rows.
 
 Each party's rows stay where they are; what it adds to each sum is masked (`blocks.secure_sums`). All of them come to
-the same model inside the protocol. What each party starts from is on chain before the first sum, and the consumer shows
-the model once the job is sealed and all others have released the same one.
+the same model inside the protocol. What each party starts from it has signed to the others before the first sum, and
+the consumer shows the model once the job is sealed and all others have released the same one.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ async def run(job: PartyRun) -> None:
     noisy = parameters.budget is not None
     await demand_unopened(job, noisy=noisy)
     table, artefact = await opened_table(job, parameters.label, parameters.features, parameters.train, noisy=noisy)
-    await job.anchored(*job.peers)
+    await job.started_with(*job.peers)
     sums = SecureSums(job, artefact, keeps=parameters.leave_one_out is not None)
     outcome, own = await _trained(job, parameters, table, sums)
     if job.role != CONSUMER:
