@@ -17,8 +17,8 @@ from simulator import START, Simulation
 
 from placet.audit.facts import Anchored
 from placet.audit.sections import Sections
-from placet.core.enrolment import enrolment_hash
-from placet.core.evidence import Batch, InputEvidence, Section
+from placet.core.enrolment_batch import signed
+from placet.core.evidence import Batch, Evidence, InputEvidence, Section, ShownEnrolments
 from placet.core.hashing import sha256
 from placet.core.leaves import LeafRecord
 from placet.core.merkle import batch_root, lawful_root
@@ -34,8 +34,8 @@ WINDOW = (START - 1000, START + 10_000_000, 0, 3)
 
 def _made(
     offer: Offer, scope: Scope, trust: TrustList, deployment: Deployment, secret: bytes, count: int
-) -> list[tuple[bytes, bytes, bytes]]:
-    """Id, row and record of so many people's leaves; the batch is still left out."""
+) -> list[tuple[bytes, bytes, bytes, tuple[bytes, bytes]]]:
+    """Of so many people id, row, record as far as the root of their enrolments, and the pair that is enrolled."""
     wording, enroller, digest = Wording(offer, scope, trust.name), Key(secret), deployment.consents.digest
     made = []
     for _ in range(count):
@@ -43,9 +43,8 @@ def _made(
         consent = ConsentFields(owner.address, *WINDOW, subject, salt)
         identity = wording.consent_id(consent)
         signature = owner.sign(digest(identity))
-        enrolled = enroller.sign(digest(enrolment_hash(owner.address, scope.namespace, subject)))
-        record = LeafRecord(consent, signature, enroller.address, subject, enrolled, row, bytes(32))
-        made.append((identity, row, record.encode()[:-32]))
+        record = LeafRecord(consent, signature, enroller.address, subject, bytes(32), row, bytes(32))
+        made.append((identity, row, record.encode()[:-96], (owner.address, subject)))
     return made
 
 
@@ -63,12 +62,22 @@ class Million(Simulation):
         with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
             parts = [pool.submit(_made, *context, count) for count in counts]
             made = sorted(leaf for part in parts for leaf in part.result())
-        ids = [identity for identity, _, _ in made]
+        ids = [identity for identity, *_ in made]
         root = batch_root(ids)
-        self.lawful_root = lawful_root((identity, row) for identity, row, _ in made)
-        self.leaves = self._put((record + root for _, _, record in made), 319)
+        self.lawful_root = lawful_root((identity, row) for identity, row, *_ in made)
+        pairs = [pair for *_, pair in made]
+        enrolments = signed(pairs, str(self.scopes[0].namespace), self.enroller, self.deployment.consents)
+        self.leaves = self._put(
+            (b"".join((record, enrolments.batch.root, row, root)) for _, row, record, _ in made), 288
+        )
+        enrolled = self._put(iter((enrolments.joined,)), 32)
+        self.enrolments = (ShownEnrolments(batch=enrolments.batch, leaves=enrolled),)
         self.batches[0].append(Batch(root=root, leaves=self._put(iter(ids), 32)))
         self.facts["anchored"].append(Anchored(offer=self.offers[0].id, root=root, at=self.tick()))
+
+    def evidence(self, party: int) -> Evidence:
+        found = super().evidence(party)
+        return found.model_copy(update={"enrolments": self.enrolments}) if party == 0 else found
 
     def _put(self, pieces: Iterator[bytes], size: int) -> Section:
         joined = b"".join(pieces)

@@ -28,6 +28,16 @@ def many(signer: BulkSigner, start: int, end: int) -> bytes:
     return signer.lines([subject(i) for i in numbers], [Window(FROM + i, UNTIL, uses=9) for i in numbers])
 
 
+def enrolled_at_once(signer: BulkSigner, start: int, end: int) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """The same as `many`, whose enrolments are in a batch that is not signed yet: its root is left zero. And the pairs
+    of key and subject commitment that it is to hold."""
+    numbers = range(start, end)
+    made = signer.consents([subject(i) for i in numbers], [Window(FROM + i, UNTIL, uses=9) for i in numbers])
+    lines = [line._replace(enrolled=bytes(32)) for line in made]
+    pairs = [(line.consent.owner, line.consent.enrolment) for line in lines]
+    return b"".join(line.encode() + b"\n" for line in lines), pairs
+
+
 def make_table(settings: VaultSettings, file: Path, n: int) -> tuple[bytes, bytes, bytes]:
     """A table of `n` customers; its id, schema and commitment."""
     with file.open("w") as sink:

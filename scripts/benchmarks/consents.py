@@ -1,7 +1,8 @@
 """Consents by the million: gas of a batch, signatures checked a second, and the lawful set over it. Takes --n.
 
-A real chain, a real vault folder and a real batch file. Checking is measured in rounds, each followed by as many bare
-coincurve recoveries (two a consent: the owner's signature and the enroller's) in as many processes.
+A real chain, a real vault folder and a real batch file, whose owners were enrolled in one batch. Checking is measured
+in rounds, each followed by as many bare coincurve recoveries, one a consent, in as many processes; and once more where
+each consent has an enroller's signature of its own.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from eth_account import Account
 from web3 import HTTPProvider, Web3
 
@@ -25,6 +28,7 @@ from placet.chain.calls import Call, Calls
 from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain
 from placet.core.batch_file import CHUNK, LineCheck
+from placet.core.enrolment_batch import Enrolments, signed
 from placet.core.offers import Offer, Scope, Subjects
 from placet.core.purposes import purpose_id
 from placet.core.signatures import Key, Verifiers
@@ -39,15 +43,18 @@ from placet.vault.config import VaultSettings
 from placet.vault.setup import init_vault
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _people import STEP, make_table, many, recover_bare
+from _people import STEP, enrolled_at_once, make_table, many, recover_bare
 
-TARGETS = {"gas_each": 0.1, "lawful_set_s": 5.0, "peak_mb": 2_000.0, "verify_ratio_to_coincurve": 0.8}
+TARGETS = {"gas_each": 0.1, "lawful_set_s": 5.0, "peak_mb": 2_000.0, "verify_ratio_to_coincurve": 0.85}
 """At a million; the ratio is the one that must not be lower."""
 
 NOTES = {
     "gas_each": "the anchor's gas, over all consents",
-    "verify_per_s": "consents a second, both signatures, words, order and tree",
-    "verify_ratio_to_coincurve": "against two bare recoveries a consent on as many processes, interleaved",
+    "verify_per_s": "consents a second: the owner's signature, enrolment in a batch, words, order and tree",
+    "verify_ratio_to_coincurve": "against one bare recovery a consent on as many processes, interleaved",
+    "verify_cpu_ratio": "the same in processor time of all processes",
+    "signed_each_per_s": "consents a second, where the enroller signed each: two signatures",
+    "signed_each_ratio": "the same against one bare recovery a consent",
     "imported_s": "checked once more and taken into the vault, all or nothing",
     "anchored_s": "from the transaction to the vault's own view of it",
     "indexed_s": "the first lawful set after a start: opens every record and tags every row",
@@ -91,17 +98,22 @@ def _measure(folder: Path, chain: LocalChain, n: int) -> dict[str, object]:
     processes = os.cpu_count() or 1
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         setup = _set_up(folder, chain, n, pool)
-        parts = [_made(setup, pool, n * i // ROUNDS, n * (i + 1) // ROUNDS) for i in range(ROUNDS)]
+        parts, enrolments = _at_once(setup, pool, n)
         whole = _joined(setup, parts)
-        checked, bare = _rounds(setup, parts, pool, processes)
-    figures: dict[str, float] = {"n": n, "processes": processes}
-    figures["verify_per_s"] = n / checked
-    figures["verify_ratio_to_coincurve"] = bare / checked
+        each = [_signed_each(setup, pool, n)]
+        figures: dict[str, float] = {"n": n, "processes": processes}
+        times = _rounds(setup, parts, enrolments, pool, processes)
+        figures["verify_per_s"] = n / times.checked
+        figures["verify_ratio_to_coincurve"] = times.bare / times.checked
+        figures["verify_cpu_ratio"] = times.bare_cpu / times.checked_cpu
+        times = _rounds(setup, each, (), pool, processes)
+        figures["signed_each_per_s"] = n // ROUNDS / times.checked
+        figures["signed_each_ratio"] = times.bare / times.checked
     figures["file_mb"] = whole.stat().st_size / 1e6
     with open_vault(setup.settings) as vault:
         with whole.open("rb", buffering=1 << 20) as file, _timed(figures, "imported_s"):
             reader = BatchReader(file)
-            vault.admit_batch(reader, lambda _: None)
+            vault.admit_batch(reader, lambda _: None, 0, enrolments)
         with _timed(figures, "anchored_s"):
             gas = _send(setup, Calls(setup.deployment).anchor(setup.offer.id, reader.header.root))
             block = int(str(chain.rpc("eth_blockNumber")), 16)
@@ -207,17 +219,43 @@ def _send(setup: _Setup, call: Call) -> int:
     return int(receipt["gasUsed"])
 
 
-def _made(setup: _Setup, pool: ProcessPoolExecutor, start: int, end: int) -> Path:
-    """A batch file of the customers from `start` to `end`."""
-    file = setup.folder / f"lines-{start}"
-    signer = BulkSigner(setup.offer, setup.scope, setup.trust, setup.deployment, setup.enroller.secret)
-    starts = range(start, end, STEP)
+def _signer(setup: _Setup) -> BulkSigner:
+    return BulkSigner(setup.offer, setup.scope, setup.trust, setup.deployment, setup.enroller.secret)
+
+
+def _signed_each(setup: _Setup, pool: ProcessPoolExecutor, n: int) -> Path:
+    """A batch file of a fifth of the customers, whom the enroller signed for one by one."""
+    file, starts = setup.folder / "lines-each", range(0, n // ROUNDS, STEP)
+    ends = [min(i + STEP, n // ROUNDS) for i in starts]
     with file.open("wb") as sink:
-        for lines in pool.map(many, [signer] * len(starts), starts, [min(i + STEP, end) for i in starts]):
-            sink.write(lines)
-    out = setup.folder / f"batch-{start}"
+        sink.writelines(pool.map(many, [_signer(setup)] * len(starts), starts, ends))
+    out = setup.folder / "batch-each"
     _batch(setup, file, out)
     return out
+
+
+def _at_once(setup: _Setup, pool: ProcessPoolExecutor, n: int) -> tuple[list[Path], list[Enrolments]]:
+    """Batch files of all customers, and the one batch of enrolments that all of them rely on."""
+    pairs, files = list[tuple[bytes, bytes]](), []
+    for part in range(ROUNDS):
+        first, last = n * part // ROUNDS, n * (part + 1) // ROUNDS
+        starts = range(first, last, STEP)
+        ends = [min(i + STEP, last) for i in starts]
+        files.append(setup.folder / f"lines-{part}")
+        with files[-1].open("wb") as sink:
+            for lines, of_lines in pool.map(enrolled_at_once, [_signer(setup)] * len(starts), starts, ends):
+                sink.write(lines)
+                pairs += of_lines
+    enrolments = signed(pairs, NAMESPACE, setup.enroller, setup.deployment.consents)
+    zero, root = (to_hex(value).encode() for value in (bytes(32), enrolments.batch.root))
+    outs = []
+    for file in files:
+        rooted, out = file.with_suffix(".rooted"), file.with_suffix(".batch")
+        with file.open("rb") as source, rooted.open("wb") as sink:
+            sink.writelines(line.replace(b'"batch":"' + zero, b'"batch":"' + root) for line in source)
+        _batch(setup, rooted, out)
+        outs.append(out)
+    return outs, [enrolments]
 
 
 def _joined(setup: _Setup, parts: list[Path]) -> Path:
@@ -239,23 +277,44 @@ def _batch(setup: _Setup, lines: Path, out: Path) -> None:
         make_batch(check, setup.offer, setup.scope, source, out)
 
 
-def _rounds(setup: _Setup, parts: list[Path], pool: ProcessPoolExecutor, processes: int) -> tuple[float, float]:
-    """Seconds of checking all parts, and of as many bare recoveries, one after the other in each round."""
-    checked = bare = 0.0
+@dataclass
+class _Times:
+    """Seconds by the clock, and of processors, of checking and of as many bare recoveries."""
+
+    checked: float = 0.0
+    bare: float = 0.0
+    checked_cpu: float = 0.0
+    bare_cpu: float = 0.0
+
+
+def _rounds(
+    setup: _Setup, parts: list[Path], enrolments: Sequence[Enrolments], pool: ProcessPoolExecutor, processes: int
+) -> _Times:
+    """Of checking all parts, and of as many bare recoveries, one after the other in each round."""
+    times = _Times()
     with parts[0].open("rb") as file:
         header = BatchReader(file).header
-    with BatchCheck(header, setup.deployment, setup.trust, processes) as check:
+    with BatchCheck(header, setup.deployment, setup.trust, processes, enrolments) as check:
         for warm, part in ((True, parts[0]), *((False, part) for part in parts)):
-            start = time.perf_counter()
+            start, start_cpu = time.perf_counter(), _processor_seconds()
             with part.open("rb", buffering=1 << 20) as file:
                 reader = BatchReader(file)
                 for _ in check.run(reader):
                     pass
-            between = time.perf_counter()
+            between, between_cpu = time.perf_counter(), _processor_seconds()
             tasks = [CHUNK] * (reader.header.count // CHUNK) + [reader.header.count % CHUNK]
-            for _ in pool.map(recover_bare, [2 * count for count in tasks]):
+            for _ in pool.map(recover_bare, tasks):
                 pass
             if not warm:
-                checked += between - start
-                bare += time.perf_counter() - between
-    return checked, bare
+                times.checked += between - start
+                times.checked_cpu += between_cpu - start_cpu
+                times.bare += time.perf_counter() - between
+                times.bare_cpu += _processor_seconds() - between_cpu
+    return times
+
+
+def _processor_seconds() -> float:
+    """Of this process and its living children."""
+    here = psutil.Process()
+    spent = (one.cpu_times() for one in (here, *here.children(recursive=True)))
+    return sum(one.user + one.system for one in spent)

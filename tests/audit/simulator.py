@@ -33,7 +33,7 @@ from placet.audit.facts import (
 )
 from placet.core import verified_sums as sums
 from placet.core.consent import CompactConsent, Consent
-from placet.core.enrolment import NO_ENROLMENT, Enrolment, enrolment_hash, subject_commitment
+from placet.core.enrolment import NO_ENROLMENT, AnyEnrolment, Enrolment, enrolment_hash, subject_commitment
 from placet.core.evidence import (
     Batch,
     Evidence,
@@ -243,7 +243,7 @@ class Simulation:
     def window(self, provider: int, number: int) -> dict[str, int]:
         return {"not_before": START - 1000, "not_after": START + 10_000_000, "first_opening": 0, "uses": 3}
 
-    def enrol(self, provider: int, number: int, owner: bytes, subject: bytes) -> Enrolment:
+    def enrol(self, provider: int, number: int, owner: bytes, subject: bytes) -> AnyEnrolment:
         digest = self.deployment.consents.digest(enrolment_hash(owner, NAMESPACE, subject))
         return Enrolment(enroller=self.enroller.address, subject=subject, signature=self.enroller.sign(digest))
 

@@ -18,10 +18,12 @@ from placet.audit.findings import CheckStatus
 from placet.audit.outcome import AuditReport, Verdict
 from placet.audit.verify import CHECKS, verify
 from placet.core.eip712 import STANDING
-from placet.core.enrolment import Enrolment, enrolment_hash
-from placet.core.evidence import Evidence, SignedStanding
+from placet.core.enrolment import AnyEnrolment, BatchedEnrolment, Enrolment, enrolment_hash, subject_commitment
+from placet.core.enrolment_batch import Enrolments, enrolments_hash, signed
+from placet.core.evidence import Evidence, ShownEnrolments, SignedStanding
 from placet.core.offers import Scope, Subjects
 from placet.core.plan import MAX_INPUTS, MAX_PARTIES, OpeningRef, Plan, Terms
+from placet.core.signatures import Key
 from placet.core.standing import Fixed, StandingPlan, fixed_of
 from placet.core.trail import SignedMessage
 from placet.core.verified_sums import CHALLENGE, COMMIT, SHARE_OUT, WEIGHTED
@@ -559,7 +561,7 @@ def a_forged_consent() -> Bundle:
 class Inventor(Simulation):
     """The second provider enrols its customers itself."""
 
-    def enrol(self, provider: int, number: int, owner: bytes, subject: bytes) -> Enrolment:
+    def enrol(self, provider: int, number: int, owner: bytes, subject: bytes) -> AnyEnrolment:
         if provider != 1:
             return super().enrol(provider, number, owner, subject)
         digest = self.deployment.consents.digest(enrolment_hash(owner, NAMESPACE, subject))
@@ -575,7 +577,7 @@ def invented_customers_where_the_offer_names_an_enroller() -> Bundle:
 @case("consent.enrolments", B)
 def an_enroller_that_nobody_knows() -> Bundle:
     class Unknown(Simulation):
-        def enrol(self, provider: int, number: int, owner: bytes, subject: bytes) -> Enrolment:
+        def enrol(self, provider: int, number: int, owner: bytes, subject: bytes) -> AnyEnrolment:
             if (provider, number) != (1, 2):
                 return super().enrol(provider, number, owner, subject)
             who = key("a friend of the provider")
@@ -596,11 +598,101 @@ def an_enroller_of_another_kind_of_identifier() -> Bundle:
 @case("consent.enrolments", B)
 def an_enrolment_of_another_owner() -> Bundle:
     class Borrowed(Simulation):
-        def enrol(self, provider: int, number: int, owner: bytes, subject: bytes) -> Enrolment:
+        def enrol(self, provider: int, number: int, owner: bytes, subject: bytes) -> AnyEnrolment:
             signed = key("owner", 0, 0).address if (provider, number) == (1, 2) else owner
             return super().enrol(provider, number, signed, subject)
 
     return Borrowed().bundle()
+
+
+class AtOnce(Simulation):
+    """The second provider's people were enrolled in one batch."""
+
+    signed_under = NAMESPACE
+    strangers: tuple[int, ...] = ()
+    shown = True
+
+    def enroller_of_batch(self) -> Key:
+        return self.enroller
+
+    def batch_of(self) -> Enrolments:
+        numbers = [number for number in range(4) if number not in self.strangers]
+        pairs = [(key("owner", 1, n).address, subject_commitment(f"c-{n}", h("s", n))) for n in (*numbers, 99)]
+        return signed(pairs, self.signed_under, self.enroller_of_batch(), self.deployment.consents)
+
+    def enrol(self, provider: int, number: int, owner: bytes, subject: bytes) -> AnyEnrolment:
+        if provider != 1:
+            return super().enrol(provider, number, owner, subject)
+        batch = self.batch_of().batch
+        return BatchedEnrolment(enroller=batch.enroller, subject=subject, batch=batch.root)
+
+    def evidence(self, party: int) -> Evidence:
+        evidence = super().evidence(party)
+        return self.with_enrolments(evidence) if party == 1 and self.shown else evidence
+
+    def with_enrolments(self, evidence: Evidence) -> Evidence:
+        made = self.batch_of()
+        leaves = tuple(made.joined[at : at + 32] for at in range(0, len(made.joined), 32))
+        return evidence.model_copy(update={"enrolments": (ShownEnrolments(batch=made.batch, leaves=leaves),)})
+
+
+def test_people_who_were_enrolled_at_once_are_enrolled() -> None:
+    assert failed(verify(AtOnce().bundle())) == []
+
+
+@case("consent.enrolments", B)
+def a_pair_that_the_batch_of_enrolments_has_not() -> Bundle:
+    class One(AtOnce):
+        strangers = (2,)
+
+    return One().bundle()
+
+
+@case("consent.enrolments", B)
+def a_batch_of_enrolments_that_is_not_shown() -> Bundle:
+    class Kept(AtOnce):
+        shown = False
+
+    return Kept().bundle()
+
+
+@case("consent.enrolments", B)
+def a_batch_of_enrolments_under_another_kind_of_identifier() -> Bundle:
+    class Company(AtOnce):
+        signed_under = "urn:example:company"
+
+    return Company().bundle()
+
+
+@case("consent.enrolments", B)
+def a_batch_of_enrolments_by_nobody_who_may() -> Bundle:
+    class Friend(AtOnce):
+        def enroller_of_batch(self) -> Key:
+            return key("a friend of the provider")
+
+    return Friend().bundle()
+
+
+@case("consent.enrolments", B)
+def a_batch_of_enrolments_that_its_enroller_did_not_sign() -> Bundle:
+    class Forged(AtOnce):
+        def batch_of(self) -> Enrolments:
+            made, friend = super().batch_of(), key("a friend of the provider")
+            digest = self.deployment.consents.digest(enrolments_hash(NAMESPACE, made.batch.root))
+            return Enrolments(made.batch.model_copy(update={"signature": friend.sign(digest)}), made.joined)
+
+    return Forged().bundle()
+
+
+@case("consent.enrolments", B)
+def more_in_a_batch_of_enrolments_than_was_signed() -> Bundle:
+    class More(AtOnce):
+        def with_enrolments(self, evidence: Evidence) -> Evidence:
+            (one,) = super().with_enrolments(evidence).enrolments
+            leaves = tuple(sorted((*one.leaves, h("another"))))
+            return evidence.model_copy(update={"enrolments": (one.model_copy(update={"leaves": leaves}),)})
+
+    return More().bundle()
 
 
 @case("consent.batches", B)

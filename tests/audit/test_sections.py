@@ -54,7 +54,13 @@ def beside(evidence: Evidence, sections: Sections) -> Evidence:
         assert isinstance(batch.leaves, tuple)
         section = put(sections, len(batch.leaves), b"".join(batch.leaves))
         batches.append(batch.model_copy(update={"leaves": section}))
-    return evidence.model_copy(update={"inputs": tuple(inputs), "batches": tuple(batches)})
+    enrolments = []
+    for one in evidence.enrolments:
+        assert isinstance(one.leaves, tuple)
+        section = put(sections, len(one.leaves), b"".join(one.leaves))
+        enrolments.append(one.model_copy(update={"leaves": section}))
+    changed = {"inputs": tuple(inputs), "batches": tuple(batches), "enrolments": tuple(enrolments)}
+    return evidence.model_copy(update=changed)
 
 
 def moved(bundle: Bundle, sections: Sections) -> Bundle:

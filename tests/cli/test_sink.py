@@ -411,6 +411,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "{new} --name {evil} --namespace urn:example:person --deployment {deployment} --passphrase-file {txt}",
         "{new} --name Registry --namespace {evil} --deployment {deployment} --passphrase-file {txt}",
     ),
+    "identity batch": ("{csv} {new} --config {txt}", "{txt} {new} --config {toml}"),
     "identity add": ("{csv} --subject x", "{new} --from {txt} --codes {txt}"),
     "sandbox down": ("{new}",),
     "sandbox status": ("{new}",),

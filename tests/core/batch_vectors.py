@@ -25,6 +25,7 @@ TYPES = {
     "Details": "string language,string dataset,string consumer,string purpose,string columns,string output,"
     "string parties,bytes32 notice,bytes32 enrolment,bytes32 salt",
     "Enrolment": "bytes owner,string namespace,bytes32 subject",
+    "Enrolments": "string namespace,bytes32 root",
 }
 NAMESPACE = "0x" + "a1" * 20 + "/customer"
 SUBJECTS = ("customer-1", "Zoë Ångström", 'with "quotes" and \\', "customer-4", "customer-5")
@@ -48,7 +49,7 @@ def digest(primary: str, message: dict[str, Any]) -> Any:
         name: [dict(zip(("type", "name"), f.split(), strict=True)) for f in fields.split(",")]
         for name, fields in TYPES.items()
     }
-    used = {"Consent": ("Consent", "Offer", "Details"), "Enrolment": ("Enrolment",)}[primary]
+    used = {"Consent": ("Consent", "Offer", "Details")}.get(primary, (primary,))
     domain = {"name": "Placet Consent", "version": "1", "chainId": CHAIN, "verifyingContract": REGISTRY}
     return encode_typed_data(domain, {name: types[name] for name in used}, message)
 
@@ -66,6 +67,32 @@ def root(leaves: list[bytes]) -> bytes:
         pairs = [leaves[i : i + 2] for i in range(0, len(leaves), 2)]
         leaves = [keccak(b"".join(sorted(pair))) if len(pair) == 2 else pair[0] for pair in pairs]
     return leaves[0]
+
+
+def plain_root(leaves: list[bytes]) -> bytes:
+    """RFC 6962 over leaf hashes, by its recursive definition."""
+    if len(leaves) == 1:
+        return leaves[0]
+    split = 1
+    while 2 * split < len(leaves):
+        split *= 2
+    return hashlib.sha256(b"\x01" + plain_root(leaves[:split]) + plain_root(leaves[split:])).digest()
+
+
+def enrolments(pairs: list[tuple[str, str]], enroller: str) -> dict[str, Any]:
+    """A file of enrolments: its header, and what follows it."""
+    leaves = sorted(hashlib.sha256(b"\0" + raw(subject) + raw(owner)).digest() for owner, subject in pairs)
+    tree = plain_root(leaves)
+    header = {
+        "type": "placet.enrolments",
+        "version": 1,
+        "enroller": enroller,
+        "namespace": NAMESPACE,
+        "root": "0x" + tree.hex(),
+        "count": len(leaves),
+        "signature": sign(99, digest("Enrolments", {"namespace": NAMESPACE, "root": tree})),
+    }
+    return {"header": canonical(header), "leaves": "0x" + b"".join(leaves).hex()}
 
 
 def reference() -> dict[str, Any]:
@@ -97,11 +124,16 @@ def reference() -> dict[str, Any]:
         "budget": 0,
     }
     columns = "customer, balance; rows are found by “customer”: the “customer” that First Bank itself gives out"
-    lines = []
+    lines, batched = [], range(4, 6)
+    commitments = [
+        sha(b"placet.subject/1", bytes([number]) * 32, subject.encode()) for number, subject in enumerate(SUBJECTS, 1)
+    ]
+    enrolled_at_once = enrolments([(address(n), commitments[n - 1]) for n in (*batched, 1)], enroller)
+    root_of_enrolments = json.loads(enrolled_at_once["header"])["root"]
     for number, subject in enumerate(SUBJECTS, 1):
         salt = "0x" + f"{number:02x}" * 32
         before, after, uses = 1_800_000_000 + number, 1_900_000_000, number
-        commitment = sha(b"placet.subject/1", raw(salt), subject.encode())
+        commitment = commitments[number - 1]
         notice = (
             "You allow First Bank to let your data in “Accounts” be used for Credit House.\n"
             f"Which data: {columns}.\n"
@@ -153,6 +185,8 @@ def reference() -> dict[str, Any]:
             "enrolment": {"enroller": enroller, "subject": commitment, "signature": sign(99, enrolled)},
             "signature": sign(number, consent),
         }
+        if number in batched:
+            line["enrolment"] = {"enroller": enroller, "subject": commitment, "batch": root_of_enrolments}
         if number != 4:
             line["opening"] = {"subject": subject, "salt": salt}
         lines.append((consent.body, canonical(line)))
@@ -172,6 +206,7 @@ def reference() -> dict[str, Any]:
         "consent_registry": REGISTRY,
         "names": NAMES,
         "enrollers": [enroller],
+        "enrolments": enrolled_at_once,
         "file": [canonical(header), *(line for _, line in lines)],
         "ids": ["0x" + body.hex() for body, _ in lines],
     }

@@ -45,7 +45,7 @@ LINES = st.builds(
     ),
     signature=octets(64, 65),
     enroller=octets(20),
-    enrolled=octets(64, 65),
+    enrolled=octets(32, 64, 65),
     opening=st.none() | st.tuples(st.text(st.characters(codec="utf-8"), min_size=1, max_size=256), octets(32)),
 )
 
@@ -126,6 +126,6 @@ def test_the_vectors() -> None:
     assert document_bytes(header) == RAW[0]
     domain = consent_domain(VECTORS["chain_id"], bytes.fromhex(VECTORS["consent_registry"][2:]))
     check = LineCheck(header.offer, header.scope, domain, Verifiers(), trust())
-    assert check_chunk(check, RAW[1:], 2) == IDS
+    assert check_chunk(check, RAW[1:], 2).ids == IDS
     assert (header.count, header.root) == (len(IDS), batch_root(IDS))
     assert [decode_line(raw).encode() for raw in RAW[1:]] == RAW[1:]

@@ -75,6 +75,7 @@ AUDIENCES = {
     "Message": "receiver",
     "Acknowledgement": "message",
     "Enrolment": "owner",
+    "Enrolments": "root",
     "Evidence": "job",
     "ProofTag": "domain",
     "Total": "person",

@@ -23,8 +23,10 @@ from placet.core.addresses import checksummed
 from placet.core.batch_file import CHUNK, LineCheck, check_chunk
 from placet.core.consent import ConsentFields
 from placet.core.ecdsa import P256_N, SECP256K1_N
+from placet.core.enrolment_batch import Enrolments, checked
 from placet.core.errors import InputError, NotFoundError, PlacetError, StateError
 from placet.core.hashing import document_bytes
+from placet.core.leaves import decode_records
 from placet.core.merkle import batch_root
 from placet.core.signatures import Key, P256Key
 from placet.vault.admission import Submission
@@ -34,7 +36,7 @@ from placet.vault.database import BATCHES, CONSENTS
 from placet.vault.server import alone
 
 from ..passkeys import Passkey
-from .batch_files import file_of, header_of, made, write
+from .batch_files import at_once, file_of, header_of, made, relying, write
 
 
 def check_of(environment) -> LineCheck:
@@ -327,6 +329,49 @@ def test_the_lawful_set_is_the_one_of_single_submissions(make_environment, tmp_p
     environment.chain.ended[environment.offer.id] = {list(lines)[3]}
     assert environment.lawful() == single
     assert environment.vault.leaves(environment.offer.id, single.root, 0) == evidence
+
+
+def test_consents_come_in_by_enrolments_in_a_batch(make_environment, tmp_path: Path) -> None:
+    """All that an auditor asks of them is shown; without the batch, or beside it, nothing comes in."""
+    environment = make_environment(tmp_path, customers=6)
+    single = made(environment, environment.customers)
+    enrolled = dict(list(single.items())[:5])
+    enrolments = at_once(environment, enrolled, *made(environment, ["of no consent"]).values())
+    lines = single | relying(enrolled, enrolments)
+    path = file_of(environment, tmp_path / "b", lines)
+
+    def admit(*given: Enrolments) -> None:
+        with path.open("rb") as file:
+            environment.vault.admit_batch(BatchReader(file), lambda _: None, 1, given)
+
+    without = at_once(environment, dict(list(single.items())[1:5]))
+    copied = Enrolments(enrolments.batch.model_copy(update={"enroller": bytes(20)}), enrolments.joined)
+    for given in ((), (without,), (copied,)):
+        with pytest.raises(InputError, match="line 2: the batch that enrols its owner is not at hand"):
+            admit(*given)
+    wrong = single | relying(dict(list(single.items())[3:]), enrolments)
+    with pytest.raises(InputError, match="line 7: the batch does not enrol this key"):
+        path = file_of(environment, tmp_path / "w", wrong)
+        admit(enrolments)
+    assert held(environment) == (0, 0)
+    path = tmp_path / "b"
+    admit(enrolments, without)
+    admit(enrolments)
+    assert held(environment) == (6, 1)
+
+    environment.chain.anchored[environment.offer.id] = {batch_root(list(lines)): 50}
+    part = environment.vault.leaves(environment.offer.id, environment.lawful().root, 0)
+    name = enrolments.batch.name
+    assert part.enrolments == (name,)
+    shown = environment.vault.enrolments(*name)
+    assert checked(shown.batch, shown.joined, environment.deployment.consents) == enrolments
+    assert [record.enrolled for record in decode_records(part.records)] == [line.enrolled for line in lines.values()]
+    with pytest.raises(NotFoundError):
+        environment.vault.enrolments(*without.batch.name)
+    alone = Submission.of_line(next(iter(lines.values())))
+    [outcome] = environment.vault.admit_many(environment.offer, environment.scope, [alone])
+    assert isinstance(outcome, PlacetError)
+    assert outcome.code == "consent.enrolment"
 
 
 def test_nothing_comes_in_while_the_vault_is_served(tmp_path: Path) -> None:

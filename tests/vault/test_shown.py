@@ -44,9 +44,10 @@ async def test_in_the_document_or_beside_it(environment, door, monkeypatch: pyte
     ids = environment.accept(*environment.customers)
     root, offer = environment.anchor(ids), environment.offer.id
     lawful, beside = environment.lawful(), Beside()
-    inside, erased, within = await evidence._leaves(door, offer, lawful.root, beside)
-    assert (inside, erased) == (tuple(leaves_of(environment.vault.leaves(offer, lawful.root, 0))), ())
-    assert within == {root}
+    shown = await evidence._leaves(door, offer, lawful.root, beside)
+    inside = shown.leaves
+    assert (inside, shown.erased) == (tuple(leaves_of(environment.vault.leaves(offer, lawful.root, 0))), [])
+    assert (shown.batches, shown.enrolments) == ({root}, set())
     batch = await evidence._batch(door, offer, root, beside)
     assert batch.leaves == tuple(sorted(ids))
     assert b"".join(beside.pieces(b"{}")) == b"{}\n"
@@ -55,9 +56,10 @@ async def test_in_the_document_or_beside_it(environment, door, monkeypatch: pyte
     monkeypatch.setattr(evidence, "MAX_INLINE", 4)
     beside = Beside()
     for _ in range(2):  # a later attempt may use the same set
-        leaves, erased, within = await evidence._leaves(door, offer, lawful.root, beside)
+        shown = await evidence._leaves(door, offer, lawful.root, beside)
+        leaves = shown.leaves
         assert isinstance(leaves, Section)
-        assert (leaves.count, erased, within) == (len(ids), (), {root})
+        assert (leaves.count, shown.erased, shown.batches) == (len(ids), [], {root})
     batch = await evidence._batch(door, offer, root, beside)
     assert isinstance(batch.leaves, Section)
     document, _, rest = b"".join(beside.pieces(b"{}")).partition(b"\n")
@@ -83,10 +85,11 @@ async def test_what_is_erased_meanwhile_is_shown_as_erased(environment, door, mo
         return await honest(*arguments)
 
     monkeypatch.setattr(door, "leaves", leaves)
-    shown, erased, _ = await evidence._leaves(door, offer, lawful.root, beside)
+    shown = await evidence._leaves(door, offer, lawful.root, beside)
     assert asked == list(range(0, len(ids), 3))
-    assert [leaf.consent for leaf in erased] == [gone]
-    assert shown.count == len(ids) - 1
+    assert [leaf.consent for leaf in shown.erased] == [gone]
+    assert isinstance(shown.leaves, Section)
+    assert shown.leaves.count == len(ids) - 1
 
 
 async def test_a_vault_that_stops_short_is_noticed(environment, door, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 
 from placet.audit.findings import Truncated
 from placet.audit.sections import Sections
-from placet.core.enrolment import NO_ENROLMENT, enrolment_hash, named_enrollers
+from placet.core.enrolment import NO_ENROLMENT, enrolment_hash, is_root, named_enrollers
+from placet.core.enrolment_batch import BatchName, Claim, enrolment_leaf
 from placet.core.errors import InputError, PlacetError
 from placet.core.evidence import Leaf, Section
 from placet.core.ids import NO_CONSENT, ConsentId
@@ -43,8 +44,8 @@ class Columns:
     """What a lawful set holds, 32 bytes a leaf in `ids` (zeros where there is none), `rows`, `batches` and `windows`.
 
     `wordless` are leaves that say what their offer can't say: place and why. `unsigned`: place and owner.
-    `unenrolled`: place, what was expected, what was found. `own` people were enrolled by their provider. `broken`: why
-    reading ended before the end.
+    `unenrolled`: place, what was expected, what was found. `claims`: leaves that say that a batch of enrolments has
+    them, by the batch. `own` people were enrolled by their provider. `broken`: why reading ended before the end.
     """
 
     ids: bytearray = field(default_factory=bytearray)
@@ -54,6 +55,7 @@ class Columns:
     wordless: Truncated[tuple[int, str]] = field(default_factory=Truncated)
     unsigned: Truncated[tuple[int, bytes]] = field(default_factory=Truncated)
     unenrolled: Truncated[tuple[int, str, str]] = field(default_factory=Truncated)
+    claims: dict[BatchName, Claim] = field(default_factory=dict)
     own: int = 0
     broken: str | None = None
 
@@ -68,6 +70,10 @@ class Columns:
         self.wordless.join(more.wordless)
         self.unsigned.join(more.unsigned)
         self.unenrolled.join(more.unenrolled)
+        for batch, claim in more.claims.items():
+            places, leaves = self.claims.setdefault(batch, Claim([], []))
+            places += claim.places
+            leaves += claim.leaves
         self.own += more.own
 
     def spans(self) -> Iterator[tuple[int, int, int, int]]:
@@ -77,7 +83,8 @@ class Columns:
 
 
 class LeafReader:
-    """Reads leaves shown for one offer: its words, its owners' and its enrollers' signatures."""
+    """Reads leaves shown for one offer: its words, its owners' and its enrollers' signatures. What batches of
+    enrolments are to hold is gathered as `claims`."""
 
     def __init__(self, offer: Offer, scope: Scope, deployment: Deployment, trust: TrustList, provider: bytes) -> None:
         self._domain = deployment.consents
@@ -124,6 +131,11 @@ class LeafReader:
             columns.unenrolled.add((place, expected, to_hex(leaf.enroller)))
             return
         columns.own += leaf.enroller == self._provider
+        if is_root(leaf.enrolled):
+            claim = columns.claims.setdefault((leaf.enroller, leaf.enrolled), Claim([], []))
+            claim.places.append(place)
+            claim.leaves.append(enrolment_leaf(leaf.consent.owner, leaf.subject))
+            return
         digest = self._domain.digest(enrolment_hash(leaf.consent.owner, self._namespace, leaf.subject))
         if not self._verifiers.accepts(leaf.enroller, digest, leaf.enrolled):
             columns.unenrolled.add((place, f"enrolled by {to_hex(leaf.enroller)} under {self._namespace}", INVALID))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from placet.audit.reading import Columns, LeafContext, read_leaves
 from placet.audit.sections import Sections
+from placet.core.eip712 import Domain
+from placet.core.enrolment_batch import Enrolments, checked
 from placet.core.errors import InputError
-from placet.core.evidence import Batch, ErasedLeaf, InputEvidence, Leaf, Section
+from placet.core.evidence import Batch, ErasedLeaf, InputEvidence, Leaf, Section, ShownEnrolments
 from placet.core.ids import NO_CONSENT, BatchRoot, ConsentId
 
 
@@ -86,9 +88,18 @@ class ShownLeaves:
 
 def batch_leaves(batch: Batch, sections: Sections) -> list[ConsentId]:
     """A batch's consent ids. InputError for a section that does not hold so many."""
-    if not isinstance(batch.leaves, Section):
-        return list(batch.leaves)
-    joined = bytearray().join(sections.read(batch.leaves))
-    if len(joined) != 32 * batch.leaves.count:
-        raise InputError("a batch's leaves have 32 bytes each", expected=32 * batch.leaves.count, found=len(joined))
-    return list(map(ConsentId, _each(joined)))
+    return list(map(ConsentId, _each(_joined(batch.leaves, sections))))
+
+
+def shown_enrolments(shown: ShownEnrolments, sections: Sections, domain: Domain) -> Enrolments:
+    """A batch of enrolments as its enroller signed it. InputError or SignatureError where it did not."""
+    return checked(shown.batch, bytes(_joined(shown.leaves, sections)), domain)
+
+
+def _joined(leaves: Sequence[bytes] | Section, sections: Sections) -> bytearray:
+    if not isinstance(leaves, Section):
+        return bytearray().join(leaves)
+    joined = bytearray().join(sections.read(leaves))
+    if len(joined) != 32 * leaves.count:
+        raise InputError("a batch's leaves have 32 bytes each", expected=32 * leaves.count, found=len(joined))
+    return joined

@@ -32,10 +32,16 @@ if TYPE_CHECKING:
 
     from placet.chain.client import Chain
     from placet.core.batch_file import BatchHeader
+    from placet.core.enrolment_batch import Enrolments
+    from placet.core.trust import Deployment
 
 commands = typer.Typer(no_args_is_help=True, help="Batches: signed consents to one offer, in a file under one root.")
 VaultConfig = Annotated[Path, typer.Option("--config", envvar="PLACET_VAULT_CONFIG", help="The vault's vault.toml.")]
 File = Annotated[Path, typer.Argument(help="The batch file.")]
+EnrolmentFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--enrolments", help="An enroller's file of enrolments that consents rely on; may be given again."),
+]
 
 
 @commands.command()
@@ -79,6 +85,7 @@ def check(
             callback=demand_url,
         ),
     ] = None,
+    enrolments: EnrolmentFiles = None,
     processes: Annotated[int, typer.Option(min=0, help="Worker processes; all cores by default (0).")] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -95,7 +102,8 @@ def check(
     with _reading(file) as source:
         reader = BatchReader(source)
         header = reader.header
-        with BatchCheck(header, contracts, trusted, processes) as work:
+        held = _enrolments(enrolments, contracts)
+        with BatchCheck(header, contracts, trusted, processes, held) as work:
             before = document(Progress, beside, "file of a check's progress") if beside.exists() else None
             if before is not None and before.under != work.under:
                 say("the check began under another deployment or trust list: it starts anew")
@@ -150,6 +158,7 @@ def demand_anchored(chain: Chain, header: BatchHeader) -> int:
 def import_(
     config: VaultConfig,
     file: File,
+    enrolments: EnrolmentFiles = None,
     processes: Annotated[int, typer.Option(min=0, help="Worker processes; all cores by default (0).")] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -163,7 +172,7 @@ def import_(
     with _reading(file) as source:
         reader = BatchReader(source)
         with open_alone(settings) as vault, _bar(reader.header.count, 0) as tell:
-            vault.admit_batch(reader, tell, processes)
+            vault.admit_batch(reader, tell, processes, _enrolments(enrolments, settings.read_deployment()))
     if as_json:
         emit({"root": to_hex(reader.header.root), "count": reader.header.count})
     else:
@@ -193,6 +202,17 @@ def anchor(
     name = f"anchor-file:{header.offer.id.hex()}:{header.root.hex()}"
     office.send([EnsureTransaction(name, office.calls.anchor(header.offer.id, header.root), anchored)], timeout)
     write_line(f"anchored on {when(demand_anchored(office.chain, header))}")
+
+
+def _enrolments(files: list[Path] | None, deployment: Deployment) -> list[Enrolments]:
+    """Files of enrolments, each checked."""
+    from placet.core.enrolment_batch import read_enrolments
+
+    held = []
+    for file in files or ():
+        with _reading(file) as source:
+            held.append(read_enrolments(source, deployment.consents))
+    return held
 
 
 @contextlib.contextmanager

@@ -127,6 +127,34 @@ def add(
     say(f"{len(fresh)} persons; their codes are in {codes}")
 
 
+@commands.command()
+def batch(
+    pairs: Annotated[Path, typer.Argument(help="CSV with the columns owner (a key), subject and salt.")],
+    out: Annotated[Path, typer.Argument(help="The file of enrolments; must not exist.")],
+    config: Annotated[
+        Path, typer.Option("--config", envvar="PLACET_IDENTITY_CONFIG", help="The service's identity.toml.")
+    ],
+) -> None:
+    """Enrol many keys of persons whom the register knows, by one signature over the root of all pairs."""
+    from placet.core.values import to_hex
+    from placet.identity.batch import enrol_many
+    from placet.identity.register import Register
+    from placet.identity.serve import key_of
+    from placet.identity.settings import load_settings
+
+    settings = load_settings(config)
+    key, deployment = key_of(settings)
+    try:
+        table = pairs.open("rb")
+    except OSError as error:
+        raise ConfigError("the file can't be read", found=f"{pairs}: {error.strerror}") from None
+    with table:
+        register = Register(settings.register_file)
+        made = enrol_many(table, register, settings.namespace, key, deployment.consents)
+    write_new(out, made.file())
+    write_line(f"{len(made.joined) // 32} enrolments, root {to_hex(made.batch.root)}")
+
+
 def _persons(path: Path) -> list[str]:
     lines = read_text(path, "file of persons", limit=MAX_PERSONS).split("\n")
     persons = [line for line in lines if line]

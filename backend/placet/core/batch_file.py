@@ -18,13 +18,16 @@ from placet.core.consent import CompactConsent, ConsentFields
 from placet.core.eip712 import Domain
 from placet.core.enrolment import (
     NO_ENROLMENT,
-    Enrolment,
+    AnyEnrolment,
     EnrolmentOpening,
     accepted_enrollers,
     demand_enrolled,
     enrolment_hash,
+    enrolment_of,
+    is_root,
     subject_commitment,
 )
+from placet.core.enrolment_batch import BatchName, Claim, enrolment_leaf
 from placet.core.errors import ConsentError, InputError, LimitError, PlacetError
 from placet.core.hashing import canonical, document_bytes
 from placet.core.ids import BatchRoot, ConsentId
@@ -72,7 +75,7 @@ class BatchLine(NamedTuple):
     signature: bytes
     enroller: bytes
     enrolled: bytes
-    """The enroller's signature."""
+    """The enroller's signature, or the root of the batch of enrolments (32 bytes)."""
     opening: tuple[str, bytes] | None
     """Subject and salt."""
 
@@ -83,15 +86,15 @@ class BatchLine(NamedTuple):
         """The line as it stands in the file, without its line feed."""
         document: dict[str, object] = {
             "consent": CompactConsent.of(self.consent).to_json(),
-            "enrolment": self.proof().to_json(),
+            "enrolment": self.enrolment().to_json(),
             "signature": to_hex(self.signature),
         }
         if self.opening is not None:
             document["opening"] = {"subject": self.opening[0], "salt": to_hex(self.opening[1])}
         return canonical(document)
 
-    def proof(self) -> Enrolment:
-        return Enrolment(enroller=self.enroller, subject=self.consent.enrolment, signature=self.enrolled)
+    def enrolment(self) -> AnyEnrolment:
+        return enrolment_of(self.enroller, self.consent.enrolment, self.enrolled)
 
     def opened(self) -> EnrolmentOpening | None:
         return None if self.opening is None else EnrolmentOpening(subject=self.opening[0], salt=self.opening[1])
@@ -109,7 +112,8 @@ _LANGUAGES = "|".join(LANGUAGES)
 _PATTERN = re.compile(
     rf'{{"consent":{{"enrolment":{_hex(32)},"first_opening":{_NUMBER},"language":"({_LANGUAGES})","not_after":{_NUMBER},"not_before":{_NUMBER},'
     rf'"owner":"0x([0-9a-f]{{40}}|[0-9a-f]{{168}})","salt":{_hex(32)},"uses":{_NUMBER}}},'
-    rf'"enrolment":{{"enroller":{_hex(20)},"signature":{_SIGNED},"subject":{_hex(32)}}},'
+    rf'"enrolment":{{(?:"batch":{_hex(32)},"enroller":{_hex(20)}|"enroller":{_hex(20)},"signature":{_SIGNED}),'
+    rf'"subject":{_hex(32)}}},'
     rf'(?:"opening":{{"salt":{_hex(32)},"subject":("(?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])+")}},)?'
     rf'"signature":{_OWNER_SIGNED}}}'.encode()
 )
@@ -132,9 +136,8 @@ def decode_line(raw: bytes) -> BatchLine:
             remedy="docs/reference/formats.md, “Batch files”",
             code="batch.line",
         )
-    enrolment, first, language, after, before, owner, salt, uses, enroller, enrolled, subject, key, name, signature = (
-        match.groups()
-    )
+    enrolment, first, language, after, before, owner, salt, uses, *proof, subject, key, name, signature = match.groups()
+    root, batchs, enroller, enrolled = proof
     if subject != enrolment:
         raise ConsentError("the enrolment is not the one in the consent", code="consent.enrolment")
     numbers = int(before), int(after), int(first), int(uses)
@@ -144,8 +147,8 @@ def decode_line(raw: bytes) -> BatchLine:
     return BatchLine(
         ConsentFields(unhexlify(owner), *numbers, unhexlify(enrolment), unhexlify(salt), TAGS[language]),
         unhexlify(signature),
-        unhexlify(enroller),
-        unhexlify(enrolled),
+        unhexlify(batchs or enroller),
+        unhexlify(root or enrolled),
         opening,
     )
 
@@ -157,8 +160,11 @@ def _foreign_line(raw: bytes) -> BatchLine:
         document["consent"]["owner"] = to_hex(_OWNER.validate_python(document["consent"]["owner"]))
         document["enrolment"]["enroller"] = to_hex(_ADDRESS.validate_python(document["enrolment"]["enroller"]))
         signature = read_signature(document["signature"])
+        document["signature"] = _ANY_SIGNATURE
+        if "batch" in document["enrolment"]:
+            return decode_line(canonical(document))._replace(signature=signature)
         enrolled = read_signature(document["enrolment"]["signature"])
-        document["signature"] = document["enrolment"]["signature"] = _ANY_SIGNATURE
+        document["enrolment"]["signature"] = _ANY_SIGNATURE
         return decode_line(canonical(document))._replace(signature=signature, enrolled=enrolled)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         words = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
@@ -204,18 +210,20 @@ class LineCheck:
             line = _foreign_line(raw)
             raw = line.encode()
         owner, enrolled = line.consent.owner, line.consent.enrolment
-        if is_in_form(owner, line.signature) and is_in_form(line.enroller, line.enrolled):
-            return raw, line
         digest = self._domain.digest
-        signature = self._verifiers.normal("the consent", owner, digest(self.identity(line)), line.signature)
-        of_enroller = digest(enrolment_hash(owner, self._namespace, enrolled))
-        proof = self._verifiers.normal("the enrolment", line.enroller, of_enroller, line.enrolled)
-        line = line._replace(signature=signature, enrolled=proof)
+        if not is_in_form(owner, line.signature):
+            signature = self._verifiers.normal("the consent", owner, digest(self.identity(line)), line.signature)
+            line = line._replace(signature=signature)
+        if not is_root(line.enrolled) and not is_in_form(line.enroller, line.enrolled):
+            of_enroller = digest(enrolment_hash(owner, self._namespace, enrolled))
+            proof = self._verifiers.normal("the enrolment", line.enroller, of_enroller, line.enrolled)
+            line = line._replace(enrolled=proof)
         return line.encode(), line
 
     def demand(self, line: BatchLine) -> ConsentId:
         """The consent's id. The enroller is one of the offer's; the opening, where it is there, opens the enrolment;
-        the owner signed exactly the words that follow from the offer; the enroller signed for this owner's key."""
+        the owner signed exactly the words that follow from the offer; the enroller signed for this owner's key, or
+        names a batch of enrolments, which is not looked into here (`Checked.claims`)."""
         if line.consent.enrolment == NO_ENROLMENT:
             raise ConsentError("a person's consent needs an enrolment", code="consent.unenrolled")
         if line.enroller not in self._enrollers:
@@ -230,7 +238,10 @@ class LineCheck:
         identity = self.identity(line)
         owner, enrolled = line.consent.owner, line.consent.enrolment
         self._verifiers.demand("the consent", owner, self._domain.digest(identity), line.signature)
-        demand_enrolled(owner, line.enroller, enrolled, line.enrolled, namespace=self._namespace, domain=self._domain)
+        if not is_root(line.enrolled):
+            demand_enrolled(
+                owner, line.enroller, enrolled, line.enrolled, namespace=self._namespace, domain=self._domain
+            )
         return identity
 
     def identity(self, line: BatchLine) -> ConsentId:
@@ -249,18 +260,31 @@ def at_line(number: int, error: PlacetError) -> InputError:
     )
 
 
-def check_chunk(check: LineCheck, lines: Sequence[bytes], first: int) -> list[ConsentId]:
-    """The consent ids of some lines, the first being number `first`. InputError names the first bad one."""
+class Checked(NamedTuple):
+    """Lines that are good if the batches of enrolments that they name hold what they claim of them."""
+
+    ids: list[ConsentId]
+    claims: dict[BatchName, Claim]
+
+
+def check_chunk(check: LineCheck, lines: Sequence[bytes], first: int) -> Checked:
+    """What some lines say, the first being number `first`. InputError names the first bad one."""
     ids: list[ConsentId] = []
+    claims: dict[BatchName, Claim] = {}
     for place, raw in enumerate(lines):
         try:
-            identity = check.demand(decode_line(raw))
+            line = decode_line(raw)
+            identity = check.demand(line)
             if ids:
                 demand_above(ids[-1], identity)
         except PlacetError as error:
             raise at_line(first + place, error) from None
         ids.append(identity)
-    return ids
+        if is_root(line.enrolled):
+            claim = claims.setdefault((line.enroller, line.enrolled), Claim([], []))
+            claim.places.append(place)
+            claim.leaves.append(enrolment_leaf(line.consent.owner, line.consent.enrolment))
+    return Checked(ids, claims)
 
 
 def demand_above(last: ConsentId, identity: ConsentId) -> None:

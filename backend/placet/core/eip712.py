@@ -125,6 +125,7 @@ CONSENT = Struct(
 )
 WITHDRAWAL = Struct("Withdrawal(bytes32 consent)")
 ENROLMENT = Struct("Enrolment(bytes owner,string namespace,bytes32 subject)")
+ENROLMENTS = Struct("Enrolments(string namespace,bytes32 root)")
 REQUEST = Struct("Request(address receiver,string method,string path,bytes32 body,bytes32 nonce,uint48 expiry)")
 INPUT = Struct("Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,bytes24 epoch,uint32 opensBefore,uint64 budget)")
 PARTY = Struct(

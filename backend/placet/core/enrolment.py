@@ -9,6 +9,7 @@ from pydantic import Field
 from placet.core import eip712
 from placet.core.errors import InputError, SignatureError
 from placet.core.hashing import sha256
+from placet.core.ids import EnrolmentRoot
 from placet.core.offers import Scope
 from placet.core.signatures import Verifiers
 from placet.core.trust import TrustList
@@ -24,6 +25,39 @@ class Enrolment(Value):
     enroller: Address
     subject: Bytes32
     signature: Signature
+
+    @property
+    def proof(self) -> bytes:
+        """What shows the enroller's word: here its signature."""
+        return self.signature
+
+
+class BatchedEnrolment(Value):
+    """An enrolment that is one of many in a batch (`core.enrolment_batch`), by the batch's root."""
+
+    enroller: Address
+    subject: Bytes32
+    batch: EnrolmentRoot
+
+    @property
+    def proof(self) -> bytes:
+        """What shows the enroller's word: here the root, of 32 bytes, under which the pair stands."""
+        return self.batch
+
+
+AnyEnrolment = Enrolment | BatchedEnrolment
+
+
+def enrolment_of(enroller: bytes, subject: bytes, proof: bytes) -> AnyEnrolment:
+    """The enrolment with that proof: a signature, or a batch's root, which alone has 32 bytes."""
+    if is_root(proof):
+        return BatchedEnrolment(enroller=enroller, subject=subject, batch=EnrolmentRoot(proof))
+    return Enrolment(enroller=enroller, subject=subject, signature=proof)
+
+
+def is_root(proof: bytes) -> bool:
+    """Is an enrolment's proof a batch's root? No signature has 32 bytes."""
+    return len(proof) == 32
 
 
 class EnrolmentOpening(Value):

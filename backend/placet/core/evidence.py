@@ -13,7 +13,8 @@ from pydantic import Field
 
 from placet.core.complaints import Complaint
 from placet.core.consent import CompactConsent
-from placet.core.enrolment import Enrolment
+from placet.core.enrolment import AnyEnrolment
+from placet.core.enrolment_batch import EnrolmentBatch
 from placet.core.hashing import document_hash
 from placet.core.ids import BatchRoot, ConsentId, JobId
 from placet.core.model_card import ModelCard
@@ -46,7 +47,7 @@ class Leaf(Value):
 
     consent: CompactConsent
     signature: Signature
-    enrolment: Enrolment
+    enrolment: AnyEnrolment
     row: Bytes32
     batch: BatchRoot
 
@@ -64,6 +65,13 @@ class Batch(Value):
 
     root: BatchRoot
     leaves: tuple[ConsentId, ...] | Section
+
+
+class ShownEnrolments(Value):
+    """A batch of enrolments that leaves rely on, with its leaves (ascending; in a section of 32 bytes each)."""
+
+    batch: EnrolmentBatch
+    leaves: tuple[Bytes32, ...] | Section
 
 
 class NamedConsent(Value):
@@ -120,6 +128,7 @@ class Evidence(Value):
     standing: Annotated[SignedStanding | None, Field(exclude_if=lambda value: value is None)] = None
     inputs: tuple[InputEvidence, ...] = ()
     batches: tuple[Batch, ...] = ()
+    enrolments: Annotated[tuple[ShownEnrolments, ...], Field(exclude_if=lambda enrolments: not enrolments)] = ()
     steps: tuple[Step, ...] = ()
     sent: tuple[SignedMessage, ...] = ()
     received: tuple[SignedMessage, ...] = ()
@@ -134,8 +143,9 @@ class Evidence(Value):
         return document_hash(self)
 
     def sections(self) -> tuple[Section, ...]:
-        """All that stands beside the document, in the order in which it follows it: inputs, then batches, each once."""
-        shown = (*(entry.leaves for entry in self.inputs), *(batch.leaves for batch in self.batches))
+        """All that stands beside the document, in the order in which it follows it: inputs, then batches, then
+        batches of enrolments, each once."""
+        shown = (*(one.leaves for part in (self.inputs, self.batches, self.enrolments) for one in part),)
         return tuple({one.hash: one for one in shown if isinstance(one, Section)}.values())
 
 

@@ -19,6 +19,8 @@ ConsentId = NewType("ConsentId", Bytes32)
 """A consent's EIP-712 struct hash."""
 BatchRoot = NewType("BatchRoot", Bytes32)
 """Merkle root over the ids of a batch's consents."""
+EnrolmentRoot = NewType("EnrolmentRoot", Bytes32)
+"""Merkle root over the pairs of key and subject commitment that an enroller signed at once."""
 JobId = NewType("JobId", Bytes32)
 """The EIP-712 digest of a job's plan."""
 StakeId = NewType("StakeId", Bytes32)

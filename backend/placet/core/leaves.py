@@ -1,10 +1,12 @@
 """Leaves of a lawful set in bulk: one record a leaf, in the tree's order, beside the evidence document.
 
     kind(1) ‖ owner ‖ notBefore(6) ‖ notAfter(6) ‖ firstOpening(4) ‖ uses(4) ‖ language(2) ‖ enrolment(32) ‖ salt(32)
-    ‖ signature ‖ enroller(20) ‖ the enroller's signature(65) ‖ row(32) ‖ batch(32)
+    ‖ signature ‖ enroller(20) ‖ the enroller's word ‖ row(32) ‖ batch(32)
 
 Kind 0 is an address (20 bytes) with an ECDSA signature (65), kind 1 a P-256 owner (84) with a signature of 64, kind 2 a
-P-256 owner with a passkey's assertion: its length (2), then so many bytes. Numbers are big-endian.
+P-256 owner with a passkey's assertion: its length (2), then so many bytes. The enroller's word is its signature (65);
+of kinds 3, 4 and 5, the same owners, it is the root (32) of the batch of enrolments in which the pair stands. Numbers
+are big-endian.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from placet.core.consent import CompactConsent, ConsentFields
-from placet.core.enrolment import Enrolment
+from placet.core.enrolment import AnyEnrolment, enrolment_of, is_root
 from placet.core.errors import InputError
 from placet.core.evidence import Leaf
 from placet.core.ids import BatchRoot
@@ -24,21 +26,25 @@ from placet.core.webauthn import LONGEST, SHORTEST
 _WALLET, _P256, _PASSKEY = range(3)
 _SIGNATURES = (65, 64, None)
 _OWNERS = (20, 84, 84)
+_KINDS = len(_OWNERS)
 _NUMBERS = struct.Struct(">HIHIII2s")
 _BEFORE = _NUMBERS.size + 32 + 32
 """Bytes between owner and signature."""
-_AFTER = 20 + 65 + 32 + 32
+_WORDS = (65, 32)
+_AFTER = tuple(20 + word + 32 + 32 for word in _WORDS)
 _LENGTH_AT = 1 + 84 + _BEFORE
 SIZES = tuple(
-    None if signature is None else 1 + owner + _BEFORE + signature + _AFTER
+    None if signature is None else 1 + owner + _BEFORE + signature + after
+    for after in _AFTER
     for owner, signature in zip(_OWNERS, _SIGNATURES, strict=True)
 )
 """Bytes of a record by its kind; None where the record says it."""
-LARGEST = _LENGTH_AT + 2 + LONGEST + _AFTER
+LARGEST = _LENGTH_AT + 2 + LONGEST + _AFTER[0]
 
 
 class LeafRecord(NamedTuple):
-    """A leaf without objects inside. `subject` is what the enroller signed for: in a record the consent's enrolment."""
+    """A leaf without objects inside. `subject` is what the enroller signed for: in a record the consent's enrolment.
+    `enrolled` is the enroller's signature, or a batch's root."""
 
     consent: ConsentFields
     signature: bytes
@@ -54,7 +60,7 @@ class LeafRecord(NamedTuple):
 
     @classmethod
     def made(
-        cls, words: CompactConsent, signature: bytes, enrolment: Enrolment, row: bytes, batch: BatchRoot
+        cls, words: CompactConsent, signature: bytes, enrolment: AnyEnrolment, row: bytes, batch: BatchRoot
     ) -> LeafRecord:
         """From a leaf's parts."""
         return cls(
@@ -62,14 +68,14 @@ class LeafRecord(NamedTuple):
             signature,
             enrolment.enroller,
             enrolment.subject,
-            enrolment.signature,
+            enrolment.proof,
             row,
             batch,
         )
 
     def leaf(self) -> Leaf:
         consent = CompactConsent.of(self.consent)
-        enrolment = Enrolment(enroller=self.enroller, subject=self.subject, signature=self.enrolled)
+        enrolment = enrolment_of(self.enroller, self.subject, self.enrolled)
         return Leaf(consent=consent, signature=self.signature, enrolment=enrolment, row=self.row, batch=self.batch)
 
     def encode(self) -> bytes:
@@ -80,7 +86,7 @@ class LeafRecord(NamedTuple):
         before, after = divmod(words.not_before, 2**32), divmod(words.not_after, 2**32)
         raw = b"".join(
             (
-                bytes((kind,)),
+                bytes((kind + _KINDS * is_root(self.enrolled),)),
                 words.owner,
                 _NUMBERS.pack(*before, *after, words.first_opening, words.uses, words.language.encode()),
                 words.enrolment,
@@ -95,7 +101,7 @@ class LeafRecord(NamedTuple):
         )
         if (
             self.subject != words.enrolment
-            or len(self.enrolled) != 65
+            or len(self.enrolled) not in _WORDS
             or len(words.owner) != _OWNERS[kind]
             or len(self.signature) != (_SIGNATURES[kind] or _assertion_size(len(self.signature)))
         ):
@@ -126,14 +132,14 @@ def record_size(joined: bytes | bytearray, start: int) -> int:
     is none, or a length that no assertion has."""
     kind = joined[start]
     if kind >= len(SIZES):
-        raise InputError("no leaf record", expected="kind 0, 1 or 2", found=kind)
+        raise InputError("no leaf record", expected="kind 0 to 5", found=kind)
     size = SIZES[kind]
     if size is not None:
         return size
     length = joined[start + _LENGTH_AT : start + _LENGTH_AT + 2]
     if len(length) < 2:
         return LARGEST
-    return _LENGTH_AT + 2 + _assertion_size(int.from_bytes(length, "big")) + _AFTER
+    return _LENGTH_AT + 2 + _assertion_size(int.from_bytes(length, "big")) + _AFTER[kind // _KINDS]
 
 
 def _assertion_size(size: int) -> int:
@@ -143,15 +149,15 @@ def _assertion_size(size: int) -> int:
 
 
 def _decode(raw: bytes) -> LeafRecord:
-    kind = raw[0]
+    batched, kind = divmod(raw[0], _KINDS)
     owner = _OWNERS[kind]
     numbers = 1 + owner
     enrolment = numbers + _NUMBERS.size
     salt = enrolment + 32
     signature = salt + 32 + 2 * (kind == _PASSKEY)
-    enroller = len(raw) - _AFTER
+    enroller = len(raw) - _AFTER[batched]
     enrolled = enroller + 20
-    row = enrolled + 65
+    row = enrolled + _WORDS[batched]
     b_high, b_low, a_high, a_low, first, uses, language = _NUMBERS.unpack_from(raw, numbers)
     if language not in TAGS:
         raise InputError("a leaf record in no known language", expected=" or ".join(LANGUAGES))

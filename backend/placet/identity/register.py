@@ -104,6 +104,9 @@ class Register:
     def __len__(self) -> int:
         return len(self._codes)
 
+    def __contains__(self, subject: object) -> bool:
+        return subject in self._codes
+
     def code_of(self, subject: str) -> CodeHash:
         """The stored hash; for somebody unknown one that no code fits, at the same cost."""
         self.refresh()

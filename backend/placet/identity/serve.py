@@ -19,14 +19,20 @@ from placet.identity.settings import IdentitySettings
 from placet.serving.connections import server_options
 
 
-def enrolling_of(settings: IdentitySettings) -> Enrolling:
-    """The service that the settings describe; ConfigError for what is missing."""
+def key_of(settings: IdentitySettings) -> tuple[Key, Deployment]:
+    """The enroller's key, and the contracts that it signs for; ConfigError for what is missing."""
     passphrase = read_passphrase(settings.passphrase_file)
     deployment = parse(
         Deployment, text_of(_read(settings.deployment), "deployment file"), what=str(settings.deployment)
     )
+    return Key(load_secret(settings.key, passphrase)), deployment
+
+
+def enrolling_of(settings: IdentitySettings) -> Enrolling:
+    """The service that the settings describe; ConfigError for what is missing."""
+    key, deployment = key_of(settings)
     return Enrolling(
-        Key(load_secret(settings.key, passphrase)),
+        key,
         Register(settings.register_file),
         settings.namespace,
         deployment.consents,

@@ -18,7 +18,7 @@ from placet.chain.sender import Sender
 from placet.chain.signals import Signal, listening
 from placet.core.errors import ConfigError, LimitError, StateError
 from placet.core.evidence import NamedConsent
-from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
+from placet.core.ids import BatchRoot, ConsentId, EnrolmentRoot, JobId, OfferId
 from placet.core.model_card import ModelCard
 from placet.core.offers import Offer, Scope
 from placet.core.plan import Plan, Terms
@@ -32,7 +32,7 @@ from placet.jobs.sessions import WarmSessions
 from placet.protocols.flower.extra import FlowerEngine
 from placet.protocols.spu import free_port, leftovers
 from placet.vault.models import KeptModel
-from placet.vault.responses import BatchLeaves, DeadLeaves, LawfulSet, LeavesPart, OpenedRows, SetToSign
+from placet.vault.responses import BatchLeaves, DeadLeaves, EnrolledLeaves, LawfulSet, LeavesPart, OpenedRows, SetToSign
 from placet.vault.rows import Rows
 
 R = TypeVar("R")
@@ -53,6 +53,7 @@ class RowSource(Protocol):
     async def dead(self, offer: OfferId, root: bytes) -> DeadLeaves: ...
     async def leaves(self, offer: OfferId, root: bytes, start: int) -> LeavesPart: ...
     async def batch(self, offer: OfferId, root: BatchRoot) -> BatchLeaves: ...
+    async def enrolments(self, enroller: bytes, root: EnrolmentRoot) -> EnrolledLeaves: ...
     async def rows(self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int) -> Rows: ...
     async def rows_again(self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int) -> Rows: ...
     async def matched(self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int, marks: bytes) -> None: ...

@@ -7,6 +7,7 @@ import io
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from placet.catalogue.specs import spec_of
@@ -22,12 +23,13 @@ from placet.core.evidence import (
     InputEvidence,
     Leaf,
     Section,
+    ShownEnrolments,
     SignedAmendment,
     SignedEvidence,
     SignedSeal,
     SignedStanding,
 )
-from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
+from placet.core.ids import BatchRoot, ConsentId, EnrolmentRoot, JobId, OfferId
 from placet.core.leaves import decode_records
 from placet.core.noise_opening import NoiseOpening, SealedNoise
 from placet.core.noise_sealing import seal_noise
@@ -38,6 +40,7 @@ from placet.jobs.context import RowSource
 from placet.jobs.randomness import noise_seed, work_digest
 from placet.jobs.records import JobRecord
 from placet.jobs.runner import Runner
+from placet.vault.responses import LeavesPart
 
 log = logging.getLogger("placet.jobs")
 
@@ -81,7 +84,7 @@ async def gather(runner: Runner, job: JobId, beside: Beside) -> Evidence:
     """All that this node and its vault know of a job, outputs and subjects left out. NotFoundError if it is unknown."""
     threaded = runner.store.threaded
     record = await threaded.job(job)
-    inputs, batches = await _inputs(runner, record, beside)
+    inputs, batches, enrolments = await _inputs(runner, record, beside)
     amended, sealed = await ask_chain(_on_chain, runner, job)
     amendments = [(parse(Amendment, text), given) for text, given in await threaded.agreed(job, "amendment")]
     seals = [(parse(Seal, text), given) for text, given in await threaded.agreed(job, "seal")]
@@ -94,6 +97,7 @@ async def gather(runner: Runner, job: JobId, beside: Beside) -> Evidence:
         standing=await _standing(runner, record),
         inputs=inputs,
         batches=batches,
+        enrolments=enrolments,
         steps=tuple(await threaded.steps(job)),
         sent=tuple(await threaded.messages(job, sender=record.party)),
         received=tuple(await threaded.messages(job, receiver=record.party)),
@@ -171,8 +175,9 @@ def _on_chain(runner: Runner, job: JobId) -> tuple[set[tuple[int, tuple[bytes, .
 
 async def _inputs(
     runner: Runner, record: JobRecord, beside: Beside
-) -> tuple[tuple[InputEvidence, ...], tuple[Batch, ...]]:
+) -> tuple[tuple[InputEvidence, ...], tuple[Batch, ...], tuple[ShownEnrolments, ...]]:
     context, inputs = runner.context, []
+    enrolled: set[tuple[bytes, EnrolmentRoot]] = set()
     roots_used: dict[tuple[OfferId, BatchRoot], None] = {}
     first = record.plan.input_offset(record.party)
     attempts = await runner.store.threaded.attempts(record.job)
@@ -186,58 +191,84 @@ async def _inputs(
                 inputs.append(InputEvidence(input=number, attempt=attempt, offer=offer, scope=scope, named=named))
                 continue
             try:
-                leaves, erased, within = await _leaves(context.demand_rows(), plan_input.offer, roots[number], beside)
+                shown = await _leaves(context.demand_rows(), plan_input.offer, roots[number], beside)
             except NotFoundError:
                 continue
-            roots_used.update(dict.fromkeys((plan_input.offer, root) for root in within))
+            roots_used.update(dict.fromkeys((plan_input.offer, root) for root in shown.batches))
+            enrolled |= shown.enrolments
             inputs.append(
                 InputEvidence(
                     input=number,
                     attempt=attempt,
                     offer=offer,
                     scope=scope,
-                    leaves=leaves,
-                    erased=erased,
+                    leaves=shown.leaves,
+                    erased=tuple(shown.erased),
                 )
             )
-    batches = [await _batch(context.demand_rows(), offer, root, beside) for offer, root in sorted(roots_used)]
-    return tuple(inputs), tuple(batches)
+    vault = context.demand_rows()
+    batches = [await _batch(vault, offer, root, beside) for offer, root in sorted(roots_used)]
+    enrolments = [await _enrolments(vault, enroller, root, beside) for enroller, root in sorted(enrolled)]
+    return tuple(inputs), tuple(batches), tuple(enrolments)
 
 
-async def _leaves(
-    vault: RowSource, offer: OfferId, root: bytes, beside: Beside
-) -> tuple[tuple[Leaf, ...] | Section, tuple[ErasedLeaf, ...], set[BatchRoot]]:
-    """A lawful set's leaves, what is left of erased ones, and the roots of the batches that hold them."""
-    part = await vault.leaves(offer, root, 0)
-    within = set(part.batches)
+@dataclass
+class _Shown:
+    """A lawful set's leaves, what is left of erased ones, the roots of the batches that hold them, and enrollers and
+    roots of the batches of enrolments that they rely on."""
+
+    leaves: tuple[Leaf, ...] | Section = ()
+    erased: list[ErasedLeaf] = field(default_factory=list)
+    batches: set[BatchRoot] = field(default_factory=set)
+    enrolments: set[tuple[bytes, EnrolmentRoot]] = field(default_factory=set)
+
+    def take(self, part: LeavesPart) -> None:
+        """All of a part but its records."""
+        self.erased.extend(part.erased)
+        self.batches.update(part.batches)
+        self.enrolments.update(part.enrolments)
+
+
+async def _leaves(vault: RowSource, offer: OfferId, root: bytes, beside: Beside) -> _Shown:
+    part, whole = await vault.leaves(offer, root, 0), _Shown()
     if part.passed == part.total <= MAX_INLINE:
-        return tuple(record.leaf() for record in decode_records(part.records)), part.erased, within
-    erased: list[ErasedLeaf] = []
+        whole.take(part)
+        whole.leaves = tuple(record.leaf() for record in decode_records(part.records))
+        return whole
 
     async def parts() -> AsyncIterator[tuple[int, bytes]]:
         shown, passed = part, 0
         while True:
             yield shown.count, shown.records
             passed += shown.passed
-            within.update(shown.batches)
-            erased.extend(shown.erased)
+            whole.take(shown)
             if passed >= shown.total:
                 return
             if not shown.passed:
                 raise StateError("the vault shows fewer leaves than it counts", expected=shown.total, found=passed)
             shown = await vault.leaves(offer, root, passed)
 
-    section = await beside.add(parts())
-    return section, tuple(erased), within
+    whole.leaves = await beside.add(parts())
+    return whole
+
+
+async def _enrolments(vault: RowSource, enroller: bytes, root: EnrolmentRoot, beside: Beside) -> ShownEnrolments:
+    held = await vault.enrolments(enroller, root)
+    return ShownEnrolments(batch=held.batch, leaves=await _hashes(held.joined, beside))
 
 
 async def _batch(vault: RowSource, offer: OfferId, root: BatchRoot, beside: Beside) -> Batch:
     joined = (await vault.batch(offer, root)).joined
+    return Batch(root=root, leaves=await _hashes(joined, beside))
+
+
+async def _hashes(joined: bytes, beside: Beside) -> tuple[ConsentId, ...] | Section:
+    """So many values of 32 bytes, in the document or beside it."""
     count = len(joined) // 32
     if count <= MAX_INLINE:
-        return Batch(root=root, leaves=tuple(ConsentId(joined[i : i + 32]) for i in range(0, len(joined), 32)))
+        return tuple(ConsentId(joined[i : i + 32]) for i in range(0, len(joined), 32))
 
     async def whole() -> AsyncIterator[tuple[int, bytes]]:
         yield count, joined
 
-    return Batch(root=root, leaves=await beside.add(whole()))
+    return await beside.add(whole())

@@ -11,7 +11,7 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,23 +51,24 @@ class BulkSigner:
 
     def lines(self, subjects: Sequence[str], windows: Sequence[Window]) -> bytes:
         """A line of a batch file for each person, under a fresh key, in the order of the persons."""
+        return b"".join(line.encode() + b"\n" for line in self.consents(subjects, windows))
+
+    def consents(self, subjects: Sequence[str], windows: Sequence[Window]) -> Iterator[BatchLine]:
+        """The same before they are written."""
         wording = Wording(self.offer, self.scope, self.trust.name)
         enroller, digest = Key(self.enroller), self.deployment.consents.digest
-        text = bytearray()
         for subject, window in zip(subjects, windows, strict=True):
             owner, salt, opener = Key(), secrets.token_bytes(32), secrets.token_bytes(32)
             times = (window.not_before, window.not_after, window.first_opening, window.uses)
             commitment = subject_commitment(subject, opener)
             consent = ConsentFields(owner.address, *times, commitment, salt)
-            line = BatchLine(
+            yield BatchLine(
                 consent=consent,
                 signature=owner.sign(digest(wording.consent_id(consent))),
                 enroller=enroller.address,
                 enrolled=enroller.sign(digest(enrolment_hash(owner.address, self.scope.namespace, commitment))),
                 opening=(subject, opener),
             )
-            text += line.encode() + b"\n"
-        return bytes(text)
 
 
 def main(folder: Path, url: str, key: str, offer: str, until: int, uses: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from placet.core.batch_file import BatchLine
 from placet.core.consent import CompactConsent
 from placet.core.eip712 import Domain
-from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, demand_enrolled
+from placet.core.enrolment import NO_ENROLMENT, AnyEnrolment, BatchedEnrolment, EnrolmentOpening, demand_enrolled
 from placet.core.errors import ConsentError, NotFoundError
 from placet.core.ids import ConsentId
 from placet.core.lawful import Breach
@@ -26,7 +26,7 @@ class Submission(Value):
 
     consent: CompactConsent
     signature: Signature
-    enrolment: Enrolment | None = None
+    enrolment: AnyEnrolment | None = None
     opening: EnrolmentOpening | None = None
 
     @classmethod
@@ -35,7 +35,7 @@ class Submission(Value):
         return cls(
             consent=CompactConsent.of(line.consent),
             signature=line.signature,
-            enrolment=line.proof(),
+            enrolment=line.enrolment(),
             opening=line.opened(),
         )
 
@@ -149,6 +149,13 @@ def _demand_enrolled(submission: Submission, situation: AdmissionContext) -> Non
             "the enrolment is not the one in the consent",
             expected=to_hex(consent.enrolment),
             found=to_hex(enrolment.subject),
+            code="consent.enrolment",
+        )
+    if isinstance(enrolment, BatchedEnrolment):
+        raise ConsentError(
+            "an enrolment in a batch comes with a batch of consents",
+            expected="the enroller's signature for this key alone",
+            remedy="take it in by a batch file: placet batch import --enrolments FILE",
             code="consent.enrolment",
         )
     if enrolment.enroller not in situation.enrollers:

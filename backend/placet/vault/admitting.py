@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from placet.core.consent import CompactConsent, Consent, demand_derived
 from placet.core.enrolment import Enrolment, EnrolmentOpening, accepted_enrollers
+from placet.core.enrolment_batch import Enrolments
 from placet.core.errors import ConsentError, InputError, PlacetError, SignatureError, StateError
 from placet.core.ids import BatchRoot, ConsentId, OfferId
 from placet.core.merkle import batch_root
@@ -66,14 +67,21 @@ class Admissions(VaultState):
         log.info("admitted %d of %d consents to offer %s", len(admitted), len(submissions), to_hex(offer.id))
         return outcomes
 
-    def admit_batch(self, reader: BatchReader, tell: Callable[[int], None], processes: int = 0) -> None:
-        """Check all of a batch file and admit it, all or nothing. InputError names a line that may not come in."""
+    def admit_batch(
+        self,
+        reader: BatchReader,
+        tell: Callable[[int], None],
+        processes: int = 0,
+        enrolments: Collection[Enrolments] = (),
+    ) -> None:
+        """Check all of a batch file and admit it, all or nothing, and the batches of enrolments that its lines rely
+        on. InputError names a line that may not come in."""
         header = reader.header
-        with self._lock, BatchCheck(header, self._deployment, self._trust, processes) as check:
+        with self._lock, BatchCheck(header, self._deployment, self._trust, processes, enrolments) as check:
             dataset, situation = self._situation(header.offer, header.scope)
 
             parts = admit_lines(check.run(reader), situation, self._tag(dataset), tell)
-            self._records.add_batch(header.offer.id, header.root, parts)
+            self._records.add_batch(header.offer.id, header.root, parts, check.used)
         log.info("admitted batch %s: %d consents", to_hex(header.root), header.count)
 
     def _tag(self, dataset: DatasetInfo) -> Tag:

@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -22,11 +22,13 @@ from placet.core.batch_file import (
     MAX_HEADER,
     MAX_LINE,
     BatchHeader,
+    Checked,
     LineCheck,
     at_line,
     check_chunk,
     demand_above,
 )
+from placet.core.enrolment_batch import BatchName, Enrolments, demand_enrolled_in
 from placet.core.errors import InputError, PlacetError, StateError
 from placet.core.hashing import document_hash, sha256
 from placet.core.ids import NO_CONSENT, ConsentId
@@ -110,11 +112,22 @@ class BatchReader:
 
 
 class BatchCheck:
-    """Holds a batch's lines to one deployment and one trust list, in worker processes; in this one if it is to be 1."""
+    """Holds a batch's lines to one deployment, one trust list and the batches of enrolments at hand, in worker
+    processes; in this one if it is to be 1. `used`: those of the batches that lines rely on."""
 
-    def __init__(self, header: BatchHeader, deployment: Deployment, trust: TrustList, processes: int = 0) -> None:
+    def __init__(
+        self,
+        header: BatchHeader,
+        deployment: Deployment,
+        trust: TrustList,
+        processes: int = 0,
+        enrolments: Collection[Enrolments] = (),
+    ) -> None:
         self._check = _line_check(header, deployment, trust)
         self._documents = (header.model_dump_json(), deployment.model_dump_json(), trust.model_dump_json())
+        self._namespace = header.scope.namespace
+        self._enrolments = {one.batch.name: one for one in enrolments}
+        self.used: dict[BatchName, Enrolments] = {}
         self._processes = processes or os.cpu_count() or 1
         self._pool: ProcessPoolExecutor | None = None
         self.under = sha256(document_hash(deployment), document_hash(trust))
@@ -137,7 +150,7 @@ class BatchCheck:
         done = progress or Progress(under=self.under)
         if done.lines:
             reader.skip(done)
-        waiting: deque[tuple[list[bytes], bytes, Future[list[ConsentId]]]] = deque()
+        waiting: deque[tuple[list[bytes], bytes, Future[Checked]]] = deque()
         last: Chunk | None = None
         while True:
             while len(waiting) < self._processes * _AHEAD and (lines := reader.chunk()):
@@ -160,19 +173,19 @@ class BatchCheck:
         if last is not None:
             yield last
 
-    def _submit(self, lines: list[bytes], first: int) -> Future[list[ConsentId]]:
+    def _submit(self, lines: list[bytes], first: int) -> Future[Checked]:
         if self._pool is not None:
             return self._pool.submit(_work, lines, first)
-        done: Future[list[ConsentId]] = Future()
+        done: Future[Checked] = Future()
         try:
             done.set_result(check_chunk(self._check, lines, first))
         except InputError as error:
             done.set_exception(error)
         return done
 
-    def _next(self, done: Progress, lines: list[bytes], digest: bytes, checked: Future[list[ConsentId]]) -> Chunk:
+    def _next(self, done: Progress, lines: list[bytes], digest: bytes, checked: Future[Checked]) -> Chunk:
         try:
-            ids = checked.result()
+            ids, claims = checked.result()
         except BrokenProcessPool:
             raise StateError("a worker process ended", remedy="give the command again: it goes on") from None
         first = done.lines + 2
@@ -180,6 +193,10 @@ class BatchCheck:
             demand_above(done.last, ids[0])
         except PlacetError as error:
             raise at_line(first, error) from None
+        bad = demand_enrolled_in(claims, self._enrolments, self._namespace)
+        if bad is not None:
+            raise at_line(first + bad[0], bad[1])
+        self.used |= {name: self._enrolments[name] for name in claims}
         tree = BatchTree(done.nodes)
         tree.add(batch_root(ids))
         progress = Progress(under=self.under, lines=done.lines + len(ids), hash=digest, last=ids[-1], nodes=tree.nodes)
@@ -202,7 +219,7 @@ def _start(header: str, deployment: str, trust: str) -> None:
     )
 
 
-def _work(lines: list[bytes], first: int) -> list[ConsentId]:
+def _work(lines: list[bytes], first: int) -> Checked:
     if _worker is None:
         raise RuntimeError("a worker starts with its documents")
     return check_chunk(_worker, lines, first)

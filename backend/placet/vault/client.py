@@ -11,7 +11,7 @@ from placet.core.consent import Consent
 from placet.core.enrolment import Enrolment, EnrolmentOpening
 from placet.core.errors import InputError, PlacetError, StateError
 from placet.core.evidence import NamedConsent
-from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
+from placet.core.ids import BatchRoot, ConsentId, EnrolmentRoot, JobId, OfferId
 from placet.core.offers import Offer, Scope
 from placet.core.plan import Plan, Terms
 from placet.core.values import Value, parse
@@ -22,6 +22,7 @@ from placet.vault.responses import (
     BatchLeaves,
     DeadLeaves,
     EndpointFindings,
+    EnrolledLeaves,
     KeptConsent,
     KeptConsents,
     LawfulSet,
@@ -115,6 +116,11 @@ class VaultClient:
     async def batch(self, offer: OfferId, root: BatchRoot) -> BatchLeaves:
         """The leaves of a batch that was noted or admitted. NotFoundError."""
         return await self._call("batch", frames.AnchoredArguments(offer=offer, root=root), BatchLeaves)
+
+    async def enrolments(self, enroller: bytes, root: EnrolmentRoot) -> EnrolledLeaves:
+        """A batch of enrolments that came in with consents. NotFoundError."""
+        arguments = frames.EnrolmentsArguments(enroller=enroller, root=root)
+        return await self._call("enrolments", arguments, EnrolledLeaves)
 
     async def consent(self, consent: ConsentId, owner: bytes | None) -> KeptConsent:
         """A consent for its owner, or for the institution (None). NotFoundError `consent.unknown`."""

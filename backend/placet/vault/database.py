@@ -44,6 +44,16 @@ BATCHES = sa.Table(
     sa.Column("root", sa.LargeBinary(32), primary_key=True),
     sa.Column("leaves", sa.LargeBinary, nullable=False),
 )
+ENROLMENTS = sa.Table(
+    "enrolments",
+    METADATA,
+    sa.Column("enroller", sa.LargeBinary(20), primary_key=True),
+    sa.Column("root", sa.LargeBinary(32), primary_key=True),
+    sa.Column("signed", sa.Text, nullable=False),
+    sa.Column("leaves", sa.LargeBinary, nullable=False),
+)
+"""Batches of enrolments that consents rely on. A leaf is a hash over a salted commitment: it says nothing of anybody,
+and stays when a consent's record is erased."""
 LAWFUL = sa.Table(
     "lawful",
     METADATA,

@@ -15,10 +15,10 @@ from placet.core.consent import Consent
 from placet.core.enrolment import Enrolment, EnrolmentOpening
 from placet.core.errors import PlacetError
 from placet.core.framing import WIDTH, announced, header
-from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
+from placet.core.ids import BatchRoot, ConsentId, EnrolmentRoot, JobId, OfferId
 from placet.core.offers import Offer, Scope
 from placet.core.plan import MOST_DRAWN, Plan, Terms
-from placet.core.values import U32, U48, Bytes32, Octets, Signature, Signer, Value
+from placet.core.values import U32, U48, Address, Bytes32, Octets, Signature, Signer, Value
 from placet.vault.admission import Submission
 from placet.vault.models import KeptModel
 from placet.vault.responses import SetToSign
@@ -122,6 +122,11 @@ class JobArguments(Value):
 class AnchoredArguments(Value):
     offer: OfferId
     root: BatchRoot
+
+
+class EnrolmentsArguments(Value):
+    enroller: Address
+    root: EnrolmentRoot
 
 
 class LawfulArguments(Value):

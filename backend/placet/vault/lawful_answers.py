@@ -7,10 +7,11 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
+from placet.core.enrolment import is_root
 from placet.core.errors import ConsentError, NotFoundError, StateError
 from placet.core.evidence import ErasedLeaf
 from placet.core.hashing import sha256
-from placet.core.ids import BatchRoot, ConsentId, OfferId
+from placet.core.ids import BatchRoot, ConsentId, EnrolmentRoot, OfferId
 from placet.core.leaves import LeafRecord
 from placet.core.values import to_hex
 from placet.vault.admission import table_breaches
@@ -21,6 +22,7 @@ from placet.vault.leaves import LEAF, RowLeaf, join, unpack
 from placet.vault.responses import (
     BatchLeaves,
     DeadLeaves,
+    EnrolledLeaves,
     LawfulSet,
     LeavesPart,
     SetToSign,
@@ -130,7 +132,17 @@ class LawfulAnswers(VaultState):
                 if leaf.consent not in known
             ),
             batches=tuple(sorted({leaf.batch for leaf in leaves})),
+            enrolments=tuple(
+                sorted(
+                    {(record.enroller, EnrolmentRoot(record.enrolled)) for record in part if is_root(record.enrolled)}
+                )
+            ),
         )
+
+    def enrolments(self, enroller: bytes, root: EnrolmentRoot) -> EnrolledLeaves:
+        with self._lock:
+            batch, joined = self._records.enrolments((enroller, root))
+        return EnrolledLeaves(batch=batch, joined=joined)
 
     def batch(self, offer: OfferId, root: BatchRoot) -> BatchLeaves:
         with self._lock:

@@ -12,13 +12,14 @@ from sqlalchemy.dialects import sqlite
 
 from placet.core.at_rest import AtRest, context
 from placet.core.consent import CompactConsent
-from placet.core.enrolment import Enrolment, EnrolmentOpening
+from placet.core.enrolment import AnyEnrolment, EnrolmentOpening
+from placet.core.enrolment_batch import BatchName, EnrolmentBatch, Enrolments
 from placet.core.errors import InputError, NotFoundError, StateError
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, OfferId
 from placet.core.offers import Offer, Scope
 from placet.core.values import Bytes32, Signature, Value, parse, to_hex
 from placet.vault.candidates import Candidate, Candidates
-from placet.vault.database import BATCHES, CONSENTS, OFFERS, SEEN, forget
+from placet.vault.database import BATCHES, CONSENTS, ENROLMENTS, OFFERS, SEEN, forget
 from placet.vault.matches import Matches
 from placet.vault.responses import OWNERS_PAGE
 from placet.vault.sets import LawfulSets
@@ -55,7 +56,7 @@ class ConsentRecord(Value):
 
     consent: CompactConsent
     signature: Signature
-    enrolment: Enrolment | None
+    enrolment: AnyEnrolment | None
     opening: EnrolmentOpening | None
     subject: Bytes32 | None
 
@@ -170,8 +171,15 @@ class Records:
                 fresh = [_candidate(consent, record) for consent, record in accepted.items()]
                 self._fresh.setdefault(offer, []).extend(fresh)
 
-    def add_batch(self, offer: OfferId, root: BatchRoot, parts: Iterable[Mapping[ConsentId, ConsentRecord]]) -> None:
-        """Store a batch's consents and leaves in one transaction: nothing of it if `parts` raises."""
+    def add_batch(
+        self,
+        offer: OfferId,
+        root: BatchRoot,
+        parts: Iterable[Mapping[ConsentId, ConsentRecord]],
+        enrolments: Mapping[BatchName, Enrolments],
+    ) -> None:
+        """Store a batch's consents and leaves, and those batches of enrolments that `parts` has made known by its end,
+        in one transaction: nothing of it if `parts` raises."""
         leaves = bytearray()
         with self._engine.begin() as connection:
             for accepted in parts:
@@ -179,6 +187,12 @@ class Records:
                 leaves += b"".join(accepted)
             statement = sqlite.insert(BATCHES).values(offer=offer, root=root, leaves=bytes(leaves))
             connection.execute(statement.on_conflict_do_nothing())
+            for (enroller, enrolled), one in enrolments.items():
+                signed, leaves_of = one.batch.model_dump_json(), one.joined
+                row = sqlite.insert(ENROLMENTS).values(
+                    enroller=enroller, root=enrolled, signed=signed, leaves=leaves_of
+                )
+                connection.execute(row.on_conflict_do_nothing())
         self._candidates.pop(offer, None)
         self._fresh.pop(offer, None)
 
@@ -292,6 +306,16 @@ class Records:
         with self._engine.connect() as connection:
             rows = connection.execute(sa.select(c.root, c.leaves).where(c.offer == offer)).all()
         return {row.root: row.leaves for row in rows if row.root in roots}
+
+    def enrolments(self, name: BatchName) -> tuple[EnrolmentBatch, bytes]:
+        """A batch of enrolments that came in with consents, and its joined leaves; NotFoundError."""
+        c = ENROLMENTS.c
+        query = sa.select(c.signed, c.leaves).where(c.enroller == name[0], c.root == name[1])
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            raise NotFoundError("the vault knows no such enrolments", found=to_hex(name[1]), code="vault.root")
+        return parse(EnrolmentBatch, row.signed), bytes(row.leaves)
 
     def erase(self, consent: ConsentId) -> bool:
         """Delete a person's consent with signature, enrolment and opening; False if unknown. StateError for an

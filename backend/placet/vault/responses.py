@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from placet.chain.findings import State
 from placet.core.consent import CompactConsent
+from placet.core.enrolment_batch import EnrolmentBatch
 from placet.core.evidence import ErasedLeaf
-from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
+from placet.core.ids import BatchRoot, ConsentId, EnrolmentRoot, JobId, OfferId
 from placet.core.sample import LeafPath, RowOpening
-from placet.core.values import U32, U48, Bytes24, Bytes32, Octets, Signature, Value
+from placet.core.values import U32, U48, Address, Bytes24, Bytes32, Octets, Signature, Value
 
 OWNERS_PAGE = 1_000
 """Consents of one owner in one answer, at the most."""
@@ -76,7 +77,8 @@ class DeadLeaves(Value):
 
 class LeavesPart(Value):
     """Some of a lawful set's leaves as records (`core.leaves`), what is left of erased ones among them, the batches
-    that hold both, how many leaves it went through, and how many the set has in all."""
+    that hold both, the batches of enrolments that the records rely on, by enroller and root, how many leaves it went
+    through, and how many the set has in all."""
 
     total: int
     passed: int
@@ -84,6 +86,7 @@ class LeavesPart(Value):
     records: Octets
     erased: tuple[ErasedLeaf, ...]
     batches: tuple[BatchRoot, ...]
+    enrolments: tuple[tuple[Address, EnrolmentRoot], ...]
 
 
 class OpenedLeaf(Value):
@@ -115,6 +118,13 @@ class KeptConsents(Value):
     """Some of one owner's, ascending by id."""
 
     consents: tuple[KeptConsent, ...]
+
+
+class EnrolledLeaves(Value):
+    """A batch of enrolments, and its leaves, ascending, 32 bytes each."""
+
+    batch: EnrolmentBatch
+    joined: Octets
 
 
 class BatchLeaves(Value):

@@ -165,6 +165,7 @@ def _calls(vault: Vault) -> dict[str, tuple[type[Value], Handler]]:
         "dead": (frames.SetArguments, lambda a: vault.dead(a.offer, a.root)),
         "leaves": (frames.PartArguments, lambda a: vault.leaves(a.offer, a.root, a.start)),
         "batch": (frames.AnchoredArguments, lambda a: vault.batch(a.offer, a.root)),
+        "enrolments": (frames.EnrolmentsArguments, lambda a: vault.enrolments(a.enroller, a.root)),
         "consent": (frames.OneConsentArguments, lambda a: vault.consent(a.consent, a.owner)),
         "consents_of": (frames.OwnersArguments, lambda a: vault.consents_of(a.owner, a.after)),
         "named_evidence": (frames.ConsentArguments, lambda a: vault.named_evidence(a.consent)),

@@ -9,11 +9,12 @@ from functools import partial
 from placet.audit.case import Case
 from placet.audit.checks.agreed import UNTOLD
 from placet.audit.checks.leaves import lawful_sets, leaf_name
-from placet.audit.findings import Findings, check
+from placet.audit.findings import Findings, Truncated, check
 from placet.audit.reading import INVALID
-from placet.audit.shown import ShownSet, batch_leaves
+from placet.audit.shown import ShownSet, batch_leaves, shown_enrolments
 from placet.core.enrolment import NO_ENROLMENT
-from placet.core.errors import InputError, PlacetError
+from placet.core.enrolment_batch import BatchName, Enrolments, no_enrolment_in, unenrolled
+from placet.core.errors import InputError, PlacetError, SignatureError
 from placet.core.ids import BatchRoot, ConsentId
 from placet.core.merkle import batch_root, lawful_root
 from placet.core.values import to_hex
@@ -127,14 +128,41 @@ def _unsigned(shown: ShownSet, leaf: tuple[int, bytes]) -> tuple[str, str]:
 @check(GROUP, "enrolments", "Every owner was enrolled by somebody who may")
 def enrolments(case: Case, tell: Findings) -> None:
     """An enroller whom the offer's scope names, and the trust list for the scope's kind of identifier, signed (owner,
-    kind of identifier, subject) of the consent, under that kind. Where the scope names nobody the provider's own
-    signature is valid too, and is reported as self-enrolled: the provider could have invented these people."""
+    kind of identifier, subject) of the consent, under that kind; or a root, under that kind, of a batch that is shown
+    and holds the pair. Where the scope names nobody the provider's own signature is valid too, and is reported as
+    self-enrolled: the provider could have invented these people."""
+    held = {party: _batches_of_enrolments(case, tell, party) for party in case.evidence}
     for _, shown in lawful_sets(case, tell):
         tell.looked += shown.count
         tell.few(shown.columns.unenrolled, partial(_unenrolled, shown), shown.party)
+        for batch, claim in shown.columns.claims.items():
+            known = held[shown.party].get(batch)
+            fault = no_enrolment_in(batch, known, shown.evidence.scope.namespace)
+            strangers: Truncated[int] = Truncated()
+            for place in unenrolled(claim, known, shown.evidence.scope.namespace):
+                strangers.add(place)
+            tell.few(strangers, partial(_not_in_batch, shown, batch, fault), shown.party)
         own = shown.columns.own
         if own and shown.attempt == (case.final or case.attempts[-1]).number:
             tell.note(f"self-enrolled: {own} of {shown.count} people of {case.name(shown.party)}")
+
+
+def _batches_of_enrolments(case: Case, tell: Findings, party: int) -> dict[BatchName, Enrolments]:
+    """Those that the party shows and that their enrollers signed; says so of the others."""
+    held: dict[BatchName, Enrolments] = {}
+    for one in case.evidence[party].enrolments:
+        tell.looked += 1
+        try:
+            found = shown_enrolments(one, case.sections, case.deployment.consents)
+        except (InputError, SignatureError) as error:
+            tell.fail(error.message, error.found, party)
+            continue
+        held[found.batch.name] = found
+    return held
+
+
+def _not_in_batch(shown: ShownSet, batch: BatchName, fault: PlacetError, place: int) -> tuple[str, str]:
+    return f"{leaf_name(shown, place)} enrolled by {to_hex(batch[0])} under {to_hex(batch[1])}", fault.message
 
 
 def _unenrolled(shown: ShownSet, leaf: tuple[int, str, str]) -> tuple[str, str]:
