@@ -204,6 +204,7 @@ _PROTOCOL = "all that two parties must agree on, each by its name"
 LARGE: dict[str, str] = {
     "cli.audit.audit": _OPTIONS,
     "cli.audit_replay.replay": _OPTIONS,
+    "cli.batches.check": _OPTIONS,
     "cli.audit_sample.sample": _OPTIONS,
     "cli.compare.join": _OPTIONS,
     "cli.compare.start": _OPTIONS,

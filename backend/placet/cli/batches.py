@@ -102,8 +102,7 @@ def check(
     with _reading(file) as source:
         reader = BatchReader(source)
         header = reader.header
-        held = _enrolments(enrolments, contracts)
-        with BatchCheck(header, contracts, trusted, processes, held) as work:
+        with BatchCheck(header, contracts, trusted, processes, _enrolments(enrolments, contracts)) as work:
             before = document(Progress, beside, "file of a check's progress") if beside.exists() else None
             if before is not None and before.under != work.under:
                 say("the check began under another deployment or trust list: it starts anew")
@@ -208,11 +207,11 @@ def _enrolments(files: list[Path] | None, deployment: Deployment) -> list[Enrolm
     """Files of enrolments, each checked."""
     from placet.core.enrolment_batch import read_enrolments
 
-    held = []
+    batches = []
     for file in files or ():
         with _reading(file) as source:
-            held.append(read_enrolments(source, deployment.consents))
-    return held
+            batches.append(read_enrolments(source, deployment.consents))
+    return batches
 
 
 @contextlib.contextmanager

@@ -150,9 +150,9 @@ def batch(
         raise ConfigError("the file can't be read", found=f"{pairs}: {error.strerror}") from None
     with table:
         register = Register(settings.register_file)
-        made = enrol_many(table, register, settings.namespace, key, deployment.consents)
-    write_new(out, made.file())
-    write_line(f"{len(made.joined) // 32} enrolments, root {to_hex(made.batch.root)}")
+        enrolments = enrol_many(table, register, settings.namespace, key, deployment.consents)
+    write_new(out, enrolments.file())
+    write_line(f"{len(enrolments.joined) // 32} enrolments, root {to_hex(enrolments.batch.root)}")
 
 
 def _persons(path: Path) -> list[str]:

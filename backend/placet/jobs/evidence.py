@@ -253,8 +253,8 @@ async def _leaves(vault: RowSource, offer: OfferId, root: bytes, beside: Beside)
 
 
 async def _enrolments(vault: RowSource, enroller: bytes, root: EnrolmentRoot, beside: Beside) -> ShownEnrolments:
-    held = await vault.enrolments(enroller, root)
-    return ShownEnrolments(batch=held.batch, leaves=await _hashes(held.joined, beside))
+    answer = await vault.enrolments(enroller, root)
+    return ShownEnrolments(batch=answer.batch, leaves=await _hashes(answer.joined, beside))
 
 
 async def _batch(vault: RowSource, offer: OfferId, root: BatchRoot, beside: Beside) -> Batch:

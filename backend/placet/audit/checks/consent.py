@@ -131,12 +131,12 @@ def enrolments(case: Case, tell: Findings) -> None:
     kind of identifier, subject) of the consent, under that kind; or a root, under that kind, of a batch that is shown
     and holds the pair. Where the scope names nobody the provider's own signature is valid too, and is reported as
     self-enrolled: the provider could have invented these people."""
-    held = {party: _batches_of_enrolments(case, tell, party) for party in case.evidence}
+    batches_of = {party: _batches_of_enrolments(case, tell, party) for party in case.evidence}
     for _, shown in lawful_sets(case, tell):
         tell.looked += shown.count
         tell.few(shown.columns.unenrolled, partial(_unenrolled, shown), shown.party)
         for batch, claim in shown.columns.claims.items():
-            known = held[shown.party].get(batch)
+            known = batches_of[shown.party].get(batch)
             fault = no_enrolment_in(batch, known, shown.evidence.scope.namespace)
             strangers: Truncated[int] = Truncated()
             for place in unenrolled(claim, known, shown.evidence.scope.namespace):
@@ -149,16 +149,16 @@ def enrolments(case: Case, tell: Findings) -> None:
 
 def _batches_of_enrolments(case: Case, tell: Findings, party: int) -> dict[BatchName, Enrolments]:
     """Those that the party shows and that their enrollers signed; says so of the others."""
-    held: dict[BatchName, Enrolments] = {}
+    good: dict[BatchName, Enrolments] = {}
     for one in case.evidence[party].enrolments:
         tell.looked += 1
         try:
-            found = shown_enrolments(one, case.sections, case.deployment.consents)
+            enrolments = shown_enrolments(one, case.sections, case.deployment.consents)
         except (InputError, SignatureError) as error:
             tell.fail(error.message, error.found, party)
             continue
-        held[found.batch.name] = found
-    return held
+        good[enrolments.batch.name] = enrolments
+    return good
 
 
 def _not_in_batch(shown: ShownSet, batch: BatchName, fault: PlacetError, place: int) -> tuple[str, str]:
