@@ -54,6 +54,7 @@ LISTED = {
     "placet key new deployer.key": "on a network of others; on a local chain tests/cli/test_program.py deploys so",
     "placet batch make": "needs a file of consents that were signed elsewhere: tests/vault/test_batches.py",
     "placet batch import": "the same",
+    "placet identity batch": "needs keys that were made elsewhere: tests/identity/test_batch.py",
     "placet batch anchor": "the same",
     "placet audit --page": "serves until it is interrupted: tests/cli/test_audit_page.py",
     **{
