@@ -15,7 +15,7 @@ import pytest
 
 from placet.cli import prove
 from placet.cli.operator import EnsureTransaction
-from placet.core.errors import InputError, PlacetError
+from placet.core.errors import InputError, LimitError, PlacetError
 from placet.core.signatures import Key
 from placet.core.statements import MOST, ProvenStatement, VerificationKey
 from placet.core.trust import Contract, Deployment, Institution, TrustList
@@ -23,7 +23,7 @@ from placet.core.values import ZERO20, ZERO32, parse, to_hex
 from proving import band_keys, compiled, opened_total, proven, statement_of
 
 pytest.importorskip("groth16py", reason="no groth16py here: pip install 'placet[zk]'")
-from placet.protocols.zk import band, groth16
+from placet.protocols.zk import apart, band, groth16
 from placet.protocols.zk.relying import demand_proven
 
 BANK, THIEF, PERSON = (Key(bytes(31) + bytes([place])) for place in (1, 2, 3))
@@ -177,6 +177,38 @@ def test_a_lenders_own_keys_do_not_tell_it_the_total(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         band.prove(opened, statement, place.proven, hostile, key)
     assert caught.value.code == "proof.bare"
+
+
+ENDLESS = """pragma circom 2.1.6;
+function spin(n) { var i = 0; while (i < n) { i = i + n - n; } return i; }
+template Endless() {
+    signal input context, job, commitment, low, high, total, salt;
+    signal spun <-- spin(total);
+    signal product <== total * context;
+}
+component main {public [context, job, commitment, low, high]} = Endless();
+"""
+
+
+def test_a_lenders_own_keys_do_not_hang_the_prover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program in its key never ends: what proves is ended, and says so. An honest key proves beside it, and an
+    error is the same as without the process."""
+    (tmp_path / "endless.circom").write_text(ENDLESS)
+    compiled(tmp_path / "endless.circom")[0].save(str(tmp_path / "proving.key"))
+    place, key = deployment(), band_keys().verification()
+    opened = opened_total(place.proven, BANK, 150, person=PERSON.address)
+    statement = statement_of(opened, key, 100, MOST, prover=PERSON.address, relying_party=LENDER)
+    honest = apart.ProverApart(band_keys().folder / "proving.key")
+    assert band.holds(band.prove(opened, statement, place.proven, honest, key), place.proven, key)
+    monkeypatch.setattr(apart, "SECONDS", 4)
+    with pytest.raises(LimitError) as caught:
+        band.prove(opened, statement, place.proven, apart.ProverApart(tmp_path / "proving.key"), key)
+    assert caught.value.code == "proof.limits" and "150" not in str(caught.value)
+    (tmp_path / "none.key").write_bytes(b"no key")
+    for file, code in (("none.key", "config"), ("missing.key", "config")):
+        with pytest.raises(PlacetError) as refused:
+            band.prove(opened, statement, place.proven, apart.ProverApart(tmp_path / file), key)
+        assert refused.value.code == code
 
 
 def test_two_proofs_of_one_moment_are_two_transactions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,7 +113,7 @@ def consent(
     from placet.core.consent_trees import ConsentStatement
     from placet.core.values import parse, to_hex
     from placet.protocols.zk import consent as circuit
-    from placet.protocols.zk.groth16 import ProvingKey
+    from placet.protocols.zk.apart import ProverApart
 
     opened, leaves = open_wallet(wallet, passphrase_file), read_tree(tree)
     record = opened.get(read_consent(consent))
@@ -137,6 +137,6 @@ def consent(
         "nullifier": to_hex(circuit.nullifier_of(secret, of)),
     }
     statement, began = parse(ConsentStatement, json.dumps(body), what="statement"), time.monotonic()
-    proven = circuit.prove(witness, statement, opened.deployment, ProvingKey(keys / "proving.key"), verification)
+    proven = circuit.prove(witness, statement, opened.deployment, ProverApart(keys / "proving.key"), verification)
     write_new(out, json.dumps(proven.to_json(), indent=1).encode())
     say(f"one of {len(leaves.numbers)} consents, proven in {time.monotonic() - began:.2f} s")

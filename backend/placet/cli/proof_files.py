@@ -120,7 +120,7 @@ def make_proof(
     from placet.core.statements import MOST, BandStatement
     from placet.core.values import parse, to_hex
     from placet.protocols.zk import band
-    from placet.protocols.zk.groth16 import ProvingKey
+    from placet.protocols.zk.apart import ProverApart
 
     total, verification = opened.signed.total, read_verification(keys)
     if max(bounds) > MOST:
@@ -139,6 +139,6 @@ def make_proof(
         raise InputError("the person's key is no address", expected="--prover with an address", found="a public key")
     statement = parse(BandStatement, json.dumps(body), what="statement")
     began = time.monotonic()
-    proven = band.prove(opened, statement, deployment.proven, ProvingKey(keys / "proving.key"), verification)
+    proven = band.prove(opened, statement, deployment.proven, ProverApart(keys / "proving.key"), verification)
     write_new(out, json.dumps(proven.to_json(), indent=1).encode())
     say(f"proven in {time.monotonic() - began:.2f} s")

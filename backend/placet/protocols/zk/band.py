@@ -20,7 +20,7 @@ from placet.core.statements import (
     element,
 )
 from placet.protocols.zk.circuit import BAND
-from placet.protocols.zk.groth16 import ProvingKey, verify
+from placet.protocols.zk.groth16 import Prover, verify
 from placet.protocols.zk.poseidon import poseidon
 
 _SALT_BITS = 248
@@ -40,10 +40,10 @@ def commitment(total: int, salt: bytes, job: bytes) -> bytes:
 
 
 def prove(
-    opened: OpenedTotal, statement: BandStatement, domain: Domain, key: ProvingKey, verification: VerificationKey
+    opened: OpenedTotal, statement: BandStatement, domain: Domain, key: Prover, verification: VerificationKey
 ) -> ProvenStatement:
     """A statement with its proof. InputError `proof.band` where the total is outside the band, `proof.opening` where
-    the file does not open its commitment, and what `ProvingKey.prove` raises."""
+    the file does not open its commitment, and what the prover raises."""
     demand_place(opened.chain_id, opened.statements, domain, "total")
     total = opened.signed.total
     if commitment(opened.value, opened.salt, total.job) != total.commitment:

@@ -20,7 +20,7 @@ from placet.core.trust import Deployment
 from placet.core.values import to_hex
 from placet.protocols.zk.circuit import CONSENT
 from placet.protocols.zk.consent_tree import PoseidonTree, TreePath
-from placet.protocols.zk.groth16 import ProvingKey, verify
+from placet.protocols.zk.groth16 import Prover, verify
 from placet.protocols.zk.poseidon import poseidon
 
 _TAG, _VOICE = 1, 2
@@ -86,10 +86,10 @@ def prove(
     witness: ConsentWitness,
     statement: ConsentStatement,
     deployment: Deployment,
-    key: ProvingKey,
+    key: Prover,
     verification: VerificationKey,
 ) -> ConsentProof:
-    """A statement with its proof. What `ProvingKey.prove` raises, and InputError for another circuit's key."""
+    """A statement with its proof. What the prover raises, and InputError for another circuit's key."""
     CONSENT.demand_key(verification, statement, CONSENT.checker(deployment))
     domain = deployment.proven
     public = statement.public_inputs(domain)

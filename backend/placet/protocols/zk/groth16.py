@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from placet.core.errors import ConfigError, InputError, PlacetError
 from placet.core.statements import FIELD, VerificationKey
@@ -40,8 +40,18 @@ def _refused(as_error: Callable[[str], PlacetError]) -> Iterator[None]:
         raise as_error("PanicException") from None
 
 
+class Prover(Protocol):
+    """What makes proofs of one circuit: a `ProvingKey`, or one in a process of its own (`zk.apart`)."""
+
+    def prove(
+        self, inputs: Mapping[str, int | list[int]], public: list[int], verification: VerificationKey
+    ) -> bytes: ...
+
+
 class ProvingKey:
-    """What proves statements of one circuit, as a file that groth16py wrote; checked point by point when it is read."""
+    """What proves statements of one circuit, as a file that groth16py wrote; checked point by point when it is read.
+
+    Its maker wrote the program that works out a witness: a stranger's key is for `zk.apart`, not for this process."""
 
     def __init__(self, file: Path) -> None:
         """ConfigError if it can't be read or is none."""
