@@ -264,6 +264,16 @@ POSTS = [
 ]
 
 
+@pytest.mark.parametrize("path", POSTS)
+@in_modules_loop
+async def test_a_key_that_stands_twice(node: Running, path: str) -> None:
+    """Whoever reads the body first, and whoever acts on it, read one and the same."""
+    for body in (b'{"owner": null, "owner": {}}', b'{"a": [{"uses": 1, "\\u0075ses": 2}]}'):
+        answer = await node.client.post(path, content=body, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["code"]) == (400, "input.duplicate")
+        assert "once" in answer.json()["remedy"]
+
+
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/x-www-form-urlencoded", "", "a/b; é"])
 @pytest.mark.parametrize("path", POSTS)
 @in_modules_loop

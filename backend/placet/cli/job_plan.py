@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
@@ -155,6 +154,8 @@ def _under(consent: str | None, request: JobRequest) -> JobRequest:
 
 def _parameters(given: Sequence[str]) -> dict[str, Any]:
     """A value is JSON where it reads as JSON, else text; after an @ it is the JSON of a file."""
+    from placet.core.json_text import read_json
+
     values: dict[str, Any] = {}
     for one in given:
         name, equals, value = one.partition("=")
@@ -162,10 +163,10 @@ def _parameters(given: Sequence[str]) -> dict[str, Any]:
             raise InputError("not a parameter", expected="NAME=VALUE, each name once", found=one[:80])
         text = read_text(Path(value[1:]), f"parameter {name}", limit=MAX_PARAMETER) if value.startswith("@") else value
         try:
-            values[name] = json.loads(text)
-        except ValueError:
-            if text is not value:
-                raise InputError(f"the file of {name} is not JSON", expected="JSON", found=value[1:]) from None
+            values[name] = read_json(text, f"parameter {name}")
+        except InputError as error:
+            if text is not value or error.code != "input.json":
+                raise
             values[name] = value
     return values
 

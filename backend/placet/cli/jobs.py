@@ -50,15 +50,15 @@ def start(
     as_json: AsJson = False,
 ) -> None:
     """Propose a job to the parties. The answer has its id once all have signed the plan, or wait for a person to."""
-    from pydantic_core import from_json
+    from placet.core.json_text import read_json
 
+    given = (
+        sys.stdin.read(MAX_REQUEST).removeprefix("\ufeff")
+        if str(file) == "-"
+        else read_text(file, "job", limit=MAX_REQUEST)
+    )
+    body = read_json(given, f"the job {file}")
     try:
-        given = (
-            sys.stdin.read(MAX_REQUEST).removeprefix("\ufeff")
-            if str(file) == "-"
-            else read_text(file, "job", limit=MAX_REQUEST)
-        )
-        body = from_json(given)
         json.dumps(body, allow_nan=False)  # which 1e999 is not, although it can be read
     except ValueError:
         raise InputError("the job is not JSON", expected="JSON, with finite numbers", found=file) from None

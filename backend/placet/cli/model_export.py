@@ -84,16 +84,11 @@ def _content(model: Released, form: str, table: str) -> bytes:
 
 
 def _model(path: Path) -> Released:
-    from pydantic_core import from_json
-
+    from placet.core.json_text import read_json
     from placet.models.released import released_in, released_of
 
     what = "the job's result"
-    raw = read(path, what)
-    try:
-        document = from_json(raw)  # Python's own decoder may overflow the stack on deep nesting
-    except ValueError:
-        raise InputError(f"{what} is no JSON", found=str(path)) from None
+    document = read_json(read(path, what), f"{what} {path}")
     if not isinstance(document, dict) or not isinstance(document.get("report"), dict):
         return released_of(document)
     model = released_in(document["report"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,6 @@ from placet.cli.inputs import AsJson, NodeConfig, read_job, read_text, when
 from placet.cli.jobs import MAX_REQUEST, watch_job
 from placet.cli.operator import Operator
 from placet.cli.output import emit, say, table, write_line
-from placet.core.errors import InputError
 
 commands = typer.Typer(no_args_is_help=True, help="Standing plans: agreed once, opened many times.")
 Plan = Annotated[str, typer.Argument(help="The standing plan's id.")]
@@ -27,10 +25,9 @@ def propose(
     as_json: AsJson = False,
 ) -> None:
     """Propose a standing plan to the parties of a job. Its id is the answer."""
-    try:
-        job = json.loads(read_text(file, "job", limit=MAX_REQUEST))
-    except ValueError:
-        raise InputError("the job is not JSON", expected="JSON", found=file) from None
+    from placet.core.json_text import read_json
+
+    job = read_json(read_text(file, "job", limit=MAX_REQUEST), f"the job {file}")
     body = {"job": job, "openings": openings, "seconds": days * 86_400}
     answer = Operator(config).ask("POST", "/v1/standing", body)
     if answer["missing"]:

@@ -58,10 +58,9 @@ def _empty() -> TrustList:
 
 
 def _entry(path: Path) -> dict[str, Any]:
-    try:
-        entry = json.loads(read_text(path, "entry", limit=65_536))
-    except ValueError:
-        raise InputError("the entry is not JSON", found=path) from None
+    from placet.core.json_text import read_json
+
+    entry = read_json(read_text(path, "entry", limit=65_536), f"the entry {path}")
     if not isinstance(entry, dict) or "address" not in entry:
         raise InputError("this is no entry of a trust list", expected="an object with an address", found=path)
     return entry

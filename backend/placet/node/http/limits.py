@@ -20,11 +20,11 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from pydantic_core import from_json
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from placet.core.errors import InputError, LimitError, PlacetError
 from placet.core.ids import OfferId
+from placet.core.json_text import read_json
 from placet.node.config import NodeLimits
 from placet.node.http.problems import answer
 from placet.node.state import counters, insert
@@ -188,15 +188,10 @@ def forget(connection: sa.Connection, now: int) -> None:
     connection.execute(sa.delete(counters).where(counters.c.expiry < now))
 
 
-def _demand_shallow(body: bytes) -> None:
+def _demand_json(body: bytes) -> None:
     # Python's own JSON decoder trusts in the recursion limit, and py_ecc (below eth-account) raises that so far that
     # 100 KB of brackets overflow the stack and end the process. pydantic's decoder stops at a depth of 200.
-    try:
-        from_json(body or b"null", allow_inf_nan=False)
-    except ValueError:
-        raise InputError(
-            "the body is not JSON", expected="JSON in UTF-8, nested less than 200 deep", code="input.json"
-        ) from None
+    read_json(body or b"null", "the body")
 
 
 class _Places:
@@ -255,7 +250,7 @@ class RequestLimits:
             self._headers(scope)
             body = await self._body(receive)
             if any(name == b"content-type" and b"json" in value.lower() for name, value in scope["headers"]):
-                _demand_shallow(body)
+                _demand_json(body)
             place = (self._withdrawing if _withdraws(scope) else self._places).take()
         except PlacetError as error:
             await answer(error)(scope, receive, send)

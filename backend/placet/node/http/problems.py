@@ -65,6 +65,7 @@ _STATUS_OF_CODE = {
     "access.session": 401,
     "consent.elsewhere": 421,
     "consent.unknown-offer": 404,
+    "input.duplicate": 400,
     "input.json": 400,
     "leader.absent": 503,
     "leader.lost": 503,

@@ -7,11 +7,11 @@ others: who gets two of them ends the job.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from placet.core.errors import InputError, ProtocolError
 from placet.core.hashing import canonical
+from placet.core.json_text import read_json
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun
 from placet.jobs.step_recorder import StepRecorder, name_of
@@ -60,8 +60,8 @@ def agreed(told: Sequence[bytes], count: int) -> list[int]:
 
 def _numbers(raw: bytes, count: int) -> list[int]:
     try:
-        numbers = json.loads(raw)
-    except (ValueError, RecursionError):
+        numbers = read_json(raw, "metrics")
+    except InputError:
         numbers = None
     if not isinstance(numbers, list) or len(numbers) != count or any(type(one) is not int for one in numbers):
         raise ProtocolError(

@@ -6,7 +6,6 @@ out; its messages are not signed one by one.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -16,8 +15,9 @@ from urllib.parse import urlsplit
 from pydantic import JsonValue
 
 from placet.catalogue.spec import Cost
-from placet.core.errors import LimitError, PeerError, ProtocolError
+from placet.core.errors import InputError, LimitError, PeerError, ProtocolError
 from placet.core.hashing import canonical
+from placet.core.json_text import read_json
 from placet.core.trail import Artefact
 from placet.jobs.certificates import tls_key
 from placet.jobs.party_run import PartyRun
@@ -190,8 +190,9 @@ async def intersect(
 
 def _number(raw: bytes, name: str, party: int, least: int, most: int) -> int:
     try:
-        number = json.loads(raw)[name]
-    except (ValueError, KeyError, TypeError):
+        told = read_json(raw, name)
+        number = told[name] if isinstance(told, dict) else None
+    except (InputError, KeyError):
         number = None
     if type(number) is not int or not least <= number <= most:
         raise ProtocolError(f"{name_of(party)} told no {name}", expected=f"{least} to {most}")

@@ -8,7 +8,6 @@ who tests, neither beforehand nor after a look at the rows, and a row that is dr
 from __future__ import annotations
 
 import hmac
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,8 +16,9 @@ from hashlib import sha256
 from pydantic import JsonValue
 
 from placet.catalogue.modelling import MAX_ROWS, Split
-from placet.core.errors import DataError, ProtocolError
+from placet.core.errors import DataError, InputError, ProtocolError
 from placet.core.hashing import canonical
+from placet.core.json_text import read_json
 from placet.core.trail import Artefact
 from placet.core.values import to_hex
 from placet.jobs.party_run import PartyRun
@@ -124,13 +124,13 @@ async def provider(job: PartyRun, split: Split, of: int, opened: Artefact, *, mo
     async with job.step(STEP, PROTOCOL, opened, parameters={"block": to_hex(block)}) as step:
         raw = await step.receive(name_of(of), COUNTS, limit=_MAX_COUNTS)
         try:
-            told = json.loads(raw)
+            told = read_json(raw, COUNTS)
             parts = RowParts(*(told[name] for name in ("train", "validation", "test")))
             fits = all(
                 type(count) is int and 0 <= count <= most for count in (parts.train, parts.validation, parts.test)
             )
             fits = fits and parts.total <= most and told["block"] == to_hex(block)
-        except (ValueError, KeyError, TypeError):
+        except (InputError, KeyError, TypeError):
             fits = False
         if not fits or (split.train is not None and parts != parts_of(split, parts.total)):
             raise ProtocolError(

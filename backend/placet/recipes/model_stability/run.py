@@ -14,12 +14,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json
-
 from placet.catalogue import model_stability
 from placet.catalogue.model_stability import MAX_ROWS, PROVIDER, SHIFT, ModelStabilityParameters, Monitored
 from placet.core.errors import InputError
 from placet.core.hashing import canonical
+from placet.core.json_text import read_json
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
 from placet.models.bands import band_of, kept_places, merged, stability
@@ -109,9 +108,9 @@ def read(part: bytes, parameters: ModelStabilityParameters, most: int) -> list[C
     if len(part) > MAX_PART:
         raise refusal
     try:
-        raw = from_json(part)  # Python's own decoder would overflow the stack of a node on deep nesting
+        raw = read_json(part, "counts")
         tables = [None if one is None else (tuple(one["places"]), tuple(one["counts"])) for one in raw]
-    except (ValueError, KeyError, TypeError):
+    except (InputError, KeyError, TypeError):
         raise refusal from None
     if len(tables) != len(parameters.columns):
         raise refusal

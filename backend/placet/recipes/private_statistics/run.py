@@ -16,8 +16,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json
-
 from placet.catalogue import private_statistics
 from placet.catalogue.private_statistics import (
     QUANTILE_BANDS,
@@ -34,6 +32,7 @@ from placet.catalogue.private_statistics import (
 from placet.catalogue.spec import CONSUMER, scale
 from placet.core.errors import InputError
 from placet.core.hashing import canonical
+from placet.core.json_text import read_json
 from placet.jobs.party_run import PartyRun
 from placet.jobs.randomness import NoiseSource
 from placet.jobs.recipe import RecipeRun
@@ -166,8 +165,8 @@ def read(part: bytes, questions: Sequence[Question]) -> list[Shown]:
     if len(part) > MAX_PART:
         raise refusal
     try:
-        lists = from_json(part)
-    except ValueError:
+        lists = read_json(part, "answers")
+    except InputError:
         raise refusal from None
     sizes = [told(one) for one in questions]
     if not isinstance(lists, list) or [len(one) if isinstance(one, list) else -1 for one in lists] != sizes:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
-from pydantic_core import from_json
 
 from placet.catalogue.shared_representation import MAX_HEADS, PROVIDER, SharedRepresentationParameters
 from placet.core.errors import InputError
 from placet.core.hashing import canonical
+from placet.core.json_text import read_json
 from placet.core.privacy import DELTA, epsilon_hundredths
 from placet.core.values import Value, to_hex
 from placet.models import quality
@@ -53,8 +53,8 @@ def read(part: bytes, parameters: SharedRepresentationParameters) -> ReleasedHea
     if len(part) > MAX_PART:
         raise refusal
     try:
-        released = ReleasedHeads.model_validate(from_json(part))
-    except (ValueError, ValidationError):
+        released = ReleasedHeads.model_validate(read_json(part, "heads"))
+    except (InputError, ValidationError):
         raise refusal from None
     expected = [(PROVIDER, label, "logistic", "0", "1") for label in parameters.source_labels]
     heads = [(head.columns[0].party, head.label, head.family, head.centre, head.spread) for head in released.heads]

@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from cryptography.hazmat.primitives.asymmetric import rsa
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
+from placet.core.errors import InputError
 from placet.core.hashing import sha256
-from placet.core.values import Value
+from placet.core.values import Value, parse
 from placet.protocols.enclave.evidence.reading import Reader, cut
 from placet.protocols.enclave.evidence.refusals import refusal
 
@@ -111,12 +112,13 @@ class HclReport:
                 found=sha256(self.runtime).hex(),
             )
         try:
-            return RuntimeClaims.model_validate_json(self.runtime)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the whole"
+            return parse(RuntimeClaims, self.runtime)
+        except InputError as error:
             raise refusal(
-                "format", "the runtime data are not as they are known here", expected=first["msg"], found=where
+                "format",
+                "the runtime data are not as they are known here",
+                expected=error.expected,
+                found=error.found,
             ) from None
 
 

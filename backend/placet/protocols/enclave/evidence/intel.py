@@ -14,10 +14,11 @@ from typing import Annotated, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field
 
 from placet.core.enclave_policy import INTEL_LADDER, AzureTdxRule, SgxRule, TdxRule
-from placet.core.errors import ConfigError
+from placet.core.errors import ConfigError, InputError
+from placet.core.values import parse
 from placet.protocols.enclave.evidence import quote as quotes
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.certificates import MALFORMED
@@ -106,8 +107,8 @@ def _check_time(collateral: IntelCollateral, now: int) -> int:
 
 def _document_window(text: str) -> tuple[int, int]:
     try:
-        dates = _Dates.model_validate_json(text)
-    except ValidationError:
+        dates = parse(_Dates, text)
+    except InputError:
         raise refusal("format", "a document of Intel's without its dates", expected="issueDate, nextUpdate") from None
     return int(dates.begin.timestamp()), int(dates.end.timestamp())
 
