@@ -94,14 +94,40 @@ def test_every_command_is_in_a_how_to() -> None:
             assert f"placet {' '.join(words)}" in text, words
 
 
-def test_starting_loads_no_heavy_library() -> None:
-    script = "import sys, placet.cli.main; print(*sys.modules)"
-    loaded = set(
-        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+HELP = """
+import sys
+from typer.testing import CliRunner
+from placet.cli.main import app, tree
+
+def told(*words):
+    assert CliRunner().invoke(app, [*words, "--help"]).exit_code == 0
+    return {one for one in sys.modules if one.startswith("placet.cli.") or one in HEAVY}
+
+HEAVY = set(sys.argv[1].split())
+shown = told()
+assert shown <= {"placet.cli.main", "placet.cli.lazy", "placet.cli.output"}, shown
+for name in tree().commands:
+    heavy = told(name) & HEAVY
+    assert not heavy, (name, heavy)
+"""
+
+
+def test_no_help_loads_a_heavy_library() -> None:
+    """The program's own help loads no command at all; a command's, no library that it works with."""
+    heavy = "web3 eth_account eth_keyfile fastapi uvicorn sqlalchemy pyarrow numpy httpx cryptography rich.table jinja2"
+    done = subprocess.run([sys.executable, "-c", HELP, heavy], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_help_says_of_each_command_what_it_says_itself() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    for name, entry in commands.entries.items():
+        assert " ".join(commands[name].help.split()).startswith(entry.help), name
+    shown = succeed("--help").out
+    assert [line.split()[0] for line in shown.partition("Commands:")[2].splitlines() if line[2:3].strip()] == list(
+        commands
     )
-    heavy = {"web3", "eth_account", "fastapi", "sqlalchemy", "pyarrow", "numpy", "pydantic", "httpx", "rich.table"}
-    assert "placet.cli.owner" in loaded
-    assert heavy & loaded == set()
+    assert "Did you mean" in call("audti").err
 
 
 def test_version_and_exit_codes(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""All commands of `placet` in one tree."""
+"""All commands of `placet` in one tree, each imported when it is asked for."""
 
 from __future__ import annotations
 
@@ -11,37 +11,83 @@ from typing import Annotated, Any
 
 import typer
 
-from placet.cli import (
-    audit,
-    batches,
-    catalogue,
-    ceremony,
-    chain,
-    compare,
-    consents,
-    doctor,
-    enclave,
-    erasure,
-    identity,
-    jobs,
-    keys,
-    model_export,
-    models,
-    offers,
-    owner,
-    prove,
-    recipes,
-    sandbox,
-    setup,
-    standing,
-    study,
-    trust,
-)
-from placet.cli.output import Commands, write_line
+from placet.cli.lazy import Entry, LateGroup
+from placet.cli.output import write_line
+
+_ENTRIES = {
+    "chain": Entry(
+        "placet.cli.chain", "commands", "A local chain for development: Anvil as a child process, its state on disk."
+    ),
+    "deploy": Entry(
+        "placet.cli.chain",
+        "deploy",
+        "Put the contracts on a chain and write the deployment file that nodes, owners and auditors read.",
+    ),
+    "key": Entry("placet.cli.keys", "commands", "Encrypted keys of deployers and auditors."),
+    "trust": Entry("placet.cli.trust", "commands", "The trust list: which address is which institution."),
+    "init": Entry(
+        "placet.cli.setup", "init", "Make an institution: node folder, vault folder, keys, certificate, settings."
+    ),
+    "node": Entry("placet.cli.setup", "node", "Run the institution's node until it is told to end."),
+    "vault": Entry("placet.cli.setup", "vault", "The vault: the only process that can read the institution's data."),
+    "doctor": Entry("placet.cli.doctor", "doctor", "Say what is wrong with a node and its vault."),
+    "offer": Entry("placet.cli.offers", "commands", "Offers: what may be asked of a dataset, by whom, for what."),
+    "model": Entry("placet.cli.models", "commands", "Models that jobs made: this institution's parts of them."),
+    "batch": Entry(
+        "placet.cli.batches", "commands", "Batches: signed consents to one offer, in a file under one root."
+    ),
+    "grant": Entry(
+        "placet.cli.consents", "grant", "The institution's own consent for its own dataset, named on chain."
+    ),
+    "revoke": Entry(
+        "placet.cli.consents", "revoke", "Revoke a consent to one of the own offers, for ever: a lost key, a court."
+    ),
+    "erase": Entry(
+        "placet.cli.erasure", "erase", "Delete all that node and running vault hold of a consent, for good."
+    ),
+    "enclave": Entry("placet.cli.enclave", "commands", "Which enclave measurements the institution accepts."),
+    "compare": Entry(
+        "placet.cli.compare", "commands", "Compare two versions of a contract in an enclave; for the companies."
+    ),
+    "recipes": Entry(
+        "placet.cli.recipes",
+        "recipes",
+        "List the recipes: what each does, which operations it needs consent for, who learns what by it.",
+    ),
+    "catalogue": Entry(
+        "placet.cli.catalogue",
+        "catalogue",
+        "Show the datasets of the other institutions, what they offer of them to this one, and what is left of their "
+        "privacy budgets.",
+    ),
+    "job": Entry("placet.cli.jobs", "commands", "Jobs at the own node."),
+    "standing": Entry("placet.cli.standing", "commands", "Standing plans: agreed once, opened many times."),
+    "owner": Entry(
+        "placet.cli.owner", "commands", "The data owner's own client: keys and consents stay on this machine."
+    ),
+    "identity": Entry("placet.cli.identity", "commands", "The enrolling service: ties owners' keys to persons."),
+    "prove": Entry(
+        "placet.cli.prove", "commands", "Statements in zero knowledge about totals: prove, check, put on chain."
+    ),
+    "audit": Entry("placet.cli.audit", "commands", "Audit a job."),
+    "zk": Entry("placet.cli.ceremony", "zk", "What proofs in zero knowledge rest on."),
+    "sandbox": Entry(
+        "placet.cli.sandbox",
+        "commands",
+        "Institutions on this machine, for trying out: chain, nodes, vaults, an enroller, persons who consented.",
+    ),
+    "study": Entry("placet.cli.study", "commands", "Studies: who computes what on whose files, in one study.toml."),
+}
+"""In the order of the program's help, with the first sentence of their own."""
+
+
+class Program(LateGroup):
+    entries = _ENTRIES
+
 
 app = typer.Typer(
     name="placet",
-    cls=Commands,
+    cls=Program,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -74,42 +120,16 @@ def root(
             stream.reconfigure(errors="backslashreplace")  # what a terminal's encoding lacks is shown as an escape
 
 
-app.add_typer(chain.commands, name="chain")
-app.command("deploy")(chain.deploy)
-app.add_typer(keys.commands, name="key")
-app.add_typer(trust.commands, name="trust")
-app.command("init")(setup.init)
-app.command("node")(setup.node)
-app.add_typer(setup.vault, name="vault")
-app.command("doctor")(doctor.doctor)
-app.add_typer(offers.commands, name="offer")
-models.commands.command("export")(model_export.export)
-models.commands.command("table")(model_export.table)
-app.add_typer(models.commands, name="model")
-app.add_typer(batches.commands, name="batch")
-app.command("grant")(consents.grant)
-app.command("revoke")(consents.revoke)
-app.command("erase")(erasure.erase)
-app.add_typer(enclave.commands, name="enclave")
-app.add_typer(compare.commands, name="compare")
-app.command("recipes")(recipes.recipes)
-app.command("catalogue")(catalogue.catalogue)
-app.add_typer(jobs.commands, name="job")
-app.add_typer(standing.commands, name="standing")
-app.add_typer(owner.commands, name="owner")
-app.add_typer(identity.commands, name="identity")
-app.add_typer(prove.commands, name="prove")
-app.add_typer(audit.commands, name="audit")
-app.add_typer(ceremony.zk, name="zk")
-app.add_typer(sandbox.commands, name="sandbox")
-app.add_typer(study.commands, name="study")
-
-
 @functools.cache
 def tree() -> Any:
-    """All commands as a parser has them. Making it takes a third of a short command's time, so each process does once,
-    and what is forked from a process that has it never."""
+    """All commands as a parser has them, not imported yet."""
     return typer.main.get_command(app)
+
+
+def whole_tree() -> Any:
+    """The same, imported: what is forked from a process that has it never does that again."""
+    dict(tree().commands)
+    return tree()
 
 
 def run() -> None:

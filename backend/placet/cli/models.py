@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from placet.cli import retrain
+from placet.cli import model_export, retrain
 from placet.cli.inputs import AsJson, NodeConfig, Timeout, read_address, read_offer
 from placet.cli.model_inputs import Model, kept_model, kept_models, origin_of
 from placet.cli.operator import Operator
@@ -18,6 +18,8 @@ from placet.core.errors import NotFoundError
 
 commands = typer.Typer(no_args_is_help=True, help="Models that jobs made: this institution's parts of them.")
 commands.command()(retrain.retrain)
+commands.command()(model_export.export)
+commands.command()(model_export.table)
 Name = Annotated[str, typer.Argument(help="The model's name in the vault; `placet model list` shows them.")]
 
 

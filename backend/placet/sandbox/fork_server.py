@@ -145,7 +145,7 @@ def main(door: str) -> None:
     gc.disable()  # what is imported here is never garbage
     for name in PRELOADED:
         importlib.import_module(name)
-    importlib.import_module("placet.cli.main").tree()
+    importlib.import_module("placet.cli.main").whole_tree()
     skeleton("")  # reads the tables of look-alikes
     gc.freeze()
     with socket.socket(fileno=int(door)) as served:
