@@ -47,13 +47,13 @@ class LateCommands(MutableMapping[str, Any]):
 
 def _made(name: str, entry: Entry) -> Any:
     """The command as typer makes it below any program."""
-    found = getattr(importlib.import_module(entry.module), entry.attribute)
+    target = getattr(importlib.import_module(entry.module), entry.attribute)
     parent = typer.Typer(rich_markup_mode=None)
     parent.callback()(lambda: None)
-    if isinstance(found, typer.Typer):
-        parent.add_typer(found, name=name)
+    if isinstance(target, typer.Typer):
+        parent.add_typer(target, name=name)
     else:
-        parent.command(name)(found)
+        parent.command(name)(target)
     group: Any = typer.main.get_command(parent)
     return group.commands[name]
 
