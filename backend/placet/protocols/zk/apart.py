@@ -128,8 +128,8 @@ def _answer(file: Path, request: ProofRequest) -> ProofAnswer:
         }
         return ProofAnswer(proof=ProvingKey(file).prove(inputs, list(map(int, request.public)), request.verification))
     except PlacetError as error:
-        told = {name: getattr(error, name) for name in ProofRefusal.model_fields}
-        return ProofAnswer(refusal=ProofRefusal(**told))
+        fields = {name: getattr(error, name) for name in ProofRefusal.model_fields}
+        return ProofAnswer(refusal=ProofRefusal(**fields))
     except MemoryError:
         raise  # the other side says so: the process ends without an answer
     except Exception as error:

@@ -190,8 +190,8 @@ async def intersect(
 
 def _number(raw: bytes, name: str, party: int, least: int, most: int) -> int:
     try:
-        told = read_json(raw, name)
-        number = told[name] if isinstance(told, dict) else None
+        answer = read_json(raw, name)
+        number = answer[name] if isinstance(answer, dict) else None
     except (InputError, KeyError):
         number = None
     if type(number) is not int or not least <= number <= most:
