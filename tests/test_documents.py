@@ -62,12 +62,20 @@ LISTED = {
         for command in (
             "prove register",
             "prove total",
-            "owner prove",
+            "owner prove total",
             "prove band",
-            "prove tree",
+            "prove check --deployment deployment.json --trust trust.json proof.json \\",
+            "prove record --config lender",
+        )
+    },
+    **{
+        f"placet {command}": "the same, of the circuit of consents: tests/cli/test_consent_proofs.py, marked slow"
+        for command in (
             "owner tag",
-            "prove check",
-            "prove record",
+            "prove tree",
+            "owner prove consent",
+            "prove check --deployment deployment.json --trust trust.json proof.json --as",
+            "prove record --config sponsor",
         )
     },
     "npm install --prefix ceremony-programs": "installs from an index; hardhat-free-local has the same versions",

@@ -206,9 +206,9 @@ async def _inputs(
                     erased=tuple(shown.erased),
                 )
             )
-    vault = context.demand_rows()
-    batches = [await _batch(vault, offer, root, beside) for offer, root in sorted(roots_used)]
-    enrolments = [await _enrolments(vault, enroller, root, beside) for enroller, root in sorted(enrolled)]
+    # None of either, and no vault, where a company brings documents.
+    batches = [await _batch(context.demand_rows(), *one, beside) for one in sorted(roots_used)]
+    enrolments = [await _enrolments(context.demand_rows(), *one, beside) for one in sorted(enrolled)]
     return tuple(inputs), tuple(batches), tuple(enrolments)
 
 
