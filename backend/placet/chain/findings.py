@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from placet.core.errors import PlacetError, unforeseen
 
-SECONDS = 7.0
+SECONDS = 15.0
 """For all checks that ask somebody, whatever hangs."""
 State: TypeAlias = Literal["ok", "warning", "wrong"]
 T = TypeVar("T")
