@@ -120,7 +120,7 @@ def test_consents_in_bulk_are_what_owners_and_enroller_sign() -> None:
     lines = signer.lines(persons, [Window(1, 2**33, 3, 4)] * 20).splitlines()
     check = LineCheck(offer, scope, deployment.consents, Verifiers(), trust)
     lines.sort(key=lambda line: check.identity(decode_line(line)))
-    assert len(set(check_chunk(check, lines, 2))) == 20
+    assert len(set(check_chunk(check, lines, 2).ids)) == 20
     decoded = [decode_line(line) for line in lines]
     assert {line.opening[0] for line in decoded if line.opening} == set(persons)
     assert len({line.consent.owner for line in decoded}) == 20
