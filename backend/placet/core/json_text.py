@@ -54,4 +54,8 @@ _KEYS = json.JSONDecoder(object_pairs_hook=_once)
 
 
 def _no_json(what: str) -> InputError:
-    return InputError(f"{what} is not JSON", expected="JSON in UTF-8, nested less than 200 deep", code="input.json")
+    return InputError(
+        f"{what} is not JSON",
+        expected="JSON in UTF-8, with finite numbers, nested less than 200 deep",
+        code="input.json",
+    )
