@@ -225,6 +225,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
                 if (_trails[_start(job, attempt, i)].count != 0) revert StepsWereRecorded(job, attempt, i);
             }
         }
+        if (!_spendsBudget(plan)) revert NothingToRefund(job);
         refunded[job] = true;
         for (uint256 i = 0; i < plan.parties.length; ++i) {
             IConsentRegistry.Input[] calldata inputs = plan.parties[i].inputs;
@@ -512,6 +513,16 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         for (uint256 i = 0; i < plan.parties.length; ++i) {
             count += plan.parties[i].inputs.length;
         }
+    }
+
+    function _spendsBudget(Plan calldata plan) private pure returns (bool) {
+        for (uint256 i = 0; i < plan.parties.length; ++i) {
+            IConsentRegistry.Input[] calldata inputs = plan.parties[i].inputs;
+            for (uint256 k = 0; k < inputs.length; ++k) {
+                if (inputs[k].budget != 0) return true;
+            }
+        }
+        return false;
     }
 
     function _inputAt(Plan calldata plan, JobId job, uint256 input)

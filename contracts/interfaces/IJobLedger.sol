@@ -185,6 +185,10 @@ interface IJobLedger {
     /// @param party which party
     error StepsWereRecorded(JobId job, uint32 attempt, uint256 party);
 
+    /// @notice The job's opening has spent no privacy budget.
+    /// @param job its id
+    error NothingToRefund(JobId job);
+
     /// @notice Registry or escrow serves another ledger.
     /// @param expected this ledger
     /// @param found the ledger that it serves
@@ -410,7 +414,7 @@ interface IJobLedger {
     function abortForConsent(Plan calldata plan, uint256 input, bytes32 reason) external;
 
     /// @notice Gives the privacy budgets back what the opening of an aborted job spent, once, if no party has recorded a step
-    /// in any attempt. Anybody may send it. From then on the job records nothing.
+    /// in any attempt. Anybody may send it. From then on the job records nothing; a job that has spent nothing can't be brought there.
     /// @custom:not-protected Against a party that sends shares before it recorded its start: that party gives away its own
     /// data alone. Openings that were used stay so.
     function refund(Plan calldata plan) external;

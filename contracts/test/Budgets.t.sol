@@ -141,6 +141,15 @@ contract BudgetsTest is Base {
         assertSpent(0, 100);
     }
 
+    function test_a_job_that_spent_nothing_goes_on_recording_after_its_abort() public {
+        IJobLedger.Plan memory plan = planOf(1);
+        JobId job = open(plan);
+        abort(job);
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.NothingToRefund.selector, job));
+        ledger.refund(plan);
+        step(job, 1, 1);
+    }
+
     function test_a_sealed_job_gives_nothing_back() public {
         IJobLedger.Plan memory plan = planSpending(1, 100);
         JobId job = readyJob(plan);

@@ -7,12 +7,14 @@ from __future__ import annotations
 import socket
 import sqlite3
 import time
+from typing import Any
 
 import pytest
 import tests.audit.conftest as _simulator_beside_its_tests  # noqa: F401 - lets these modules import each other
-from simulator import CONSUMER, NAMES, Simulation, h
+from simulator import CONSUMER, NAMES, START, Simulation, Starting, h
 from tests.audit.test_tampering import changed, changes, get, places
 
+from placet.audit.facts import Ending
 from placet.audit.outcome import AuditReport, Verdict
 from placet.audit.verify import verify
 from placet.core.errors import InputError
@@ -28,6 +30,39 @@ EVERY = 12
 
 def failed(report: AuditReport) -> set[str]:
     return {result.name for result in report.results if result.status in ("failed", "disputed")}
+
+
+class StartsLater(Starting):
+    """Party 2 has a step more than the others before the one in which all say what they start from; an honest party
+    ends its attempt over that, and has no such step. Who says that it met them there would name them."""
+
+    LIAR = 2
+
+    def step(self, party: int, name: str, **fields: Any) -> None:
+        if name == "start" and party != self.LIAR:
+            return
+        super().step(party, name, **fields)
+        if party == self.LIAR and name.startswith("open-"):
+            super().step(party, "another")
+
+
+def test_who_starts_later_does_not_name_those_that_would_not_go_on() -> None:
+    simulation = StartsLater(ending=Ending.ABORTED)
+    bundle = simulation.bundle()
+    late = bundle.facts.head.model_copy(update={"timestamp": START + 10**6})
+    report = verify(bundle.model_copy(update={"facts": bundle.facts.model_copy(update={"head": late})}))
+    assert (report.verdict, report.named) == (Verdict.INTACT, ())
+
+
+def test_who_shows_nothing_is_not_named_for_where_another_says_to_have_met_it() -> None:
+    class Met(Starting):
+        def step(self, party: int, name: str, **fields: Any) -> None:
+            super().step(party, name, **fields)
+            if party == 2 and name.startswith("open-"):
+                super().step(party, "another")
+
+    report = verify(Met().bundle(without=(1,)))
+    assert (report.verdict, report.named) == (Verdict.INCOMPLETE, ())
 
 
 @pytest.mark.parametrize("liar", [0, CONSUMER])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from exploration import ASKED, BEFORE, KEPT, OFFERED, PROVIDER, QUESTIONS, SPENT, Noisy
-from simulator import NAMES, Simulation, h
+from simulator import NAMES, START, Simulation, h
 
 from placet.audit.bundle import bundle_pieces
 from placet.audit.facts import BudgetChange, Ending
@@ -304,6 +304,21 @@ def test_what_nobody_began_is_given_back() -> None:
 def test_a_budget_that_came_back_although_somebody_had_begun_names_him() -> None:
     told = result(Begun(), "budget.given-back")
     assert told.status is CheckStatus.FAILED and NAMES[PROVIDER] in told.named
+
+
+class Raced(Begun):
+    """The budget goes back before anybody has recorded what it did: from then on the contract takes no record."""
+
+    def record(self, party: int, attempt: int) -> list[bytes]:
+        return []
+
+
+def test_who_can_record_nothing_since_the_budget_went_back_is_not_named() -> None:
+    bundle = Raced().bundle()
+    late = bundle.facts.head.model_copy(update={"timestamp": START + 10**6})
+    report = verify(bundle.model_copy(update={"facts": bundle.facts.model_copy(update={"head": late})}))
+    assert report.named == () and "trail.recorded" not in [one.name for one in report.results if one.problems]
+    assert any("can record nothing" in note for note in report.notes)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from placet.core.offers import Scope, Subjects
 from placet.core.plan import MAX_INPUTS, MAX_PARTIES, OpeningRef, Plan, Terms
 from placet.core.signatures import Key
 from placet.core.standing import Fixed, StandingPlan, fixed_of
-from placet.core.trail import SignedMessage
+from placet.core.trail import HEAD_TAG, Exchange, SignedMessage
 from placet.core.verified_sums import CHALLENGE, COMMIT, SHARE_OUT, WEIGHTED
 
 A, B, C, D = NAMES
@@ -948,6 +948,17 @@ def a_start_that_is_not_the_trails() -> Bundle:
 def a_start_told_by_a_party_that_shows_nothing() -> Bundle:
     simulation = OtherStart()
     return simulation.bundle(without=(1,))
+
+
+@case("trail.starts", B)
+def two_starts_told_to_two_parties() -> Bundle:
+    class Two(Starting):
+        def send(self, sender: int, receiver: int, tag: str, digest: bytes | None = None) -> tuple[Exchange, Exchange]:
+            if (sender, receiver, tag) == (1, 2, HEAD_TAG):
+                digest = h("another")
+            return super().send(sender, receiver, tag, digest)
+
+    return Two().bundle(without=(1,))
 
 
 @case("trail.recorded", B, also=("trail.starts",))

@@ -177,6 +177,18 @@ def spending(attempt: int, *, masked: bool) -> tuple[PartyRun, Wire, list[str]]:
     return run, wire, happened
 
 
+def test_nobody_starts_without_a_trail_in_a_job_whose_budget_could_go_back() -> None:
+    """Of no party's steps the contract takes a record once the budget is back; of one step on chain it gives none."""
+    run, wire, happened = spending(1, masked=True)
+    mine, other = run.plan.parties[run.party], run.plan.parties[0]
+    parties = [one.model_copy(update={"inputs": ()}) if one is mine else one for one in run.plan.parties]
+    parties[0] = other.model_copy(update={"inputs": mine.inputs})
+    run.record = replace(run.record, plan=run.plan.model_copy(update={"parties": tuple(parties)}))
+    wire.told = {0: start_told(b"\1" * 32, 0)}
+    at_once(run.started_with(0))
+    assert happened == ["0 on chain", "open still", "open still"] and wire.sent == ["trail.head"]
+
+
 def test_rows_that_spend_a_budget_are_on_chain_before_anything_follows() -> None:
     """Or whoever ends the job in time takes the budget back, and keeps what was sent."""
     run, _, happened = spending(1, masked=False)

@@ -144,9 +144,13 @@ class PartyRun(PartySeat):
         goes on.
 
         For protocols that disclose something inside themselves: what each side starts from is fixed by then. Who seals
-        or records another trail is named by what it signed here (the audit's `trail/starts`). ProtocolError
-        `peer.start` where one has done more or less until here.
+        or records another trail is named by what it signed here (the audit's `trail/starts`). In a job that spends a
+        privacy budget this party's own steps are on chain besides: or who spends it would end the job once it has
+        learned something, take the budget back, and leave nobody a trail. ProtocolError `peer.start` where one has done
+        more or less until here.
         """
+        if any(one.budget for one in self.plan.inputs):
+            await self.anchored()
         word = start_told(self.head, self._steps)
         async with self.step("start", START_PROTOCOL) as step:
             await together(*(step.send(name_of(party), HEAD_TAG, word) for party in parties))

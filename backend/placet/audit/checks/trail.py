@@ -34,9 +34,11 @@ def steps(case: Case, tell: Findings) -> None:
 @check(GROUP, "recorded", "Each step's hash is on chain, and each hash on chain has its step")
 def recorded(case: Case, tell: Findings) -> None:
     """The hashes of the steps that a party shows are those that its recorder put on chain, in the same order. In an
-    attempt that was not sealed the last steps may be still to come, as long as the contract would take them."""
+    attempt that was not sealed the last steps may be still to come, as long as the contract would take them; in a job
+    whose privacy budget was given back none may."""
     if not case.evidence:
         return tell.skip("no evidence")
+    given_back = _given_back(case)
     for party in case.evidence:
         for attempt in case.attempts:
             shown = [s.hash for s in case.steps(party, attempt.number)]
@@ -47,6 +49,8 @@ def recorded(case: Case, tell: Findings) -> None:
                 tell.same(f"{where}{index}", theirs, ours, party)
             if len(on_chain) > len(shown):
                 tell.fail(f"{where}{len(shown)}: {on_chain[len(shown)].hex()}", "not shown", party)
+            elif len(shown) > len(on_chain) and given_back:
+                tell.note(f"{case.name(party)} can record nothing of a job whose privacy budget was given back")
             elif len(shown) > len(on_chain) and not _may_follow(case, attempt.number):
                 tell.fail(f"{where}{len(on_chain)} on chain", "never recorded", party)
             elif len(shown) > len(on_chain):
@@ -58,6 +62,11 @@ def _may_follow(case: Case, attempt: int) -> bool:
     opened = case.facts.opened
     in_time = opened is not None and case.facts.head.timestamp <= opened.settle_by + RECORD_GRACE
     return in_time and not case.is_final(attempt)
+
+
+def _given_back(case: Case) -> bool:
+    """Did the job's privacy budget go back? From then on the contract takes no record of it, from anybody."""
+    return any(one.job == case.bundle.job and one.kind == "refunded" for one in case.facts.budgets)
 
 
 @check(GROUP, "sealed", "The trails are the ones that were sealed")
@@ -83,37 +92,52 @@ def sealed(case: Case, tell: Findings) -> None:
 def starts(case: Case, tell: Findings) -> None:
     """Before a protocol that discloses something inside itself each party signs the head of its trail until then to the
     others (`placet.start/1`). That head leads on to the trail that the party recorded: nobody changes what it
-    started from once it has learned something. In an attempt that was not sealed the trail may be still to come."""
+    started from once it has learned something. Where the party shows the step in which it said so, it is the head of
+    the steps before that one; what the others say of it counts for nothing, since they could name it by a lie. In an
+    attempt that was not sealed the trail may be still to come; in a job whose privacy budget was given back, none may.
+    """
     if not case.evidence:
         return tell.skip("no evidence")
     begun = {
-        (attempt.number, party, exchange.peer, exchange.sequence, is_sent): step.index
+        (attempt.number, party, exchange.peer, exchange.sequence): step.index
         for attempt in case.attempts
         for party in case.evidence
         for step in case.steps(party, attempt.number)
         if step.protocol == START_PROTOCOL
-        for exchanges, is_sent in ((step.sent, True), (step.received, False))
-        for exchange in exchanges
+        for exchange in step.sent
     }
+    heads: dict[tuple[int, int], dict[bytes, int]] = {}
+    given_back = _given_back(case)
     for message in signed_messages(case, lambda message: message.tag == HEAD_TAG):
         tell.looked += 1
-        attempt, sender, receiver = message.attempt, message.sender, message.receiver
-        steps = begun.get((attempt, sender, receiver, message.sequence, True))
-        if steps is None:
-            steps = begun.get((attempt, receiver, sender, message.sequence, False))
-        recorded_ = case.recorded(message.sender, attempt)
-        if steps is None:  # of a step that was cut off, or of none: `exchange/in-steps` tells
+        attempt, sender = message.attempt, message.sender
+        steps = begun.get((attempt, sender, message.receiver, message.sequence))
+        if (attempt, sender) not in heads:
+            heads[attempt, sender] = _starts_of(case, sender, attempt)
+        known = heads[attempt, sender]
+        count = known.get(message.digest)
+        if count is not None and steps in (None, count):
             continue
-        if len(recorded_) < steps and _may_follow(case, attempt):
-            tell.note(f"{case.name(message.sender)} has not recorded yet what it said that it starts from")
-            continue
-        start = trail_start(case.bundle.job, attempt, message.sender)
-        due = sha256(start_told(trail_head(start, recorded_[:steps]), steps))
-        where = f"what {case.name(message.sender)} told {case.name(message.receiver)}, attempt {attempt}"
-        tell.same(where, due, message.digest, message.sender)
+        if given_back:
+            tell.note(f"{case.name(sender)} can record nothing of a job whose privacy budget was given back")
+        elif (steps is None or len(known) <= steps) and _may_follow(case, attempt):
+            tell.note(f"{case.name(sender)} has not recorded yet what it said that it starts from")
+        else:
+            where = f"what {case.name(sender)} told {case.name(message.receiver)}, attempt {attempt}"
+            tell.fail(f"{where}: a head of its trail", message.digest, sender)
     if not tell.looked:
         return tell.skip("nobody had to say what it starts from: nothing is disclosed before the release")
     _lacking(case, tell)
+
+
+def _starts_of(case: Case, party: int, attempt: int) -> dict[bytes, int]:
+    """What a party may say that it starts from, by its digest: of no step, of its first recorded one, of two …"""
+    head = trail_start(case.bundle.job, attempt, party)
+    starts = {sha256(start_told(head, 0)): 0}
+    for count, step in enumerate(case.recorded(party, attempt), 1):
+        head = trail_head(head, [step])
+        starts[sha256(start_told(head, count))] = count
+    return starts
 
 
 def _lacking(case: Case, tell: Findings) -> None:
