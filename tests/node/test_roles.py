@@ -14,6 +14,7 @@ from placet.cli import certificates
 from placet.core.errors import StateError
 from placet.node import leader_link
 from placet.node.app import ROUTERS
+from placet.node.config import NodeLimits
 from placet.node.http.dependencies import runner_of
 from placet.node.leader_link import LeaderLink, ToLeader
 from placet.node.leadership import Leader
@@ -85,7 +86,7 @@ async def _ask(app: ToLeader, method: str, path: str, headers: list[tuple[bytes,
 )
 async def test_what_needs_the_runner_goes_to_the_leader(method: str, path: str, leads: bool) -> None:
     link = Away()
-    app = ToLeader(_own, link, ROUTERS, runner_of)
+    app = ToLeader(_own, link, ROUTERS, runner_of, NodeLimits())
     headers = [(b"authorization", b"Bearer x"), (b"x-forwarded-for", b"203.0.113.1"), (b"connection", b"keep-alive")]
     assert await _ask(app, method, path, headers) == (503 if leads else 204)
     if leads:
@@ -93,6 +94,16 @@ async def test_what_needs_the_runner_goes_to_the_leader(method: str, path: str, 
         assert (target, body) == (path.encode() + b"?a=1", b"body")
         # Whom the leader counts is who asked here, whatever he says of himself.
         assert passed == {b"authorization": b"Bearer x", b"x-forwarded-for": b"192.0.2.7"}
+
+
+async def test_a_process_keeps_no_more_of_a_request_for_the_leader_than_of_its_own() -> None:
+    """Whether or not it says how much is to come: a body goes on whole, and is in memory until then."""
+    link = Away()
+    app = ToLeader(_own, link, ROUTERS, runner_of, NodeLimits(body_bytes=3))
+    assert await _ask(app, "POST", "/v1/jobs", [(b"content-length", b"4")]) == 413
+    assert await _ask(app, "POST", "/v1/jobs") == 413
+    assert await _ask(app, "POST", "/v1/offers") == 204
+    assert link.requests == []
 
 
 async def test_who_does_not_show_the_institutions_key_is_not_heard(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from placet.chain.threaded import ask_store
 from placet.core.errors import PlacetError, StateError
+from placet.node.config import NodeLimits
+from placet.node.http.limits import RequestLimits
 from placet.node.http.problems import answer
 from placet.node.leadership import Leader, leader
 
@@ -164,11 +166,20 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 class ToLeader:
-    """ASGI middleware: requests whose route works with the jobs' runner go to the process that has one."""
+    """ASGI middleware: requests whose route works with the jobs' runner go to the process that has one, held to the
+    same limits here as there: this process keeps a request's body until it has come whole."""
 
-    def __init__(self, app: ASGIApp, link: LeaderLink, routers: Sequence[APIRouter], needs: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        link: LeaderLink,
+        routers: Sequence[APIRouter],
+        needs: Callable[..., Any],
+        limits: NodeLimits,
+    ) -> None:
         self._app = app
         self._link = link
+        self._limited = RequestLimits(self._pass_on, limits)
         self._routes = [
             (route, _depends(route.dependant, needs))
             for router in routers
@@ -182,6 +193,9 @@ class ToLeader:
             await self._app(scope, receive, send)
             return
         scope["route"] = route
+        await self._limited(scope, receive, send)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             response = await self._forward(Request(scope, receive))
         except PlacetError as error:

@@ -98,7 +98,7 @@ def api_app(settings: NodeSettings) -> FastAPI:
             await link.close()
 
     app = application(node, alive)
-    app.add_middleware(ToLeader, link=link, routers=ROUTERS, needs=runner_of)
+    app.add_middleware(ToLeader, link=link, routers=ROUTERS, needs=runner_of, limits=settings.limits)
     return app
 
 
