@@ -23,7 +23,7 @@ from placet.core.addresses import checksummed
 from placet.core.batch_file import CHUNK, LineCheck, check_chunk
 from placet.core.consent import ConsentFields
 from placet.core.ecdsa import P256_N, SECP256K1_N
-from placet.core.enrolment_batch import Enrolments, checked
+from placet.core.enrolment_batch import Enrolments, checked, signed
 from placet.core.errors import InputError, NotFoundError, PlacetError, StateError
 from placet.core.hashing import document_bytes
 from placet.core.leaves import decode_records
@@ -377,3 +377,22 @@ def test_consents_come_in_by_enrolments_in_a_batch(make_environment, tmp_path: P
 def test_nothing_comes_in_while_the_vault_is_served(tmp_path: Path) -> None:
     with alone(tmp_path / "s"), pytest.raises(StateError, match="another vault serves"), alone(tmp_path / "s"):
         pass
+
+
+def test_a_root_that_an_enroller_signed_under_two_kinds_of_identifier_comes_in_once(
+    make_environment, tmp_path: Path
+) -> None:
+    """The vault shows one batch a root: consents that rely on the other one would be called unenrolled, and its
+    institution with them."""
+    environment = make_environment(tmp_path, customers=2)
+    single = made(environment, environment.customers)
+    enrolments = at_once(environment, single)
+    pairs = [(line.consent.owner, line.consent.enrolment) for line in single.values()]
+    other = signed(pairs, "urn:placet:other", environment.enroller, environment.deployment.consents)
+    assert other.batch.name == enrolments.batch.name
+    environment.vault._records.add_batch(environment.offer.id, bytes(32), [], {other.batch.name: other})
+    path = file_of(environment, tmp_path / "b", relying(single, enrolments))
+    with path.open("rb") as file, pytest.raises(StateError) as caught:
+        environment.vault.admit_batch(BatchReader(file), lambda _: None, 1, (enrolments,))
+    assert caught.value.code == "enrolments.namespace"
+    assert held(environment)[0] == 0

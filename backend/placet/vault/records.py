@@ -179,7 +179,8 @@ class Records:
         enrolments: Mapping[BatchName, Enrolments],
     ) -> None:
         """Store a batch's consents and leaves, and those batches of enrolments that `parts` has made known by its end,
-        in one transaction: nothing of it if `parts` raises."""
+        in one transaction: nothing of it if `parts` raises. StateError `enrolments.namespace` where the vault has one
+        of them under another kind of identifier: it could show an auditor that one alone."""
         leaves = bytearray()
         with self._engine.begin() as connection:
             for accepted in parts:
@@ -193,6 +194,7 @@ class Records:
                     enroller=enroller, root=enrolled, signed=signed, leaves=leaves_of
                 )
                 connection.execute(row.on_conflict_do_nothing())
+                _demand_same_kind(connection, one.batch)
         self._candidates.pop(offer, None)
         self._fresh.pop(offer, None)
 
@@ -359,3 +361,17 @@ class Records:
 
     def _open_record(self, offer: OfferId, consent: ConsentId, sealed: bytes) -> ConsentRecord:
         return parse(ConsentRecord, self._sealer.open(sealed, context("consent", to_hex(consent), to_hex(offer))))
+
+
+def _demand_same_kind(connection: sa.Connection, batch: EnrolmentBatch) -> None:
+    c = ENROLMENTS.c
+    query = sa.select(c.signed).where(c.enroller == batch.enroller, c.root == batch.root)
+    namespace = parse(EnrolmentBatch, connection.execute(query).scalar_one()).namespace
+    if namespace != batch.namespace:
+        raise StateError(
+            "the enroller signed these enrolments under two kinds of identifier",
+            expected=namespace,
+            found=batch.namespace,
+            remedy="have the enroller sign another batch, of fresh keys",
+            code="enrolments.namespace",
+        )
