@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from typing import Any
+
+import pytest
 
 from placet.core.consent_trees import ProofTag
 from placet.core.ids import ConsentId, OfferId
 from placet.core.signatures import Key
 from placet.core.values import from_hex, to_hex
-from placet.node.consents import proof_tags
+from placet.node.consents import erasure, proof_tags, queries
+from placet.node.consents.models import ConsentStatus
+from placet.node.service import Node
 
 from .conftest import Owner, Running
 
@@ -85,3 +90,25 @@ async def test_nobody_else_gives_it_one_or_reads_them(node: Running, owner: Owne
     assert (await listed(node, offer.id))["tags"] == []
     missing = f"/v1/offers/{to_hex(OfferId(secrets.token_bytes(32)))}/tags"
     assert (await node.client.get(missing, headers=node.credential)).status_code == 404
+
+
+async def test_a_tag_that_comes_while_its_consent_is_erased_is_not_kept(
+    node: Running, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer, _ = node.offer()
+    consent = await node.give(owner, offer)
+    await node.turn()
+    identity, judged, loop = ConsentId(from_hex(consent)), queries.status_of, asyncio.get_running_loop()
+
+    def erased_then(of: Node, row: queries.Row) -> ConsentStatus:
+        """The institution erases it between the look at it and the tag's keeping."""
+        status = judged(of, row)
+        erased = erasure.erase_everywhere(of.settings, of.engine, of.vault, identity)
+        assert asyncio.run_coroutine_threadsafe(erased, loop).result(60)
+        return status
+
+    monkeypatch.setattr(queries, "status_of", erased_then)
+    late = await give_tag(node, owner, consent)
+    monkeypatch.undo()
+    assert (late.status_code, late.json()["code"]) == (404, "not-found.consent")
+    assert proof_tags.of_consent(node.node, identity) is None

@@ -29,6 +29,8 @@ async def erase_everywhere(settings: NodeSettings, engine: sa.Engine, vault: Vau
     await asyncio.to_thread(lambda: kept_payloads.forget(received, uses.jobs_of(engine, consent)))
     here = await asyncio.to_thread(erase, engine, consent)
     there = await vault.erase(consent)
+    # Whoever gave it a tag in between had found it in the vault.
+    await asyncio.to_thread(proof_tags.drop, engine, consent)
     return here or there
 
 

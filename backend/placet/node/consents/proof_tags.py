@@ -11,12 +11,12 @@ import sqlalchemy as sa
 
 from placet.chain.threaded import ask_chain
 from placet.core.consent_trees import KeptTag, ProofTag
-from placet.core.errors import StateError
+from placet.core.errors import NotFoundError, StateError
 from placet.core.ids import ConsentId, OfferId
 from placet.node.consents import lookup, models, queries
 from placet.node.consents.models import ConsentStatus
 from placet.node.service import Node
-from placet.node.state import insert_new, now, proof_tags, reading
+from placet.node.state import insert_new, now, overwrite_deleted, proof_tags, reading
 
 PAGE = 1_000
 
@@ -36,6 +36,18 @@ async def accept(node: Node, consent: ConsentId, owner: bytes, given: models.Tag
     taken = ("offer", "owner", "not_before", "not_after", "first_opening", "uses")
     entry = {"consent": consent, "tag": signed.tag, "signature": signature, "created": now()}
     await asyncio.to_thread(_keep, node, entry | {name: row[name] for name in taken})
+    try:
+        await lookup.row_of(node, consent, owner, client)
+    except NotFoundError:  # erased in the meantime: nothing of it stays
+        await asyncio.to_thread(drop, node.engine, consent)
+        raise
+
+
+def drop(engine: sa.Engine, consent: ConsentId) -> None:
+    """`forget` by itself, for a tag that came while its consent was erased."""
+    with engine.begin() as connection:
+        forget(connection, consent)
+    overwrite_deleted(engine)
 
 
 def _keep(node: Node, entry: dict[str, object]) -> None:
