@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 
@@ -20,19 +21,22 @@ from placet.chain.consent_trees import TreeState, is_used, publish_tree, publish
 from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain
 from placet.chain.statements import record_statement, recorded_at, register_key, registered_key
+from placet.cli.operator import Operator
+from placet.cli.prove_consent import checked_consent, live_tags
 from placet.core.consent import Consent, Details
-from placet.core.consent_trees import ConsentProof, ConsentTree, PublishedTree
-from placet.core.ids import JobId
+from placet.core.consent_trees import ConsentProof, ConsentTree, KeptTag, ProofTag, PublishedTree
+from placet.core.ids import ConsentId, JobId
 from placet.core.offers import Offer, Subjects
 from placet.core.signatures import Key
 from placet.core.statements import FIELD, VerificationKey
-from placet.core.trust import Deployment
+from placet.core.trust import Auditor, Deployment, Institution, TrustList
+from placet.core.values import to_hex
 from placet.core.withdrawal import withdrawal_hash
 
 from ..chain.conftest import PURPOSE, as_sender, dev_key, sent
 
 pytest.importorskip("groth16py", reason="no groth16py here: pip install 'placet[zk]'")
-from placet.core.errors import Reverted
+from placet.core.errors import NotFoundError, Reverted
 from placet.protocols.zk.consent_tree import PoseidonTree
 
 PROVIDER, RIVAL, CONSUMER, LENDER = (dev_key(place).address for place in range(1, 5))
@@ -203,3 +207,54 @@ def test_a_key_without_the_checker_is_not_the_circuits(market: Market) -> None:
     assert CONSENT.checker(market.deployment) == market.deployment.consent_trees.address
     with pytest.raises(InputError, match="registered as something else"):
         demand_holds(proof, market.deployment, bare)
+
+
+def test_who_is_an_auditor_to_the_relying_party_vouches_for_no_leaves(market: Market) -> None:
+    """An auditor makes an offer of its own, and a tree of people who don't exist: a list that has it as an auditor
+    alone takes nothing of that, whatever name it has there."""
+    tree = market.tree(market.holders, market.offer)
+    market.publish(tree)
+    proof = market.proof(market.holders[0], tree, new_job())
+    bank = Institution(
+        address=PROVIDER, name="Bank", api="http://a.example", peer="https://a.example",
+        certificate="-----BEGIN CERTIFICATE-----",
+    )  # fmt: skip
+    auditor = Auditor(address=PROVIDER, name="Bank")
+
+    def checked(trust: TrustList) -> dict[str, object]:
+        return checked_consent(proof, market.chain, None, trust, to_hex(LENDER))
+
+    assert checked(TrustList(institutions=(bank,), auditors=(auditor,)))["leaves_vouched_for_by"] == "Bank"
+    with pytest.raises(NotFoundError, match="no such institution"):
+        checked(TrustList(institutions=(), auditors=(auditor,)))
+
+
+@dataclass
+class Office:
+    """What `placet prove tree` reads of its institution: a node that lists these tags."""
+
+    deployment: Deployment
+    chain: Chain
+    tags: list[KeptTag]
+
+    def ask(self, method: str, path: str) -> dict[str, object]:
+        heads = {"epoch": to_hex(bytes(24)), "unproven": to_hex(bytes(24))}
+        return {**heads, "tags": [one.model_dump(mode="json") for one in self.tags], "cursor": None}
+
+
+def test_an_owner_who_takes_a_signature_back_keeps_nobody_else_from_proving(market: Market) -> None:
+    """A contract's signature holds as long as the contract says so: one that changes its mind, or that is no signature
+    at all, is left out of the next tree, and the others are in it."""
+    owner, contract = Key(), market.deployment.consent_trees.address
+    signed = [ProofTag(consent=ConsentId(secrets.token_bytes(32)), tag=bytes(31) + b"\7") for _ in range(3)]
+    kept = [
+        KeptTag(signed=one, owner=who, not_before=0, not_after=9, first_opening=0, opens_before=9, signature=signature)
+        for one, who, signature in zip(
+            signed,
+            (owner.address, contract, owner.address),
+            (owner.sign(signed[0].digest(market.deployment.consents)), b"\1", b"\1" * 65),
+            strict=True,
+        )
+    ]
+    office = Office(market.deployment, market.chain, kept)
+    assert live_tags(cast(Operator, office), market.offer.id)[1] == kept[:1]

@@ -13,7 +13,7 @@ import typer
 from placet.cli.inputs import NodeConfig, Timeout, read_address, read_offer, read_span, when, write_new
 from placet.cli.operator import EnsureTransaction, Operator
 from placet.cli.output import say, write_line
-from placet.core.errors import AccessError, InputError, StateError
+from placet.core.errors import AccessError, ConfigError, InputError, StateError
 
 if TYPE_CHECKING:
     from placet.chain.client import Chain
@@ -36,6 +36,8 @@ def tree(
     from placet.chain.consent_trees import TreeState, publish_tree, published_tree, tree_state
     from placet.core.values import to_hex
 
+    if out.exists():
+        raise ConfigError("the file can't be made", expected="no file yet, before the tree is on chain", found=out)
     operator, of = Operator(config), read_offer(offer)
     leaves, published = _built(operator, of, int(time.time()) + read_span(valid))
     operator.demand_running()
@@ -53,13 +55,13 @@ def tree(
 
 
 def _built(operator: Operator, offer: OfferId, until: int) -> tuple[ConsentTree, PublishedTree]:
-    """All leaves, and what goes on chain. Every owner's signature is verified. InputError where there is none."""
+    """All leaves, and what goes on chain. InputError where there is none."""
     from placet.core.consent_trees import LEAF_SIZE, ConsentTree, PublishedTree
     from placet.core.values import parse, to_hex
     from placet.protocols.zk.consent import leaf_of
     from placet.protocols.zk.consent_tree import PoseidonTree
 
-    (epoch, unproven), listed = _tags(operator, offer)
+    (epoch, unproven), listed = live_tags(operator, offer)
     tags = [one for one in listed if one.not_after >= until]
     if not tags:
         raise InputError(
@@ -90,9 +92,10 @@ def _built(operator: Operator, offer: OfferId, until: int) -> tuple[ConsentTree,
     return parse(ConsentTree, leaves, what="tree"), parse(PublishedTree, published, what="tree")
 
 
-def _tags(operator: Operator, offer: OfferId) -> tuple[tuple[bytes, bytes], list[KeptTag]]:
-    """The heads of ended consents that the node saw, and the tags of those that live. StateError where one ended in
-    between, SignatureError for a tag that its owner did not sign."""
+def live_tags(operator: Operator, offer: OfferId) -> tuple[tuple[bytes, bytes], list[KeptTag]]:
+    """The heads of ended consents that the node saw, and the tags of those that live, each under its owner's signature.
+    What isn't is left out: a contract may take back what it signed, and keeps nobody else from proving by that.
+    StateError where a consent ended in between."""
     from placet.chain.client import erc1271
     from placet.core.consent_trees import KeptTag
     from placet.core.values import from_hex, parse, to_hex
@@ -106,8 +109,10 @@ def _tags(operator: Operator, offer: OfferId) -> tuple[tuple[bytes, bytes], list
         heads.add((page["epoch"], page["unproven"]))
         for body in page["tags"]:
             one = parse(KeptTag, body, what="tag")
-            signers.demand("the tag", one.owner, one.signed.digest(operator.deployment.consents), one.signature)
-            tags.append(one)
+            if signers.accepts(one.owner, one.signed.digest(operator.deployment.consents), one.signature):
+                tags.append(one)
+            else:
+                say(f"left out: {to_hex(one.signed.consent)}, whose tag its owner does not sign, or not any more")
         if page["cursor"] is None:
             break
         cursor = f"?cursor={page['cursor']}"
@@ -137,7 +142,7 @@ def checked_consent(
     )
     contributors = registered.contributors
     made_by = demand_institutions(contributors, trust) if contributors else "none: one person made the key"
-    provider = trust.name(chain.offer(statement.offer).provider)
+    provider = trust.institution(chain.offer(statement.offer).provider).name
     recorded, state = recorded_at(chain, statement), tree_state(chain, statement.offer, statement.root)
     if not recorded and is_used(chain, statement):
         raise AccessError("the consent was used for this job already, in another statement", code="proof.nullifier")
