@@ -42,10 +42,14 @@ def test_one_of_the_consents_is_mine(institutions: Institutions, tmp_path: Path)
     root = run("prove", "tree", *bank, offer, "--out", tree).out.strip()
     leaves = json.loads(tree.read_text())["leaves"]
     assert len(leaves) == 2 + 2 * 64 and tags[0].strip()[2:] not in leaves
+    assert "before the tree is on chain" in fails("prove", "tree", *bank, offer, "--out", tree).err
 
     job, lender, prover = "0x" + "ab" * 32, institutions.address("lender"), "0x" + "07" * 20
     prove = ("owner", "prove", "consent", "--wallet", "wallet", "--job", job, "--for", lender, "--prover", prover)
     prove += (*url, "--keys", keys)
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_text(json.dumps(json.loads(tree.read_text()) | {"consent_trees": "0x" + "07" * 20}))
+    assert "another deployment" in fails(*prove, first, "--tree", elsewhere, "--out", proof).err
     made = run(*prove, first, "--tree", tree, "--out", proof)
     assert "one of 2 consents" in made.err
     assert first[2:] not in proof.read_text() and tags[0].strip()[2:] not in proof.read_text()

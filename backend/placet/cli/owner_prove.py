@@ -117,6 +117,10 @@ def consent(
 
     opened, leaves = open_wallet(wallet, passphrase_file), read_tree(tree)
     record = opened.get(read_consent(consent))
+    here = opened.deployment.chain_id, opened.deployment.consent_trees.address
+    if (leaves.chain_id, leaves.consent_trees) != here:
+        raise InputError("the tree is for another deployment", expected=f"chain {here[0]}, {to_hex(here[1])}",
+                         found=f"chain {leaves.chain_id}, {to_hex(leaves.consent_trees)}")  # fmt: skip
     if leaves.offer != record.consent.offer.id:
         raise InputError("the tree is of another offer", expected=to_hex(record.consent.offer.id),
                          found=to_hex(leaves.offer))  # fmt: skip
