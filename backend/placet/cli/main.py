@@ -81,13 +81,13 @@ _ENTRIES = {
 """In the order of the program's help, with the first sentence of their own."""
 
 
-class Program(LateGroup):
+class CommandLine(LateGroup):
     entries = _ENTRIES
 
 
 app = typer.Typer(
     name="placet",
-    cls=Program,
+    cls=CommandLine,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -37,7 +37,7 @@ _Number = Annotated[str, Field(pattern=r"^[0-9]{1,80}$")]
 _Numbers = Annotated[tuple[_Number, ...], Field(max_length=_MAX_INPUTS)]
 
 
-class ProofRequest(Value):
+class WitnessRequest(Value):
     """What `ProvingKey.prove` takes: numbers as decimals."""
 
     inputs: Annotated[dict[str, _Number | _Numbers], Field(max_length=_MAX_INPUTS, repr=False)]
@@ -74,7 +74,7 @@ class ProverApart:
         except OSError as error:
             raise ConfigError("the proving key can't be read", found=f"{self._file}: {error.strerror}") from None
         memory, seconds = EMPTY + PER_BYTE * size, SECONDS + PER_MEGABYTE * size // 1_000_000
-        request = ProofRequest(
+        request = WitnessRequest(
             inputs={
                 name: tuple(map(str, value)) if isinstance(value, list) else str(value)
                 for name, value in inputs.items()
@@ -114,11 +114,11 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    request = parse(ProofRequest, sys.stdin.buffer.read(_MAX_REQUEST), limit=_MAX_REQUEST, what="request")
+    request = parse(WitnessRequest, sys.stdin.buffer.read(_MAX_REQUEST), limit=_MAX_REQUEST, what="request")
     sys.stdout.buffer.write(_answer(file, request).model_dump_json().encode())
 
 
-def _answer(file: Path, request: ProofRequest) -> ProofAnswer:
+def _answer(file: Path, request: WitnessRequest) -> ProofAnswer:
     try:
         from placet.protocols.zk.groth16 import ProvingKey
 
