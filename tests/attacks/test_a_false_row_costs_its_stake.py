@@ -145,7 +145,9 @@ def test_false_rows_and_refusals_cost_the_stake_and_an_answer_saves_it(consortiu
         first = sampler.sample("first", 3, "--rows")
         cells = [one["row"]["cells"] for one in json.loads((made.folder / "first/rows-0.json").read_text())["places"]
                  if one["row"] is not None]  # fmt: skip
-        assert all(int(row["balance"]) == consortium.balances["north"][row["customer"]] for row in cells)
+        assert all(
+            int(row["balance"]["value"]) == consortium.balances["north"][row["customer"]["value"]] for row in cells
+        )
         assert {who: one["finding"]["outcome"] for who, one in first.items()} == {
             "north": "false-opening", "south": "refused", "fund": "refused",
         }  # fmt: skip
