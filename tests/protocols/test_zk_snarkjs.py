@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.protocols.test_zk_consent import NAMED, OFFER, PLACE, witness_of
 
+from consent_proving import Holder, consent_keys, tree_of
 from placet.core.eip712 import statement_domain
 from placet.core.signatures import Key
 from placet.core.statements import FIELD, MOST, VerificationKey
@@ -18,7 +20,7 @@ from proving import CIRCUITS, opened_total, statement_of
 
 pytest.importorskip("groth16py", reason="no groth16py here: pip install 'placet[zk]'")
 from placet.protocols.zk import groth16
-from placet.protocols.zk.circuit import BAND
+from placet.protocols.zk.circuit import BAND, CONSENT
 from placet.protocols.zk.extra import groth16py
 
 pytestmark = pytest.mark.slow
@@ -40,14 +42,19 @@ def program(name: str, *words: object, cwd: Path, fails: bool = False) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the circuit compiled by circom, and keys of a ceremony of two, made by snarkjs."""
-    folder = tmp_path_factory.mktemp("snarkjs")
+def by_circom(circuit: str, folder: Path) -> Path:
+    """The folder, with the circuit compiled by circom."""
     # circom2 is WebAssembly, which sees the folder that it runs in and no other.
     for source in (*CIRCUITS.glob("*.circom"), *Path(groth16py.circomlib_path(2)).glob("*.circom")):
         (folder / source.name).write_bytes(source.read_bytes())
-    program("circom2", "band.circom", "--r1cs", "--wasm", "--O2", "-o", ".", cwd=folder)
+    program("circom2", f"{circuit}.circom", "--r1cs", "--wasm", "--O2", "-o", ".", cwd=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the circuit compiled by circom, and keys of a ceremony of two, made by snarkjs."""
+    folder = by_circom("band", tmp_path_factory.mktemp("snarkjs"))
 
     def snarkjs(*words: object) -> None:
         program("snarkjs", *words, cwd=folder)
@@ -156,3 +163,68 @@ def test_circoms_own_witness_generator_refuses(built: Path, change: dict[str, st
     given, _ = inputs(verification(built, "2"))
     (built / "false.json").write_text(json.dumps(given | change))
     program("snarkjs", "wtns", "calculate", "band_js/band.wasm", "false.json", "false.wtns", cwd=built, fails=True)
+
+
+@pytest.fixture(scope="module")
+def consents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the circuit `consent` compiled by circom."""
+    return by_circom("consent", tmp_path_factory.mktemp("consents"))
+
+
+def test_snarkjs_takes_a_consents_proof_and_for_no_other_job(consents: Path) -> None:
+    """The key is of groth16py's own compilation."""
+    keys, holder = consent_keys(), Holder()
+    right = witness_of(holder, tree_of([holder, Holder()], OFFER, PLACE))
+    public = [right[name] for name in NAMED]
+    proof = keys.proving.prove(right, public, keys.verification(PLACE))
+    (consents / "key.json").write_text(json.dumps(keys.snarkjs))
+    (consents / "proof.json").write_text(json.dumps(as_snarkjs(proof)))
+    verify = ("groth16", "verify", "key.json", "public.json", "proof.json")
+    (consents / "public.json").write_text(json.dumps(list(map(str, public))))
+    assert "OK!" in program("snarkjs", *verify, cwd=consents)
+    (consents / "public.json").write_text(json.dumps(list(map(str, [public[0], public[1] + 1, *public[2:]]))))
+    program("snarkjs", *verify, cwd=consents, fails=True)
+
+
+def test_circom_compiles_the_circuit_of_consents_alike(consents: Path) -> None:
+    """Its constraints fit the circuit's powers and no smaller ones; a right witness satisfies all, and with another
+    number in the place of a public input or of the secret none; circom's generator makes none of what is false."""
+    constraints = int.from_bytes(_header(consents / "consent.r1cs")[-4:], "little")
+    assert 2 ** (CONSENT.power - 1) < constraints + len(NAMED) + 1 <= 2**CONSENT.power
+    holder = Holder()
+    right = witness_of(holder, tree_of([holder, Holder()], OFFER, PLACE))
+
+    def witness(inputs: dict[str, Any], *, fails: bool = False) -> Path:
+        (consents / "in.json").write_text(json.dumps(inputs))
+        program("snarkjs", "wtns", "calculate", "consent_js/consent.wasm", "in.json", "in.wtns", cwd=consents,
+                fails=fails)  # fmt: skip
+        return consents / "in.wtns"
+
+    made = witness(_decimal(right)).read_bytes()
+    check = ("wtns", "check", "consent.r1cs")
+    assert "CORRECT" in program("snarkjs", *check, "in.wtns", cwd=consents)
+    start, numbers = words_of(made)
+    assert numbers[:7] == [1, *(right[name] for name in NAMED), right["secret"]]
+    for place in range(1, 7):
+        wrong = bytearray(made)
+        wrong[start + 32 * place : start + 32 * place + 32] = ((numbers[place] + 1) % FIELD).to_bytes(32, "little")
+        (consents / "wrong.wtns").write_bytes(wrong)
+        text = program("snarkjs", *check, "wrong.wtns", cwd=consents, fails=True)
+        assert "CORRECT" not in text.replace("NOT CORRECT", ""), place
+    turned = [1 - right["right"][0], *right["right"][1:]]
+    for change in ({"secret": right["secret"] + 1}, {"job": right["job"] + 1}, {"right": turned}):
+        witness(_decimal(right | change), fails=True)
+
+
+def _decimal(inputs: dict[str, Any]) -> dict[str, Any]:
+    """Numbers as snarkjs reads them whole."""
+    return {name: list(map(str, value)) if isinstance(value, list) else str(value) for name, value in inputs.items()}
+
+
+def _header(file: Path) -> bytes:
+    """The header of a `.r1cs` file, whose last four bytes are its number of constraints."""
+    content, at = file.read_bytes(), 12
+    while (kind := int.from_bytes(content[at : at + 4], "little")) != 1:
+        at += 12 + int.from_bytes(content[at + 4 : at + 12], "little")
+        assert kind
+    return content[at + 12 : at + 12 + int.from_bytes(content[at + 4 : at + 12], "little")]
