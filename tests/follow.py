@@ -51,13 +51,18 @@ def purses(consortium: LiveConsortium) -> Counter[str]:
 
 
 def ended_everywhere(consortium: LiveConsortium, job: str, seconds: float = 330) -> str:
-    """How the job ended; all its parties must say the same."""
+    """How the job ended; all its parties must say the same. One that can't say it now is asked again."""
 
-    def ends() -> set[str | None]:
-        return {consortium.ask(who, f"/v1/jobs/{job}").json()["ended"] for who in consortium.made.members}
+    said: set[str | None] = set()
 
-    wait(lambda: None not in ends(), f"end of {job} at every party: {ends()}", None, seconds)
-    (how,) = ends()
+    def ended() -> bool:
+        answers = [consortium.ask(who, f"/v1/jobs/{job}") for who in consortium.made.members]
+        said.clear()
+        said.update(one.json()["ended"] if one.is_success else None for one in answers)
+        return None not in said
+
+    wait(ended, f"end of {job} at every party", None, seconds)
+    (how,) = said
     assert how is not None
     return how
 
