@@ -156,3 +156,37 @@ async def test_a_peers_connection_is_passed_on_until_the_leader_ends_it() -> Non
     writer.close()
     inner.close()
     outer.close()
+
+
+async def test_a_peer_that_no_leader_has_yet_waits_for_the_next_and_one_that_is_with_the_last_is_let_go(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(9):
+            writer.write(piece.upper())
+            await writer.drain()
+        writer.close()
+
+    inner = await asyncio.start_server(serve, "127.0.0.1", 0)
+    leads: list[Leader | None] = [None, Leader(2, 0, inner.sockets[0].getsockname()[1]), None]
+    monkeypatch.setattr(leader_link, "leader", lambda engine: leads.pop(0))
+    link = LeaderLink(open_engine("sqlite://"), ssl.create_default_context())
+    outer = await asyncio.start_server(link.splice, "127.0.0.1", 0)
+    async with asyncio.timeout(60):
+        reader, writer = await asyncio.open_connection("127.0.0.1", outer.sockets[0].getsockname()[1])
+        writer.write(b"hello")
+        while not link._spliced:
+            await asyncio.sleep(0.01)
+        with pytest.raises(StateError):
+            await link.look()
+        await link.look()
+        assert await reader.readexactly(5) == b"HELLO"
+        with pytest.raises(StateError):
+            await link.look()
+        assert await reader.read() == b""
+        while link._spliced or link._delivered:
+            await asyncio.sleep(0.01)
+    writer.close()
+    inner.close()
+    outer.close()
+    assert not [record for record in caplog.records if record.name == "asyncio"]

@@ -72,14 +72,17 @@ class LeaderLink:
         self._leader: Leader | None = None
         self._http: httpx.AsyncClient | None = None
         self._spliced: set[asyncio.Task[None]] = set()
+        self._delivered: set[asyncio.Task[None]] = set()
+        """Those of them that a leader has."""
 
     async def look(self) -> None:
-        """Ask the database who leads. What waits for a leader before is given up. StateError `leader.absent`."""
+        """Ask the database who leads. What a leader before has is given up; what none has yet waits for the next.
+        StateError `leader.absent`."""
         current = await ask_store(leader, self._engine)
         if current != self._leader:
             log.info("the leader is %s", "away" if current is None else f"in term {current.term}")
             self._leader = current
-            await self.close()
+            await self._give_up(self._delivered)
             if current is not None:
                 limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
                 timeout = httpx.Timeout(None, connect=5.0)
@@ -95,7 +98,10 @@ class LeaderLink:
 
     async def close(self) -> None:
         """End what goes on."""
-        for task in self._spliced:
+        await self._give_up(self._spliced)
+
+    async def _give_up(self, connections: set[asyncio.Task[None]]) -> None:
+        for task in connections:
             task.cancel()
         http, self._http = self._http, None
         if http is not None:
@@ -129,6 +135,7 @@ class LeaderLink:
         try:
             async with asyncio.timeout(CONNECTION_SECONDS):
                 inner_reader, inner_writer = await self._connect()
+                self._delivered.add(task)
                 inward = asyncio.create_task(_pipe(reader, inner_writer))
                 try:
                     await _pipe(inner_reader, writer)
@@ -136,10 +143,12 @@ class LeaderLink:
                     inward.cancel()
                     await asyncio.gather(inward, return_exceptions=True)
                     inner_writer.close()
-        except (OSError, TimeoutError, StateError) as error:
+        except (OSError, TimeoutError, StateError, asyncio.CancelledError) as error:
+            # Python 3.11 logs a server's task that ends as cancelled as an error; this one has nothing more to do.
             log.info("a peer's connection ended: %s", type(error).__name__)
         finally:
             self._spliced.discard(task)
+            self._delivered.discard(task)
             writer.close()
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -148,7 +157,10 @@ class LeaderLink:
             current = self._leader
             if current is not None:
                 with contextlib.suppress(OSError):
-                    return await asyncio.open_connection(HOST, current.peer_port)
+                    reader, writer = await asyncio.open_connection(HOST, current.peer_port)
+                    if current == self._leader:
+                        return reader, writer
+                    writer.close()
             if asyncio.get_running_loop().time() >= until:
                 raise _absent()
             await asyncio.sleep(LOOK_SECONDS / 2)
