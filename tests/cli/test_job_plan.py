@@ -308,7 +308,7 @@ def test_a_parameter_may_stand_in_a_file_as_json(tmp_path: Path) -> None:
         "questions": [{"ask": "count"}],
         "smallest_group": 5,
     }
-    with pytest.raises(InputError, match="the file of questions is not JSON"):
+    with pytest.raises(InputError, match="parameter questions is not JSON"):
         job_plan._parameters([f"questions=@{text}"])
     with pytest.raises(ConfigError, match="parameter questions can't be read"):
         job_plan._parameters([f"questions=@{tmp_path / 'none'}"])

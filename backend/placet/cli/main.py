@@ -67,7 +67,9 @@ _ENTRIES = {
     ),
     "identity": Entry("placet.cli.identity", "commands", "The enrolling service: ties owners' keys to persons."),
     "prove": Entry(
-        "placet.cli.prove", "commands", "Statements in zero knowledge about totals: prove, check, put on chain."
+        "placet.cli.prove",
+        "commands",
+        "Statements in zero knowledge about totals and consents: prove, check, put on chain.",
     ),
     "audit": Entry("placet.cli.audit", "commands", "Audit a job."),
     "zk": Entry("placet.cli.ceremony", "zk", "What proofs in zero knowledge rest on."),
