@@ -441,7 +441,14 @@ def test_the_audit_is_intact_with_every_check_passed(consortium: LiveConsortium,
     assert (live["verdict"], live["ending"]) == ("intact", "completed")
     absent = ("enclave", "model", "budget")
     other = {r["name"] for r in live["results"] if r["status"] != "passed" and r["group"] not in absent}
-    assert other == {"withdrawal.amendments", "plan.standing", "flow.sums", "flow.covered-garblings", "stakes.in"}
+    assert other == {
+        "withdrawal.amendments",
+        "plan.standing",
+        "trail.starts",
+        "flow.sums",
+        "flow.covered-garblings",
+        "stakes.in",
+    }
     assert {r["status"] for r in live["results"] if r["group"] == "budget"} == {"skipped"}
     assert {r["reason"] for r in live["results"] if r["group"] == "enclave"} == {"no enclave in this job"}
     assert len(live["results"]) > 20
