@@ -30,6 +30,7 @@ contract ConsentTrees is IConsentTrees {
 
     /// @inheritdoc IConsentTrees
     function publish(Tree calldata tree) external {
+        // slither-disable-next-line unused-return
         (, address provider, bytes24 epoch,, bytes24 unproven,) = consents.offers(tree.offer);
         if (provider == address(0) || msg.sender != provider && !consents.isRelay(provider, msg.sender)) {
             revert NotProviderOrRelay(tree.offer, provider, msg.sender);
@@ -60,6 +61,7 @@ contract ConsentTrees is IConsentTrees {
 
     function _stateOf(Tree storage tree) private view returns (State) {
         if (tree.leaves == 0) return State.Unknown;
+        // slither-disable-next-line unused-return
         (,, bytes24 epoch, uint32 openings, bytes24 unproven,) = consents.offers(tree.offer);
         if (tree.epoch != epoch || tree.unproven != unproven) return State.Ended;
         if (block.timestamp > tree.until) return State.Expired;

@@ -162,7 +162,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         j.status = JobStatus.Sealed;
         j.sealedAt = uint48(block.timestamp);
         _jobs[job] = j;
-        emit JobSealed(job, data.attempt, data.heads, data.outputs, data.keys, data.epochs, data.payouts);
+        _emitSealed(job, data);
         if (j.keysMissing == 0) _complete(job);
     }
 
@@ -316,6 +316,11 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         }
         _trails[start] = Trail(head, SafeCast.toUint32(t.count + hashes.length));
         emit StepsRecorded(job, party, attempt, t.count, hashes, head);
+    }
+
+    /// @dev A function of its own for the stack's sake.
+    function _emitSealed(JobId job, SealData calldata data) private {
+        emit JobSealed(job, data.attempt, data.heads, data.outputs, data.keys, data.epochs, data.payouts);
     }
 
     /// @dev Appends what the trails lack to the heads that all have signed. Each party's signature over its own head allows it:

@@ -41,7 +41,8 @@ def test_every_event_and_error_says_what_it_means(file: Path) -> None:
     """Wallets and explorers show it: a notice, and each parameter in order."""
     source = file.read_text(encoding="utf-8")
     declared = list(TOLD.finditer(source))
-    assert len(declared) == len(re.findall(r"^ *(?:event|error) ", source, re.MULTILINE)) > 0
+    assert len(declared) == len(re.findall(r"^ *(?:event|error) ", source, re.MULTILINE))
+    assert declared or file.stem == "IStatementChecker"  # one function, which others implement
     silent = []
     for match in declared:
         text = documentation(source, match.start())
