@@ -16,10 +16,12 @@ from placet.cli.output import say
 from placet.core.errors import InputError
 
 if TYPE_CHECKING:
+    from placet.chain.client import Chain
+    from placet.chain.statements import RegisteredKey
     from placet.cli.operator import EnsureTransaction, Operator
     from placet.core.consent_trees import ConsentProof, ConsentTree
     from placet.core.statements import OpenedTotal, ProvenStatement, VerificationKey
-    from placet.core.trust import Deployment
+    from placet.core.trust import Deployment, TrustList
 
 Keys = Annotated[
     Path,
@@ -75,6 +77,26 @@ def read_verification(folder: Path) -> VerificationKey:
 
     text = read_text(folder / "verification.json", "verification key", limit=MAX_FILE)
     return parse(VerificationKey, text, limit=MAX_FILE, what=f"verification key in {folder}")
+
+
+def read_registered(chain: Chain, key: bytes, own: VerificationKey | None) -> RegisteredKey:
+    """The verification key as the chain has it. InputError where the relying party's `own` is another one."""
+    from placet.chain.statements import registered_key
+    from placet.core.values import to_hex
+
+    registered = registered_key(chain, key)
+    if own is not None and own != registered.verification:
+        raise InputError("your key is not the one on chain", expected=to_hex(key), found=to_hex(own.id))
+    return registered
+
+
+def made_by(registered: RegisteredKey, trust: TrustList) -> list[str] | str:
+    """Who made the key, by their names. What `demand_institutions` raises."""
+    from placet.core.ceremonies import demand_institutions
+
+    if not registered.contributors:
+        return "none: one person made the key"
+    return demand_institutions(registered.contributors, trust)
 
 
 def key_registration(operator: Operator, key: VerificationKey) -> EnsureTransaction:

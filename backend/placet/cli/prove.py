@@ -36,9 +36,11 @@ from placet.cli.proof_files import (
     Until,
     amount_of,
     key_registration,
+    made_by,
     make_proof,
     read_amount,
     read_proof,
+    read_registered,
     read_total,
     read_verification,
 )
@@ -201,17 +203,13 @@ def _on_chain(
     proven: ProvenStatement, deployment: Deployment, trust: TrustList, url: str, own: VerificationKey | None
 ) -> tuple[VerificationKey, dict[str, Any]]:
     """The key as the chain has it, and what the chain says; refused where the issuer is not the job's consumer."""
-    from placet.chain.statements import consumer_of, recorded_at, registered_key
+    from placet.chain.statements import consumer_of, recorded_at
     from placet.chain.states import JobStatus
-    from placet.core.ceremonies import demand_institutions
     from placet.core.values import to_hex
 
     chain, statement = _chain(url, deployment), proven.statement
-    registered = registered_key(chain, statement.key)
-    if own is not None and own != registered.verification:
-        raise InputError("your key is not the one on chain", expected=to_hex(statement.key), found=to_hex(own.id))
-    contributors = registered.contributors
-    made_by = demand_institutions(contributors, trust) if contributors else "none: one person made the key"
+    registered = read_registered(chain, statement.key, own)
+    ceremony = made_by(registered, trust)
     consumer, state = consumer_of(chain, statement.job), chain.job(statement.job)
     if consumer != proven.signed.issuer:
         raise InputError(
@@ -228,7 +226,7 @@ def _on_chain(
     return registered.verification, {
         "chain": "asked",
         "job_status": state.status.name.lower(),
-        "ceremony": made_by,
+        "ceremony": ceremony,
         "recorded": when(recorded) if recorded else "no",
     }
 

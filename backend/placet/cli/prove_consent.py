@@ -13,6 +13,7 @@ import typer
 from placet.cli.inputs import NodeConfig, Timeout, read_address, read_offer, read_span, when, write_new
 from placet.cli.operator import EnsureTransaction, Operator
 from placet.cli.output import say, write_line
+from placet.cli.proof_files import made_by, read_registered
 from placet.core.errors import AccessError, ConfigError, InputError, StateError
 
 if TYPE_CHECKING:
@@ -127,21 +128,17 @@ def checked_consent(
 ) -> dict[str, Any]:
     """What a relying party is told of a proof about a consent, all of it checked; refused otherwise."""
     from placet.chain.consent_trees import TreeState, is_used, published_tree, tree_state
-    from placet.chain.statements import recorded_at, registered_key
-    from placet.core.ceremonies import demand_institutions
+    from placet.chain.statements import recorded_at
     from placet.core.values import to_hex
     from placet.protocols.zk.relying import demand_consent_proven
 
     statement, deployment = proven.statement, chain.deployment
-    registered = registered_key(chain, statement.key)
-    if own is not None and own != registered.verification:
-        raise InputError("your key is not the one on chain", expected=to_hex(statement.key), found=to_hex(own.id))
+    registered = read_registered(chain, statement.key, own)
     relying = None if relying_party is None else read_address(relying_party)
     demand_consent_proven(
         proven, registered.verification, deployment=deployment, relying_party=relying, now=int(time.time())
     )
-    contributors = registered.contributors
-    made_by = demand_institutions(contributors, trust) if contributors else "none: one person made the key"
+    ceremony = made_by(registered, trust)
     provider = trust.institution(chain.offer(statement.offer).provider).name
     recorded, state = recorded_at(chain, statement), tree_state(chain, statement.offer, statement.root)
     if not recorded and is_used(chain, statement):
@@ -165,6 +162,6 @@ def checked_consent(
         "until": when(statement.until),
         "job": to_hex(statement.job),
         "key": to_hex(statement.key),
-        "ceremony": made_by,
+        "ceremony": ceremony,
         "recorded": when(recorded) if recorded else "no",
     }
