@@ -9,9 +9,10 @@ from typing import Any
 from follow import until
 from live import LASTING, LiveConsortium
 
-BUDGET = 50_000_000
-COUNT: dict[str, Any] = {"ask": "count", "column": "balance", "budget": 10_000_000}
-MEAN: dict[str, Any] = {"ask": "mean", "column": "balance", "bounds": [0, 10_000_000], "budget": 20_000_000}
+# The noise that these pay for has a standard deviation of 2.5 people: 16 of them never look like fewer than 3.
+BUDGET = 400_000_000
+COUNT: dict[str, Any] = {"ask": "count", "column": "balance", "budget": 80_000_000}
+MEAN: dict[str, Any] = {"ask": "mean", "column": "balance", "bounds": [0, 10_000_000], "budget": 160_000_000}
 
 
 def exploring(consortium: LiveConsortium, key: str) -> LiveConsortium:

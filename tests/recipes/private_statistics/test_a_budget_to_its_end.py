@@ -41,7 +41,7 @@ def test_a_budget_is_spent_to_its_end_and_no_further(explored: LiveConsortium) -
     assert abs(count["people"] - len(balances)) < 8 * deviation
     exact = sum(min(value, 10_000_000) for value in balances.values())
     assert abs(int(mean["sum"]) - exact) < 8 * float(mean["sum_deviation"])
-    assert chain.offer(offer).spent == chain.dataset(dataset).spent - before == 30_000_000
+    assert chain.offer(offer).spent == chain.dataset(dataset).spent - before == 240_000_000
     drawn_again(explored, job)
     words = ("catalogue", "--config", "consumer/node.toml", "--search", "ACCOUNTS", "--json")
     [accounts] = [
@@ -50,7 +50,7 @@ def test_a_budget_is_spent_to_its_end_and_no_further(explored: LiveConsortium) -
         if any(entry["id"] == explored.made.offers["north"] for entry in one["offers"])
     ]
     [entry] = [entry for entry in accounts["offers"] if entry["id"] == explored.made.offers["north"]]
-    assert (accounts["name"], entry["left"], entry["bounds"]) == ("accounts", 20_000_000, {"balance": [0, 10_000_000]})
+    assert (accounts["name"], entry["left"], entry["bounds"]) == ("accounts", 160_000_000, {"balance": [0, 10_000_000]})
     assert accounts["left"] == chain.dataset(dataset).budget - chain.dataset(dataset).spent
 
     for greedy, code in (
