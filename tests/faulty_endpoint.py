@@ -6,6 +6,8 @@ limitN          eth_getLogs over more than N blocks is refused
 laglogsN        eth_getLogs is answered as N blocks ago, and by block hash not at all, while heads are fresh
 shortlogs       eth_getLogs leaves out the last log of its answer
 behind          one request of two is told of the head before the latest one, and blocks beyond it are unknown
+lagN, flipN     a machine that is N blocks behind answers all, or one HTTP request of two: it knows of nothing later
+finalN          the block tag `finalized` stands at block N; nofinal: there is no such block
 without:METHOD  this method does not exist
 batchN          more than N requests at once are refused; nobatch: no batch is taken
 nopending       the block tag `pending` is refused
@@ -43,6 +45,7 @@ class FaultyEndpoint:
         self.held = 0
         self.let_go = threading.Event()
         self._heads = 0
+        self._turns = 0
         self._client = httpx.Client(base_url=upstream, trust_env=False, timeout=120)
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -67,7 +70,17 @@ class FaultyEndpoint:
     def modes(self) -> list[str]:
         return self.mode.split("+") if self.mode else []
 
-    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    def shown(self) -> int | None:
+        """The last block that the machine knows which takes the next HTTP request; None for one that knows all."""
+        self._turns += 1
+        for mode in self.modes():
+            if mode.startswith("lag") and mode[3:].isdecimal():
+                return self.head() - int(mode[3:])
+            if mode.startswith("flip") and self._turns % 2:
+                return self.head() - int(mode[4:])
+        return None
+
+    def answer(self, request: dict[str, Any], shown: int | None = None) -> dict[str, Any]:
         method, parameters = request["method"], request.get("params", [])
         self.calls[method] += 1
         if method == "eth_getLogs" and "fromBlock" in parameters[0]:
@@ -76,7 +89,7 @@ class FaultyEndpoint:
             changed = self._faulty(mode, method, parameters, request)
             if changed is not None:
                 return changed
-        answer = self.ask(request)
+        answer = self.ask(request) if shown is None else self._late(request, method, parameters, shown)
         for mode in self.modes():
             if mode == "shortlogs" and method == "eth_getLogs" and answer["result"]:
                 answer["result"].pop()
@@ -90,6 +103,10 @@ class FaultyEndpoint:
     def _faulty(self, mode: str, method: str, parameters: list[Any], request: dict[str, Any]) -> dict[str, Any] | None:
         if mode in (f"without:{method}", "without:everything"):
             return _error(request, -32601, f"the method {method} does not exist/is not available")
+        if mode.startswith("final") and "finalized" in parameters:
+            return self.ask({**request, "params": [hex(int(mode[5:])), False]})
+        if mode == "nofinal" and "finalized" in parameters:
+            return _error(request, -39001, "unknown block")
         if mode == "nopending" and "pending" in parameters:
             return _error(request, -32602, "block tag pending is not supported")
         if mode == "sendfail" and method == "eth_sendRawTransaction":
@@ -117,6 +134,39 @@ class FaultyEndpoint:
             part = {**parameters[0], "toBlock": hex(min(int(last, 16), shown))}
             return self.ask({**request, "params": [part]})
         return None
+
+    def _late(self, request: dict[str, Any], method: str, parameters: list[Any], shown: int) -> dict[str, Any]:
+        """The answer of a machine whose latest block is `shown`."""
+        nothing = {"jsonrpc": "2.0", "id": request["id"], "result": None}
+        if method == "eth_blockNumber":
+            return {**nothing, "result": hex(shown)}
+        if method == "eth_getLogs" and "fromBlock" in parameters[0]:
+            first, last = (int(parameters[0][name], 16) for name in ("fromBlock", "toBlock"))
+            if first > shown:
+                return {**nothing, "result": []}
+            return self.ask({**request, "params": [{**parameters[0], "toBlock": hex(min(last, shown))}]})
+        if method in _AT_A_BLOCK:
+            place = _AT_A_BLOCK[method]
+            block = parameters[place] if len(parameters) > place else "latest"
+            if block.startswith("0x") and int(block, 16) > shown:
+                if method == "eth_getBlockByNumber":
+                    return nothing
+                return _error(request, -32000, "header not found")
+            at = hex(shown) if block in ("latest", "pending") else block
+            return self.ask({**request, "params": [*parameters[:place], at, *parameters[place + 1 :]]})
+        answer = self.ask(request)
+        result = answer.get("result")
+        blocks = result if isinstance(result, list) else [result]
+        late = [one for one in blocks if isinstance(one, dict) and int(one.get("blockNumber") or "0x0", 16) > shown]
+        return nothing if method in _OF_TRANSACTIONS and late else answer
+
+
+_AT_A_BLOCK = {
+    "eth_getBlockByNumber": 0, "eth_call": 1, "eth_estimateGas": 1, "eth_getTransactionCount": 1, "eth_getBalance": 1,
+    "eth_getCode": 1,
+}  # fmt: skip
+"""Methods, and which of their parameters is a block."""
+_OF_TRANSACTIONS = ("eth_getTransactionReceipt", "eth_getTransactionByHash", "eth_getBlockReceipts")
 
 
 class _Server(ThreadingHTTPServer):
@@ -161,13 +211,14 @@ def _handler(endpoint: FaultyEndpoint) -> type[BaseHTTPRequestHandler]:
             if "redirect" in modes:
                 return self._send(308, b"", Location=f"http://elsewhere.example{self.path}")
             if not isinstance(content, list):
-                return self._send(200, endpoint.answer(content))
+                return self._send(200, endpoint.answer(content, endpoint.shown()))
             endpoint.batches.append(len(content))
             most = next((int(mode[5:]) for mode in modes if mode.startswith("batch")), len(content))
             if "nobatch" in modes or len(content) > most:
                 said = "batch requests are not allowed" if "nobatch" in modes else f"at most {most} in a batch"
                 return self._send(200, {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": said}})
-            return self._send(200, [endpoint.answer(one) for one in reversed(content)])
+            shown = endpoint.shown()
+            return self._send(200, [endpoint.answer(one, shown) for one in reversed(content)])
 
         def _send(self, status: int, content: Any, **headers: str) -> None:
             body = content if isinstance(content, bytes) else json.dumps(content).encode()

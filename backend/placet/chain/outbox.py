@@ -1,11 +1,13 @@
 """What the sender must not forget: every intent, and every transaction that was signed for it, before it is sent.
 
-An intent goes queued → sent → mined or reverted; back to queued only if its nonce is used up without effect.
+An intent goes queued → sent → mined or reverted; back to queued only if its nonce is used up without effect, back to
+sent only if the chain has taken back what settled it.
 """
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +24,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    func,
     insert,
     inspect,
     select,
@@ -36,6 +39,7 @@ from placet.core.values import from_hex, to_hex
 
 MAX_INTENT = 200
 QUEUED, SENT, MINED, REVERTED = "queued", "sent", "mined", "reverted"
+SETTLED = (MINED, REVERTED)
 
 metadata = MetaData()
 intents = Table(
@@ -142,7 +146,8 @@ class Outbox:
         query = select(intents).where(intents.c.account == account, intents.c.state == SENT)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(intents.c.nonce)).mappings().all()
-            return [_intent(row, _signed(connection, row)) for row in rows]
+            signed = _signed(connection, account)
+            return [_intent(row, tuple(signed[row["number"]])) for row in rows]
 
     def store(self, intent: Intent, signed: SignedTransaction) -> None:
         """A freshly signed transaction of a queued intent, which becomes sent. StateError if somebody was faster."""
@@ -157,6 +162,22 @@ class Outbox:
         """One more transaction, with a higher fee, for the same nonce of a sent intent."""
         with self._engine.begin() as connection:
             _insert(connection, intent, signed)
+
+    def settled_beyond(self, account: bytes) -> int:
+        """One more than the highest nonce with an outcome; 0 if there is none."""
+        query = select(func.max(intents.c.nonce)).where(intents.c.account == account, intents.c.state.in_(SETTLED))
+        with self._engine.connect() as connection:
+            highest = connection.execute(query).scalar()
+        return 0 if highest is None else int(highest) + 1
+
+    def take_back(self, account: bytes, used: int) -> list[str]:
+        """Forget the outcomes of nonces from `used` on, whose transactions are on their way once more; their names."""
+        undone = (intents.c.account == account) & intents.c.state.in_(SETTLED) & (intents.c.nonce >= used)
+        fresh = {"state": SENT, "block": None, "transaction": None, "gas": None, "error": None}
+        with self._engine.begin() as connection:
+            return list(
+                connection.execute(update(intents).where(undone).values(fresh).returning(intents.c.intent)).scalars()
+            )
 
     def requeue(self, intent: Intent) -> None:
         """None of its transactions can ever take effect: to be signed afresh, under another nonce."""
@@ -212,12 +233,17 @@ def _intent(row: RowMapping, signed: tuple[SignedTransaction, ...] = ()) -> Inte
     return Intent(row["number"], row["intent"], bytes(row["account"]), call, row["nonce"], signed)
 
 
-def _signed(connection: Connection, row: RowMapping) -> tuple[SignedTransaction, ...]:
-    same = (transactions.c.intent == row["number"]) & (transactions.c.nonce == row["nonce"])
-    rows = connection.execute(select(transactions).where(same).order_by(transactions.c.number)).mappings()
-    return tuple(
-        SignedTransaction(bytes(t["hash"]), t["nonce"], t["gas"], t["max_fee"], t["tip"], bytes(t["raw"])) for t in rows
-    )
+def _signed(connection: Connection, account: bytes) -> dict[int, list[SignedTransaction]]:
+    """What was signed under the present nonces of an account's intents that are on their way, by their numbers."""
+    present = (transactions.c.intent == intents.c.number) & (transactions.c.nonce == intents.c.nonce)
+    query = select(transactions).join(intents, present).where(intents.c.account == account, intents.c.state == SENT)
+    signed = defaultdict[int, list[SignedTransaction]](list)
+    for row in connection.execute(query.order_by(transactions.c.number)).mappings():
+        one = SignedTransaction(
+            bytes(row["hash"]), row["nonce"], row["gas"], row["max_fee"], row["tip"], bytes(row["raw"])
+        )
+        signed[row["intent"]].append(one)
+    return signed
 
 
 def _plain(value: object) -> Any:

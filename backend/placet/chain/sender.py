@@ -3,7 +3,8 @@
 One queue an account. A signed transaction and its nonce are in the database before the network hears of it; after a
 crash the same bytes are sent again. What stays away is sent again, and then again under the same nonce with a higher
 fee, so that at most one of them can be mined. An outcome counts once it has the network's confirmations; until then a
-reorganisation only means sending again.
+reorganisation only means sending again. One that goes deeper takes the outcome back: the chain has used fewer nonces
+than were settled, and the same bytes are sent again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -23,6 +25,7 @@ from placet.chain.blocks import Head, Receipt
 from placet.chain.calls import Call
 from placet.chain.client import Chain
 from placet.chain.fees import MAX_FEE, base_fee, fees
+from placet.chain.nonces import is_another
 from placet.chain.outbox import Intent, Mined, Outbox, SignedTransaction
 from placet.chain.rpc import RpcError, octets, quantity
 from placet.chain.sending_trouble import SendingTrouble
@@ -34,7 +37,9 @@ from placet.core.errors import ChainError, NotFoundError, Reverted, StateError, 
 from placet.core.signatures import Key
 from placet.core.values import to_hex
 
-IN_FLIGHT = 64
+IN_FLIGHT, UNSETTLED = 64, 2_048
+"""Transactions of one account at the most that are in no block yet; and with those that are, and wait to be confirmed:
+a chain may be final nowhere for hours, and a withdrawal has to be in a block meanwhile."""
 REPLACEMENTS = 12
 LOST_AFTER, LOST_SECONDS = 5, 30.0
 """How often, and for how long, a nonce must be seen used up by a stranger before the intent is signed anew: an endpoint
@@ -51,6 +56,8 @@ _KNOWN = re.compile(
 )
 """In the words of Geth and Erigon, Nethermind, Besu, OpenEthereum, EthereumJS."""
 _log = logging.getLogger(__name__)
+Included: TypeAlias = tuple[Intent, SignedTransaction, Receipt]
+"""What is in a block."""
 
 
 class Sender:
@@ -76,6 +83,9 @@ class Sender:
         self._heard: dict[bytes, tuple[float, bytes]] = {}
         self._lost: dict[int, tuple[int, float]] = {}
         self._starved: dict[int, int] = {}
+        self._included: dict[int, tuple[int, bytes]] = {}
+        self._beyond: dict[bytes, int] = {}
+        self._doubtful = False
         self.trouble = SendingTrouble(self._outbox)
         self._waiting: dict[str, list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
         self._waiting_lock = threading.Lock()
@@ -98,6 +108,11 @@ class Sender:
         if self._busy:
             self._wake.send()
             self.progress.send()
+
+    def reorganised(self) -> None:
+        """The chain has taken something back: is all there that counted as done?"""
+        self._doubtful = True
+        self._wake.send()
 
     def look(self) -> None:
         """Another process may have put something into the outbox."""
@@ -165,6 +180,11 @@ class Sender:
         """One look at everything: settle what is mined, send again what stays away, send what is new. True if any
         intent is still on its way."""
         with self._stepping:
+            if self._doubtful:
+                for key in self._keys.values():
+                    used = self._chain.rpc.call("eth_getTransactionCount", to_hex(key.address), "latest")
+                    self._take_back(key, quantity(used))
+                self._doubtful = False
             if not self._outbox.waits():
                 return False
             busy = [self._account(key) for key in self._keys.values()]
@@ -175,7 +195,8 @@ class Sender:
         missing = self._follow(key, sent) if sent else []
         if sent:
             sent = self._outbox.sent(key.address)
-        queued = self._outbox.queued(key.address, max(IN_FLIGHT - len(sent), 0))
+        room = min(IN_FLIGHT - len(missing), UNSETTLED - len(sent))
+        queued = self._outbox.queued(key.address, max(room, 0))
         if queued:
             self._busy = True  # before the block that holds it
             self._fill(key, queued, sent, bool(missing))
@@ -184,13 +205,13 @@ class Sender:
     # What was sent before.
 
     def _follow(self, key: Key, sent: list[Intent]) -> list[Intent]:
-        """Settles what is confirmed; returns what has no receipt."""
+        """Settles what is confirmed; returns what is in no block."""
         before = self._chain.head()
         self.trouble.block(before.number)
-        hashes = [(intent, signed) for intent in sent for signed in intent.signed]
         confirmed = self._chain.confirmed(before.number)
+        waiting = self._in_blocks(sent, confirmed)
+        hashes = [(intent, signed) for intent in sent if intent.number not in waiting for signed in intent.signed]
         answers = self._chain.rpc.batch("eth_getTransactionReceipt", [(to_hex(s.hash),) for _, s in hashes])
-        steady = confirmed == before.number or self._chain.head() == before
         receipts = {
             i.number: (i, s, Receipt.read(answer))
             for (i, s), answer in zip(hashes, answers, strict=True)
@@ -200,15 +221,49 @@ class Sender:
             self._lost.pop(intent.number, None)
             if signed.hash in self._heard:  # should the receipt vanish again, send at once
                 self._heard[signed.hash] = (self._heard[signed.hash][0], b"")
-            if steady and receipt.block <= confirmed:
-                self._settle(intent, signed, receipt)
-        missing = [intent for intent in sent if intent.number not in receipts]
+            self._included[intent.number] = (receipt.block, receipt.block_hash)
+        ripe = [one for one in receipts.values() if one[2].block <= confirmed]
+        for one in ripe if confirmed == before.number else self._deep(ripe):
+            self._settle(*one)
+        missing = [intent for intent in sent if intent.number not in receipts and intent.number not in waiting]
         if missing:
             self._recover(key, missing, before, confirmed)
         return missing
 
+    def _deep(self, ripe: list[Included]) -> list[Included]:
+        """Those whose blocks are the chain's and count by a second look too: between two questions the chain may be
+        reorganised, and another machine may answer."""
+        if not ripe:
+            return []
+        blocks = sorted({receipt.block for _, _, receipt in ripe})
+        shown = dict(zip(blocks, self._chain.hashes(blocks), strict=True))
+        confirmed = self._chain.confirmed()
+        return [one for one in ripe if one[2].block <= confirmed and shown[one[2].block] == one[2].block_hash]
+
+    def _in_blocks(self, sent: list[Intent], confirmed: int) -> set[int]:
+        """The numbers of those that were seen in blocks which do not count yet and still are the chain's, as far as the
+        newest of them tells: nobody asks for their receipts until they may count."""
+        included = {one.number: self._included[one.number] for one in sent if one.number in self._included}
+        if not included:
+            return set()
+        block, hash_ = max(included.values())
+        if self._chain.hashes((block,)) != [hash_]:
+            for number in included:
+                del self._included[number]
+            return set()
+        return {number for number, (block, _) in included.items() if block > confirmed}
+
+    def _take_back(self, key: Key, used: int) -> None:
+        """The chain has used so many of the account's nonces. Outcomes beyond them are undone by a reorganisation, or
+        the machine that says so lags: they are followed again, under the same nonces, and nothing is signed anew."""
+        for name in self._outbox.take_back(key.address, used):
+            _log.warning("%s: the endpoint counts its transaction no more; it is followed again", name)
+        self._beyond[key.address] = min(self._settled_beyond(key.address), used)
+
     def _settle(self, intent: Intent, signed: SignedTransaction, receipt: Receipt) -> None:
         self.trouble.ended(intent)
+        self._included.pop(intent.number, None)
+        self._beyond[intent.account] = max(self._settled_beyond(intent.account), signed.nonce + 1)
         for one in intent.signed:
             self._heard.pop(one.hash, None)
             self._sent_at.pop(one.hash, None)
@@ -246,7 +301,8 @@ class Sender:
             if newest.nonce < used:
                 looks, since = self._lost.get(intent.number, (0, time.monotonic()))
                 self._lost[intent.number] = (looks + 1, since)
-                if looks + 1 >= LOST_AFTER and time.monotonic() - since >= LOST_SECONDS:
+                late = looks + 1 >= LOST_AFTER and time.monotonic() - since >= LOST_SECONDS
+                if late and self._is_lost(intent, newest.nonce, confirmed):
                     _log.warning("%s: its nonce was used by another transaction; signing it anew", intent.name)
                     self._outbox.requeue(intent)
                     del self._lost[intent.number]
@@ -262,6 +318,10 @@ class Sender:
                     continue
             if now - heard >= SEND_AGAIN and head.hash != heard_at:
                 self._broadcast(intent, newest, head)
+
+    def _is_lost(self, intent: Intent, nonce: int, confirmed: int) -> bool:
+        ours = [signed.hash for signed in intent.signed]
+        return is_another(self._chain, intent.account, nonce, ours, confirmed)
 
     def _replace(self, key: Key, intent: Intent, head: Head) -> None:
         old = intent.signed[-1]
@@ -283,12 +343,14 @@ class Sender:
         head = self._chain.head()
         pending = quantity(at_pending(self._chain, "eth_getTransactionCount", to_hex(key.address)))
         nonce = max([pending, *(intent.nonce + 1 for intent in sent if intent.nonce is not None)])
+        if nonce < self._settled_beyond(key.address):
+            return self._take_back(key, nonce)
         max_fee, tip = fees(self._chain.rpc)
         for intent in queued:
             try:
                 gas = estimate(self._chain, intent)
             except Reverted as refusal:
-                if unmined:
+                if unmined or not self._is_refused(intent, refusal, head):
                     return
                 self._outbox.reverted(intent, refusal)
                 self._tell(intent.name)
@@ -298,6 +360,25 @@ class Sender:
             self._broadcast(intent, signed, head)
             nonce += 1
             unmined = True
+
+    def _is_refused(self, intent: Intent, refusal: Reverted, head: Head) -> bool:
+        """Does the state of the newest block that was seen refuse it too? A machine that lags refuses what builds on
+        what it has not seen. What no block has room for needs no second look."""
+        if refusal.name == "OutOfGas":
+            return True
+        try:
+            self._chain.rpc.call("eth_call", call_of(intent), hex(max(head.number, self.trouble.seen)))
+        except Reverted:
+            return True
+        except RpcError:
+            pass
+        return False
+
+    def _settled_beyond(self, account: bytes) -> int:
+        """The nonce after all that outcomes stand on."""
+        if account not in self._beyond:
+            self._beyond[account] = self._outbox.settled_beyond(account)
+        return self._beyond[account]
 
     def _broadcast(self, intent: Intent, signed: SignedTransaction, head: Head) -> None:
         """A refusal is kept for whoever waits; the transaction stays stored and is sent again."""

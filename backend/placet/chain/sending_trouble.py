@@ -32,7 +32,8 @@ class SendingTrouble:
         self._outbox = outbox
         self._refused: dict[int, _Refusal] = {}
         self._failing: tuple[float, str] | None = None
-        self._seen = 0
+        self.seen = 0
+        """The newest block that the sender has seen."""
         self.words = ""
         """What the endpoint or the database said last against going on; empty if nothing."""
 
@@ -49,7 +50,7 @@ class SendingTrouble:
         """For how many blocks the endpoint has refused a transaction, if that is worth telling."""
         now = time.monotonic()
         refusals = list(self._refused.values())
-        blocks = max((self._seen - refusal.block for refusal in refusals), default=0)
+        blocks = max((self.seen - refusal.block for refusal in refusals), default=0)
         late = any(now - refusal.since > REFUSED_SECONDS for refusal in refusals)
         return blocks if late or blocks > REFUSED_BLOCKS else None
 
@@ -63,8 +64,8 @@ class SendingTrouble:
         self.words, self._failing = "", None
 
     def block(self, number: int) -> None:
-        """The newest block that the sender has seen."""
-        self._seen = number
+        """A block that the sender has seen."""
+        self.seen = max(self.seen, number)
 
     def taken(self, intent: Intent) -> None:
         """The endpoint took the transaction, whatever it said before."""
