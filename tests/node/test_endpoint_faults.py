@@ -24,6 +24,7 @@ from placet.chain import endpoint_checks, findings, sender, sending_trouble
 from placet.chain import storage as storage_module
 from placet.chain.client import Chain
 from placet.chain.findings import Finding, examined
+from placet.chain.outbox import transactions
 from placet.chain.rpc import Rpc
 from placet.chain.storage import space_error, storage_error
 from placet.cli import doctor
@@ -31,7 +32,7 @@ from placet.core.errors import StorageError
 from placet.core.signatures import Key
 from placet.core.values import to_hex
 from placet.node import contract_signers
-from placet.node.consents import admission, api
+from placet.node.consents import admission, api, relay
 from placet.node.contract_signers import ContractSigners
 from placet.node.service import Node
 
@@ -151,6 +152,56 @@ async def test_transactions_that_are_refused_for_some_blocks_are_told(
     assert examined((("transactions", doctor._transactions),), (), office)[0].state == "ok"
     await asyncio.to_thread(behind_it.settle)
     assert offer.id in node.offers()
+
+
+async def test_while_nothing_becomes_final_people_consent_and_withdraw_and_are_told(
+    environment: NodeEnvironment, faulty: FaultyEndpoint, owner: Owner, tmp_path: Path
+) -> None:
+    """Finality stands still, its tag goes back and is away, and comes back at last: what was taken goes on chain at
+    once and counts then, once each, and health and doctor say all the time how that is."""
+    deployment = environment.deployment.model_copy(update={"finality": "finalized", "confirmations": 2})
+    (tmp_path / "deployment.json").write_text(deployment.model_dump_json())
+    place = {"chain_url": faulty.url, "deployment": tmp_path / "deployment.json"}
+    async with node_at(environment, environment.settings(tmp_path / "node", **place)) as running:
+        await running.node.probe_vault()
+        offer, _ = running.offer()
+        who = SimpleNamespace(asking=running.node.chain)
+
+        async def told() -> tuple[int, str, str]:
+            await asyncio.to_thread(running.node.sync)
+            answer = await running.client.get("/healthz")
+            (finding,) = examined((("finality", endpoint_checks.finality),), (), who)
+            return answer.status_code, answer.json()["finality"], finding.state
+
+        async def mined() -> None:
+            await relay.tick(running.node)
+            await asyncio.to_thread(running.node.sender.step)
+            await asyncio.to_thread(running.node.sync)
+
+        stood = environment.anvil.block_number()
+        faulty.mode = f"final{stood}"
+        assert await told() == (200, "ok", "ok")
+        consent = await running.give(owner, offer)
+        await mined()
+        withdrawn = await running.client.post(f"/v1/consents/{consent}/withdrawal", json=owner.withdrawal(consent))
+        assert withdrawn.status_code == 202
+        await mined()
+        environment.anvil.mine(5)
+        assert await told() == (200, "late", "warning")
+        assert "Nothing is lost" in (await running.client.get("/healthz")).json()["words"]["finality"]
+        ended = running.node.index.withdrawal_list(offer.id)
+        assert [to_hex(one) for one in ended] == [consent], "it binds at once"
+        for mode in (f"final{stood - 1}", "nofinal", f"final{stood}"):
+            faulty.mode = mode
+            await mined()
+        assert (await running.get(owner, f"/v1/consents/{consent}")).json()["status"] != "given"
+        faulty.mode = f"final{environment.anvil.block_number()}"
+        await running.turn()
+        assert await told() == (200, "ok", "ok")
+        assert (await running.get(owner, f"/v1/consents/{consent}")).json()["status"] == "withdrawn"
+        with running.node.engine.connect() as connection:
+            signed = connection.execute(transactions.select()).all()
+        assert len(signed) == len({one.intent for one in signed}), "one transaction for each intent"
 
 
 REMOTE = tuple(

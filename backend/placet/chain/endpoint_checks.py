@@ -8,7 +8,7 @@ from typing import Protocol
 from placet.chain import forks
 from placet.chain.client import Chain
 from placet.chain.fees import fees as offered
-from placet.chain.finality import tagged
+from placet.chain.finality import is_late, tagged
 from placet.chain.findings import Warned
 from placet.chain.rpc import RpcError, quantity
 from placet.core.errors import DeploymentError, StateError
@@ -69,7 +69,7 @@ def finality(who: Asking) -> str:
             remedy="use another endpoint of the same chain",
         )
     lag = head - named
-    if lag > 2 * deployment.confirmations:
+    if is_late(deployment, head, named):
         raise Warned(
             f"{lag} blocks wait to be {deployment.finality}, {deployment.confirmations} do as a rule",
             "nothing is lost, jobs wait; ask the validators' operators whether enough of them run",

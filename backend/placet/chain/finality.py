@@ -11,6 +11,7 @@ from placet.chain.blocks import Head
 from placet.chain.rpc import Rpc, RpcError
 from placet.core.chains import Finality
 from placet.core.errors import ChainError, ConfigError, Reverted
+from placet.core.trust import Deployment
 
 _DEVELOPMENT = ("anvil", "hardhat", "ganache", "ethereumjs testrpc")
 MOST = 1000
@@ -24,6 +25,11 @@ def tagged(rpc: Rpc, tag: Finality) -> int | None:
     except (RpcError, Reverted):
         return None
     return None if block is None else Head.read(block).number
+
+
+def is_late(deployment: Deployment, head: int, counts: int) -> bool:
+    """Does the chain stand still as far as finality goes: do twice as many blocks as usual wait for the tag?"""
+    return deployment.finality != "blocks" and head - counts > 2 * deployment.confirmations
 
 
 def choose(rpc: Rpc, choice: int | Finality | None) -> Finality:

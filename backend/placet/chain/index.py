@@ -105,6 +105,16 @@ class Index(EventTables):
             block = connection.execute(select(func.max(checkpoints.c.block))).scalar()
         return self._before_all if block is None else int(block)
 
+    @property
+    def counts(self) -> int:
+        """The last block that counts for good, by the last `sync`; 0 where none does."""
+        return max(self._final, 0)
+
+    @property
+    def taken_back(self) -> int:
+        """How often events that were stored have been read anew, since a reorganisation may have taken them back."""
+        return self._taken_back
+
     def mark(self, head: Head, last: int) -> Hashable:
         """Is another one as soon as something else may be indexed; `head` and `last` are of the last `sync`."""
         return head.hash, last
@@ -152,8 +162,7 @@ class Index(EventTables):
                     code="chain.incomplete",
                 )
         self._tip, self._read_at = head, time.monotonic()
-        if self._chain.deployment.finality != "blocks":
-            self._final = self._chain.confirmed(head.number)
+        self._final = self._chain.confirmed(head.number)
         self._behind_since, self._checked = None, True
         return head.number
 

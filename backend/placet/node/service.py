@@ -19,6 +19,7 @@ from placet.chain.calls import Calls
 from placet.chain.client import Chain
 from placet.chain.event_tables import DeadConsent
 from placet.chain.events import OfferMade
+from placet.chain.finality import is_late
 from placet.chain.heads import Heads
 from placet.chain.index import Index
 from placet.chain.keystore import load_secret, read_passphrase, read_secret_file
@@ -73,7 +74,7 @@ class Health:
     """What the loops last saw, as codes: anybody may read it.
 
     `chain_error` is None while the endpoint answers and is the right chain; `vault`, `storage` and `loops` are "ok" if
-    all is well.
+    all is well. `counts` is the last block that counts for good; `is_late` while the chain names later ones too slowly.
     """
 
     checked: bool = False
@@ -81,6 +82,8 @@ class Health:
     vault: str = "unseen"
     head: int | None = None
     indexed: int | None = None
+    counts: int | None = None
+    is_late: bool = False
     storage: str = "ok"
     loops: dict[str, str] = field(default_factory=dict)
 
@@ -138,6 +141,7 @@ class Node:
     relaying: Signal = field(default_factory=Signal)
     withdrawing: Executor = field(default_factory=lambda: ThreadPoolExecutor(4, "withdrawing"), repr=False)
     _seen: _Seen = field(default_factory=_Seen, repr=False)
+    _taken_back: int = field(default=0, repr=False)
     _tables: asyncio.Task[list[DatasetInfo]] | None = field(default=None, repr=False)
 
     @property
@@ -167,6 +171,11 @@ class Node:
             # After a silence it may be another chain that answers.
             self.health.checked = False
             raise
+        if self.index.taken_back != self._taken_back:
+            self._taken_back = self.index.taken_back
+            self.sender.reorganised()
+        self.health.counts = self.index.counts
+        self.health.is_late = is_late(self.deployment, head.number, self.health.counts)
         self.health.head = max(head.number, self.health.indexed)
         self.health.chain_error = None
         mark = self.index.mark(head, self.health.indexed)

@@ -19,6 +19,8 @@ class SharedIndex(Index):
         """The last block that the leader has read, or passed over since its header holds nothing of ours."""
         with self._engine.connect() as connection:
             passed = connection.execute(sa.select(leadership.c.indexed)).scalar()
+        if head is not None:
+            self._final = self._chain.confirmed(head.number)
         return max(self.latest(), -1 if passed is None else int(passed))
 
     def skip(self, header: BlockHeader) -> bool:

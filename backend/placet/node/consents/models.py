@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -309,7 +309,9 @@ class WhoIsWho(_Answer):
 
 
 class Healthz(_Answer):
-    """`ok` says whether the node can do all of its work; the parts say which it can't, `words` in a sentence each."""
+    """`ok` says whether the node can do all of its work; the parts say which it can't, `words` in a sentence each.
+    `counts` is the last block that counts for good; `finality` is "late" while the chain stands still in that, which
+    loses nothing: what needs such a block waits."""
 
     ok: bool
     chain: str
@@ -318,5 +320,7 @@ class Healthz(_Answer):
     head: int | None
     indexed: int | None
     lag: int | None
+    counts: int | None
+    finality: Literal["ok", "late"]
     loops: dict[str, str]
     words: dict[str, str]

@@ -45,6 +45,7 @@ def words_of(health: Health, chain: str, loops: dict[str, str]) -> dict[str, str
     behind = "" if not lag else f", {lag} block{'' if lag == 1 else 's'} of it not read yet"
     parts = {
         "chain": f"The chain answers{behind}." if chain == "ok" else f"The chain {_said(chain)}.",
+        "finality": _finality(health),
         "vault": "The vault answers." if health.vault == "ok" else f"The vault {_said(health.vault)}.",
         "storage": "The disk takes writes." if health.storage == "ok" else f"The disk {_said(health.storage)}.",
     }
@@ -53,6 +54,15 @@ def words_of(health: Health, chain: str, loops: dict[str, str]) -> dict[str, str
         fault = _CODES.get(code, code)
         parts[f"loop {name}"] = f"{doing}: works." if code == "ok" else f"{doing}: does not work now ({fault})."
     return parts
+
+
+def _finality(health: Health) -> str:
+    if not health.is_late:
+        return "Blocks become final as usual." if health.counts is not None else "No block counts for good yet."
+    waits = (health.head or 0) - (health.counts or 0)
+    return (
+        f"The chain has called no block final for {waits} blocks. Nothing is lost: jobs wait, withdrawals bind at once."
+    )
 
 
 def _said(code: str) -> str:

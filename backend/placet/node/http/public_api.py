@@ -111,6 +111,8 @@ async def healthz(node: TheNode, response: Response) -> models.Healthz:
         head=health.head,
         indexed=health.indexed,
         lag=health.lag(),
+        counts=health.counts,
+        finality="late" if health.is_late else "ok",
         loops=loops,
         words=words_of(health, chain, loops),
     )
@@ -133,6 +135,8 @@ def _metrics(node: Node) -> str:
         (
             metrics.family("placet_chain_up", "gauge", "1 if it answers.", [({}, health.chain_error is None)]),
             metrics.family("placet_chain_head", "gauge", "Latest block.", [({}, health.head or 0)]),
+            metrics.family("placet_chain_counts", "gauge", "Last block for good.", [({}, health.counts or 0)]),
+            metrics.family("placet_chain_final", "gauge", "0 if finality stands still.", [({}, not health.is_late)]),
             metrics.family("placet_index_lag", "gauge", "Blocks not indexed yet.", [({}, health.lag() or 0)]),
             metrics.family("placet_storage_up", "gauge", "1 if it takes writes.", [({}, health.storage == "ok")]),
             metrics.family(
