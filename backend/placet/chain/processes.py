@@ -14,7 +14,7 @@ def identity(pid: int) -> str | None:
     stat = Path(f"/proc/{pid}/stat")
     if Path("/proc/self/stat").exists():
         try:
-            fields = stat.read_text().rpartition(")")[2].split()
+            fields = _stat(stat)
         except (FileNotFoundError, ProcessLookupError):
             return None
         return None if fields[0] in "ZX" else f"{_boot_id()} {fields[19]}"
@@ -27,6 +27,22 @@ def identity(pid: int) -> str | None:
     )
     state, _, started = answer.stdout.strip().partition(" ")
     return None if state == "" or state.startswith("Z") else started.strip()
+
+
+def progress(pid: int) -> tuple[int, bool] | None:
+    """Processor time of a process so far, in the kernel's ticks, and whether any of its threads runs or waits for a
+    core (proc_pid_stat(5)); None where that is not to be had."""
+    try:
+        whole = _stat(Path(f"/proc/{pid}/stat"))
+        ready = any(_stat(thread / "stat")[0] == "R" for thread in Path(f"/proc/{pid}/task").iterdir())
+        return int(whole[11]) + int(whole[12]), ready
+    except OSError:
+        return None
+
+
+def _stat(file: Path) -> list[str]:
+    """The fields after the name, which may hold anything."""
+    return file.read_text().rpartition(")")[2].split()
 
 
 @contextmanager

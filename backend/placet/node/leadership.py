@@ -4,7 +4,8 @@ Who leads holds PostgreSQL's advisory lock on one connection, and shows itself i
 number of others wait for the lock:
 
     waiting ── the lock is free: the leader ended, or its machine closed its connections ──────────────┐
-       └────── the leader has not shown itself for `SILENT_SECONDS`: its connections are ended ────────┤
+       ├────── it has not shown itself for `HUNG_SECONDS`, and its process does nothing meanwhile ─────┤
+       └────── it has not shown itself for `SILENT_SECONDS`: its connections are ended ────────────────┤
                                                                                                        ▼
     leading in the next term ◀── connections of the leader before are ended, the term is raised ── has the lock
        └────── the connection is lost, or the term is another's: this process ends, at once
@@ -21,6 +22,8 @@ https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 from __future__ import annotations
 
 import logging
+import os
+import re
 import secrets
 import threading
 import time
@@ -32,7 +35,9 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
+from placet.chain.processes import identity, progress
 from placet.core.errors import ConfigError, StateError, StorageError
+from placet.core.hashing import sha256
 from placet.node.state import leadership, open_engine
 
 LOOK_SECONDS = 0.5
@@ -41,6 +46,9 @@ BEAT_SECONDS = 1.0
 SILENT_SECONDS = 10.0
 """After so long without a sign of life another process takes over from one that hangs; who dies gives the lock back.
 Longer than one call keeps the interpreter from the thread that shows itself, such as reading a million leaves."""
+HUNG_SECONDS, STILL_SECONDS = 3.5, 1.8
+"""After so long where the leader is a process of this machine which has used no processor time for the second of the
+two, and for which the database does nothing: it is stopped, and neither computes nor waits for an answer."""
 _LOCK = 0x706C6163
 """The advisory lock's first number; the second is the schema's, for a database may hold several institutions."""
 _NOW = sa.cast(sa.func.extract("epoch", sa.func.clock_timestamp()) * 1000, sa.BigInteger)
@@ -76,12 +84,13 @@ class Leadership:
 
     def __init__(self, url: str) -> None:
         demand_postgresql(url)
-        self.name = f"placet-{secrets.token_hex(8)}"
+        self.name = f"placet-{_process(os.getpid())}-{secrets.token_hex(8)}"
         self.term = 0
         self.database = open_engine(url, self.name)
         self._sessions = open_engine(url, self.name)
         self._session: sa.Connection | None = None
         self._ended = threading.Event()
+        self._still = _Standstill()
 
     def wait(self) -> int:
         """Until this process leads; its term. A database that is away is waited for too."""
@@ -138,11 +147,7 @@ class Leadership:
         """The term, where this process leads now; 0 else."""
         connection = self._connection()
         if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(_LOCK, _SCHEMA))).scalar_one():
-            silent = leadership.c.beat < _NOW - int(SILENT_SECONDS * 1000)
-            name = connection.execute(sa.select(leadership.c.name).where(silent)).scalar()
-            if name is not None:
-                log.warning("the leader has shown no sign of life for %g s: taking over", SILENT_SECONDS)
-                _end_connections(connection, name)
+            self._end_silent(connection)
             return 0
         before = connection.execute(sa.select(leadership.c.name)).scalar()
         if before is None:
@@ -152,6 +157,17 @@ class Leadership:
         _end_connections(connection, before)
         mine = {"term": leadership.c.term + 1, "name": self.name, "beat": _NOW, "api_port": 0, "peer_port": 0}
         return int(connection.execute(sa.update(leadership).values(mine).returning(leadership.c.term)).scalar_one())
+
+    def _end_silent(self, connection: sa.Connection) -> None:
+        """End the connections of a leader that hangs, so that the next try has the lock."""
+        row = connection.execute(sa.select(leadership.c.name, _NOW - leadership.c.beat)).one_or_none()
+        if row is None:
+            return
+        name, silent = row[0], row[1] / 1000
+        hung = self._still.lasts(name, silent) and not _is_served(connection, name)
+        if hung or silent > SILENT_SECONDS:
+            log.warning("the leader has shown no sign of life for %.1f s: taking over", silent)
+            _end_connections(connection, name)
 
     def _beat(self, presence: Presence) -> None:
         alive = {"beat": _NOW, "api_port": presence.api_port, "peer_port": presence.peer_port}
@@ -167,6 +183,36 @@ class Leadership:
         while (left := until - time.monotonic()) > 0 and not self._ended.is_set():
             for _ in driver.notifies(timeout=left, stop_after=1):
                 wake()
+
+
+class _Standstill:
+    """How long the leader's process has done nothing, as seen by one that waits on the same machine."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[str, int] | None = None
+        self._since = 0.0
+
+    def lasts(self, name: str, silent: float) -> bool:
+        """Has the leader of that name, silent for so many seconds, neither waited for a core nor used
+        processor time for `STILL_SECONDS`? False where its process can't be seen."""
+        owner = _OWNER.match(name)
+        if silent < HUNG_SECONDS - STILL_SECONDS or owner is None or _process(int(owner[2])) != owner[1]:
+            self._seen = None
+            return False
+        seen = progress(int(owner[2]))
+        if seen is None or seen[1] or (name, seen[0]) != self._seen:
+            self._seen, self._since = None if seen is None else (name, seen[0]), time.monotonic()
+            return False
+        return silent > HUNG_SECONDS and time.monotonic() - self._since >= STILL_SECONDS
+
+
+def _process(pid: int) -> str:
+    """A process and its start, as a part of a connection's name: another machine's, or a later one, is none of it."""
+    return f"{pid}-{sha256((identity(pid) or '').encode()).hex()[:12]}"
+
+
+_OWNER = re.compile(r"placet-(([0-9]+)-[0-9a-f]{12})-")
+"""The process in a connection's name."""
 
 
 def is_postgresql(url: str) -> bool:
@@ -232,8 +278,21 @@ def _note(connection: sa.Connection, cursor: Any, statement: str, *_: Any) -> No
         connection.info[_WROTE] = True
 
 
+_ACTIVITY = sa.table("pg_stat_activity", *map(sa.column, ("pid", "application_name", "datname", "state", "wait_event")))
+"""https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW"""
+
+
+def _of_process(name: str) -> sa.ColumnElement[bool]:
+    return (_ACTIVITY.c.application_name == name) & (_ACTIVITY.c.datname == sa.func.current_database())
+
+
+def _is_served(connection: sa.Connection, name: str) -> bool:
+    """Does the database do something for that process now? It does nothing where the process takes no answers."""
+    works = (_ACTIVITY.c.state == "active") & (_ACTIVITY.c.wait_event.is_distinct_from("ClientWrite"))
+    found = connection.execute(sa.select(_ACTIVITY.c.pid).where(_of_process(name), works).limit(1)).first()
+    return found is not None
+
+
 def _end_connections(connection: sa.Connection, name: str) -> None:
     """Of a process of this institution: what it was writing is taken back, and the lock is free."""
-    activity = sa.table("pg_stat_activity", sa.column("pid"), sa.column("application_name"), sa.column("datname"))
-    theirs = (activity.c.application_name == name) & (activity.c.datname == sa.func.current_database())
-    connection.execute(sa.select(sa.func.pg_terminate_backend(activity.c.pid)).where(theirs))
+    connection.execute(sa.select(sa.func.pg_terminate_backend(_ACTIVITY.c.pid)).where(_of_process(name)))
