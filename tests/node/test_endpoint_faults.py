@@ -155,7 +155,11 @@ async def test_transactions_that_are_refused_for_some_blocks_are_told(
 
 
 async def test_while_nothing_becomes_final_people_consent_and_withdraw_and_are_told(
-    environment: NodeEnvironment, faulty: FaultyEndpoint, owner: Owner, tmp_path: Path
+    environment: NodeEnvironment,
+    faulty: FaultyEndpoint,
+    owner: Owner,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Finality stands still, its tag goes back and is away, and comes back at last: what was taken goes on chain at
     once and counts then, once each, and health and doctor say all the time how that is."""
@@ -181,16 +185,20 @@ async def test_while_nothing_becomes_final_people_consent_and_withdraw_and_are_t
         stood = environment.anvil.block_number()
         faulty.mode = f"final{stood}"
         assert await told() == (200, "ok", "ok")
-        consent = await running.give(owner, offer)
+        monkeypatch.setattr(relay, "_GRANTS", 1)
+        people = [owner, Owner(environment, next(environment.customers), Key())]
+        consent, other = [await running.give(one, offer) for one in people]
         await mined()
-        withdrawn = await running.client.post(f"/v1/consents/{consent}/withdrawal", json=owner.withdrawal(consent))
-        assert withdrawn.status_code == 202
+        for one, given in zip(people, (consent, other), strict=True):
+            path = f"/v1/consents/{given}/withdrawal"
+            assert (await running.client.post(path, json=one.withdrawal(given))).status_code == 202
+        await mined()
         await mined()
         environment.anvil.mine(5)
         assert await told() == (200, "late", "warning")
         assert "Nothing is lost" in (await running.client.get("/healthz")).json()["words"]["finality"]
         ended = running.node.index.withdrawal_list(offer.id)
-        assert [to_hex(one) for one in ended] == [consent], "it binds at once"
+        assert {to_hex(one) for one in ended} == {consent, other}, "they bind at once, both"
         for mode in (f"final{stood - 1}", "nofinal", f"final{stood}"):
             faulty.mode = mode
             await mined()

@@ -134,6 +134,13 @@ class Outbox:
         with self._engine.connect() as connection:
             return connection.execute(query).first() is not None
 
+    def under_way(self, start: str) -> set[str]:
+        """The names that begin so, of intents that are queued or on their way."""
+        query = select(intents.c.intent).where(intents.c.state.in_((QUEUED, SENT)))
+        with self._engine.connect() as connection:
+            named = connection.execute(query.where(intents.c.intent.startswith(start, autoescape=True)))
+            return set(named.scalars())
+
     def queued(self, account: bytes, limit: int) -> list[Intent]:
         """The next intents of an account, in order."""
         query = select(intents).where(intents.c.account == account, intents.c.state == QUEUED)

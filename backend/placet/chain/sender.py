@@ -122,6 +122,10 @@ class Sender:
         """How an intent ended; None while it is on its way, or unknown."""
         return self._outbox.outcome(intent)
 
+    def under_way(self, start: str) -> set[str]:
+        """The intents whose names begin so and which have not ended."""
+        return self._outbox.under_way(start)
+
     async def wait(self, intent: str, timeout: float) -> Mined:
         """Until the intent is mined and confirmed. Reverted if a contract refused it, at the latest before sending;
         ChainError after `timeout` seconds (the intent lives on); NotFoundError if it was never submitted."""

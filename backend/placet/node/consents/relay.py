@@ -52,9 +52,10 @@ async def tick(node: Node) -> bool:
     for row in await asyncio.to_thread(_open_grants, node):
         await ask_chain(_grant, node, row)
         open_rows += 1
-    for row in await asyncio.to_thread(open_withdrawals, node):
+    due, under_way = await asyncio.to_thread(open_withdrawals, node)
+    for row in due:
         await ask_chain(withdraw, node, row)
-        open_rows += 1
+    open_rows += len(due) + under_way
     open_rows += await asyncio.to_thread(_prove, node)
     await asyncio.to_thread(_clean, node)
     return open_rows > 0
@@ -112,9 +113,21 @@ def _open_grants(node: Node) -> list[sa.RowMapping]:
     return _due(node, consents, work)
 
 
-def open_withdrawals(node: Node) -> list[sa.RowMapping]:
-    """Withdrawals that are not on chain yet."""
-    return _due(node, withdrawals, withdrawals.c.state == "written")
+def open_withdrawals(node: Node) -> tuple[list[sa.RowMapping], int]:
+    """Withdrawals to be sent or looked at, and how many others are with the sender: however many of these wait to be
+    final, none keeps another one from the chain."""
+    with_sender = node.sender.under_way("withdraw:")
+    written = withdrawals.c.state == "written"
+    query = sa.select(withdrawals.c.consent, withdrawals.c.attempts).where(written, withdrawals.c.retry_at <= now())
+    with reading(node.engine) as connection:
+        rows = connection.execute(query.order_by(withdrawals.c.created)).all()
+        due = [consent for consent, attempts in rows if numbered(_withdrawing(consent), attempts) not in with_sender]
+        chosen = sa.select(withdrawals).where(withdrawals.c.consent.in_(due[:_GRANTS]))
+        return list(connection.execute(chosen.order_by(withdrawals.c.created)).mappings()), len(rows) - len(due)
+
+
+def _withdrawing(consent: bytes) -> str:
+    return f"withdraw:{consent.hex()}"
 
 
 def _due(node: Node, table: sa.Table, condition: sa.ColumnElement[bool]) -> list[sa.RowMapping]:
@@ -196,7 +209,7 @@ def withdraw(node: Node, row: sa.RowMapping) -> None:
         call = node.calls.withdraw(grant, signature)
     else:
         call = node.calls.withdraw_batched(grant, signature, BatchRoot(row["batch"]), held.split(bytes(row["proof"])))
-    outcome = _push(node, withdrawals, row, f"withdraw:{consent.hex()}", call)
+    outcome = _push(node, withdrawals, row, _withdrawing(consent), call)
     if isinstance(outcome, Mined):
         _set(node, withdrawals, here, state="mined", block=outcome.block, error=None)
         node.counts.withdrawals += 1
