@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from forked import forked
 from placet.chain.calls import Call
 from placet.chain.migrations import upgrade
 from placet.chain.outbox import Outbox, SignedTransaction
@@ -126,6 +129,30 @@ def test_a_leader_that_is_held_up_is_taken_over_and_writes_nothing_more(database
     assert [one.signed[0].hash for one in outbox.sent(ACCOUNT)] == [bytes([3]) * 32]
     second.end()
     first.end()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("what", "hangs"), [("nothing", True), ("computing", False), ("asking", False)])
+def test_a_silent_leader_hangs_where_it_neither_computes_nor_waits_for_the_database(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, hangs: bool
+) -> None:
+    """What hangs is taken over long before what is silent for another reason."""
+    monkeypatch.setattr(module, "SILENT_SECONDS", 3_600.0)
+    log, program = tmp_path / "leader.log", Path(__file__).parents[1] / "silent_leader.py"
+    leading, waiting = forked(program, [database, what], tmp_path, log), Leadership(database)
+    try:
+        within(120, lambda: "leads" in log.read_text())
+        if hangs:
+            os.kill(leading.pid, signal.SIGSTOP)
+            assert waiting.wait() == 2
+        else:
+            end = time.monotonic() + 2 * module.HUNG_SECONDS
+            while time.monotonic() < end:
+                assert waiting._try() == 0
+                time.sleep(module.LOOK_SECONDS)
+    finally:
+        leading.end()
+        waiting.end()
 
 
 @pytest.mark.slow
