@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from placet.chain.client import Chain
 from placet.core.trust import Deployment
 from placet.sandbox.consortium import Consortium
 from placet.sandbox.founding import together
@@ -63,7 +64,8 @@ def give(
     for key in keys:
         group.wait_vault(key)
         group.wait_healthy(key)
-    group.wait_blocks(Deployment.model_validate_json((group.folder / "deployment.json").read_bytes()).confirmations + 1)
+    deployment = Deployment.model_validate_json((group.folder / "deployment.json").read_bytes())
+    group.wait_confirmed(Chain(group.chain.url, deployment))
     return sum(len(willing[key]) for key in keys)
 
 

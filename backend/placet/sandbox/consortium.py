@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 
@@ -18,11 +18,16 @@ from placet.chain.anvil import tail
 from placet.core.errors import StateError
 from placet.sandbox import program
 
+if TYPE_CHECKING:
+    from placet.chain.client import Chain
+
 NAMESPACE = "urn:example:person"
 """What kind of identifier all of a sandbox's institutions have for persons."""
 PURPOSE = "https://w3id.org/dpv#CreditChecking"
 REWARD = 1000
 STOP_SECONDS = 20.0
+FINAL_SECONDS = 1800.0
+"""A chain may take minutes, and a busy one longer, until a block is final."""
 
 
 class LocalEndpoint(Protocol):
@@ -214,10 +219,10 @@ class Consortium:
         wait(lambda: consumer.get(f"/v1/jobs/{job}")["ended"] is not None, "end of the job", None, seconds)
         return str(consumer.get(f"/v1/jobs/{job}")["ended"])
 
-    def wait_blocks(self, blocks: int) -> None:
-        """Wait until so many blocks lie above the newest one of now."""
-        reached = self.chain.block_number()
-        wait(lambda: self.chain.block_number() >= reached + blocks, "blocks")
+    def wait_confirmed(self, chain: Chain) -> None:
+        """Wait until the newest block of now counts, as the deployment says."""
+        reached = chain.head().number
+        wait(lambda: chain.confirmed() >= reached, "block that counts", None, FINAL_SECONDS)
 
 
 def wait(ready: Callable[[], object], what: str, log: Path | None = None, seconds: float = 180) -> None:
