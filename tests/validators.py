@@ -12,8 +12,7 @@ from typing import Any, Self
 
 import pytest
 
-from placet.chain.anvil import check_free
-from placet.chain.local import free_port, rpc
+from placet.chain.local import rpc
 from placet.chain.network import host
 from placet.chain.network.settings import NetworkSettings, demand_clients
 from placet.core.errors import ChainError, ConfigError
@@ -39,7 +38,7 @@ class Validators:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.settings = NetworkSettings(NODES, free_ports(), 31337, SLOT)
+        self.settings = NetworkSettings(NODES, host.free_ports(NODES), 31337, SLOT)
 
     def __enter__(self) -> Self:
         host.up(self.folder, self.settings, child=True)
@@ -105,18 +104,6 @@ def until(ready: Callable[[], object], what: str, seconds: float = FINAL_SECONDS
     while not ready():
         assert time.monotonic() < end, f"not within {seconds:g} s: {what}"
         time.sleep(0.5)
-
-
-def free_ports() -> int:
-    """The first of `NODES` free ports in a row."""
-    while True:
-        first = free_port()
-        try:
-            for place in range(1, NODES):
-                check_free(first + place)
-        except ChainError:
-            continue
-        return first
 
 
 def processes_below(folder: Path) -> list[int]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
 import secrets
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,17 +21,21 @@ from urllib.parse import urlsplit
 import uvicorn
 from fastapi import FastAPI, HTTPException
 
+from placet.chain.client import Chain
+from placet.chain.keystore import load_secret
 from placet.core.consent import CompactConsent
 from placet.core.enrolment import enrolment_hash, subject_commitment
 from placet.core.languages import ENGLISH
 from placet.core.offers import Offer, Scope
 from placet.core.signatures import Key, Verifiers
 from placet.core.trust import Deployment, TrustList
-from placet.core.values import parse, to_hex
+from placet.core.values import from_hex, parse, to_hex
 from placet.node.consents.models import ConsentSubmission
+from placet.sandbox.consortium import Consortium
 
 CONNECTIONS = 128
 PAUSE = 0.05
+STEP = 250
 FROM, UNTIL = 1_700_000_000, 4_000_000_000
 
 
@@ -78,12 +84,34 @@ class Owners:
         return made
 
 
+def submissions(group: Consortium, key: str, n: int) -> list[tuple[bytes, bytes]]:
+    """Of `n` customers of a provider, made by as many processes as there are cores."""
+    folder = group.folder
+    deployment, trust = documents(folder)
+    offer = Chain(group.chain.url, deployment).offer(from_hex(group.offers[key])).offer
+    scopes = (parse(Scope, file.read_bytes()) for file in (folder / key / "scopes").glob("*.json"))
+    scope = next(scope for scope in scopes if scope.hash == offer.scope)
+    secret = load_secret(folder / "registry" / "enroller.json", (folder / "passphrase").read_text().strip())
+    owners = Owners(offer, scope, trust, deployment, secret)
+    starts = range(0, n, STEP)
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
+        parts = pool.map(owners.submissions, starts, [min(start + STEP, n) for start in starts])
+        return [one for part in parts for one in part]
+
+
+def documents(folder: Path) -> tuple[Deployment, TrustList]:
+    """A consortium's deployment file and trust list."""
+    trust = parse(TrustList, (folder / "trust.json").read_bytes(), limit=8 << 20)
+    return parse(Deployment, (folder / "deployment.json").read_bytes()), trust
+
+
 @dataclass
 class Client:
-    """Sends bodies over `CONNECTIONS` connections. What is cut off, or told to come again, is sent again."""
+    """Sends bodies over so many connections. What is cut off, or told to come again, is sent again."""
 
     url: str
     patience: float
+    connections: int = CONNECTIONS
     answers: Counter[int] = field(default_factory=Counter)
     cut: int = 0
 
@@ -95,7 +123,7 @@ class Client:
     async def _all(self, bodies: Iterator[bytes], told: Callable[[int], None]) -> None:
         self._taken = 0
         async with asyncio.TaskGroup() as group:
-            for _ in range(CONNECTIONS):
+            for _ in range(self.connections):
                 group.create_task(self._one(bodies, told))
 
     async def _one(self, bodies: Iterator[bytes], told: Callable[[int], None]) -> None:

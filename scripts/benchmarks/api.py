@@ -10,7 +10,6 @@ anchored batch.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import re
 import sqlite3
@@ -21,23 +20,19 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import httpx
 
 from placet.chain import events
 from placet.chain.client import Chain
-from placet.chain.keystore import load_secret
 from placet.chain.local import free_port
 from placet.core.merkle import batch_root
-from placet.core.offers import Scope
-from placet.core.trust import Deployment, TrustList
-from placet.core.values import from_hex, parse
+from placet.core.values import from_hex
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _load import Client, Owners, subject
+from _load import STEP, Client, documents, subject, submissions
 
 from placet.sandbox.consortium import Consortium, wait
 from placet.sandbox.founding import Stock, consortium
@@ -60,7 +55,6 @@ NOTES = {
 }
 
 DEFAULT = 10_000
-STEP = 250
 SECONDS = 1_800
 
 
@@ -80,7 +74,7 @@ def _measure(folder: Path, n: int) -> dict[str, object]:
     names = {"bank": "First Bank", "consumer": "Credit House"}
     everybody = {subject(i): i for i in range(n)}
     with consortium(folder, names, Stock({"bank": everybody}, [subject(0)], [subject(0)])) as group:
-        sent = _submissions(group, n)
+        sent = submissions(group, "bank", n)
         bodies = [body for _, body in sent]
         with _bare(group) as url:
             figures, done = _rounds(group, url, bodies)
@@ -88,25 +82,6 @@ def _measure(folder: Path, n: int) -> dict[str, object]:
         group.stop()
         figures |= _settled(group, {identity for identity, _ in sent})
     return {"n": n, "processes": os.cpu_count(), **figures}
-
-
-def _submissions(group: Consortium, n: int) -> list[tuple[bytes, bytes]]:
-    folder = group.folder
-    deployment, trust = _documents(folder)
-    offer = Chain(group.chain.url, deployment).offer(from_hex(group.offers["bank"])).offer
-    scopes = (parse(Scope, file.read_bytes()) for file in (folder / "bank" / "scopes").glob("*.json"))
-    scope = next(scope for scope in scopes if scope.hash == offer.scope)
-    secret = load_secret(folder / "registry" / "enroller.json", (folder / "passphrase").read_text().strip())
-    owners = Owners(offer, scope, trust, deployment, secret)
-    starts = range(0, n, STEP)
-    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
-        parts = pool.map(owners.submissions, starts, [min(start + STEP, n) for start in starts])
-        return [one for part in parts for one in part]
-
-
-def _documents(folder: Path) -> tuple[Deployment, TrustList]:
-    trust = parse(TrustList, (folder / "trust.json").read_bytes(), limit=8 << 20)
-    return parse(Deployment, (folder / "deployment.json").read_bytes()), trust
 
 
 @contextlib.contextmanager
@@ -191,7 +166,7 @@ def _with_a_kill(group: Consortium, bodies: list[bytes], done: int) -> dict[str,
 def _settled(group: Consortium, sent: set[bytes]) -> dict[str, float]:
     """The chain against what was accepted. Leaves come from the node's database, and count only under a root that they
     hash to and that the chain holds."""
-    chain = Chain(group.chain.url, _documents(group.folder)[0])
+    chain = Chain(group.chain.url, documents(group.folder)[0])
     told = chain.events((events.BatchAnchored,), chain.deployment.block, offer=from_hex(group.offers["bank"]))
     roots = Counter(event.root for event in told)
     with contextlib.closing(sqlite3.connect(group.folder / "bank" / "state.db")) as state:

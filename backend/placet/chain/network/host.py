@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from placet.chain.anvil import HOST, check_free, rpc, tail
+from placet.chain.anvil import HOST, check_free, free_port, rpc, tail
 from placet.chain.network.settings import SHORTEST_SLOT, NetworkSettings, demand_clients, found
 from placet.chain.processes import identity, locked
 from placet.core.child import start_child
@@ -125,6 +125,18 @@ def order(folder: Path, content: Mapping[str, object]) -> dict[str, Any]:
     if "error" in answer:
         raise StateError("the network does not do this", found=answer["error"])
     return answer
+
+
+def free_ports(count: int) -> int:
+    """The first of so many ports in a row that were free a moment ago."""
+    while True:
+        first = free_port()
+        try:
+            for place in range(1, count):
+                check_free(first + place)
+        except ChainError:
+            continue
+        return first
 
 
 def _start(folder: Path, settings: NetworkSettings, *, child: bool) -> None:
