@@ -141,6 +141,7 @@ class Serving:
         for server, thread in self._running:
             server.should_exit = True
             thread.join(120)
+            assert not thread.is_alive(), "the server goes on"
 
 
 def until(ready: Callable[[], bool], what: str) -> None:

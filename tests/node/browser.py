@@ -46,7 +46,8 @@ def served(app: FastAPI, door: socket.socket, lifespan: Literal["on", "off"] = "
         yield
     finally:
         server.should_exit = True
-        thread.join(60)
+        thread.join(120)
+        assert not thread.is_alive(), "the server goes on"
 
 
 def bound() -> socket.socket:

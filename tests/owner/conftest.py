@@ -84,7 +84,8 @@ def serve() -> Iterator[Callable[[FastAPI], str]]:
     yield start
     for server, thread in running:
         server.should_exit = True
-        thread.join(60)
+        thread.join(120)
+        assert not thread.is_alive(), "the server goes on"
 
 
 @dataclass
