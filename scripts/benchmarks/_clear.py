@@ -12,7 +12,7 @@ import numpy as np
 from placet.catalogue.modelling import Feature
 from placet.models import binning
 from placet.models.bands import BandTable, by_score
-from placet.models.scorecard import Scale
+from placet.models.choices import Scale
 from placet.models.scorecard_fit import FitColumn, Fitted, fit
 
 SCALE = Scale(base_score=600, pdo=20, base_odds=1, higher=1)

@@ -15,10 +15,10 @@ import numpy as np
 from placet.catalogue import pooled_model, shared_representation
 from placet.core.errors import InputError
 from placet.jobs.randomness import stream
+from placet.models.choices import Scale
 from placet.models.pooled_checks import Seat
 from placet.models.pooled_private import Release
 from placet.models.preparing import UNIT
-from placet.models.scorecard import Scale
 from placet.protocols.order import Entropy
 from placet.recipes.blocks.pooled_table import MemberTable, prepared_of
 from placet.recipes.pooled_model import card_training, private_training, training

@@ -32,9 +32,9 @@ from placet.catalogue.pooled_model import SPEC, PooledModelParameters
 from placet.jobs.randomness import stream
 from placet.models import quality
 from placet.models.bands import by_score
+from placet.models.choices import Scale
 from placet.models.pooled_checks import Seat
 from placet.models.preparing import UNIT
-from placet.models.scorecard import Scale
 from placet.recipes.blocks.pooled_table import MemberTable, prepared_of
 from placet.recipes.pooled_model import card_training, private_card, private_training
 from placet.recipes.pooled_model.card_training import PooledCard, codes_of, scores_of

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from placet.models.scorecard import Scale
+from placet.models.choices import Scale
 from placet.models.scorecard_fit import FitColumn, fit
 from placet.protocols.mpc.cells import CardColumn
 from placet.protocols.mpc.scorecard import ScorecardTrain

@@ -23,7 +23,7 @@ from placet.core.errors import PlanError, WarrantError
 from placet.core.offers import Offer
 from placet.core.purposes import Operation, purpose_id
 from placet.core.values import ZERO32
-from placet.models.scorecard import Scale
+from placet.models.choices import Scale
 from placet.models.scorecard_fit import FitColumn, Fitted, fit
 from placet.recipes.model_score.run import MODEL_SCORE
 

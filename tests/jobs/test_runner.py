@@ -48,7 +48,7 @@ def compute(*fates: PlacetError, started: bool = False) -> int:
             raise fates[runs - 1]
 
     record = SimpleNamespace(job=bytes(32))
-    runner = Runner(JobEnvironment().contexts[0], RUNS | {"match": replace(RUNS["match"], run=run)})
+    runner = Runner(JobEnvironment().contexts[0], {**RUNS, "match": replace(RUNS["match"], run=run)})
     terms = SimpleNamespace(recipe="match")
     work: Any = SimpleNamespace(terms=terms, started=started, record=record, context=runner.context)
     at_once(runner._computing._warranted(work))

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from placet.core.errors import InputError
 from placet.core.hashing import canonical
 from placet.core.values import parse
+from placet.models.choices import Family
 from placet.models.linear import LinearModel
 from placet.models.onnx_linear import linear_to_onnx
 from placet.models.preparing import fit_category, fit_number
-from placet.models.regression import Family
 
 ROWS = 400
 KEYS = (("consumer", "age"), ("first-provider", "income"), ("first-provider", "branch"))

@@ -9,6 +9,7 @@ import pytest
 
 from placet.core.errors import ConfigError, InputError
 from placet.models import network
+from placet.models.choices import count
 from placet.models.network import WEIGHT, NetworkColumn, NetworkModel, initial, layers_of, model_of
 from placet.models.onnx_network import network_to_onnx
 from placet.models.preparing import PreparedCategory, PreparedNumber
@@ -36,7 +37,7 @@ WIDTH, HIDDEN = 7, (5, 3)
 
 def trained() -> NetworkModel:
     chance = np.random.default_rng(5)
-    return model_of("label", COLUMNS, network.snapped(chance.normal(0, 1, network.count(WIDTH, HIDDEN))), HIDDEN)
+    return model_of("label", COLUMNS, network.snapped(chance.normal(0, 1, count(WIDTH, HIDDEN))), HIDDEN)
 
 
 def values(rows: int) -> dict[tuple[str, str], list[Any]]:

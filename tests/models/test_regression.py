@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from placet.models.regression import BEND, CURVATURE, Family, mean_of, regress
+from placet.models.choices import Family
+from placet.models.regression import BEND, CURVATURE, mean_of, regress
 
 ROWS = 3000
 Reals = Any

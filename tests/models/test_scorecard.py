@@ -15,7 +15,8 @@ from placet.core.errors import InputError
 from placet.core.values import parse
 from placet.models.bands import kept_places
 from placet.models.binning import CategoryBins, NumberBins
-from placet.models.scorecard import Scale, Scorecard, ScoredColumn
+from placet.models.choices import Scale
+from placet.models.scorecard import Scorecard, ScoredColumn
 from placet.models.scorecard_fit import FitColumn, Fitted, Monotone, fit, middle, regress, weights_of_evidence
 
 SCALE = Scale(base_score=600, pdo=20, base_odds=50, higher=0)

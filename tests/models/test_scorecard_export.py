@@ -18,8 +18,9 @@ from placet.core.csv_file import plain_cell, read_rows
 from placet.core.errors import InputError
 from placet.core.values import parse
 from placet.models.binning import CategoryBins, NumberBins, fit
+from placet.models.choices import Scale
 from placet.models.released import json_of
-from placet.models.scorecard import Scale, Scorecard, ScoredColumn
+from placet.models.scorecard import Scorecard, ScoredColumn
 from placet.models.scorecard_export import csv_of, names_of, sql_of
 
 SCALE = Scale(base_score=600, pdo=20, base_odds=1, higher=0)

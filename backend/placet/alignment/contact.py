@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Final, Protocol
-
-import phonenumbers
+from typing import TYPE_CHECKING, Final, Protocol
 
 from placet.alignment.text import widen
+
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
 
 MAX_PHONE = 40
 _LOCAL: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
@@ -41,6 +42,8 @@ def phone(text: str, country: str) -> str:
     text = widen(text)
     if len(text) > MAX_PHONE or not all(c in "+()./ " or unicodedata.category(c) in ("Nd", "Pd") for c in text):
         raise ValueError("not a phone number")
+    import phonenumbers  # loads for a tenth of a second
+
     number = _parse(text, country)
     written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     if _parse(written, country) != number:
@@ -48,7 +51,23 @@ def phone(text: str, country: str) -> str:
     return written
 
 
-def _parse(text: str, country: str) -> phonenumbers.PhoneNumber:
+def is_numbered(country: str) -> bool:
+    """Has this country (ISO 3166-1) telephone numbers?"""
+    import phonenumbers
+
+    return country in phonenumbers.SUPPORTED_REGIONS
+
+
+def numbering_plans() -> str:
+    """Which release of the numbering plans is installed."""
+    import phonenumbers
+
+    return str(phonenumbers.__version__)
+
+
+def _parse(text: str, country: str) -> PhoneNumber:
+    import phonenumbers
+
     try:
         number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import unicodedata
 from typing import Annotated, Any, Literal
 
-import phonenumbers
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from placet.alignment import company, contact, registration, text
@@ -54,7 +53,7 @@ class PhoneKey(Value):
     @field_validator("country")
     @classmethod
     def _known(cls, country: str) -> str:
-        if country not in phonenumbers.SUPPORTED_REGIONS:
+        if not contact.is_numbered(country):
             raise ValueError("a country with telephone numbers, as ISO 3166-1 writes it")
         return country
 
@@ -159,5 +158,5 @@ def record(rules: Rules) -> dict[str, JsonValue]:
     return {
         "rules": rules.to_json(),
         "unicode": unicodedata.unidata_version,
-        "phonenumbers": str(phonenumbers.__version__),
+        "phonenumbers": contact.numbering_plans(),
     }

@@ -20,7 +20,7 @@ from placet.catalogue.spec import CONSUMER, Column, RecipeParameters, RecipeSpec
 from placet.core.lawful import Aligns, Tells
 from placet.core.offers import CLEAR_MODEL
 from placet.core.purposes import Operation
-from placet.models.network import count
+from placet.models.choices import count
 from placet.models.network_training import (
     Batch,
     Epochs,

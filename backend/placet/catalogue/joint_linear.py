@@ -22,8 +22,7 @@ from placet.catalogue.modelling import (
 from placet.catalogue.spec import CONSUMER, Column, Cost, RecipeSpec, by_identifier
 from placet.core.lawful import Tells
 from placet.core.purposes import Operation
-from placet.models.preparing import MAX_WIDTH
-from placet.models.regression import Family, Statistics
+from placet.models.choices import MAX_WIDTH, Family, Statistics
 
 
 class JointLinearParameters(JoinedParameters):

@@ -19,9 +19,8 @@ from placet.catalogue.modelling import (
 )
 from placet.catalogue.spec import Cost, RecipeSpec, by_identifier
 from placet.core.purposes import Operation
+from placet.models.choices import PERMUTED_EDGES, Permutations, Scale
 from placet.models.contribution import COALITION_BANDS, coalitions_of
-from placet.models.permuting import PERMUTED_EDGES, Permutations
-from placet.models.scorecard import Scale
 
 DEFAULT = Scale(base_score=600, pdo=20, base_odds=1, higher=1)
 

@@ -22,8 +22,7 @@ from placet.core.lawful import Tells
 from placet.core.offers import CLEAR_MODEL, SHARED_MODEL, TREE_MODEL
 from placet.core.plan import Terms
 from placet.core.purposes import Operation
-from placet.models.permuting import Permutations
-from placet.models.trees import MAX_DEPTH, MAX_TREES
+from placet.models.choices import MAX_DEPTH, MAX_TREES, Permutations
 
 EMBEDDED, OKAMOTO_UCHIYAMA = "embedded", "okamoto-uchiyama"
 """Engines by what sums are encrypted with: Paillier, and Okamoto and Uchiyama's scheme, which costs a third and asks

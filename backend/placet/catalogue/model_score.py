@@ -28,9 +28,7 @@ from placet.core.lawful import ModelRef, Tells
 from placet.core.plan import Terms
 from placet.core.purposes import Operation
 from placet.core.values import Bytes32, Value
-from placet.models.preparing import MAX_WIDTH
-from placet.models.scorecard import MAX_REASONS, Reasons
-from placet.models.trees import MAX_DEPTH, MAX_TREES
+from placet.models.choices import MAX_DEPTH, MAX_REASONS, MAX_TREES, MAX_WIDTH, Reasons
 
 MODEL = "model"
 _LEARNS = (

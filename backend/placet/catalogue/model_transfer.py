@@ -12,7 +12,7 @@ from placet.core.ids import JobId
 from placet.core.lawful import Aligns, ModelRef, Tells
 from placet.core.purposes import Operation
 from placet.core.values import Bytes32, Value
-from placet.models.source import MAX_COLUMNS
+from placet.models.choices import MAX_COLUMNS
 
 SOURCE, MODEL = "source", "model"
 MAX_LABELS = 8_192

@@ -22,10 +22,8 @@ from placet.core.lawful import Tells
 from placet.core.offers import CLEAR_MODEL, SHARED_MODEL
 from placet.core.plan import Terms
 from placet.core.values import Value
-from placet.models.binning import Bins
+from placet.models.choices import MAX_MEASURED, Bins, Levels, Missing
 from placet.models.contribution import MAX_SHAPLEY, SHARE_UNIT, Division, PayoutRule
-from placet.models.permuting import MAX_MEASURED
-from placet.models.preparing import Levels, Missing
 
 PROVIDERS = tuple(f"{place}-provider" for place in ("first", "second", "third", "fourth", "fifth", "sixth", "seventh"))
 COMPUTING_PROVIDERS = PROVIDERS[:2]

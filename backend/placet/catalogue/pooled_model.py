@@ -15,11 +15,7 @@ from placet.core.offers import CLEAR_MODEL, Bounds
 from placet.core.privacy import Choice
 from placet.core.purposes import Operation
 from placet.core.values import NanoRho, Value
-from placet.models import pooled_noise, pooled_private
-from placet.models.binning import MAX_BINS, MAX_CATEGORY
-from placet.models.preparing import Missing
-from placet.models.scorecard import Scale
-from placet.models.trees import MAX_COLUMNS, MAX_DEPTH, MAX_TREES
+from placet.models.choices import MAX_BINS, MAX_CATEGORY, MAX_COLUMNS, MAX_DEPTH, MAX_TREES, Missing, Scale
 
 MEMBER = "member"
 MAX_MEMBERS = 8
@@ -217,6 +213,8 @@ def noise(role: str, parameters: PooledModelParameters) -> tuple[Choice, ...]:
     enough."""
     if (budget := parameters.budget) is None:
         return ()
+    from placet.models import pooled_noise, pooled_private  # needs numpy, which a node's start does not
+
     features, steps = parameters.features, parameters.steps
     if parameters.scale is None:
         parts = pooled_private.amounts(budget, steps)

@@ -16,7 +16,6 @@ from placet.core.offers import CLEAR_MODEL, Bounds
 from placet.core.privacy import Choice
 from placet.core.purposes import Operation
 from placet.core.values import NanoRho
-from placet.models import pooled_noise, pooled_private
 
 PROVIDER = "provider"
 MAX_HEADS = 4
@@ -115,6 +114,8 @@ def noise(role: str, parameters: SharedRepresentationParameters) -> tuple[Choice
     """What the provider adds its noise to."""
     if role == CONSUMER:
         return ()
+    from placet.models import pooled_noise, pooled_private  # needs numpy, which a node's start does not
+
     steps = STEPS * len(parameters.source_labels)
     parts = pooled_private.amounts(parameters.budget, steps)
     widths = (sum(one.width for one in parameters.shared),)

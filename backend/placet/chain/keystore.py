@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import stat
+import sys
 from pathlib import Path
+from types import ModuleType
 
-from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 from eth_utils.exceptions import ValidationError
 from pydantic_core import from_json
 
@@ -16,6 +18,22 @@ from placet.core.errors import ConfigError, InputError
 
 SCRYPT_N = 2**17
 MAX_FILE = 16_384
+_OF_VALIDATORS = ("py_ecc.bls", "py_ecc.bls12_381")
+
+
+def _keyfile() -> ModuleType:
+    """eth-account's keystores without those of validators (EIP-2335, version 4), which are never read here: that
+    curve's pairings take half a second to import, in every program that opens a key."""
+    absent = [name for name in _OF_VALIDATORS if name not in sys.modules]
+    for name in absent:
+        sys.modules[name] = curve = ModuleType(name)
+        curve.G2ProofOfPossession = None  # type: ignore[attr-defined]
+        curve.curve_order = 0  # type: ignore[attr-defined]
+    try:
+        return importlib.import_module("eth_keyfile.keyfile")
+    finally:
+        for name in absent:
+            del sys.modules[name]
 
 
 def save_secret(path: Path, secret: bytes, passphrase: str) -> None:
@@ -24,7 +42,7 @@ def save_secret(path: Path, secret: bytes, passphrase: str) -> None:
         raise ConfigError("a keystore holds 32 secret bytes", expected=32, found=len(secret))
     if not passphrase:
         raise ConfigError("a keystore needs a passphrase", found="an empty one")
-    content = create_keyfile_json(secret, passphrase.encode(), kdf="scrypt", iterations=SCRYPT_N)
+    content = _keyfile().create_keyfile_json(secret, passphrase.encode(), kdf="scrypt", iterations=SCRYPT_N)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -82,7 +100,7 @@ def load_secret(path: Path, passphrase: str) -> bytes:
     """The 32 secret bytes. ConfigError if the file is missing, open to others, damaged or under another passphrase."""
     raw = read_secret_file(path, "keystore file")
     try:
-        secret = bytes(decode_keyfile_json(from_json(text_of(raw, "keystore file")), passphrase.encode()))
+        secret = bytes(_keyfile().decode_keyfile_json(from_json(text_of(raw, "keystore file")), passphrase.encode()))
     except (InputError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError, ValidationError) as error:
         wrong = "MAC" in str(error)
         raise ConfigError(

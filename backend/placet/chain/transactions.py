@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from eth_account import Account
-
 from placet.chain.calls import Call
 from placet.chain.client import Chain
 from placet.chain.outbox import Intent, SignedTransaction
@@ -53,6 +51,8 @@ def signed_transaction(
     chain: Chain, key: Key, call: Call, nonce: int, gas: int, max_fee: int, tip: int
 ) -> SignedTransaction:
     """`nonce` is the account's, `gas` a limit in units, `max_fee` and `tip` are in wei a unit of gas."""
+    from eth_account import Account  # a third of a second, which a node that starts has no use for
+
     transaction = {
         "type": 2,
         "chainId": chain.deployment.chain_id,

@@ -62,7 +62,7 @@ class Agreement:
         if not now < request.deadline <= now + LONGEST:  # else consents' ends could be found out by asking
             raise PlanError("the plan's times are out of range", expected=f"within {LONGEST} s from now")
         self.standing.demand_kind(request.terms)
-        uses = self._wanted_uses(asker, request)
+        uses = await self._wanted_uses(asker, request)
         offers = (request.offer,) if request.model is None else (request.offer, request.model.offer)
         if len(offers) != len(uses):
             raise PlanError("this role brings another number of inputs", expected=len(uses), found=len(offers))
@@ -99,12 +99,12 @@ class Agreement:
         )
         return lawful, [rows]
 
-    def _wanted_uses(self, asker: bytes, request: PrepareRequest) -> list[Use]:
+    async def _wanted_uses(self, asker: bytes, request: PrepareRequest) -> list[Use]:
         """What a job that is not planned yet would do with each of this party's inputs."""
         if self.context.address not in request.parties:
             raise PlanError("not a party of this plan", found=to_hex(self.context.address), code="plan.parties")
         job = declared_terms(request.terms, request.parties, asker)
-        self.policy.demand_runs(job)
+        await self.policy.demand_runs(job)
         seat = job.seats[request.parties.index(self.context.address)]
         return [
             use_of(
@@ -128,7 +128,7 @@ class Agreement:
         now; each opening is held against them again. Empty as long as its operator has to agree."""
         now = await ask_chain(self.context.chain.now)
         job = self.standing.demand(request.plan, asker, now)
-        self.policy.demand_runs(job)
+        await self.policy.demand_runs(job)
         self.policy.demand_purpose(request.plan.fixed.purpose)
         for offer, use in self.standing.own_uses(request.plan, job):
             await self.policy.demand_use(offer, use)

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
@@ -33,7 +33,9 @@ from placet.protocols.flower.extra import FlowerEngine
 from placet.protocols.spu import free_port, leftovers
 from placet.vault.models import KeptModel
 from placet.vault.responses import BatchLeaves, DeadLeaves, EnrolledLeaves, LawfulSet, LeavesPart, OpenedRows, SetToSign
-from placet.vault.rows import Rows
+
+if TYPE_CHECKING:
+    from placet.vault.rows import Rows
 
 R = TypeVar("R")
 

@@ -9,9 +9,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-import numpy as np
 from pydantic import JsonValue
 
 from placet.chain.signals import listening
@@ -45,7 +44,9 @@ from placet.jobs.seat import PartySeat
 from placet.jobs.step_recorder import StepRecorder, name_of
 from placet.jobs.store import JobStore
 from placet.models.contribution import PROTOCOL, Contribution, Table, divide
-from placet.vault.rows import Rows
+
+if TYPE_CHECKING:
+    from placet.vault.rows import Rows
 
 R = TypeVar("R")
 LOOK = 1.0
@@ -279,11 +280,11 @@ class PartyRun(PartySeat):
         number = self.number(alias)
         if number not in self._untold:
             return
-        marks = np.zeros(rows.count, np.bool_)
-        marks[list(places)] = True
-        packed = np.packbits(marks).tobytes()
+        marks = bytearray(-(-rows.count // 8))
+        for place in places:
+            marks[place // 8] |= 0x80 >> place % 8
         vault = self.context.demand_rows()
-        await vault.matched(self.record.job, self.plan, self.terms, self.attempt, number, packed)
+        await vault.matched(self.record.job, self.plan, self.terms, self.attempt, number, bytes(marks))
         self._untold.discard(number)
 
     async def say_matched(self, peer: int, *, rows: int, matched: int) -> None:

@@ -48,7 +48,7 @@ class PlanPolicy:
         """PlanError unless plan and terms are sound, and this party's own entry is its own."""
         context = self.context
         job = declared(plan, terms)
-        self.demand_runs(job)
+        await self.demand_runs(job)
         self.demand_purpose(plan.purpose)
         now = await ask_chain(context.chain.now)
         if not now <= plan.open_by <= now + LONGEST_OPENING or plan.settle_by > now + LONGEST:
@@ -140,7 +140,7 @@ class PlanPolicy:
             await self.demand_lineage(state, scope)
         log.info("allowed: job %d of %s over offer %s", state.openings + 1, to_hex(use.consumer), to_hex(offer))
 
-    def demand_runs(self, job: DeclaredTerms) -> None:
+    async def demand_runs(self, job: DeclaredTerms) -> None:
         """PlanError unless such a job runs here: by this institution's policy, and with what is installed."""
         name = job.spec.name
         if name not in self.context.recipes:
@@ -151,7 +151,8 @@ class PlanPolicy:
                 remedy="its node.toml names them: recipes in [policy]",
                 code="plan.recipe",
             )
-        run_of(self._runs, name).demand(job)
+        run = await asyncio.to_thread(run_of, self._runs, name)  # a recipe is imported when it is first asked for
+        run.demand(job)
         if job.terms.engine == "spu":
             extra.require()
         if job.terms.engine == "flower":

@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
@@ -48,7 +49,9 @@ from placet.jobs.replay_link import SAME, NotCoveredError, ReplayLink, why_of
 from placet.jobs.replay_report import MAX_DIFFERENCES, ReplayFinding, ReplayReport, SignedReplay, StepReplay, compared
 from placet.jobs.step_recorder import StepRecorder
 from placet.jobs.store import JobStore
-from placet.vault.rows import Rows
+
+if TYPE_CHECKING:
+    from placet.vault.rows import Rows
 
 _SEALED = (JobStatus.SEALED, JobStatus.COMPLETED, JobStatus.CLOSED)
 _NOTHING_SAID = (StateError, WarrantError, ChainError, ConfigError, StorageError, AccessError, NotFoundError)

@@ -29,7 +29,6 @@ from placet.jobs.context import JobContext
 from placet.jobs.records import JobRecord
 from placet.jobs.seat import PartySeat
 from placet.jobs.store import JobStore
-from placet.protocols.mpc.commitments import scalars
 from placet.vault.responses import OpenedLeaf
 
 log = logging.getLogger("placet.jobs")
@@ -102,6 +101,8 @@ async def opened_sample(context: JobContext, store: JobStore, job: JobId) -> Sam
     consents = {place: consent for place, consent in content.by_place().items() if place in set(places)}
     leaves = await _leaves(context, record, draw.attempt, [consents[place] for place in sorted(consents)])
     rows = dict(zip(sorted(consents), leaves, strict=True))
+    from placet.protocols.mpc.commitments import scalars  # its room needs numpy
+
     randomness = await asyncio.to_thread(scalars, total, seat.entropy(RANDOMNESS))
     entries = tuple(_opened(place, rows.get(place), column, randomness[place]) for place in places)
     return SampleOpening(

@@ -13,8 +13,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from placet.protocols.spu import EngineSession
+if TYPE_CHECKING:
+    from placet.protocols.spu import EngineSession
 
 MOST = 4
 """Sessions that a node keeps: each is a process with some 400 MB."""

@@ -20,13 +20,10 @@ from pydantic import Field, TypeAdapter, field_validator
 
 from placet.core.errors import DataError
 from placet.core.values import Value
+from placet.models.choices import MAX_BINS, MAX_CATEGORY, Bins
 
-MAX_BINS = 64
-MAX_CATEGORY = 4096
-"""Characters of a category, as the vault takes texts."""
 Codes = npt.NDArray[np.int64]
 Edge = Annotated[str, Field(max_length=400, pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
-Bins = Annotated[int, Field(strict=True, ge=2, le=MAX_BINS)]
 Kind = Literal["number", "category"]
 
 

@@ -19,9 +19,10 @@ from pydantic import Field, model_validator
 from placet.core.errors import InputError
 from placet.core.hashing import canonical, sha256
 from placet.core.values import Value
+from placet.models.choices import MAX_WIDTH, Family
 from placet.models.pooled import SNAP
-from placet.models.preparing import MAX_WIDTH, UNIT, Number, PreparedCategory, PreparedColumn, PreparedNumber
-from placet.models.regression import Family, mean_of
+from placet.models.preparing import UNIT, Number, PreparedCategory, PreparedColumn, PreparedNumber
+from placet.models.regression import mean_of
 from placet.models.scorecard import Key, Text
 
 Reals = npt.NDArray[np.float64]

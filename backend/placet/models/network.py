@@ -8,7 +8,6 @@ one row, layer by layer: a layer's matrix (outputs, inputs) row by row, then its
 from __future__ import annotations
 
 import hashlib
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -21,7 +20,8 @@ from pydantic import Field, model_validator
 from placet.core.errors import InputError
 from placet.core.hashing import canonical, sha256
 from placet.core.values import Value
-from placet.models.preparing import MAX_WIDTH, UNIT, Prepared, PreparedColumn
+from placet.models.choices import MAX_HIDDEN, MAX_UNITS, MAX_WIDTH, count, shapes
+from placet.models.preparing import UNIT, Prepared, PreparedColumn
 from placet.models.scorecard import Key, Text
 
 WEIGHT = 2**24
@@ -29,20 +29,8 @@ WEIGHT = 2**24
 MAX_WEIGHT = 64
 MAX_MOVE = 8
 """How far a place's own training may move a weight in a round; beyond it counts as that."""
-MAX_HIDDEN, MAX_UNITS = 3, 64
 Whole = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
-
-
-def shapes(width: int, hidden: Sequence[int]) -> list[tuple[int, int]]:
-    """(outputs, inputs) of each layer."""
-    sizes = (width, *hidden, 1)
-    return [(after, before) for before, after in itertools.pairwise(sizes)]
-
-
-def count(width: int, hidden: Sequence[int]) -> int:
-    """Weights and biases."""
-    return sum(after * (before + 1) for after, before in shapes(width, hidden))
 
 
 def initial(used: Sequence[bool], hidden: Sequence[int], seed: bytes) -> Whole:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from placet.core.values import Value
-from placet.models.network import MAX_HIDDEN, MAX_UNITS
+from placet.models.choices import MAX_HIDDEN, MAX_UNITS
 
 SECAGG = (
     "Flower's SecAgg+ is refused: its masks follow from seeds of 32 bits (numpy's RandomState under a key folded by "

@@ -10,21 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
-from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
-Permutations = Annotated[int, Field(strict=True, ge=1, le=10)]
-"""How often each column's values are moved."""
-MAX_MEASURED = 256
-"""Columns times permutations."""
 AREA_UNIT = 10_000
 """An AUC of 1, in what is opened of shares: four digits, lest many numbers together tell of single rows."""
 TRIES = 4
-PERMUTED_EDGES = 31
-"""Between the bands by which scores are counted on shares."""
 Integers = npt.NDArray[np.int64]
 
 

@@ -21,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from placet.core.errors import InputError
+from placet.models.choices import Missing
 from placet.models.pooled_pairs import Alike, Pair, fill
-from placet.models.preparing import Missing, PreparedNumber, standardised
+from placet.models.preparing import PreparedNumber, standardised
 from placet.models.regression import MAX_LOGIT
 
 ENOUGH = 2

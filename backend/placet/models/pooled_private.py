@@ -25,8 +25,9 @@ import numpy as np
 import numpy.typing as npt
 
 from placet.core.privacy import variance_for
+from placet.models.choices import Missing
 from placet.models.pooled import FRACTION, MAX_COEFFICIENT, Totals, snapped, solved, symmetric
-from placet.models.preparing import LIMIT, UNIT, Missing, Prepared, PreparedNumber, standardised
+from placet.models.preparing import LIMIT, UNIT, Prepared, PreparedNumber, standardised
 from placet.models.regression import MAX_LOGIT
 
 NORM, PULL = 4, 3

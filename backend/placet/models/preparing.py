@@ -21,20 +21,15 @@ import numpy.typing as npt
 from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from placet.core.values import Value
-from placet.models.binning import MAX_BINS, MAX_CATEGORY, category_of, numbers_of
+from placet.models.binning import category_of, numbers_of
+from placet.models.choices import MAX_BINS, MAX_CATEGORY, Levels, Missing
 
 UNIT = 32
 """What 1 is as a prepared number."""
 LIMIT = 4
 """Spreads from the centre."""
-MAX_WIDTH = 256
-"""Prepared numbers of a row, of all columns together."""
 Prepared = npt.NDArray[np.int64]
 Number = Annotated[str, Field(max_length=400, pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
-Levels = Annotated[int, Field(strict=True, ge=2, le=MAX_BINS)]
-Missing = Literal["own", "usual"]
-"""What is missing has an indicator of its own beside the usual value, or is the usual value: a number's mean, the most
-frequent category."""
 
 
 class PreparedNumber(Value):

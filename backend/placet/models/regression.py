@@ -17,14 +17,13 @@ times the average, the fit is Poisson's own.
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Family = Literal["logistic", "linear", "poisson"]
-Statistics = Literal["none", "also", "only"]
-"""Whether correlations and VIF come with a model, instead of it, or not."""
+from placet.models.choices import Family
+
 Reals = npt.NDArray[np.float64]
 BEND, FLOOR = 2.0, -6.0
 """Where the Poisson mean goes on as its tangent, and below which it falls no more."""

@@ -7,7 +7,6 @@ shares, gets the very same score.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,45 +20,13 @@ from placet.core.errors import InputError
 from placet.core.hashing import canonical, sha256
 from placet.core.values import Value
 from placet.models.binning import ColumnBins
+from placet.models.choices import MAX_REASONS, Scale
 
 MAX_POINTS = 2**31
 Points = Annotated[int, Field(strict=True, ge=-MAX_POINTS, le=MAX_POINTS)]
 Text = Annotated[str, Field(min_length=1, max_length=64)]
-MAX_REASONS = 4
-"""More than four don't help an applicant (Regulation B, official interpretation of § 1002.9(b)(2))."""
 Key = tuple[str, str]
 """Party and column."""
-
-
-class Scale(Value):
-    """How log odds become points."""
-
-    base_score: Annotated[int, Field(strict=True, ge=-10_000, le=10_000)]
-    pdo: Annotated[int, Field(strict=True, ge=1, le=1_000)]
-    base_odds: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
-    higher: Literal[0, 1]
-
-    @property
-    def factor(self) -> float:
-        """Points of one unit of the log odds of label 1."""
-        return (1 if self.higher else -1) * self.pdo / math.log(2)
-
-    @property
-    def offset(self) -> float:
-        """The score at even odds."""
-        return self.base_score - self.pdo * math.log2(self.base_odds)
-
-    def probability(self, score: int) -> float:
-        """Of label 1, at a score."""
-        return 1 / (1 + math.exp(-max(-700.0, min(700.0, (score - self.offset) / self.factor))))
-
-
-class Reasons(Value):
-    """Why one does not score more: the columns, `most` at the most, in which a row loses most points: to the column's
-    best cell, or to 0, which is what a cell has that speaks for neither label."""
-
-    most: Annotated[int, Field(strict=True, ge=1, le=MAX_REASONS)]
-    against: Literal["best", "neutral"] = "best"
 
 
 class ScoredColumn(Value):

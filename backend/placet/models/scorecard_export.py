@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 
 from placet.core.csv_file import written
 from placet.core.errors import InputError
-from placet.models.binning import MAX_CATEGORY, CategoryBins, NumberBins
+from placet.models.binning import CategoryBins, NumberBins
+from placet.models.choices import MAX_CATEGORY
 from placet.models.scorecard import Scorecard, ScoredColumn
 
 SCORE = "score"

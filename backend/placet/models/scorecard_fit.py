@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from placet.models.bands import kept_places
 from placet.models.binning import one_hot
-from placet.models.scorecard import Scale
+from placet.models.choices import Scale
 
 SMOOTHING = 0.5
 """Added to a cell's positives, and to its negatives: no logarithm of zero."""

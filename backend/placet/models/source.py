@@ -19,15 +19,15 @@ from pydantic import Field, model_validator
 from placet.core.errors import InputError
 from placet.core.values import Value
 from placet.models.binning import ColumnBins, one_hot
+from placet.models.choices import MAX_COLUMNS, MAX_TREES
 from placet.models.linear import LinearModel
 from placet.models.preparing import UNIT, PreparedColumn
 from placet.models.released import ReleasedTrees
 from placet.models.scorecard import Scorecard, Text
-from placet.models.trees import MAX_TREES, UNIT_BITS, CompleteTree, Tree, TreeFork, TreeLeaf
+from placet.models.trees import UNIT_BITS, CompleteTree, Tree, TreeFork, TreeLeaf
 
 Whole = npt.NDArray[np.int64]
 SourceModel: TypeAlias = LinearModel | Scorecard | ReleasedTrees
-MAX_COLUMNS = 64
 WEIGHT_BITS = 11
 STEEPEST = 64
 """Log odds that a model's weights can come to for a row: beyond that it is no model of people, and might overflow."""

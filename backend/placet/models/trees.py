@@ -21,13 +21,13 @@ from pydantic import Field, model_validator
 from placet.core.errors import InputError
 from placet.core.hashing import document_hash
 from placet.core.values import Value
-from placet.models.binning import MAX_BINS, ColumnBins
+from placet.models.binning import ColumnBins
+from placet.models.choices import MAX_BINS, MAX_COLUMNS, MAX_DEPTH, MAX_TREES
 
 UNIT_BITS = 18
 UNIT = 1 << UNIT_BITS
 """What gradients, weights and margins count."""
-MAX_TREES, MAX_DEPTH = 100, 6
-MAX_PARTIES, MAX_COLUMNS = 8, 64
+MAX_PARTIES = 8
 MAX_CUTS = MAX_TREES * (2**MAX_DEPTH - 1)
 MAX_WEIGHT = 64 * UNIT
 

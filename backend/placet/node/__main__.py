@@ -15,7 +15,6 @@ from placet.chain.storage import storage_error
 from placet.core.errors import PlacetError
 from placet.core.logs import log_to_stderr
 from placet.core.text import visible
-from placet.node import processes
 from placet.node.app import create_app
 from placet.node.config import NodeSettings, ProcessRole
 from placet.node.leadership import is_postgresql
@@ -25,12 +24,14 @@ from placet.node.serving import server_options
 def run(settings: NodeSettings, role: ProcessRole = ProcessRole.ALL) -> None:
     """Serve the node's API in this process until it is told to end. ConfigError `role.database` for a role of several
     processes without PostgreSQL."""
+    if role is ProcessRole.ALL and not is_postgresql(settings.database):
+        return uvicorn.run(create_app(settings), **server_options(settings))
+    from placet.node import processes
+
     if role is ProcessRole.API:
         processes.run_api(settings)
-    elif role is ProcessRole.WORKER or is_postgresql(settings.database):
-        processes.run_leading(settings, role)
     else:
-        uvicorn.run(create_app(settings), **server_options(settings))
+        processes.run_leading(settings, role)
 
 
 def main() -> int:

@@ -35,6 +35,7 @@ from pathlib import Path
 from placet.chain import keystore
 from placet.core.lookalikes import skeleton
 from placet.owner import wallet
+from placet.recipes.runs import RUNS
 from placet.sandbox.forking import FILES, ForkRequest
 from placet.sandbox.launch import IS_CLOSED, record
 
@@ -42,8 +43,15 @@ _CLIENTS = ("cli.main", "cli.doctor", "chain.deploy", "vault.setup", "vault.batc
 _AUDIT = ("audit.collect", "audit.verify")
 _SERVERS = ("node.__main__", "vault.__main__", "identity.serve")
 _OWN = ("sandbox.signing", "sandbox.token")
-_LATE = ("alembic.command", "pyarrow.compute", "sqlalchemy.ext.compiler", "uvicorn.lifespan.on")
-"""What every server imports as soon as it has started."""
+_LATE = (
+    "alembic.command",
+    "httpx",
+    "phonenumbers",
+    "pyarrow.compute",
+    "sqlalchemy.ext.compiler",
+    "uvicorn.lifespan.on",
+)
+"""What programs import once they have started."""
 PRELOADED = (*(f"placet.{name}" for name in (*_CLIENTS, *_AUDIT, *_SERVERS, *_OWN)), *_LATE)
 KEY_COST, WALLET_COST = 2**10, 2**14
 """The passphrase of a sandbox lies beside its keys, so that a costly derivation protects nothing: key files and wallets
@@ -146,6 +154,7 @@ def main(door: str) -> None:
     for name in PRELOADED:
         importlib.import_module(name)
     importlib.import_module("placet.cli.main").whole_tree()
+    list(RUNS.values())  # imports all recipes
     skeleton("")  # reads the tables of look-alikes
     gc.freeze()
     with socket.socket(fileno=int(door)) as served:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from placet.core.consent import Consent
 from placet.core.enrolment import Enrolment, EnrolmentOpening
@@ -30,8 +30,10 @@ from placet.vault.responses import (
     OpenedRows,
     SetToSign,
 )
-from placet.vault.rows import Rows
 from placet.vault.schema import DatasetInfo
+
+if TYPE_CHECKING:
+    from placet.vault.rows import Rows
 
 TIMEOUT = 120.0
 AT_ONCE = 16
@@ -149,7 +151,7 @@ class VaultClient:
     async def _rows(self, call: str, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int) -> Rows:
         arguments = frames.RowsArguments(job=job, plan=plan, terms=terms, attempt=attempt, input=input)
         _, stream = await self._exchange(call, arguments, frames.Nothing, more=True)
-        return await asyncio.to_thread(Rows.decode, stream)
+        return await asyncio.to_thread(_rows_of, stream)
 
     async def open_rows(
         self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int, consents: Sequence[ConsentId]
@@ -215,6 +217,12 @@ class VaultClient:
                 remedy="start it: python -m placet.vault",
                 code="vault.unreachable",
             ) from None
+
+
+def _rows_of(stream: bytes) -> Rows:
+    from placet.vault.rows import Rows  # numpy with it, for a node that computes
+
+    return Rows.decode(stream)
 
 
 def _result(model: type[R], raw: bytes) -> R:

@@ -13,7 +13,8 @@ import pytest
 
 from placet import __version__
 from placet.core.errors import ConfigError, InputError, PlacetError, ProtocolError
-from placet.models.network import Whole, count
+from placet.models.choices import count
+from placet.models.network import Whole
 from placet.models.network_training import FedAvgStrategy, Training
 from placet.protocols.flower.extra import FlowerEngine
 from placet.protocols.flower.process import FlowerOutcome, Material, train

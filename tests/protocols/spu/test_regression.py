@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from placet.core.errors import DataError, PlanError
+from placet.models.choices import Family
 from placet.models.preparing import UNIT
-from placet.models.regression import Family
 from placet.protocols.mpc.design import DesignColumn
 from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.regression import LinearTrain, TrainedLine

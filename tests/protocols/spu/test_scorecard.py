@@ -14,8 +14,8 @@ import pytest
 from placet.core.csv_file import read_rows
 from placet.core.errors import InputError
 from placet.models.binning import fit as fit_bins
+from placet.models.choices import Scale
 from placet.models.contribution import shapley
-from placet.models.scorecard import Scale
 from placet.models.scorecard_fit import FitColumn, fit
 from placet.protocols.mpc.card_coalitions import TOLERANCE, areas, contributions
 from placet.protocols.mpc.cells import CardColumn

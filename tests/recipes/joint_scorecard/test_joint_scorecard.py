@@ -24,7 +24,8 @@ from placet.core.values import parse
 from placet.jobs.party_run import PartyRun
 from placet.models.bands import kept_places
 from placet.models.binning import CategoryBins, NumberBins, one_hot
-from placet.models.scorecard import Scale, Scorecard
+from placet.models.choices import Scale
+from placet.models.scorecard import Scorecard
 from placet.protocols.mpc.cells import CardColumn
 from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.scorecard import BANDS, ScorecardTrain

@@ -18,9 +18,9 @@ from placet.core.hashing import canonical
 from placet.core.lawful import ModelRef
 from placet.core.offers import Scope, Subjects, output_words
 from placet.models.binning import CategoryBins, NumberBins
+from placet.models.choices import Reasons
 from placet.models.preparing import PreparedCategory, PreparedNumber
 from placet.models.probes import probe_cells
-from placet.models.scorecard import Reasons
 from placet.protocols.mpc.scoring import LinearScore, ScorecardScore, TreesScore
 from placet.recipes.blocks.kept_cells import KeptCells, KeptColumn
 from placet.recipes.blocks.kept_line import KeptLabel, KeptLine, KeptPrepared, examples_of

@@ -12,7 +12,8 @@ import pytest
 from placet.catalogue.pooled_model import SPEC
 from placet.core.errors import PlanError
 from placet.core.hashing import canonical
-from placet.models.scorecard import Scale, Scorecard
+from placet.models.choices import Scale
+from placet.models.scorecard import Scorecard
 from placet.models.scorecard_fit import FitColumn, fit
 from placet.recipes.blocks.pooled_table import MemberTable
 from placet.recipes.pooled_model.alone import alone_card

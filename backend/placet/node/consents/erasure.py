@@ -18,7 +18,6 @@ from placet.node.consents.models import ConsentStatus
 from placet.node.service import Node
 from placet.node.state import consents, counters, nonces, overwrite_deleted, withdrawals
 from placet.vault.client import VaultClient
-from placet.vault.records import own_consent
 
 
 async def erase_everywhere(settings: NodeSettings, engine: sa.Engine, vault: VaultClient, consent: ConsentId) -> bool:
@@ -62,6 +61,8 @@ def erase(engine: sa.Engine, consent: ConsentId) -> bool:
         row = connection.execute(sa.select(consents).where(consents.c.id == consent)).mappings().first()
         open_ = sa.select(withdrawals).where(withdrawals.c.consent == consent, withdrawals.c.state == "written")
         if row is not None and bytes(row["enrolment"]) == NO_ENROLMENT:
+            from placet.vault.records import own_consent  # with it comes all that keeps them, numpy too
+
             raise own_consent()
         if row is not None and row["status"] in (ConsentStatus.PENDING, ConsentStatus.ANCHORING):
             raise StateError("the consent is on its way to the chain", remedy="erase it once it is given")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 from urllib.parse import urlsplit
 
-import httpx
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
@@ -26,6 +25,9 @@ from placet.node.http.dependencies import TheNode
 from placet.node.http.problems import problems
 from placet.node.service import Node
 from placet.node.state import now
+
+if TYPE_CHECKING:
+    import httpx
 
 router = APIRouter(tags=["jobs"])
 MAX_DATASETS = 1000
@@ -96,6 +98,8 @@ class OfferedList(BaseModel):
 async def offered(node: TheNode, _: Institution) -> OfferedList:
     """What the other institutions of the trust list have and offer to this one. Their nodes are asked by this one, so
     that its page speaks to nobody else; what is left of privacy budgets is asked of the chain."""
+    import httpx
+
     others = [one for one in node.trust.institutions if one.address != node.address]
     places = asyncio.Semaphore(_AT_A_TIME)
     async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=_ASK_SECONDS) as http:
@@ -134,6 +138,8 @@ def _signed(node: Node, institution: ListedInstitution, path: str) -> dict[str, 
 async def _asked(
     http: httpx.AsyncClient, institution: ListedInstitution, path: str, headers: dict[str, str], kind: type[A]
 ) -> A:
+    import httpx
+
     content = bytearray()
     try:
         async with http.stream(

@@ -17,17 +17,8 @@ from placet.models.boosting import (
     base_of,
     gradients,
 )
-from placet.models.trees import (
-    MAX_CUTS,
-    MAX_TREES,
-    Marks,
-    Tree,
-    TreeCut,
-    TreeFork,
-    TreeModel,
-    Whole,
-    tree_margins,
-)
+from placet.models.choices import MAX_TREES
+from placet.models.trees import MAX_CUTS, Marks, Tree, TreeCut, TreeFork, TreeModel, Whole, tree_margins
 from placet.protocols.boost.holder_tree import BlindHolderTree, HolderTree, OpenHolderTree, Remembered
 from placet.protocols.boost.messages import HEADER, JUDGED, KEY, STANDING, At, BoostReader, read_judged
 from placet.protocols.channel import Channel

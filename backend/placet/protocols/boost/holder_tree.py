@@ -21,8 +21,9 @@ from placet.models.boosting import (
     advance,
     grow,
 )
+from placet.models.choices import MAX_COLUMNS
 from placet.models.cuts import Choice, CutShape
-from placet.models.trees import MAX_COLUMNS, MAX_CUTS, Marks, Tree, Whole
+from placet.models.trees import MAX_CUTS, Marks, Tree, Whole
 from placet.protocols.boost.messages import (
     CUTS,
     GRADIENTS,

@@ -12,10 +12,10 @@ import numpy as np
 
 from placet.core.errors import InputError, LimitError, ProtocolError
 from placet.core.framing import FrameReader, header
-from placet.models.binning import MAX_BINS
 from placet.models.boosting import HostCut
+from placet.models.choices import MAX_BINS, MAX_COLUMNS, MAX_DEPTH, MAX_TREES
 from placet.models.cuts import Choice, CutShape
-from placet.models.trees import MAX_COLUMNS, MAX_CUTS, MAX_DEPTH, MAX_TREES, Marks, Whole
+from placet.models.trees import MAX_CUTS, Marks, Whole
 
 STANDING, KEY, SHAPE, GRADIENTS, NODES, SUMS, CUTS, SIDES, JUDGED = (
     f"boost.{name}" for name in ("standing", "key", "shape", "gradients", "nodes", "sums", "cuts", "sides", "judged")

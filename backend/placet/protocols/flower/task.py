@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from placet.core.values import Value
-from placet.models.network import count
+from placet.models.choices import count
 from placet.models.network_training import Training
 
 FLOWER = "1.42.0"

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from placet.core.errors import DataError
-from placet.models.binning import Bins, Codes, Kind, one_hot
+from placet.models.binning import Codes, Kind, one_hot
+from placet.models.choices import Bins
 from placet.models.scorecard_fit import Monotone
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.owners import ColumnsProgram, OwnedColumn

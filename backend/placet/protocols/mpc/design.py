@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from placet.core.errors import DataError
-from placet.models.preparing import LIMIT, UNIT, Levels, Missing, Prepared
-from placet.models.regression import Family, Statistics
+from placet.models.choices import Family, Levels, Missing, Statistics
+from placet.models.preparing import LIMIT, UNIT, Prepared
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.owners import ColumnsProgram, OwnedColumn
 from placet.protocols.mpc.program import Shape, Size

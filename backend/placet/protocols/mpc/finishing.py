@@ -19,7 +19,8 @@ from pydantic import Field
 
 from placet.core.errors import InputError
 from placet.core.values import Value
-from placet.models.trees import MAX_TREES, Marks
+from placet.models.choices import MAX_TREES
+from placet.models.trees import Marks
 from placet.protocols.mpc.growing import OpenedTree, TreeGrow
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Shape

@@ -24,7 +24,8 @@ import numpy.typing as npt
 from pydantic import Field, JsonValue, model_validator
 
 from placet.core.errors import PlanError
-from placet.models.preparing import MAX_WIDTH, UNIT
+from placet.models.choices import MAX_WIDTH
+from placet.models.preparing import UNIT
 from placet.models.regression import mean_of, regress
 from placet.protocols.mpc.design import LABEL_UNIT, MAX_LABEL, DesignProgram, Whole
 from placet.protocols.mpc.numbers import INT64, Integers, Magnitudes

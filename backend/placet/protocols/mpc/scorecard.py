@@ -17,9 +17,9 @@ from pydantic import Field, JsonValue
 
 from placet.core.errors import PlanError
 from placet.models.binning import Codes
+from placet.models.choices import Permutations, Scale
 from placet.models.contribution import PayoutRule
-from placet.models.permuting import AREA_UNIT, TRIES, Permutations, judged_rows, moved, turns
-from placet.models.scorecard import Scale
+from placet.models.permuting import AREA_UNIT, TRIES, judged_rows, moved, turns
 from placet.models.scorecard_fit import FitColumn, Fitted, fit
 from placet.protocols.mpc.cells import CellsProgram
 from placet.protocols.mpc.coalitions import auc, measured

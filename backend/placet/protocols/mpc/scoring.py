@@ -18,11 +18,12 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from placet.core.values import Value
-from placet.models.binning import MAX_BINS, Codes
-from placet.models.preparing import MAX_WIDTH, UNIT
+from placet.models.binning import Codes
+from placet.models.choices import MAX_BINS, MAX_TREES, MAX_WIDTH, Reasons
+from placet.models.preparing import UNIT
 from placet.models.probes import probe_cells
-from placet.models.scorecard import Points, Reasons
-from placet.models.trees import MAX_TREES, UNIT_BITS, CompleteTree
+from placet.models.scorecard import Points
+from placet.models.trees import UNIT_BITS, CompleteTree
 
 MAX_EDGES = 63
 MAX_COLUMNS = 512

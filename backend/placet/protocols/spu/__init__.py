@@ -9,21 +9,29 @@ session   `EngineSession`: a link that stays open for programs that come one aft
 kept      `KeptShare`: an output that stays with each party, for a later program
 programs  the register: how to add a program is said there
 engine    `choose`: two parties get Cheetah, three ABY3
+
+A name is imported when it is asked for: a node that starts needs none of what computes with arrays.
 """
 
-from placet.protocols.spu.circuit import (
-    count_and_sum,
-    count_table,
-    open_count_and_sum,
-    open_noisy_count,
-    open_table,
-)
-from placet.protocols.spu.engine import Engine, choose
-from placet.protocols.spu.kept import KeptShare
-from placet.protocols.spu.mpc import Repeated, Secret, compute, reconstruct
-from placet.protocols.spu.network import Member, Network, free_port
-from placet.protocols.spu.psi import Intersection, intersect
-from placet.protocols.spu.session import EngineSession
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from placet.protocols.spu.circuit import (
+        count_and_sum,
+        count_table,
+        open_count_and_sum,
+        open_noisy_count,
+        open_table,
+    )
+    from placet.protocols.spu.engine import Engine, choose
+    from placet.protocols.spu.kept import KeptShare
+    from placet.protocols.spu.mpc import Repeated, Secret, compute, reconstruct
+    from placet.protocols.spu.network import Member, Network, free_port
+    from placet.protocols.spu.psi import Intersection, intersect
+    from placet.protocols.spu.session import EngineSession
 
 __all__ = [
     "Engine",
@@ -45,3 +53,20 @@ __all__ = [
     "open_table",
     "reconstruct",
 ]
+_HOMES = {
+    "circuit": ("count_and_sum", "count_table", "open_count_and_sum", "open_noisy_count", "open_table"),
+    "engine": ("Engine", "choose"),
+    "kept": ("KeptShare",),
+    "mpc": ("Repeated", "Secret", "compute", "reconstruct"),
+    "network": ("Member", "Network", "free_port"),
+    "psi": ("Intersection", "intersect"),
+    "session": ("EngineSession",),
+}
+_MODULES = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """PEP 562."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

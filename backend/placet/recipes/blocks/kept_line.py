@@ -19,9 +19,9 @@ from placet.core.errors import InputError
 from placet.core.offers import MAX_DECIMALS
 from placet.core.values import Text, Value
 from placet.models.binning import category_of, numbers_of
+from placet.models.choices import Family
 from placet.models.preparing import UNIT, Number, Prepared, PreparedCategory, PreparedColumn
 from placet.models.probes import probe_codes
-from placet.models.regression import Family
 from placet.protocols.mpc.scoring import ScoreProgram
 from placet.protocols.spu import KeptShare
 from placet.protocols.spu.scoring import SKEW

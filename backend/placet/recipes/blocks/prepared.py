@@ -16,8 +16,8 @@ from placet.catalogue.modelling import MAX_ROWS, LinearFeature
 from placet.core.errors import DataError, LimitError
 from placet.core.values import Value
 from placet.models.binning import category_of, numbers_of
+from placet.models.choices import Family
 from placet.models.preparing import Prepared, PreparedColumn, fit_category, fit_number
-from placet.models.regression import Family
 from placet.recipes.blocks.columns import subjects, whole
 from placet.recipes.blocks.features import labels_of, naming
 from placet.vault.rows import Rows

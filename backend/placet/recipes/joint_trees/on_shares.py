@@ -31,7 +31,8 @@ from placet.jobs import model_parts
 from placet.jobs.party_run import PartyRun
 from placet.models import boosting_twin
 from placet.models.boosting import Own, base_of
-from placet.models.trees import MAX_COLUMNS, TreeColumn, TreePart, Whole
+from placet.models.choices import MAX_COLUMNS
+from placet.models.trees import TreeColumn, TreePart, Whole
 from placet.protocols import spu
 from placet.protocols.mpc.cells import CardColumn
 from placet.protocols.mpc.finishing import BASE, CUTS, LABELS, NUMBERS, TreesFinish

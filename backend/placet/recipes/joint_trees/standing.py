@@ -16,7 +16,7 @@ from placet.core.errors import ProtocolError
 from placet.core.hashing import canonical
 from placet.core.values import Octets, Value
 from placet.jobs.step_recorder import StepRecorder, name_of
-from placet.models.trees import MAX_TREES
+from placet.models.choices import MAX_TREES
 from placet.protocols.spu import KeptShare
 
 STANDING = "trees.standing"

@@ -10,11 +10,11 @@ from placet.catalogue.pooled_model import PooledModelParameters, PooledTrees
 from placet.models.bands import by_score
 from placet.models.boosting import Own
 from placet.models.boosting_twin import train
+from placet.models.choices import Scale
 from placet.models.cuts import CodedColumn
 from placet.models.pooled import both
 from placet.models.preparing import UNIT
 from placet.models.regression import regress
-from placet.models.scorecard import Scale
 from placet.models.scorecard_fit import FitColumn, fit
 from placet.recipes.blocks.pooled_judging import lines_of
 from placet.recipes.blocks.pooled_table import MemberTable, prepared_of

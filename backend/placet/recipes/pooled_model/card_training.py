@@ -18,9 +18,9 @@ from placet.catalogue.pooled_model import (
 )
 from placet.core.errors import InputError
 from placet.models.binning import CategoryBins, NumberBins
+from placet.models.choices import Scale
 from placet.models.pooled import ENOUGH, Design, Fit, band_edges, halves, log_odds, told_groups
 from placet.models.pooled_checks import Seat, demand_counts, rest_of
-from placet.models.scorecard import Scale
 from placet.models.scorecard_fit import MAX_WOE
 from placet.recipes.blocks.pooled_judging import judged
 from placet.recipes.blocks.pooled_sums import MOST_PEOPLE, Add, asked_all

@@ -15,9 +15,9 @@ import numpy as np
 
 from placet.catalogue.pooled_model import MAX_MEMBERS, PooledModelParameters
 from placet.models import pooled_private
+from placet.models.choices import Scale
 from placet.models.pooled import band_edges, told_groups
 from placet.models.pooled_private import BANDS, CARD_SHARES, standard_of
-from placet.models.scorecard import Scale
 from placet.recipes.blocks.pooled_sums import MOST_PEOPLE, Add
 from placet.recipes.blocks.pooled_table import MemberTable
 from placet.recipes.pooled_model.card_training import (

@@ -9,8 +9,9 @@ from placet.catalogue.pooled_model import PooledModelParameters
 from placet.catalogue.spec import CONSUMER
 from placet.core.values import to_hex
 from placet.jobs.step_recorder import name_of
+from placet.models.choices import Scale
 from placet.models.linear import LinearModel, logistic_of
-from placet.models.scorecard import Scale, Scorecard
+from placet.models.scorecard import Scorecard
 from placet.models.trees import TreeModel, TreePart
 from placet.recipes.blocks.judged import importance_of
 from placet.recipes.blocks.pooled_judging import judging_of, lines_in
