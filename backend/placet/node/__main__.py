@@ -25,7 +25,8 @@ def run(settings: NodeSettings, role: ProcessRole = ProcessRole.ALL) -> None:
     """Serve the node's API in this process until it is told to end. ConfigError `role.database` for a role of several
     processes without PostgreSQL."""
     if role is ProcessRole.ALL and not is_postgresql(settings.database):
-        return uvicorn.run(create_app(settings), **server_options(settings))
+        uvicorn.run(create_app(settings), **server_options(settings))
+        return
     from placet.node import processes
 
     if role is ProcessRole.API:

@@ -41,11 +41,10 @@ from placet.sandbox.launch import IS_CLOSED, record
 
 _CLIENTS = ("cli.main", "cli.doctor", "chain.deploy", "vault.setup", "vault.batch_making", "owner.client")
 _AUDIT = ("audit.collect", "audit.verify")
-_SERVERS = ("node.__main__", "vault.__main__", "identity.serve")
+_SERVERS = ("node.__main__", "node.processes", "vault.__main__", "identity.serve")
 _OWN = ("sandbox.signing", "sandbox.token")
 _LATE = (
     "alembic.command",
-    "httpx",
     "phonenumbers",
     "pyarrow.compute",
     "sqlalchemy.ext.compiler",
