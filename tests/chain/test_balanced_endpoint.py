@@ -92,23 +92,45 @@ def test_machines_at_different_heights_hide_no_event(environment, faulty: Faulty
 def test_machines_at_different_heights_lose_and_double_no_intent(
     environment, faulty: FaultyEndpoint, mode: str
 ) -> None:
-    """A machine that lags counts fewer transactions of the account, so that a nonce which is used up looks free."""
+    """A machine that lags counts fewer transactions of the account, so that a nonce which is used up looks free; and
+    refuses a call that builds on what it has not seen."""
     sending = Sender(environment.engine, behind(environment, faulty, confirmations=1), (environment.key,))
-    dataset, first = environment.dataset(), environment.nonce()
-    environment.local.mine(3)
+    first, datasets = environment.nonce(), [secrets.token_bytes(32) for _ in range(2)]
     faulty.mode = mode
-    for number in range(6):
+    for number, dataset in enumerate(datasets):
+        registration = environment.calls.register(dataset, Subjects.PERSONS, bytes(32), bytes(32), 0)
+        sending.submit(f"registered {number}", registration, environment.key.address)
+        drained(environment, sending)
         submit(environment, sending, dataset, number)
-        for _ in range(3):
-            stepped(sending)
-        environment.local.mine()
-    drained(environment, sending)
-    assert numbers(environment, dataset) == list(range(6))
-    assert all(isinstance(sending.outcome(f"{number}"), Mined) for number in range(6))
-    assert environment.nonce() == first + 6
+        drained(environment, sending)
+    assert [numbers(environment, dataset) for dataset in datasets] == [[0], [1]]
+    names = [name for number in range(2) for name in (f"registered {number}", f"{number}")]
+    assert all(isinstance(sending.outcome(name), Mined) for name in names)
+    assert environment.nonce() == first + len(names)
     with environment.engine.connect() as connection:
         signed = connection.execute(outbox.transactions.select()).all()
     assert len(signed) == len({one.nonce for one in signed}), "no nonce was signed for twice"
+
+
+def test_a_machine_that_never_catches_up_loses_no_nonce_to_another(
+    environment, faulty: FaultyEndpoint, monkeypatch
+) -> None:
+    """One machine counts the account's transactions, another one, which stopped long ago, has no receipt: that the
+    nonce is used up by a stranger's is believed of no block which holds the sender's own."""
+    monkeypatch.setattr(sender, "LOST_SECONDS", 0.0)
+    sending = Sender(environment.engine, behind(environment, faulty), (environment.key,))
+    dataset, batch = environment.dataset(), sending._chain.rpc.batch
+    submit(environment, sending, dataset, 0)
+    sending.step()
+    environment.local.mine(5)
+    monkeypatch.setattr(sending._chain.rpc, "batch", lambda method, asked: [None for _ in asked])
+    for _ in range(2 * sender.LOST_AFTER):
+        sending.step()
+    assert sending.outcome("0") is None
+    monkeypatch.setattr(sending._chain.rpc, "batch", batch)
+    drained(environment, sending)
+    assert isinstance(sending.outcome("0"), Mined)
+    assert numbers(environment, dataset) == [0]
 
 
 def test_what_waits_to_be_final_keeps_nothing_from_the_chain(environment, faulty: FaultyEndpoint, monkeypatch) -> None:

@@ -3,11 +3,12 @@ takes effect once, and the audit is intact. Blocks give way to as many empty one
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from follow import TIMES, ended_everywhere, reached, settled_once, until
+from follow import TIMES, ended_everywhere, paused, reached, settled_once, until
 from live import PROVIDERS, LiveConsortium, live
 from placet.chain.events import BatchAnchored, JobOpened
 from placet.chain.states import JobStatus
@@ -30,9 +31,13 @@ def opened(group: LiveConsortium, job: str) -> int:
 
 
 def take_back(group: LiveConsortium, block: int) -> int:
-    """That block and all after it; how many."""
-    depth = group.chain.head().number - block + 1
-    group.made.chain.rpc("anvil_reorg", depth, [])
+    """That block and all after it; how many. Nobody sends anything meanwhile: Anvil loses the receipt of what it mines
+    beside a reorganisation."""
+    with contextlib.ExitStack() as still:
+        for process in group.made.processes:
+            still.enter_context(paused(group, process))
+        depth = group.chain.head().number - block + 1
+        group.made.chain.rpc("anvil_reorg", depth, [])
     return depth
 
 
@@ -103,7 +108,7 @@ def test_blocks_above_the_tag_are_taken_back_and_nothing_is_lost(tagged: LiveCon
     """Again and again while the job runs, the opening with its block first. Nobody had acted on what is gone."""
     before = {key: tagged.openings(key) for key in PROVIDERS}
     with settled_once(tagged) as jobs:
-        jobs.append(tagged.made.begin(tagged.made.request(**TIMES)))
+        jobs.append(tagged.made.begin(tagged.made.request(**TIMES | {"settle_seconds": 1_500})))
         assert take_back(tagged, opened(tagged, jobs[0])) < 32
         until(lambda: MOMENTS["computing"](tagged, jobs[0]))
         take_back(tagged, tagged.chain.head().number - 20)
