@@ -88,7 +88,7 @@ def test_machines_at_different_heights_hide_no_event(environment, faulty: Faulty
     assert list(following.batches(offer.id)) == roots
 
 
-@pytest.mark.parametrize("mode", ["flip3", "lag2"])
+@pytest.mark.parametrize("mode", ["flip9", "lag2"])
 def test_machines_at_different_heights_lose_and_double_no_intent(
     environment, faulty: FaultyEndpoint, mode: str
 ) -> None:

@@ -92,6 +92,7 @@ def test_a_consent_whose_batch_is_taken_back_after_it_counted(consortium: LiveCo
     (batch,) = consortium.chain.events([BatchAnchored], start + 1, offer=offer)
     take_back(consortium, batch.block)
     wait(lambda: consortium.chain.batch(offer, batch.root) > 0, "the batch on chain again")
+    consortium.made.wait_confirmed(consortium.chain)
     assert len(consortium.chain.events([BatchAnchored], start + 1, offer=offer)) == 1
     assert consortium.job().totals == consortium.expected()
 
