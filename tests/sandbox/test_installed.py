@@ -13,6 +13,8 @@ from placet.chain.anvil import ANVIL_VERSION, find_anvil
 from sandbox_home import living
 
 ROOT = Path(__file__).resolve().parents[2]
+MOST = 3_000_000
+"""Bytes of Placet's wheel."""
 
 
 @pytest.mark.slow
@@ -20,6 +22,7 @@ def test_an_installed_package_is_all_that_it_takes(home: Path, tmp_path: Path) -
     wheels, cache = tmp_path / "wheels", tmp_path / "cache"
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run([*build, "--wheel-dir", wheels, ROOT], check=True, timeout=300)
+    assert all(wheel.stat().st_size <= MOST for wheel in wheels.glob("*.whl"))
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True, timeout=300)
     python = tmp_path / "venv" / "bin" / "python"
     where = "import sysconfig; print(sysconfig.get_path('purelib'))"

@@ -19,7 +19,7 @@ def serve(port: int) -> None:
     if verifier() is None:
         raise ConfigError(
             "the verifier for browsers is not installed here",
-            remedy="placet audit --bundle; or scripts/web verifier, in a checkout of the sources",
+            remedy="placet audit --bundle; or the wheel placet-verifier, or scripts/web verifier in a checkout",
         )
     app = FastAPI(openapi_url=None)
     app.include_router(explorer_router())

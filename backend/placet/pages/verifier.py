@@ -1,5 +1,6 @@
-"""The auditor's verifier for browsers: Pyodide and its packages as `scripts/web verifier` puts them beside this file,
-and Placet's own Python as it is installed here, in one archive.
+"""The auditor's verifier for browsers: Pyodide and its packages as `scripts/web verifier` puts them beside this file in
+a checkout, or as the wheel `placet-verifier` brings them; and Placet's own Python as it is installed here, in one
+archive.
 
 Without the former there is no verifier at this node, and the page says so.
 """
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
+from importlib.util import find_spec
 from typing import Final
 
 PLACET: Final = "placet.zip"
@@ -71,14 +73,21 @@ class Verifier:
 
 @functools.cache
 def verifier() -> Verifier | None:
-    """None where `scripts/web verifier` was not run, nor was before this package was made."""
-    folder = resources.files("placet.pages") / "pyodide"
-    if not folder.is_dir():
+    """None where `scripts/web verifier` was not run, nor the wheel `placet-verifier` installed."""
+    folder = _folder()
+    if folder is None:
         return None
     files = dict(_runtime(folder))
     files[PLACET] = packed_file(PLACET, archive())
     lines = (f"{name} {files[name].sha256}\n" for name in sorted(files))
     return Verifier(hashlib.sha256("".join(lines).encode()).hexdigest()[:16], files)
+
+
+def _folder() -> Traversable | None:
+    own = resources.files("placet.pages") / "pyodide"
+    if own.is_dir():
+        return own
+    return None if find_spec("placet_verifier") is None else resources.files("placet_verifier")
 
 
 def _runtime(folder: Traversable) -> Iterator[tuple[str, VerifierFile]]:

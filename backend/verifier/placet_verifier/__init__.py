@@ -1,0 +1,1 @@
+"""Files for browsers, as `scripts/web verifier` gathered them; `placet.pages.verifier` reads them."""
