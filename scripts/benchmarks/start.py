@@ -1,4 +1,4 @@
-"""What a start costs: processor time and memory of the program's help, a node's import and start, beside bare libraries.
+"""What a start costs: processor time and memory of the help, of a node's import and start, beside bare libraries.
 
 A node is started as users start it, by `python -m placet.node`, over the keys and the chain of a fresh sandbox, until
 it answers over HTTP. The sandbox's keys are cheap to open; what three keys of a real institution take is `keys_cpu_s`.

@@ -26,9 +26,10 @@ def _prototypes() -> dict[str, str]:
     The library has every pair of the file in both directions. A text of several characters, and a character of many
     pairs, is the one that stands for the others.
     """
-    from confusable_homoglyphs.confusables import confusables_data
+    from confusable_homoglyphs.utils import load  # `confusables` would keep all of it in memory
 
-    bare = {_bare(one): [_bare(other["c"]) for other in others] for one, others in confusables_data.items()}
+    pairs = load("confusables.json")
+    bare = {_bare(one): [_bare(other["c"]) for other in others] for one, others in pairs.items()}
     prototypes = {}
     for one, others in bare.items():
         if len(one) == 1 and len(others) == 1:
