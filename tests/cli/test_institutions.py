@@ -83,6 +83,13 @@ def test_an_owner_consents_looks_checks_and_withdraws(institutions: Institutions
     assert checked["chain_says"] == "batched"
     assert checked["anchored_at"] > 0
     assert (checked["openings_left"], checked["ended"]) == (2, False)
+    kept = ("receipt.json", "--deployment", "deployment.json", "--trust", "trust.json")
+    receipt = ("owner", "receipt", "--wallet", "wallet", consent, "--out", kept[0])
+    assert institutions.run(*receipt).out.strip() == "given"
+    assert "no file yet" in institutions.fails(*receipt).err
+    read = institutions.run("owner", "check-receipt", *kept, "--url", institutions.chain.url, "--json").json
+    assert (read["consent"], read["signed_by"], read["status"]) == (consent, "Bank A", "given")
+    assert (read["ended_by_now"], read["openings_left"]) == (False, 2)
     assert institutions.run("owner", "uses", "--wallet", "wallet", "--json").json == []
     assert institutions.run("owner", "submit", "--wallet", "wallet", consent).out.strip() == "given"
 

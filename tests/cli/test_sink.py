@@ -408,6 +408,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "{txt} --at-least {evil} --for {address} --keys {new} --out {new} --deployment {deployment}",
     ),
     "owner check": ("--wallet {wallet} {id} --url {url}",),
+    "owner receipt": ("--wallet {wallet} {id} --out {new}", "--wallet {wallet} {evil} --out {new}"),
+    "owner check-receipt": ("{json} --url {url} " + FILES, "{txt} " + FILES, "{evil} " + FILES),
     "identity init": (
         "{new} --name {evil} --namespace urn:example:person --deployment {deployment} --passphrase-file {txt}",
         "{new} --name Registry --namespace {evil} --deployment {deployment} --passphrase-file {txt}",

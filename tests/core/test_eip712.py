@@ -78,6 +78,7 @@ AUDIENCES = {
     "Enrolments": "root",
     "Evidence": "job",
     "ProofTag": "domain",
+    "Receipt": "owner",
     "Total": "person",
     "Statement": "relyingParty",
     "Finding": "stake",

@@ -16,6 +16,7 @@ from placet.core.evidence import Evidence
 from placet.core.hashing import commit, document_bytes, document_hash
 from placet.core.offers import Scope
 from placet.core.plan import Terms, key_hash
+from placet.core.receipts import SignedReceipt
 from placet.core.row import row_commitment
 from placet.core.sample import RowOpening
 from placet.core.signatures import Key
@@ -43,7 +44,7 @@ def test_the_file_is_what_the_document_says() -> None:
 def test_the_document_names_all_fields_of_all_documents() -> None:
     told = re.findall(r"^\| `(placet\.[a-z]+)` \|[^|]+\| (.+) \|$", DOCUMENT.read_text(), re.MULTILINE)
     documents: list[type[Value]] = [Scope, Schema, Terms, Step, ReplayReport, Evidence]
-    documents += [OpenedTotal, ProvenStatement, Ceremony]
+    documents += [OpenedTotal, ProvenStatement, Ceremony, SignedReceipt]
     found = {str(one.model_fields["type"].default): list(one.model_fields)[2:] for one in documents}
     assert {name: re.findall(r"`([a-z_]+)`", fields) for name, fields in told} == found
     assert all(list(one.model_fields)[:2] == ["type", "version"] for one in documents)

@@ -22,6 +22,7 @@ from placet.core.merkle import batch_levels, batch_proof
 from placet.core.notice import notice
 from placet.core.offers import Offer, Scope
 from placet.core.purposes import purpose_id
+from placet.core.receipts import ReceiptBlock, ReceiptFacts, ReceiptGiven, issue
 from placet.core.requests import Credential, RequestParts, demand_request
 from placet.core.signatures import Key
 from placet.core.trust import Contract, Deployment, Enroller, Institution, TrustList
@@ -220,6 +221,10 @@ class FakeNode:
                 "uses": [{"job": "0x" + "ab" * 32, "nth": 1, "attempt": 1, "at": 5, "outcome": "completed", "block": 9}]
             }
 
+        async def receipt(request: Request) -> Any:
+            owner = await self.signer(request)
+            return self.receipt(from_hex(request.path_params["id"]), owner, environment.provider)
+
         async def withdrawal_draft(request: Request) -> Any:
             consent = from_hex(request.path_params["id"])
             return {"typed_data": withdrawal_typed_data(consent, DEPLOYMENT.consents)}
@@ -239,8 +244,25 @@ class FakeNode:
         route("GET", "/v1/consents/{id}", "show")(show)
         route("GET", "/v1/consents", "list")(listing)
         route("GET", "/v1/consents/{id}/uses", "uses")(uses)
+        route("GET", "/v1/consents/{id}/receipt", "receipt")(receipt)
         route("POST", "/v1/consents/{id}/withdrawal/draft", "withdrawal-draft")(withdrawal_draft)
         route("POST", "/v1/consents/{id}/withdrawal", "withdrawal")(withdrawal)
+
+    def receipt(self, consent: bytes, owner: bytes, key: Key) -> Any:
+        shown = self._shown(consent, owner)
+        place = {"block": 12, "block_hash": bytes(32), "at": 1_800_000_000}
+        facts = ReceiptFacts(
+            chain_id=DEPLOYMENT.chain_id,
+            registry=DEPLOYMENT.consent_registry.address,
+            api="http://a",
+            created=1_800_000_000,
+            as_of=ReceiptBlock(**place),
+            openings=3,
+            consent=parse(Consent, self.accepted[consent]["consent"]),
+            scope=self.environment.scope,
+            given=ReceiptGiven(**place, transaction=bytes(32), batch=from_hex(shown["batch"]["root"])),
+        )
+        return issue(facts, self.environment.trust.name, DEPLOYMENT.receipts, key.sign).to_json()
 
     def _shown(self, consent: bytes, owner: bytes) -> Any:
         body = self.accepted[consent]["consent"]

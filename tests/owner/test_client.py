@@ -240,6 +240,28 @@ async def test_a_proof_that_leads_elsewhere_is_found(
         await client.check(node_url, environment.provider.address, key, signed.consent, lambda _o, _r: 12)
 
 
+async def test_a_receipt_is_of_this_consent_and_by_its_provider(
+    client: OwnerClient, node: Any, node_url: str, enroller_url: str, environment: Any, later: int
+) -> None:
+    offered = (await client.offers(node_url))[0]
+    given = [
+        await client.give(offered, who, environment.codes[who], enroller_url, not_after=later, uses=1)
+        for who in ("ada", 'zoë, née "x"')
+    ]
+    (key, mine), (other, theirs) = given
+    asked = node_url, environment.provider.address, key, mine.consent
+    assert (await client.receipt(*asked)).facts().consent == mine.consent
+    node.lie = lambda *_: node.receipt(theirs.consent.id, other.signer, environment.provider)
+    with pytest.raises(ConsentError, match="another consent"):
+        await client.receipt(*asked)
+    node.lie = lambda *_: node.receipt(mine.consent.id, key.signer, environment.consumer)
+    with pytest.raises(SignatureError):
+        await client.receipt(*asked)
+    node.lie = lambda _, answer: change("receipt", "placet:facts", "openings", to=2)(answer)
+    with pytest.raises(SignatureError):
+        await client.receipt(*asked)
+
+
 async def test_busy_nodes_are_asked_again_and_silent_ones_named(
     client: OwnerClient, node: Any, node_url: str, free_port: int
 ) -> None:

@@ -89,6 +89,17 @@ class EventTables:
         anchored = self._events(events.BatchAnchored, at, logs.c.offer == offer)
         return {event.root: event.block for event in anchored}
 
+    def anchored(self, offer: OfferId, root: BatchRoot, at: int | None = None) -> events.BatchAnchored | None:
+        """The event that anchored a batch under an offer, or None."""
+        anchored = self._events(events.BatchAnchored, at, logs.c.offer == offer)
+        return next((event for event in anchored if event.root == root), None)
+
+    def end(self, consent: ConsentId, at: int | None = None) -> events.ConsentWithdrawn | events.ConsentRevoked | None:
+        """The event that ended a consent, or None: it ends once."""
+        here = logs.c.consent == consent
+        withdrawn = self._events(events.ConsentWithdrawn, at, here)
+        return withdrawn[0] if withdrawn else next(iter(self._events(events.ConsentRevoked, at, here)), None)
+
     def given(self, consent: ConsentId, at: int | None = None) -> events.ConsentGiven | None:
         """The event of a consent that was granted by itself, or None."""
         grants = self._events(events.ConsentGiven, at, logs.c.consent == consent)

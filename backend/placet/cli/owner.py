@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli import owner_check, owner_grant, owner_prove
+from placet.cli import owner_check, owner_grant, owner_prove, owner_receipt
 from placet.cli.inputs import AsJson, DeploymentFile, PassphraseFile, TrustFile, passphrase, read, read_consent, when
 from placet.cli.output import emit, table, write_line
 from placet.cli.wallets import ConsentArgument, WalletFolder, client_of, key_of, open_wallet
@@ -175,3 +175,5 @@ def uses(
 
 
 commands.command()(owner_check.check)
+commands.command()(owner_receipt.receipt)
+commands.command("check-receipt")(owner_receipt.check_receipt)

@@ -153,6 +153,7 @@ TOTAL = Struct(
 )
 STATEMENT = Struct("Statement(bytes32 key,bytes32 job,address prover,address relyingParty,uint48 until)")
 PROOF_TAG = Struct("ProofTag(bytes32 consent,bytes32 tag)")
+RECEIPT = Struct("Receipt(bytes owner,bytes32 consent,bytes32 document)")
 STAKE = Struct(
     "Stake(bytes32 job,uint32 party,address holder,address auditor,address beneficiary,address token,uint96 amount,"
     "uint48 findBy,uint32 answerSeconds)"
@@ -216,3 +217,8 @@ def statement_domain(chain_id: int, statements: bytes) -> Domain:
 def stake_domain(chain_id: int, stakes: bytes) -> Domain:
     """Signatures of auditors about stakes: for `AuditStakes` on one chain."""
     return Domain("Placet Stakes", chain_id, stakes)
+
+
+def receipt_domain(chain_id: int, registry: bytes) -> Domain:
+    """Institutions' receipts for consents: of `ConsentRegistry` on one chain, for people and not for the contract."""
+    return Domain("Placet Receipts", chain_id, registry)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from placet.core.chains import Evm, Finality
-from placet.core.eip712 import Domain, consent_domain, job_domain, stake_domain, statement_domain
+from placet.core.eip712 import Domain, consent_domain, job_domain, receipt_domain, stake_domain, statement_domain
 from placet.core.errors import NotFoundError
 from placet.core.namespace import Namespace
 from placet.core.signatures import Verifiers
@@ -60,6 +60,11 @@ class Deployment(Value):
     def consents(self) -> Domain:
         """EIP-712 domain of owners and enrollers."""
         return consent_domain(self.chain_id, self.consent_registry.address)
+
+    @cached_property
+    def receipts(self) -> Domain:
+        """EIP-712 domain of institutions' receipts for consents."""
+        return receipt_domain(self.chain_id, self.consent_registry.address)
 
     @cached_property
     def jobs(self) -> Domain:

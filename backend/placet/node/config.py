@@ -13,6 +13,7 @@ from pydantic_settings import SettingsConfigDict
 from placet.core.enclave_policy import MAX_AGE
 from placet.core.errors import ConfigError
 from placet.core.purposes import PURPOSES
+from placet.core.receipts import Jurisdiction
 from placet.core.settings import EnvironmentFirst
 from placet.core.toml_file import read_toml
 from placet.core.trust import Url
@@ -45,10 +46,12 @@ class _Section(BaseModel):
 
 
 class InstitutionSettings(_Section):
-    """Who this node belongs to. `address` must be the one of `keys/signer.json`."""
+    """Who this node belongs to. `address` must be the one of `keys/signer.json`. `jurisdiction`, where it is said,
+    stands in receipts for consents: a country of ISO 3166-1, or EU."""
 
     address: Address
     name: Text
+    jurisdiction: Jurisdiction | None = None
 
 
 class StakeLimit(_Section):

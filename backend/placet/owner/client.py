@@ -20,6 +20,7 @@ from placet.core.ids import BatchRoot, ConsentId, OfferId
 from placet.core.languages import ENGLISH, Language
 from placet.core.merkle import batch_verify
 from placet.core.notice import notice
+from placet.core.receipts import SignedReceipt
 from placet.core.trust import Deployment, Enroller, TrustList
 from placet.core.values import to_hex
 from placet.core.withdrawal import withdrawal_hash, withdrawal_typed_data
@@ -283,6 +284,16 @@ class OwnerClient:
         """Which jobs used a consent, when, and how they ended."""
         path = f"/v1/consents/{to_hex(consent)}/uses"
         return (await ask(self._http, UsesAnswer, "GET", api, path, signer=self._signer(key, provider))).uses
+
+    async def receipt(self, api: str, provider: bytes, key: Signing, consent: Consent) -> SignedReceipt:
+        """The provider's receipt for a consent of `key`. ConsentError or SignatureError unless it is for this consent,
+        signed by the provider as the owner's own trust list has it, and says what follows from the consent."""
+        path = f"/v1/consents/{to_hex(consent.id)}/receipt"
+        receipt = await ask(self._http, SignedReceipt, "GET", api, path, signer=self._signer(key, provider))
+        found = receipt.demand(self.deployment, self.trust).consent.id
+        if found != consent.id:
+            raise ConsentError("the receipt is for another consent", expected=to_hex(consent.id), found=to_hex(found))
+        return receipt
 
     async def withdraw(self, api: str, key: Signing, consent: Consent, batch: BatchAnswer | None = None) -> str:
         """Withdraw a consent of `key` and return its status. ConsentError if the node's draft withdraws another one.

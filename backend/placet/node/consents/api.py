@@ -11,8 +11,9 @@ from placet.chain.threaded import ask_chain
 from placet.core.errors import AccessError, NotFoundError
 from placet.core.ids import ConsentId
 from placet.core.languages import ENGLISH, Language
+from placet.core.receipts import SignedReceipt
 from placet.core.values import Signer
-from placet.node.consents import admission, erasure, export, lookup, models, proof_tags, uses, withdrawals
+from placet.node.consents import admission, erasure, export, lookup, models, proof_tags, receipts, uses, withdrawals
 from placet.node.consents import queries as consents
 from placet.node.http.auth import AnyCaller, Caller
 from placet.node.http.dependencies import ClientAddress, TheNode
@@ -111,6 +112,18 @@ async def used(node: TheNode, caller: AnyCaller, client: ClientAddress, id: Cons
     """Which of this node's jobs used the consent, when, and how they ended."""
     await lookup.row_of(node, id, _owner(caller), client)
     return await asyncio.to_thread(uses.of_consent, node, id)
+
+
+@router.get(
+    "/v1/consents/{id}/receipt",
+    response_model=SignedReceipt,
+    responses=problems(401, 404, 409),
+    openapi_extra=_SIGNED,
+)
+async def receipt(node: TheNode, caller: AnyCaller, client: ClientAddress, id: ConsentId) -> SignedReceipt:
+    """What the institution signs about a consent, for its owner to keep and to show: JSON-LD after ISO/IEC TS
+    27560:2023 in the profile of the Data Privacy Vocabulary."""
+    return await ask_chain(receipts.of_consent, node, await lookup.row_of(node, id, _owner(caller), client))
 
 
 @router.post("/v1/consents/{id}/withdrawal/draft", response_model=models.WithdrawalDraft, responses=problems())

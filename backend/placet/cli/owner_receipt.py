@@ -1,0 +1,92 @@
+"""`placet owner receipt`, `check-receipt`: what the provider signs about a consent, fetched, checked and kept."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from placet.cli.inputs import (
+    AsJson,
+    DeploymentFile,
+    PassphraseFile,
+    TrustFile,
+    demand_url,
+    read_consent,
+    read_deployment,
+    read_text,
+    read_trust,
+    when,
+    write_new,
+)
+from placet.cli.output import emit, write_line
+from placet.cli.wallets import ConsentArgument, WalletFolder, client_of, key_of, open_wallet
+
+if TYPE_CHECKING:
+    from placet.core.receipts import SignedReceipt
+
+
+def receipt(
+    wallet: WalletFolder,
+    consent: ConsentArgument,
+    out: Annotated[Path, typer.Option("--out", help="The new file. It names the consent's key, and no person.")],
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Fetch the provider's receipt for a consent, check it against your own copies, and keep it."""
+    opened = open_wallet(wallet, passphrase_file)
+    record = opened.get(read_consent(consent))
+
+    async def ask() -> SignedReceipt:
+        async with client_of(opened) as client:
+            return await client.receipt(record.api, record.provider, key_of(opened, record), record.consent)
+
+    signed = asyncio.run(ask())
+    write_new(out, json.dumps(signed.to_json(), indent=1, ensure_ascii=False).encode(), mode=0o600)
+    write_line(signed.facts().status)
+
+
+def check_receipt(
+    file: Annotated[Path, typer.Argument(help="The receipt, as `placet owner receipt` wrote it.")],
+    deployment: DeploymentFile,
+    trust: TrustFile,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url",
+            envvar="PLACET_CHAIN_URL",
+            help="A chain endpoint of your own choice; without one nothing is asked of the chain.",
+            callback=demand_url,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a kept receipt: who signed it, that it says what the consent says, and, with --url, that the chain does."""
+    from placet.core.receipts import MAX_RECEIPT, SignedReceipt
+    from placet.core.values import parse, to_hex
+
+    named, trusted = read_deployment(deployment), read_trust(trust)
+    text = read_text(file, "receipt", limit=MAX_RECEIPT)
+    facts = parse(SignedReceipt, text, limit=MAX_RECEIPT, what=f"receipt {file}").demand(named, trusted)
+    report: dict[str, Any] = {
+        "consent": to_hex(facts.consent.id),
+        "signed_by": trusted.name(facts.scope.provider),
+        "status": facts.status,
+        "created": facts.created,
+        "as_of_block": facts.as_of.block,
+    }
+    if url is not None:
+        from placet.chain.client import Chain
+        from placet.chain.receipts import demand_on_chain
+
+        chain = Chain(url, named)
+        chain.check()
+        standing = demand_on_chain(chain, facts)
+        report |= {"ended_by_now": standing.ended, "openings_left": standing.openings_left}
+    if as_json:
+        emit(report)
+        return
+    for name, value in report.items():
+        write_line(f"{name.replace('_', ' ')}: {when(value) if name == 'created' else value}")
