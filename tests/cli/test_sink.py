@@ -409,6 +409,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "owner check": ("--wallet {wallet} {id} --url {url}",),
     "owner receipt": ("--wallet {wallet} {id} --out {new}", "--wallet {wallet} {evil} --out {new}"),
+    "owner access": ("--wallet {wallet} --out {new}",),
     "owner check-receipt": ("{json} --url {url} " + FILES, "{txt} " + FILES, "{evil} " + FILES),
     "identity init": (
         "{new} --name {evil} --namespace urn:example:person --deployment {deployment} --passphrase-file {txt}",

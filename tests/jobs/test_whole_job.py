@@ -19,8 +19,9 @@ from httpx_sse import EventSource
 from declaring import CUSTOMER
 from faulty_endpoint import faulty_endpoint
 from judging import audited
-from live import PROVIDERS, Done, Given, LiveConsortium
-from placet.chain.events import JobOpened
+from live import NAMES, PROVIDERS, Done, Given, LiveConsortium
+from placet.chain.events import JobOpened, StepsRecorded
+from placet.chain.receipts import demand_on_chain
 from placet.chain.states import JobStatus
 from placet.cli import confined
 from placet.cli.proof_files import amount_of
@@ -33,6 +34,7 @@ from placet.core.values import from_hex, parse, to_hex
 from placet.jobs.progress import PROGRESS
 from placet.jobs.replay_report import SignedReplay
 from placet.owner.client import OwnerClient
+from placet.owner.keys import OwnerKey
 from placet.sandbox.consortium import REWARD, wait
 from proving import band_keys, opened_total
 
@@ -508,6 +510,54 @@ def test_an_owner_sees_which_job_used_his_data_and_how_it_ended(consortium: Live
         stranger = next(g.key for g in consortium.given if g.provider == given.provider and g.subject != given.subject)
         refused = consortium.ask(given.provider, path, **consortium.signed(stranger, path, given.provider))
         assert refused.status_code == 404
+
+
+def test_an_owner_is_told_all_that_was_done_with_his_data(consortium: LiveConsortium, first: First) -> None:
+    """Who took part, what each recorded, who got the result, who was paid; and no other person."""
+    given = consortium.of("P01")[0]
+    members = {key: member.address for key, member in consortium.made.members.items()}
+    ended_everywhere(consortium, first.done.job)
+
+    async def ask(key: OwnerKey) -> Any:
+        async with OwnerClient(consortium.deployment, consortium.trust) as client:
+            return [page.model_dump() for page in await client.access(given.signed.api, given.signed.provider, key)]
+
+    [page] = asyncio.run(ask(given.key))
+    [entry] = page["consents"]
+    assert (entry["consent"]["id"], page["owner"]) == (to_hex(given.id), to_hex(given.key.signer))
+    assert entry["signed"]["details"]["notice"] and entry["notice"].startswith("You allow")
+    [job] = [one for one in page["jobs"] if one["job"] == first.done.job]
+    assert first.done.job in {use["job"] for use in entry["uses"]}
+    assert (job["recipe"], job["outcome"], job["recipient"]["name"]) == ("asset-view", "completed", NAMES["consumer"])
+    assert (job["sponsor"]["address"], job["auditor"], job["refunded"]) == (members["consumer"], None, "0")
+    assert {one["institution"]["address"] for one in job["parties"]} == set(members.values())
+    records = consortium.chain.events([StepsRecorded], 0, job=from_hex(first.done.job))
+    for number, party in enumerate(job["parties"]):
+        key = next(key for key, address in members.items() if address == party["institution"]["address"])
+        reward = REWARD if key in PROVIDERS else 0
+        assert (party["institution"]["name"], party["reward"], party["paid"]) == (NAMES[key], str(reward), str(reward))
+        assert party["steps"] == sum(len(record.hashes) for record in records if record.party == number) > 0
+    assert job["steps"] and all(step["protocol"] and step["at"] for step in job["steps"])
+    text = json.dumps(page)
+    assert not any(to_hex(other.key.signer) in text for other in consortium.given if other.id != given.id)
+    path = f"/v1/owners/{to_hex(given.key.signer)}/access"
+    stranger = next(g.key for g in consortium.given if g.provider == given.provider and g.subject != given.subject)
+    refused = consortium.ask(given.provider, path, **consortium.signed(stranger, path, given.provider))
+    assert (refused.status_code, refused.json()["code"]) == (403, "access.owner")
+
+
+def test_a_receipt_of_a_used_consent_stands_on_the_chain(consortium: LiveConsortium, first: First) -> None:
+    given = first.once
+
+    async def ask() -> Any:
+        async with OwnerClient(consortium.deployment, consortium.trust) as client:
+            signed = given.signed
+            return await client.receipt(signed.api, signed.provider, given.key, signed.consent)
+
+    facts = asyncio.run(ask()).facts()
+    assert facts.status == "exhausted"
+    standing = demand_on_chain(consortium.chain, facts)
+    assert (standing.ended, standing.openings_left) == (given.ended, 0)
 
 
 @dataclass

@@ -48,6 +48,10 @@ async def test_what_only_the_vault_has_is_shown_exported_and_erased(
         assert ([one["id"] for one in listed["consents"]], listed["cursor"]) == ([consent], None)
         [entry] = (await running.get(owner, "/v1/export")).json()["consents"]
         assert entry["consent"]["id"] == consent and entry["signed"]["details"]["notice"] and entry["notice"]
+        whole = f"/v1/owners/{to_hex(owner.signer)}/access"
+        access = (await running.get(owner, whole)).json()
+        by_institution = (await running.client.get(whole, headers=running.credential)).json()
+        assert (access["consents"], access["jobs"]) == ([entry], []) == (by_institution["consents"], [])
     by_institution = await stranger.client.get(path, headers=stranger.credential)
     assert by_institution.json()["id"] == consent
     erasure = f"{path}/erasure"
@@ -78,6 +82,11 @@ async def test_a_stranger_learns_nothing_of_what_the_vault_has(node: Running, st
                 answer = await running.client.request(method, path, headers=thief.headers(method, path))
                 answers.add((answer.status_code, answer.text))
         assert (await running.get(thief, "/v1/export")).json()["consents"] == []
+        own, other = (f"/v1/owners/{to_hex(who.signer)}/access" for who in (thief, owner))
+        assert (await running.get(thief, own)).json()["consents"] == []
+        taken = await running.get(thief, other)
+        assert (taken.status_code, taken.json()["code"]) == (403, "access.owner")
+        assert (await running.client.get(other)).status_code == 401
     assert len(answers) == 1 and next(iter(answers))[0] == 404
     assert (await stranger.node.vault.consent(ConsentId(from_hex(consent)), owner.signer)).id == from_hex(consent)
 

@@ -129,11 +129,11 @@ async def test_pages_of_other_origins_reach_owners_routes_and_no_others(node: Ru
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-credentials" not in answer.headers
     asked = origin | {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
-    for path in ("/v1/consents/0x00/withdrawal", "/v1/session", "/v1/export"):
+    for path in ("/v1/consents/0x00/withdrawal", "/v1/session", "/v1/export", "/v1/owners/0x00/access"):
         preflight = await node.client.options(path, headers=asked)
         assert preflight.headers["access-control-allow-origin"] == "*", path
         assert "access-control-allow-credentials" not in preflight.headers
-    for path in ("/console/login", "/healthz", "/metrics", "/v1/consentsx"):
+    for path in ("/console/login", "/healthz", "/metrics", "/v1/consentsx", "/v1/ownersx"):
         for answer in (await node.client.options(path, headers=asked), await node.client.get(path, headers=origin)):
             assert "access-control-allow-origin" not in answer.headers, path
 

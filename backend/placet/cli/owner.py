@@ -176,4 +176,5 @@ def uses(
 
 commands.command()(owner_check.check)
 commands.command()(owner_receipt.receipt)
+commands.command()(owner_receipt.access)
 commands.command("check-receipt")(owner_receipt.check_receipt)

@@ -1,4 +1,4 @@
-"""`placet owner receipt`, `check-receipt`: what the provider signs about a consent, fetched, checked and kept."""
+"""`placet owner receipt`, `check-receipt` and `access`: what providers sign and tell of consents, fetched and kept."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from placet.cli.wallets import ConsentArgument, WalletFolder, client_of, key_of,
 
 if TYPE_CHECKING:
     from placet.core.receipts import SignedReceipt
+    from placet.owner.answers import AccessAnswer
 
 
 def receipt(
@@ -90,3 +91,22 @@ def check_receipt(
         return
     for name, value in report.items():
         write_line(f"{name.replace('_', ' ')}: {when(value) if name == 'created' else value}")
+
+
+def access(
+    wallet: WalletFolder,
+    out: Annotated[Path, typer.Option("--out", help="The new file: all answers, as the nodes gave them.")],
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Ask each of your providers for all it holds of you, and for what was done with it (GDPR, 15)."""
+    opened = open_wallet(wallet, passphrase_file)
+    records = opened.all()
+
+    async def ask() -> list[list[AccessAnswer]]:
+        async with client_of(opened) as client:
+            return await asyncio.gather(*(client.access(one.api, one.provider, key_of(opened, one)) for one in records))
+
+    answers = [page.model_dump(mode="json") for pages in asyncio.run(ask()) for page in pages]
+    write_new(out, json.dumps(answers, indent=1, ensure_ascii=False).encode(), mode=0o600)
+    consents, jobs = (sum(len(page[what]) for page in answers) for what in ("consents", "jobs"))
+    write_line(f"{consents} consents, {jobs} jobs that used them")

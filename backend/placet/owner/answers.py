@@ -87,6 +87,16 @@ class UsesAnswer(_Answer):
     uses: Annotated[tuple[UseAnswer, ...], Field(max_length=100_000)]
 
 
+class AccessAnswer(BaseModel):
+    """All that a node tells an owner of himself, kept as it came."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    consents: Annotated[tuple[JsonValue, ...], Field(max_length=10_000)]
+    jobs: Annotated[tuple[JsonValue, ...], Field(max_length=100_000)]
+    cursor: Annotated[str, Field(max_length=400)] | None = None
+
+
 class WithdrawalDraftAnswer(_Answer):
     """A withdrawal to be signed."""
 

@@ -26,6 +26,7 @@ from placet.core.values import to_hex
 from placet.core.withdrawal import withdrawal_hash, withdrawal_typed_data
 from placet.owner.answers import (
     AcceptedAnswer,
+    AccessAnswer,
     BatchAnswer,
     ConsentAnswer,
     ConsentsAnswer,
@@ -284,6 +285,18 @@ class OwnerClient:
         """Which jobs used a consent, when, and how they ended."""
         path = f"/v1/consents/{to_hex(consent)}/uses"
         return (await ask(self._http, UsesAnswer, "GET", api, path, signer=self._signer(key, provider))).uses
+
+    async def access(self, api: str, provider: bytes, key: Signing) -> list[AccessAnswer]:
+        """All that a node tells of the consents of `key` and of the jobs that used them, in pages, 100 at most."""
+        pages: list[AccessAnswer] = []
+        query = ""
+        for _ in range(100):
+            path = f"/v1/owners/{to_hex(key.signer)}/access{query}"
+            pages.append(await ask(self._http, AccessAnswer, "GET", api, path, signer=self._signer(key, provider)))
+            if pages[-1].cursor is None:
+                break
+            query = "?" + urlencode({"cursor": pages[-1].cursor})
+        return pages
 
     async def receipt(self, api: str, provider: bytes, key: Signing, consent: Consent) -> SignedReceipt:
         """The provider's receipt for a consent of `key`. ConsentError or SignatureError unless it is for this consent,

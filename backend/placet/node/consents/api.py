@@ -13,7 +13,18 @@ from placet.core.ids import ConsentId
 from placet.core.languages import ENGLISH, Language
 from placet.core.receipts import SignedReceipt
 from placet.core.values import Signer
-from placet.node.consents import admission, erasure, export, lookup, models, proof_tags, receipts, uses, withdrawals
+from placet.node.consents import (
+    access,
+    admission,
+    erasure,
+    export,
+    lookup,
+    models,
+    proof_tags,
+    receipts,
+    uses,
+    withdrawals,
+)
 from placet.node.consents import queries as consents
 from placet.node.http.auth import AnyCaller, Caller
 from placet.node.http.dependencies import ClientAddress, TheNode
@@ -182,6 +193,26 @@ async def exported(
     if caller.signer is None:
         raise AccessError("an export is for an owner", remedy="GET /v1/consents", code="access.owner")
     return await export.of_owner(node, caller.signer, cursor, client)
+
+
+@router.get(
+    "/v1/owners/{owner}/access",
+    response_model=access.OwnersAccess,
+    responses=problems(401, 403),
+    openapi_extra=_SIGNED,
+)
+async def accessed(
+    node: TheNode,
+    caller: AnyCaller,
+    client: ClientAddress,
+    owner: Signer,
+    cursor: Annotated[ConsentId | None, Query()] = None,
+) -> access.OwnersAccess:
+    """The export of one owner, and what was done with it: the jobs that used his consents, who took part, who got the
+    result, who was paid. For himself, and for the institution that answers him."""
+    if not caller.institution and caller.signer != owner:
+        raise AccessError("only an owner himself asks what was done with his data", code="access.owner")
+    return await access.of_owner(node, owner, cursor, client)
 
 
 def _owner(caller: Caller) -> bytes | None:

@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _OPEN = (
-    *("/v1/offers", "/v1/datasets", "/v1/consents", "/v1/session", "/v1/export"),
+    *("/v1/offers", "/v1/datasets", "/v1/consents", "/v1/session", "/v1/export", "/v1/owners"),
     *("/v1/transactions", "/v1/trust", "/v1/proofs"),
 )
 
