@@ -65,6 +65,9 @@ def test_offers_that_make_no_sense_are_refused(institutions: Institutions) -> No
 
 def test_an_owner_consents_looks_checks_and_withdraws(institutions: Institutions) -> None:
     offer = institutions.run(*offer_words(institutions, "Accounts")).out.strip()
+    record = institutions.run("offer", "record", "--config", "bank/node.toml", "--json").json
+    [activity] = [one for one in record["activities"] if one["offer"] == offer]
+    assert (record["controller"], activity["recipients"][0]["name"]) == ("Bank A", "Lender")
     shown = institutions.run("owner", "offers", "--wallet", "wallet", "--api", institutions.api, "--json").json
     assert offer in {one["id"] for one in shown}
     grant = ["owner", "grant", "--wallet", "wallet", "--api", institutions.api, "--offer", offer, "--subject", "C1"]

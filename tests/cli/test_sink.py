@@ -319,6 +319,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         " --columns a --output total --recipes asset-view --parties {address}",
     ),
     "offer list": ("--config {node}",),
+    "offer record": ("--config {node}", "--config {node} --json"),
     "model list": ("--config {node}", "--config {node} --json"),
     "model show": ("--config {node} {evil}", "--config {node} {id}"),
     "model card": ("--config {node} {evil} --out {new}", "--config {node} {id} --out {new}"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from placet.cli import offer_record
 from placet.cli.inputs import AsJson, NodeConfig, Timeout, read_address, read_name
 from placet.cli.operator import EnsureTransaction, Operator
 from placet.cli.output import emit, say, table, write_line
@@ -319,3 +320,6 @@ def list_(config: NodeConfig, as_json: AsJson = False) -> None:
         for one in offers
     ]
     table("Offers", ("offer", "data", "consumer", "auditors of drawn rows", "jobs opened"), rows)
+
+
+commands.command()(offer_record.record)
