@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from placet.alignment import keys, parse_rules
+from placet.alignment import parse_rules
+from placet.alignment.keys import keys
 from placet.core.damage import damages, nearly_alike
 
 IBANS = ["621226000000000002", "1230000000000001", "98765432109876543"]
@@ -54,8 +55,8 @@ def test_the_rule_that_is_told_mends_it(damaged: list[str], whole: list[str]) ->
     assert one.rule is not None
     rules = parse_rules({"keys": [json.loads(one.rule)], "smallest": 2})
     [here], [there] = (keys({"ID": side}, rules) for side in (damaged, whole))
-    assert here.identifiers == there.identifiers
-    assert None not in here.identifiers
+    assert here.identifiers.equals(there.identifiers)
+    assert here.identifiers.null_count == 0
 
 
 def test_how_many_would_meet_if_written_alike() -> None:

@@ -127,9 +127,9 @@ def test_many_uses_are_noted_at_once_and_only_once(tmp_path: Path) -> None:
     upgrade(engine, NODE)
     used, later, statements = [sha256(number.to_bytes(4, "big")) for number in range(3000)], b"\xff" * 32, []
     event.listen(engine, "before_cursor_execute", lambda *a: statements.append(a[2]))
-    uses.note_uses(engine, bytes(32), 1, OFFER, used)
-    uses.note_uses(engine, bytes(32), 1, OFFER, [*used[:5], later])
-    uses.note_uses(engine, bytes(32), 2, OFFER, [])
+    uses.note_uses(engine, bytes(32), 1, OFFER, b"".join(used))
+    uses.note_uses(engine, bytes(32), 1, OFFER, b"".join([*used[:5], later, *used[:2]]))
+    uses.note_uses(engine, bytes(32), 2, OFFER, b"")
     assert len([s for s in statements if s.startswith("INSERT INTO node_uses")]) == 2
     assert noted(engine) == sorted([*used, later])
     with engine.begin() as connection:
@@ -147,7 +147,7 @@ async def test_what_is_kept_for_replays_goes_with_a_consent_that_the_job_used(tm
     mine, other = (ConsentId(sha256(bytes([number]))) for number in range(2))
     jobs = [JobId(sha256(b"job", bytes([number]))) for number in range(3)]
     for job, used in zip(jobs, ([mine, other], [other], [mine]), strict=True):
-        uses.note_uses(engine, job, 1, OfferId(OFFER), used)
+        uses.note_uses(engine, job, 1, OfferId(OFFER), b"".join(used))
         (tmp_path / f"{job.hex()}-1.received").write_bytes(b"sealed")
 
     class Vault:
@@ -171,7 +171,7 @@ def test_a_job_is_the_nth_over_its_consents(tmp_path: Path) -> None:
     consents = [sha256(number.to_bytes(4, "big")) for number in range(40)]
 
     def note(job: bytes, used: list[bytes], attempt: int = 1, offer: bytes = OFFER) -> int | None:
-        uses.note_uses(engine, JobId(job), attempt, OfferId(offer), map(ConsentId, used))
+        uses.note_uses(engine, JobId(job), attempt, OfferId(offer), b"".join(used))
         return uses.nth(engine, JobId(job))
 
     assert uses.nth(engine, JobId(first)) is None

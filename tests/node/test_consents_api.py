@@ -265,7 +265,7 @@ async def test_uses_follow_their_job(node: Running, owner: Owner, monkeypatch: p
     assert (await node.get(owner, path)).json() == {"uses": []}
     job = secrets.token_bytes(32)
     for _ in range(2):
-        note_uses(node.node.engine, job, 1, offer.id, [from_hex(consent)])
+        note_uses(node.node.engine, job, 1, offer.id, from_hex(consent))
     [use] = (await node.get(owner, path)).json()["uses"]
     assert (use["job"], use["nth"], use["attempt"]) == (to_hex(job), 1, 1)
     assert (use["outcome"], use["block"]) == ("running", None)

@@ -73,7 +73,29 @@ def test_columns_choose_what_plain_python_does(found, contents, blocks, tags, de
     chosen = choose(Candidates(found), batches=joined, subjects=subjects, **given)
     assert [tuple(split(leaf, 32)) for leaf in split(chosen.leaves, LEAF)] == leaves
     assert (chosen.count, chosen.opens_before) == (len(leaves), opens_before)
-    assert root_of(chosen.leaves) == lawful_root([leaf[:2] for leaf in leaves])
+    assert chosen.root == root_of(chosen.leaves) == lawful_root([leaf[:2] for leaf in leaves])
+    assert chosen.places is not None
+    assert [list(rows.values())[place] for place in chosen.places] == [leaf[1] for leaf in leaves]
+
+
+@given(
+    st.lists(VALUES, min_size=1, max_size=6, unique=True),
+    st.lists(st.tuples(st.sets(VALUES, max_size=2), st.integers(0, 3), st.booleans()), max_size=6),
+)
+def test_what_is_worked_out_again_is_what_would_be_worked_out_anew(ids, times) -> None:
+    """Whatever came before: consents that have ended, another opening, one more batch."""
+    candidates = Candidates(Candidate(one, 0, 9, 0, 2, octets(1 + n)) for n, one in enumerate(sorted(ids)))
+    subjects = RowSubjects(column(b"".join(octets(1 + n) for n in range(6))), column(sha256(b"a") * 6))
+    subjects.rows = column(b"".join(sha256(bytes([n])) for n in range(6)))
+    leaves = sorted(ids)
+    batches = {batch_root(part): b"".join(part) for part in (leaves[:3], leaves)}
+    last = None
+    for dead, openings, both in times:
+        anchored = dict.fromkeys(list(batches)[: 1 + both], 1)
+        given = {"anchored": anchored, "block": 3, "dead": dead, "now": 0, "deadline": 5, "openings": openings}
+        anew = choose(Candidates(candidates.values()), batches=batches, subjects=subjects, **given)
+        last = choose(candidates, batches=batches, subjects=subjects, **given, last=last)
+        assert (last.leaves, last.opens_before, last.root) == (anew.leaves, anew.opens_before, anew.root)
 
 
 @given(st.sets(VALUES), st.lists(VALUES))

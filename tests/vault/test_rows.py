@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from placet.core.errors import StateError
+from placet.core.hashing import canonical
 from placet.vault.rows import Rows
 
 COLUMNS = {"customer": ["a", "b", "ü"], "balance": [1, -2, 2**53 + 1], "rate": [0.5, 1.0, -0.0]}
@@ -30,3 +35,23 @@ def test_what_holds_no_rows_is_refused() -> None:
         with pytest.raises(StateError) as caught:
             Rows.decode(bad)
         assert caught.value.code == "vault.rows"
+
+
+CELLS: dict[Any, st.SearchStrategy[Any]] = {
+    pa.string(): st.text(st.characters(codec="utf-8"), max_size=4),
+    pa.int64(): st.integers(-(2**63), 2**63 - 1),
+    pa.float64(): st.floats(),
+}
+
+
+@given(st.data(), st.integers(0, 4))
+def test_what_a_step_commits_to_is_every_cell_as_text(data: st.DataObject, rows: int) -> None:
+    """Of all types of columns, with and without missing cells, in chunks."""
+    columns = {}
+    for number, (kind, cells) in enumerate(CELLS.items()):
+        for name, one in ((f"c{number}", cells), (f"ü{number}", cells | st.none())):
+            values = data.draw(st.lists(one, min_size=rows, max_size=rows))
+            cut = data.draw(st.integers(0, rows))
+            columns[name] = pa.chunked_array([pa.array(part, kind) for part in (values[:cut], values[cut:])])
+    sent = Rows(pa.table(columns), "c0", b"")
+    assert sent.written() == canonical({name: list(map(str, column)) for name, column in sent.columns.items()})

@@ -1,6 +1,8 @@
-"""Alignment: identifiers of different institutions in one spelling, by rules that the plan declares, before PSI."""
+"""Alignment: identifiers of different institutions in one spelling, by rules that the plan declares, before PSI.
 
-from placet.alignment.keys import Round, keys, report
+`rules` are what a plan says, `keys` what a party makes of its own columns by them.
+"""
+
 from placet.alignment.rules import Key, Rules, parse_rules, record
 
-__all__ = ["Key", "Round", "Rules", "keys", "parse_rules", "record", "report"]
+__all__ = ["Key", "Rules", "parse_rules", "record"]

@@ -17,23 +17,31 @@ Both sides of a round leave out the rows matched before. A side that does not le
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import JsonValue
 
 from placet.alignment.rules import Key, Rules, TextKey
-from placet.alignment.text import all_clean, clean
+from placet.alignment.text import MAX_LENGTH, clean
 from placet.core.errors import DataError, InputError
+from placet.core.text_columns import Places, Texts, octets, starts, texts
+
+Column: TypeAlias = pa.ChunkedArray | Sequence[object]
+"""Cells: a table's column, or any."""
+NO_ROWS: Places = np.empty(0, np.int64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Round:
-    """One key's identifiers: for each row, in order, UTF-8 or None where the row is not usable."""
+    """One key's identifiers: for each row, in order, its text or null where the row is not usable."""
 
     key: Key
-    identifiers: tuple[bytes | None, ...] = field(repr=False)
+    identifiers: Texts = field(repr=False)
     empty: int
     invalid: int
     ambiguous: int
@@ -43,17 +51,15 @@ class Round:
         """Rows with an identifier."""
         return len(self.identifiers) - self.empty - self.invalid - self.ambiguous
 
-    def left(self, matched: Collection[int] = ()) -> tuple[int, ...]:
+    def left(self, matched: Places = NO_ROWS) -> Places:
         """The rows for this round's PSI, ascending: those with an identifier, without the ones matched before."""
-        taken = set(matched)
-        if not taken and None not in self.identifiers:
-            return tuple(range(len(self.identifiers)))
-        return tuple(
-            row for row, identifier in enumerate(self.identifiers) if identifier is not None and row not in taken
-        )
+        usable = self.identifiers.is_valid().to_numpy(zero_copy_only=False)
+        if len(matched):
+            usable[matched] = False
+        return np.flatnonzero(usable)
 
 
-def keys(columns: Mapping[str, Sequence[object]], rules: Rules) -> tuple[Round, ...]:
+def keys(columns: Mapping[str, Column], rules: Rules) -> tuple[Round, ...]:
     """The rounds, in the order of the rules' keys. The same rows and rules give the same rounds.
 
     DataError for a column that is missing or has another length; never for what a cell holds.
@@ -67,39 +73,61 @@ def keys(columns: Mapping[str, Sequence[object]], rules: Rules) -> tuple[Round, 
     return tuple(_round(key, columns[key.column]) for key in rules.keys)
 
 
-def identifier(key: Key, value: object) -> bytes | None:
-    """One value as this key writes it, in UTF-8; None where it holds nothing. ValueError where it is invalid."""
+def identifier(key: Key, value: object) -> str | None:
+    """One value as this key writes it; None where it holds nothing. ValueError where it is invalid."""
     cleaned = clean(value)
-    return key.write(cleaned).encode() if cleaned else None
+    return key.write(cleaned) if cleaned else None
 
 
-def _round(key: Key, values: Sequence[object]) -> Round:
-    identifiers, invalid = _written(key, values)
-    empty = identifiers.count(None) - invalid
+def _round(key: Key, cells: Column) -> Round:
+    identifiers, invalid = _written(key, cells)
+    empty = identifiers.null_count - invalid
     ambiguous = 0
-    if len(set(identifiers)) != len(identifiers):
-        often = {written for written, count in Counter(identifiers).items() if count > 1 and written is not None}
-        ambiguous = sum(written in often for written in identifiers)
-        identifiers = [None if written in often else written for written in identifiers]
-    return Round(key, tuple(identifiers), empty, invalid, ambiguous)
+    usable = identifiers.drop_null()
+    if len(usable.unique()) != len(usable):
+        counted = usable.value_counts()
+        often = counted.field("values").filter(pc.greater(counted.field("counts"), 1))
+        twice = pc.is_in(identifiers, value_set=often)
+        ambiguous = pc.sum(twice).as_py()
+        identifiers = pc.if_else(twice, pa.scalar(None, identifiers.type), identifiers)
+    return Round(key, identifiers, empty, invalid, ambiguous)
 
 
-def _written(key: Key, values: Sequence[object]) -> tuple[list[bytes | None], int]:
-    """Each value as this key writes it, None for what is empty or invalid, and how many are invalid."""
-    if isinstance(key, TextKey) and key.width == "keep" and all_clean(values):
-        return [str(value).encode() or None for value in values], 0
-    identifiers: list[bytes | None] = []
+def _written(key: Key, cells: Column) -> tuple[Texts, int]:
+    """Each cell as this key writes it, null for what is empty or invalid, and how many are invalid."""
+    if isinstance(cells, pa.ChunkedArray):
+        if isinstance(key, TextKey) and key.width == "keep" and pa.types.is_string(cells.type):
+            column = texts(cells)
+            if left_as_they_are(column):
+                return column, 0
+        cells = cells.to_pylist()
+    identifiers: list[str | None] = []
     invalid = 0
-    for value in values:
+    for cell in cells:
         try:
-            identifiers.append(identifier(key, value))
+            identifiers.append(identifier(key, cell))
         except ValueError:
             identifiers.append(None)
             invalid += 1
-    return identifiers, invalid
+    return texts(identifiers), invalid
 
 
-def report(rounds: Sequence[Round], matched: Sequence[Collection[int]], rules: Rules) -> dict[str, JsonValue]:
+def left_as_they_are(column: Texts) -> bool:
+    """Is every one of these a text that `clean` leaves as it is, and none empty? Said of plain ASCII alone, and of all
+    at once."""
+    if column.null_count or not len(column):
+        return False
+    content, begins = octets(column), starts(column)
+    lengths = np.diff(begins)
+    if lengths.min() == 0 or lengths.max() > MAX_LENGTH or ((content < ord(" ")) | (content > ord("~"))).any():
+        return False
+    blank = content == ord(" ")
+    return not (
+        blank.any() and ((blank[1:] & blank[:-1]).any() or blank[begins[:-1]].any() or blank[begins[1:] - 1].any())
+    )
+
+
+def report(rounds: Sequence[Round], matched: Sequence[Places], rules: Rules) -> dict[str, JsonValue]:
     """How many rows there were, were usable and were matched in each round: counts, and none that is small.
 
     `matched[k]` are the rows that round k matched. A count is None, "not told", where it is below `rules.smallest`, or
@@ -109,13 +137,13 @@ def report(rounds: Sequence[Round], matched: Sequence[Collection[int]], rules: R
     if len(matched) != len(rounds):
         raise InputError("each round needs its matched rows", expected=len(rounds), found=len(matched))
     rows = len(rounds[0].identifiers) if rounds else 0
-    before: set[int] = set()
+    before = NO_ROWS
     entries: list[JsonValue] = []
     for number, (one, rows_matched) in enumerate(zip(rounds, matched, strict=True), start=1):
         offered = one.left(before)
-        if len(set(rows_matched)) != len(rows_matched) or not set(rows_matched) <= set(offered):
+        if len(np.unique(rows_matched)) != len(rows_matched) or not np.isin(rows_matched, offered).all():
             raise InputError("rows matched that were not in the round", expected="rows of the round", found=number)
-        before |= set(rows_matched)
+        before = np.concatenate((before, rows_matched))
         entries.append(
             {
                 "round": number,

@@ -10,14 +10,11 @@ characters, is unusable, so that two parties with different versions never make 
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import Sequence
-from typing import Final, cast
+from typing import Final
 
 MAX_LENGTH = 512
 """Characters of a value; longer ones are unusable."""
-_BLANKS: Final = re.compile("  |\n | \n")
 _SEPARATORS: Final = str.maketrans("", "", " -./")
 
 
@@ -42,16 +39,6 @@ def clean(value: object) -> str:
     if any(kind in ("Cn", "Cs", "Co") or (kind == "Cc" and not c.isspace()) for c, kind in marked):
         raise ValueError("not text")
     return " ".join("".join(c for c, kind in marked if kind != "Cf").split())
-
-
-def all_clean(values: Sequence[object]) -> bool:
-    """Is every one of these text that `clean` leaves as it is? Said of plain ASCII alone, and of all at once."""
-    if set(map(type, values)) != {str}:
-        return False
-    texts = cast(Sequence[str], values)
-    lines = "\n".join(texts)
-    printable = lines.isascii() and lines.replace("\n", "").isprintable() and lines.count("\n") == len(texts) - 1
-    return printable and max(map(len, texts)) <= MAX_LENGTH and not _BLANKS.search(f"\n{lines}\n")
 
 
 def widen(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -184,7 +184,7 @@ class JobContext:
     scope: Callable[[Offer], Scope]
     recipes: tuple[str, ...]
     purposes: tuple[str, ...]
-    note_uses: Callable[[JobId, int, OfferId, Iterable[ConsentId]], None]
+    note_uses: Callable[[JobId, int, OfferId, bytes], None]
     standing_recipes: tuple[str, ...] = ()
     hold: Hold = "none"
     stakes: Mapping[bytes, int] = field(default_factory=dict)

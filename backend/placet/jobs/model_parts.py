@@ -63,7 +63,7 @@ async def bring(job: PartyRun, alias: str, kind: str) -> tuple[ModelPart, Artefa
     async with job.step(f"open-{alias}", PROTOCOL, Artefact(name="consent", commitment=chosen.consent)) as step:
         vault = job.context.demand_rows()
         kept = await vault.model(job.record.job, job.plan, job.terms, job.attempt, number)
-        await ask_store(job.context.note_uses, job.record.job, job.attempt, chosen.offer, [chosen.consent])
+        await ask_store(job.context.note_uses, job.record.job, job.attempt, chosen.offer, chosen.consent)
         commitment = model_commitment(await _told(job, step, kept.part.commitment))
         if model is None or commitment != model.commitment:
             raise ProtocolError(
@@ -89,7 +89,7 @@ async def bring_clear(job: PartyRun, alias: str) -> tuple[dict[str, JsonValue], 
     plan_input = job.plan.inputs[number]
     async with job.step(f"open-{alias}", PROTOCOL, Artefact(name="consent", commitment=plan_input.consent)) as step:
         model = await job.context.demand_rows().model(job.record.job, job.plan, job.terms, job.attempt, number)
-        await ask_store(job.context.note_uses, job.record.job, job.attempt, plan_input.offer, [plan_input.consent])
+        await ask_store(job.context.note_uses, job.record.job, job.attempt, plan_input.offer, plan_input.consent)
         if model.clear is None:
             raise ProtocolError(
                 "this party keeps a part of the model, and not the whole",

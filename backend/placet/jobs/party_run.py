@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -46,6 +46,7 @@ from placet.jobs.store import JobStore
 from placet.models.contribution import PROTOCOL, Contribution, Table, divide
 
 if TYPE_CHECKING:
+    from placet.core.text_columns import Places
     from placet.vault.rows import Rows
 
 R = TypeVar("R")
@@ -244,11 +245,11 @@ class PartyRun(PartySeat):
             with self.working("the rows from the own vault"):
                 rows = await self._hand_out(number)
             self.store.waits.set(self.record.job, VAULT)
-            used = [chosen.consent] if chosen.named else rows.consents
+            used = chosen.consent if chosen.named else rows.consent_ids
             await ask_store(self.context.note_uses, self.record.job, self.attempt, chosen.offer, used)
             if rows.asks_matches:
                 self._untold.add(number)
-            made = await step.output_of("rows", lambda: {name: list(map(str, c)) for name, c in rows.columns.items()})
+            made = await step.output_written("rows", rows.written)
         if chosen.budget:
             await self.anchored()
         await self.say(self.record, "rows", attempt=self.attempt, input=alias, rows=rows.count)
@@ -274,17 +275,16 @@ class PartyRun(PartySeat):
         state = await ask_chain(self.context.chain.offer, self.plan.inputs[self.number(alias)].offer)
         return self.context.scope(state.offer)
 
-    async def matched(self, alias: str, rows: Rows, places: Iterable[int]) -> None:
+    async def matched(self, alias: str, rows: Rows, places: Sequence[int] | Places) -> None:
         """The rows of an input that match, by their places, before the consumer learns anything of it. WarrantError
         `warrant.change` where the owners were promised that a job ends which differs too little from an earlier one."""
         number = self.number(alias)
         if number not in self._untold:
             return
-        marks = bytearray(-(-rows.count // 8))
-        for place in places:
-            marks[place // 8] |= 0x80 >> place % 8
+        from placet.core.text_columns import bits  # numpy with it, for a node that computes
+
         vault = self.context.demand_rows()
-        await vault.matched(self.record.job, self.plan, self.terms, self.attempt, number, bytes(marks))
+        await vault.matched(self.record.job, self.plan, self.terms, self.attempt, number, bits(places, rows.count))
         self._untold.discard(number)
 
     async def say_matched(self, peer: int, *, rows: int, matched: int) -> None:

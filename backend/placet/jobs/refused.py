@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from placet.core.complaints import RefusedResult
 from placet.core.values import parse
+from placet.jobs.results import encoded
 
 
 def refused_result(refused: RefusedResult) -> bytes:
     """As it is kept."""
-    return json.dumps({"refused": refused.to_json()}).encode()
+    return encoded({"refused": refused.to_json()})
 
 
 def refusal_in(result: Mapping[str, Any]) -> RefusedResult | None:

@@ -39,6 +39,7 @@ from placet.core.errors import (
     WarrantError,
 )
 from placet.core.ids import JobId
+from placet.core.text_columns import Places
 from placet.core.trail import Artefact, Step, evidence_hash, trail_head, trail_start
 from placet.jobs.context import JobContext
 from placet.jobs.party_run import PartyRun
@@ -132,7 +133,7 @@ class ReplayRun(PartyRun):
     async def demand_consented(self) -> None:
         """The vault has just said so of all rows."""
 
-    async def matched(self, alias: str, rows: Rows, places: Iterable[int]) -> None:
+    async def matched(self, alias: str, rows: Rows, places: Sequence[int] | Places) -> None:
         """The vault was told."""
 
     async def _demand_unspent(self) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from placet.catalogue.specs import spec_of
@@ -28,6 +27,7 @@ from placet.jobs.progress import CHAIN, PARTIES, blocks_more
 from placet.jobs.recipe import WrongParts, run_of
 from placet.jobs.records import JobRecord
 from placet.jobs.refused import refusal_in, refused_result
+from placet.jobs.results import decoded, encoded, without_rows
 from placet.jobs.trail import record_steps
 
 log = logging.getLogger("placet.jobs")
@@ -146,7 +146,8 @@ class Settlement:
         return how
 
     async def _result(self, record: JobRecord) -> dict[str, Any]:
-        """The result, opened once; an empty one where this party has none, or can't open it."""
+        """The result, opened once, at later looks without its rows; an empty one where this party has none, or can't
+        open it."""
         if run_of(self.runs, record.terms.recipe).open is None and record.plan.consumer != self.context.address:
             return {}
         if (before := await ask_store(self._kept, record.job)) is not None:
@@ -266,12 +267,12 @@ class Settlement:
             )
 
     def _keep(self, record: JobRecord, result: dict[str, Any]) -> dict[str, Any]:
-        self.store.keep_result(record.job, self.at_rest.seal(json.dumps(result).encode(), b"result"))
+        self.store.keep_result(record.job, self.at_rest.seal(encoded(result), b"result"))
         return result
 
     def result(self, job: JobId) -> dict[str, object]:
         """The result, for its consumer; StateError while there is none, and where this party refused it."""
-        result = self._kept(job)
+        result = self._kept(job, decoded)
         if result is None:
             raise StateError("there is no result here", remedy="wait until the job completed, and ask its consumer")
         if refused := refusal_in(result):
@@ -283,9 +284,6 @@ class Settlement:
         refused = refusal_in(self._kept(job) or {})
         return () if refused is None else refused.complaints
 
-    def _kept(self, job: JobId) -> dict[str, Any] | None:
+    def _kept(self, job: JobId, read: Callable[[bytes], dict[str, Any]] = without_rows) -> dict[str, Any] | None:
         closed = self.store.job(job).result
-        if closed is None:
-            return None
-        result: dict[str, Any] = json.loads(self.at_rest.open(closed, b"result"))
-        return result
+        return None if closed is None else read(self.at_rest.open(closed, b"result"))

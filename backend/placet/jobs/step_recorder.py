@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from placet.core.hashing import canonical, commit
+from placet.core.hashing import canonical, commit_digest, sha256
 from placet.core.trail import Artefact, Exchange
 from placet.jobs.link import Link
 from placet.protocols.noise import DrawnNoise
@@ -50,8 +50,11 @@ class StepRecorder:
 
     def output(self, name: str, content: bytes) -> Artefact:
         """Commit to something that this step made; the salt follows from the party's seed."""
+        return self._commit(name, sha256(content))
+
+    def _commit(self, name: str, digest: bytes) -> Artefact:
         salt = self.entropy(b"salt", self.name.encode(), name.encode())(32)
-        return self.public(name, commit(salt, content))
+        return self.public(name, commit_digest(salt, digest))
 
     def drew(self, *drawn: DrawnNoise) -> None:
         """Noise that this party adds: what it hides stands in the step, and what binds to the numbers."""
@@ -61,7 +64,11 @@ class StepRecorder:
 
     async def output_of(self, name: str, make: Callable[[], Any]) -> Artefact:
         """The same of plain JSON data that may be large: made, written and hashed in a thread."""
-        return self.output(name, await asyncio.to_thread(lambda: canonical(make())))
+        return await self.output_written(name, lambda: canonical(make()))
+
+    async def output_written(self, name: str, write: Callable[[], bytes]) -> Artefact:
+        """The same of content that may be large: written and hashed in a thread."""
+        return self._commit(name, await asyncio.to_thread(lambda: sha256(write())))
 
     def public(self, name: str, commitment: bytes) -> Artefact:
         """An output whose hash is public."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from placet.core.ids import ConsentId
+from placet.core.ids import BatchRoot, ConsentId
 from placet.vault.columns import Column32, RowSubjects, column, find, place_of, value
 
 Places = tuple[NDArray[np.intp], NDArray[np.bool_]]
@@ -47,6 +47,7 @@ class Candidates(Mapping[ConsentId, Candidate]):
         self._windows = windows[first]
         self.not_before, self.not_after, self.first_opening, self.opens_before = self._windows.T
         self._places: tuple[RowSubjects, Places] | None = None
+        self._batches: tuple[tuple[BatchRoot, ...], NDArray[np.intp]] | None = None
 
     def places_in(self, subjects: RowSubjects) -> Places:
         """For each consent its row's place among `subjects`, and whether it has one. Kept: tags are in no order, so
@@ -54,6 +55,17 @@ class Candidates(Mapping[ConsentId, Candidate]):
         if self._places is None or self._places[0] is not subjects:
             self._places = (subjects, find(subjects.tags, self.subjects))
         return self._places[1]
+
+    def batches_in(self, roots: tuple[BatchRoot, ...], batches: Mapping[BatchRoot, bytes]) -> NDArray[np.intp]:
+        """For each consent the number of the first of these roots whose batch holds it, -1 for none; `batches` are
+        joined leaves by root, which a root fixes. Kept as `places_in`."""
+        if self._batches is None or self._batches[0] != roots:
+            numbers = np.full(len(self), -1)
+            for number, root in reversed(list(enumerate(roots))):
+                places, there = find(self.ids, column(batches[root]))
+                numbers[places[there]] = number
+            self._batches = (roots, numbers)
+        return self._batches[1]
 
     def covering(self, *, now: int, deadline: int, opening: int) -> NDArray[np.bool_]:
         """For each consent: is it valid from now until the deadline, and for this opening?"""

@@ -5,31 +5,62 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placet.core.errors import StateError
+from placet.core.hashing import sha256
 from placet.core.ids import BatchRoot, ConsentId
 from placet.core.merkle import rfc6962_nodes
 from placet.vault.candidates import Candidates
-from placet.vault.columns import RowSubjects, column, find
+from placet.vault.columns import RowSubjects, column
 from placet.vault.leaves import LEAF, join
 
 NEVER = 2**32 - 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chosen:
-    """A lawful set: its leaves, `RowLeaf`s one after the other, and the first opening that not all of them cover."""
+    """A lawful set: its leaves, `RowLeaf`s one after the other, and the first opening that not all of them cover.
+    `places` are those of the leaves' rows in the table that they were chosen from; None where they come from a kept
+    set. `source`: what it was chosen from, by which the same choice is known again."""
 
-    leaves: bytes
+    leaves: bytes = field(repr=False)
     opens_before: int
+    places: NDArray[np.intp] | None = field(default=None, repr=False)
+    source: Source | None = field(default=None, repr=False)
 
     @property
     def count(self) -> int:
         return len(self.leaves) // LEAF
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of the leaves."""
+        return sha256(self.leaves)
+
+    @cached_property
+    def root(self) -> bytes:
+        """The lawful tree's."""
+        return root_of(self.leaves)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """The consents at `best` of `candidates`, of which none changes, in batches of these roots, and a table's rows."""
+
+    candidates: Candidates
+    subjects: RowSubjects
+    roots: tuple[BatchRoot, ...]
+    best: NDArray[np.intp]
+
+    def same(self, other: Source) -> bool:
+        """Does the same set come of it?"""
+        alike = self.candidates is other.candidates and self.subjects is other.subjects and self.roots == other.roots
+        return alike and np.array_equal(self.best, other.best)
 
 
 def choose(
@@ -43,8 +74,10 @@ def choose(
     now: int,
     deadline: int,
     openings: int,
+    last: Chosen | None = None,
 ) -> Chosen:
-    """Leaves ascending by consent id, each row once. `batches` are joined leaves by root.
+    """Leaves ascending by consent id, each row once. `batches` are joined leaves by root, looked at where they are new.
+    `last` again where just the same comes out: a plan's set is worked out when it is proposed and when it is signed.
 
     A consent counts if it is in a batch anchored at or before `block`, alive, valid from `now`, the latest block's time
     (no opening is earlier), until the deadline, and covers the next opening; its leaf names the earliest such batch.
@@ -52,20 +85,20 @@ def choose(
     it.
     """
     early = sorted((anchored[root], root) for root in batches if anchored.get(root, block + 1) <= block)
-    batch_of = np.full(len(candidates), -1)
-    for number, (_, root) in reversed(list(enumerate(early))):
-        places, there = find(candidates.ids, column(batches[root]))
-        batch_of[places[there]] = number
+    roots = tuple(root for _, root in early)
+    batch_of = candidates.batches_in(roots, batches)
     row_of, known = candidates.places_in(subjects)
     covering = candidates.covering(now=now, deadline=deadline, opening=openings)
     good = np.flatnonzero(known & ~candidates.among(dead) & (batch_of >= 0) & covering)
     best = good if _distinct(row_of[good]) else _lasting(candidates, good, row_of[good])
+    source = Source(candidates, subjects, roots, best)
+    if last is not None and last.source is not None and source.same(last.source):
+        return last
     rows = subjects.rows[row_of[best]]
     if not subjects.distinct and len(set(rows.tolist())) != len(rows):
         raise StateError("two rows of the table have one commitment", code="vault.tampered")
-    roots = column(b"".join(root for _, root in early))
-    leaves = join(candidates.ids[best], rows, roots[batch_of[best]]) if len(best) else b""
-    return Chosen(leaves, opens_before(candidates, best))
+    leaves = join(candidates.ids[best], rows, column(b"".join(roots))[batch_of[best]]) if len(best) else b""
+    return Chosen(leaves, opens_before(candidates, best), subjects.places[row_of[best]], source)
 
 
 def _distinct(rows: NDArray[np.intp]) -> bool:
@@ -86,6 +119,5 @@ def opens_before(candidates: Candidates, places: NDArray[np.intp]) -> int:
 
 def root_of(leaves: bytes) -> bytes:
     """The lawful tree's root over packed leaves."""
-    sha256 = hashlib.sha256
-    starts = range(0, len(leaves), LEAF)
-    return rfc6962_nodes([sha256(b"\x00" + leaves[start : start + 64]).digest() for start in starts])
+    one, starts = hashlib.sha256, range(0, len(leaves), LEAF)
+    return rfc6962_nodes([one(b"\x00" + leaves[start : start + 64]).digest() for start in starts])

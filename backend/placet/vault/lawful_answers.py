@@ -10,15 +10,14 @@ import numpy as np
 from placet.core.enrolment import is_root
 from placet.core.errors import ConsentError, NotFoundError, StateError
 from placet.core.evidence import ErasedLeaf
-from placet.core.hashing import sha256
 from placet.core.ids import BatchRoot, ConsentId, EnrolmentRoot, OfferId
 from placet.core.leaves import LeafRecord
 from placet.core.values import to_hex
 from placet.vault.admission import table_breaches
 from placet.vault.candidates import Candidates
 from placet.vault.columns import RowSubjects, column, find
-from placet.vault.lawful import choose, opens_before, root_of
-from placet.vault.leaves import LEAF, RowLeaf, join, unpack
+from placet.vault.lawful import Chosen, choose, opens_before
+from placet.vault.leaves import LEAF, RowLeaf, StoredSet, join, unpack
 from placet.vault.responses import (
     BatchLeaves,
     DeadLeaves,
@@ -67,26 +66,24 @@ class LawfulAnswers(VaultState):
                 now=now.block_time,
                 deadline=deadline,
                 openings=facts.openings,
+                last=self._last,
             )
-            lawful = self._set(offer, choice.leaves, facts.epoch, choice.opens_before, sign)
+            self._last = choice
+            lawful = self._set(offer, choice, facts.epoch, sign)
             log.info(
                 "lawful set %s of offer %s: %d rows as of block %d",
                 *(to_hex(lawful.root), to_hex(offer), choice.count, block),
             )
             return lawful.model_copy(update={"counts": _counts(candidates, subjects, dead)})
 
-    def _set(self, offer: OfferId, leaves: bytes, epoch: bytes, ends: int, sign: SetToSign | None) -> LawfulSet:
+    def _set(self, offer: OfferId, chosen: Chosen, epoch: bytes, sign: SetToSign | None) -> LawfulSet:
         """A lawful set by its root. Kept if it is signed: who only asks what would be brought leaves nothing here."""
-        digest = sha256(leaves)
-        last = self._roots.get(offer)
-        root = last[1] if last is not None and last[0] == digest else root_of(leaves)
-        self._roots[offer] = (digest, root)
-        lawful = LawfulSet(root=root, count=len(leaves) // LEAF, epoch=epoch, opens_before=ends)
+        lawful = LawfulSet(root=chosen.root, count=chosen.count, epoch=epoch, opens_before=chosen.opens_before)
         if sign is not None and sign.is_of(lawful):
-            fresh = self._kept.get(offer) != digest
-            self._records.sets.keep(offer, leaves if fresh else None, sign)
-            self._shown.pop((offer, root), None)
-            self._kept[offer] = digest
+            kept = StoredSet(offer, chosen.root, chosen.leaves, chosen.places)
+            self._records.sets.keep(kept, sign, fresh=self._kept.get(offer) != chosen.digest)
+            self._shown.pop((offer, chosen.root), None)
+            self._kept[offer] = chosen.digest
         return lawful
 
     def without(self, offer: OfferId, root: bytes, sign: SetToSign | None = None) -> LawfulSet:
@@ -98,9 +95,8 @@ class LawfulAnswers(VaultState):
             good = np.flatnonzero(known)
             good = good[~candidates.among(self._chain.dead(offer))[places[good]]]
             leaves = join(stored.consents[good], stored.rows[good], stored.batches[good])
-            return self._set(
-                offer, leaves, self._chain.offer(offer).epoch, opens_before(candidates, places[good]), sign
-            )
+            left = Chosen(leaves, opens_before(candidates, places[good]))
+            return self._set(offer, left, self._chain.offer(offer).epoch, sign)
 
     def dead(self, offer: OfferId, root: bytes) -> DeadLeaves:
         with self._lock:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placet.core.ids import BatchRoot, ConsentId, OfferId
 from placet.vault.columns import Column32
@@ -27,11 +28,13 @@ class RowLeaf:
 @dataclass(frozen=True)
 class StoredSet:
     """A lawful set that this vault computed, `packed` as `join` gives it and ascending by consent id. A leaf stays when
-    the record of its consent is erased."""
+    the record of its consent is erased. `places`: where its rows stood in the table when it was chosen, if that is
+    known; nobody counts on them to be still there."""
 
     offer: OfferId
     root: bytes
     packed: bytes = field(repr=False)
+    places: NDArray[np.intp] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.packed) // LEAF

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -302,12 +302,12 @@ class Records:
             if leaves:
                 connection.execute(placed, [{"leaf": leaf} for leaf in leaves])
 
-    def batches(self, offer: OfferId, roots: Collection[BatchRoot]) -> dict[BatchRoot, bytes]:
-        """The joined leaves of those of `roots` that were noted."""
+    def batches(self, offer: OfferId, roots: Collection[BatchRoot]) -> Mapping[BatchRoot, bytes]:
+        """The joined leaves of those of `roots` that were noted, read where they are asked for."""
         c = BATCHES.c
         with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(c.root, c.leaves).where(c.offer == offer)).all()
-        return {row.root: row.leaves for row in rows if row.root in roots}
+            noted = connection.execute(sa.select(c.root).where(c.offer == offer)).scalars().all()
+        return _Batches(self._engine, offer, [BatchRoot(root) for root in noted if root in roots])
 
     def enrolments(self, name: BatchName) -> tuple[EnrolmentBatch, bytes]:
         """A batch of enrolments that came in with consents, and its joined leaves; NotFoundError."""
@@ -375,3 +375,23 @@ def _demand_same_kind(connection: sa.Connection, batch: EnrolmentBatch) -> None:
             remedy="have the enroller sign another batch, of fresh keys",
             code="enrolments.namespace",
         )
+
+
+class _Batches(Mapping[BatchRoot, bytes]):
+    """An offer's batches of these roots: each read when it is asked for."""
+
+    def __init__(self, engine: sa.Engine, offer: OfferId, roots: Collection[BatchRoot]) -> None:
+        self._engine, self._offer, self._roots = engine, offer, frozenset(roots)
+
+    def __getitem__(self, root: BatchRoot) -> bytes:
+        if root not in self._roots:
+            raise KeyError(root)
+        query = sa.select(BATCHES.c.leaves).where(BATCHES.c.offer == self._offer, BATCHES.c.root == root)
+        with self._engine.connect() as connection:
+            return bytes(connection.execute(query).scalar_one())
+
+    def __iter__(self) -> Iterator[BatchRoot]:
+        return iter(self._roots)
+
+    def __len__(self) -> int:
+        return len(self._roots)

@@ -9,7 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from placet.core.errors import StateError
+from placet.core.hashing import canonical
 from placet.core.ids import ConsentId
+from placet.core.text_columns import Texts, texts, written
 from placet.vault.columns import joined
 from placet.vault.leaves import split
 
@@ -37,6 +39,23 @@ class Rows:
     def columns(self) -> dict[str, list[Any]]:
         """Integers, numbers or texts, by column."""
         return {name: self.table.column(name).to_pylist() for name in self.table.column_names}
+
+    @property
+    def by_column(self) -> dict[str, pa.ChunkedArray]:
+        """The same as Arrow has them."""
+        return dict(zip(self.table.column_names, self.table.columns, strict=True))
+
+    def texts(self, name: str) -> Texts:
+        """A column's values as text, none of them null."""
+        column = self.table.column(name)
+        if column.null_count == 0 and (pa.types.is_string(column.type) or pa.types.is_integer(column.type)):
+            return texts(column)
+        return texts(list(map(str, column.to_pylist())))
+
+    def written(self) -> bytes:
+        """Canonical JSON of {column: its values as text}: what a step of a job commits to."""
+        ordered = sorted(self.table.column_names, key=lambda name: name.encode("utf-16-be"))
+        return b"{" + b",".join(canonical(name) + b":" + written(self.texts(name)) for name in ordered) + b"}"
 
     @property
     def consents(self) -> list[ConsentId]:

@@ -26,10 +26,12 @@ class LawfulSets:
     def __init__(self, engine: sa.Engine, sealer: AtRest) -> None:
         self._engine = engine
         self._sealer = sealer
+        self._last: StoredSet | None = None
 
-    def keep(self, offer: OfferId, leaves: bytes | None, signed: SetToSign) -> None:
-        """Remember a set and what it is signed for; `leaves` as `leaves.join` gives them, None where the set is here
-        already."""
+    def keep(self, kept: StoredSet, signed: SetToSign, *, fresh: bool) -> None:
+        """Remember a set and what it is signed for; one that is not `fresh` is here already. The last one stays in
+        memory, opened: its job's warrant asks for it next."""
+        offer = kept.offer
         values = {"offer": offer, "root": signed.root, "job": signed.job, "open_by": signed.open_by}
         use = sqlite.insert(SIGNED).values(**values)
         later = {"open_by": use.excluded.open_by}  # an amendment's job is open, whatever its plan said
@@ -39,11 +41,12 @@ class LawfulSets:
                     index_elements=["offer", "root", "job"], set_=later, where=SIGNED.c.open_by.is_not(None)
                 )
             )
-            if leaves is not None:
-                sealed = self._sealer.seal(leaves, _context(offer, signed.root))
+            if fresh:
+                sealed = self._sealer.seal(kept.packed, _context(offer, signed.root))
                 statement = sqlite.insert(LAWFUL).values(offer=offer, root=signed.root, sealed=sealed)
-                fresh = {"sealed": statement.excluded.sealed}
-                connection.execute(statement.on_conflict_do_update(index_elements=["offer", "root"], set_=fresh))
+                newer = {"sealed": statement.excluded.sealed}
+                connection.execute(statement.on_conflict_do_update(index_elements=["offer", "root"], set_=newer))
+        self._last = kept
 
     def overdue(self, now: int) -> bool:
         """Is any set signed for a plan that must have been opened before `now`, a block's time?"""
@@ -67,11 +70,15 @@ class LawfulSets:
                     connection.execute(sa.delete(LAWFUL).where(*same))
                     gone = True
         if gone:
+            self._last = None
             forget(self._engine)
         return gone
 
     def stored(self, offer: OfferId, root: bytes) -> StoredSet:
         """NotFoundError for a root that this vault never signed for this offer, or that no plan holds any more."""
+        last = self._last
+        if last is not None and (last.offer, last.root) == (offer, root):
+            return last
         return StoredSet(offer, root, self.packed(offer, root))
 
     def packed(self, offer: OfferId, root: bytes) -> bytes:

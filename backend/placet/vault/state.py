@@ -8,6 +8,7 @@ from placet.core.errors import NotFoundError
 from placet.core.ids import DatasetId, OfferId
 from placet.core.trust import Deployment, TrustList
 from placet.vault.chain_view import ChainSnapshot, ChainView
+from placet.vault.lawful import Chosen
 from placet.vault.models import KeptModels
 from placet.vault.records import Records
 from placet.vault.schema import DatasetInfo
@@ -38,8 +39,8 @@ class VaultState:
         self._trust = trust
         self._replay_days = replay_days
         self._lock = threading.Lock()
-        self._roots: dict[OfferId, tuple[bytes, bytes]] = {}
-        """Digest and root of each offer's last set: one root is worked out for a set that is asked for twice."""
+        self._last: Chosen | None = None
+        """The set that was worked out last: one that is asked for twice is not worked out again."""
         self._kept: dict[OfferId, bytes] = {}
         """Digest of the set that was kept last."""
         self._shown: dict[tuple[OfferId, bytes], bytes] = {}

@@ -14,8 +14,10 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from placet.core.at_rest import AtRest, context
 from placet.core.errors import DataError, NotFoundError, StateError
@@ -197,13 +199,20 @@ class Tables:
                 self._subjects[name] = cached
         return cached[1]
 
-    def rows(self, name: str, commitments: Column32 | None, columns: Sequence[str]) -> pa.Table:
-        """`columns` of the rows with these commitments, in their order; of all rows for None.
+    def rows(
+        self,
+        name: str,
+        commitments: Column32 | None,
+        columns: Sequence[str],
+        near: NDArray[np.intp] | None = None,
+    ) -> pa.Table:
+        """`columns` of the rows with these commitments, in their order; of all rows for None. `near`: where these rows
+        stood, which saves a search where they still do.
 
         StateError if a row is not in the table as it is now.
         """
         table = self._load(self._manifest(name), columns)
-        return (table if commitments is None else _taken(name, table, commitments)).select(list(columns))
+        return (table if commitments is None else _taken(name, table, commitments, near)).select(list(columns))
 
     def opened(self, name: str, commitments: Column32, columns: Sequence[str]) -> list[RowOpening]:
         """Of the rows with these commitments `columns` and no others, in their order. StateError as `rows`."""
@@ -292,9 +301,12 @@ def _with_commitments(schema: Schema, cells: Mapping[str, Sequence[Cell]]) -> pa
     )
 
 
-def _taken(name: str, table: pa.Table, commitments: Column32) -> pa.Table:
+def _taken(name: str, table: pa.Table, commitments: Column32, near: NDArray[np.intp] | None = None) -> pa.Table:
     """The rows of the table `name` with these commitments, in their order."""
-    places, there = find_anywhere(column(joined(table.column(_COMMITMENT))), commitments)
+    held = column(joined(table.column(_COMMITMENT)))
+    if near is not None and _stand(held, commitments, near):
+        return table.take(pa.array(near))
+    places, there = find_anywhere(held, commitments)
     if not there.all():
         raise StateError(
             f"{int((~there).sum())} lawful rows are no longer in the table {name}",
@@ -302,6 +314,13 @@ def _taken(name: str, table: pa.Table, commitments: Column32) -> pa.Table:
             code="vault.stale",
         )
     return table.take(pa.array(places))
+
+
+def _stand(held: Column32, commitments: Column32, places: NDArray[np.intp]) -> bool:
+    """Does each of these commitments stand at its place?"""
+    if len(places) != len(commitments) or (len(places) and places.max() >= len(held)):
+        return False
+    return bool((held[places] == commitments).all())
 
 
 def _encode(table: pa.Table) -> bytes:

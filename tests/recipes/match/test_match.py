@@ -8,11 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from httpx_sse import EventSource
+from hypothesis import given
+from hypothesis import strategies as st
 
 from declaring import CUSTOMER, NAMESPACE, declaring
 from live import LASTING, Given, LiveConsortium
+from placet.alignment import parse_rules
+from placet.alignment.keys import Round, keys, report
 from placet.catalogue.declared import declared
 from placet.catalogue.match import SPEC
 from placet.catalogue.specs import spec_of
@@ -20,10 +25,12 @@ from placet.core.errors import PlanError, ProtocolError
 from placet.core.evidence import Evidence, SignedEvidence
 from placet.core.hashing import canonical, sha256
 from placet.core.lawful import Aligns
+from placet.core.text_columns import texts
 from placet.core.trail import HEAD_TAG, start_told, trail_head, trail_start
 from placet.core.values import parse
 from placet.protocols.fhe import extra
 from placet.recipes.match.run import MATCH, combine
+from placet.recipes.match.state import MatchState
 from placet.sandbox.consortium import PURPOSE, wait
 
 TEXT = {"kind": "text", "column": "customer", "width": "nfkc", "case": "fold"}
@@ -350,8 +357,33 @@ def test_without_rules_the_identifier_is_matched_as_it_stands() -> None:
     "part", [b"", b"{}", b"[1]", b'[["a"],["b"]]', b"[[null]]", b"\xff", b'"a"', b"[" * 200_000, b'[["\\ud800"]]']
 )
 def test_a_part_that_holds_no_lists_is_refused(part: bytes) -> None:
-    one = {"identifiers": ["a"], "empty": 0, "invalid": 0, "ambiguous": 0}
-    kept = {"customers": ["a"], "rounds": [one], "matched": None}
-    rules = {"type": "placet.alignment", "version": 1, "keys": [TEXT], "smallest": 2}
+    rules = parse_rules({"type": "placet.alignment", "version": 1, "keys": [TEXT], "smallest": 2})
+    kept = MatchState(texts(["a"]), [Round(rules.keys[0], texts(["a"]), 0, 0, 0)], None, rules)
     with pytest.raises(ProtocolError):
-        combine({0: part}, canonical({**kept, "alignment": rules}), Path())
+        combine({0: part}, kept.encode(), Path())
+
+
+NAMES = st.lists(st.text("abAB", max_size=2), min_size=1, max_size=8)
+
+
+@given(NAMES, NAMES, st.sets(st.text("abAB", max_size=2)), st.booleans())
+def test_a_result_names_whom_the_provider_matched(
+    names: list[str], others: list[str], theirs: set[str], told: bool
+) -> None:
+    """In the list's own order, each row in one round, as one goes through the list by hand; whether the provider names
+    them or the protocol has told them to the consumer."""
+    rules = parse_rules({"keys": [{**TEXT, "column": "one"}, {**TEXT, "column": "two"}], "smallest": 2})
+    columns: dict[str, Any] = {"one": names, "two": (others * 8)[: len(names)]}
+    rounds = keys(columns, rules)
+    lists = [one.identifiers.to_pylist() for one in rounds]
+    found: list[list[int]] = []
+    for listed in lists:
+        before = {row for rows in found for row in rows}
+        found.append([row for row, one in enumerate(listed) if row not in before and one in theirs])
+    matched = [np.array(rows, np.int64) for rows in found] if told else None
+    state = MatchState(texts(list(names)), rounds, matched, rules)
+    part = b"" if told else canonical([sorted(theirs)] * 2)
+    result = combine({0: part}, state.encode(), Path())
+    hits = sorted(row for rows in found for row in rows)
+    assert list(result["rows"]) == [{"customer": names[row]} for row in hits]
+    assert result["report"] == report(rounds, [np.array(rows, np.int64) for rows in found], rules)

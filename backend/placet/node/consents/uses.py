@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import bisect
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from placet.chain import events
@@ -15,6 +16,8 @@ from placet.node.service import Node
 from placet.node.state import insert_new, now, reading, runs, uses
 
 RUNNING, SEALED = "running", "sealed"
+_WIDER = 16
+"""How many times as many prefixes are looked at where one job more was not met."""
 _OF_RUN = (uses.c.job == runs.c.job) & (uses.c.attempt == runs.c.attempt)
 _ENDS: dict[type[events.Event], str] = {
     events.JobSealed: SEALED,
@@ -24,22 +27,18 @@ _ENDS: dict[type[events.Event], str] = {
 }
 
 
-def note_uses(engine: sa.Engine, job: JobId, attempt: int, offer: OfferId, consents: Iterable[ConsentId]) -> None:
-    """Remember, before the rows are used, that an attempt of a job uses these consents to an offer, and how many jobs
-    before it used any of them: all of one consumer, as the offer is. Again is nothing new."""
-    fresh = dict.fromkeys(consents)
+def note_uses(engine: sa.Engine, job: JobId, attempt: int, offer: OfferId, consents: bytes) -> None:
+    """Remember, before the rows are used, that an attempt of a job uses these consents (their ids, 32 bytes each) to an
+    offer, and how many jobs before it used any of them: all of one consumer, as the offer is. Again is nothing new."""
+    fresh = _ascending(consents)
     run = {"job": job, "attempt": attempt}
     with engine.begin() as connection:
         row = run | {"at": now(), "block": None, "outcome": RUNNING, "offer": offer}
         if fresh and not insert_new(connection, runs, row):
             noted = sa.select(uses.c.consents).where(uses.c.job == job, uses.c.attempt == attempt)
-            for ids in connection.execute(noted).scalars():
-                for known in _split(ids):
-                    fresh.pop(known, None)
-        entries = [
-            run | {"prefix": prefix, "first": part[0], "consents": b"".join(part)}
-            for prefix, part in _by_prefix(sorted(fresh))
-        ]
+            known = set(_split(b"".join(connection.execute(noted).scalars())))
+            fresh = b"".join(consent for consent in _split(fresh) if consent not in known)
+        entries = [run | {"prefix": prefix, "first": part[:32], "consents": part} for prefix, part in _by_prefix(fresh)]
         if entries:
             connection.execute(sa.insert(uses), entries)
             here = (runs.c.job == job) & (runs.c.attempt == attempt)
@@ -62,29 +61,36 @@ def _nth(connection: sa.Connection, job: JobId) -> int | None:
 
 def _before(connection: sa.Connection, job: JobId, offer: OfferId, entries: Sequence[dict[str, Any]]) -> int:
     """How many other jobs used any of the consents in these entries. One that shares some is found at the first of
-    them: seldom is more than one prefix looked at."""
+    them: seldom is more than one prefix looked at, and those of one that shares none ever more at a time."""
     others = sa.select(runs.c.job).where(runs.c.offer == offer, runs.c.job != job).distinct()
     unmet = {bytes(other) for other in connection.execute(others).scalars()}
-    count = 0
-    for entry in entries:
-        if not unmet:
-            break
-        mine = set(_split(entry["consents"]))
-        same = sa.select(uses.c.job, uses.c.consents).join(runs, _OF_RUN)
-        same = same.where(uses.c.prefix == entry["prefix"], runs.c.offer == offer, uses.c.job != job)
-        for other, ids in connection.execute(same):
-            if bytes(other) in unmet and not mine.isdisjoint(_split(ids)):
+    count, start, size = 0, 0, 1
+    while unmet and start < len(entries):
+        part = entries[start : start + size]
+        start, size = start + size, size * _WIDER
+        mine = {entry["prefix"]: entry["consents"] for entry in part}
+        here = uses.c.prefix.between(part[0]["prefix"], part[-1]["prefix"])
+        same = sa.select(uses.c.job, uses.c.prefix, uses.c.consents).join(runs, _OF_RUN)
+        for other, prefix, ids in connection.execute(same.where(here, runs.c.offer == offer, uses.c.job != job)):
+            if bytes(other) in unmet and prefix in mine and not set(_split(mine[prefix])).isdisjoint(_split(ids)):
                 unmet.discard(bytes(other))
                 count += 1
     return count
 
 
-def _by_prefix(ascending: Sequence[ConsentId]) -> Iterator[tuple[int, Sequence[ConsentId]]]:
-    end = 0
-    while end < len(ascending):
-        start, prefix = end, _prefix(ascending[end])
-        end = bisect.bisect_right(ascending, prefix, lo=start, key=_prefix)
-        yield prefix, ascending[start:end]
+def _ascending(ids: bytes) -> bytes:
+    """The same ids in their order, each once."""
+    column = np.frombuffer(ids, "S32")
+    return ids if (column[1:] > column[:-1]).all() else np.unique(column).tobytes()
+
+
+def _by_prefix(ascending: bytes) -> Iterator[tuple[int, bytes]]:
+    """Ids in their order, those of one prefix together."""
+    prefixes = np.frombuffer(ascending, ">u2")[::16] >> 4
+    cuts = [0, *(np.flatnonzero(prefixes[1:] != prefixes[:-1]) + 1).tolist(), len(prefixes)]
+    for start, end in itertools.pairwise(cuts):
+        if start < end:
+            yield int(prefixes[start]), ascending[32 * start : 32 * end]
 
 
 def _prefix(consent: ConsentId) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
+import numpy as np
 from pydantic import JsonValue
 
 from placet.catalogue.spec import Cost
@@ -26,6 +27,7 @@ from placet.protocols import spu
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Declared, Size
 from placet.protocols.spu import Member, Network, evaluate
+from placet.protocols.spu.psi import Rows
 from placet.protocols.spu.task import PsiProtocol
 
 ADDRESS, ROWS = "spu.address", "spu.rows"
@@ -167,12 +169,13 @@ async def intersect(
     protocol: str,
     receiver: int | None,
     label: bytes,
-) -> Sequence[int]:
+) -> Rows:
     """PSI with one peer: the places of the matches among `identifiers`; none for who does not receive (`receiver` is a
     party, None for both). Each side's number of rows is told first; where one has none, nothing runs."""
     theirs = await numbers_of_rows(step, peer, len(identifiers))
+    nothing = np.empty(0, np.int64)
     if not identifiers or not theirs:
-        return ()
+        return nothing
     parties = sorted((job.party, peer))
     async with job.engine_port() as port:
         network = await meet(job, step, parties, label, port)
@@ -185,7 +188,7 @@ async def intersect(
                 scratch=job.context.engine_ports.scratch,
                 seconds=job.seconds_left,
             )
-    return () if found.rows is None else [int(row) for row in found.rows]
+    return nothing if found.rows is None else found.rows
 
 
 def _number(raw: bytes, name: str, party: int, least: int, most: int) -> int:

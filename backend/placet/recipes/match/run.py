@@ -14,32 +14,36 @@ Salted hashes let a receiver guess at the other side's whole list. They are a re
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import JsonValue, TypeAdapter
 
 from placet import alignment
-from placet.alignment import Key, Round
+from placet.alignment.keys import NO_ROWS, Round, keys, report
 from placet.catalogue import match, match_salted_hash
 from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.match import MatchingParameters, MatchParameters
 from placet.core.errors import ConfigError, PlanError, ProtocolError
 from placet.core.hashing import canonical
+from placet.core.text_columns import Places, Texts, listed, texts, written, written_places
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
+from placet.jobs.results import PersonRows
 from placet.jobs.step_recorder import StepRecorder, name_of
 from placet.protocols import fhe, psi
 from placet.protocols.psi import salted_hash
 from placet.recipes.blocks import distributed
 from placet.recipes.blocks.distributed import engine_of
+from placet.recipes.match.state import MatchState
 
 MAX_ROWS = 1_000_000
-_COUNTS = ("empty", "invalid", "ambiguous")
 
 
 async def run(job: PartyRun) -> None:
@@ -48,40 +52,26 @@ async def run(job: PartyRun) -> None:
     parameters = job.parameters(MatchingParameters)
     rules = parameters.rules
     async with job.step("align", "alignment/1", opened, parameters=alignment.record(rules)) as step:
-        rounds = await asyncio.to_thread(alignment.keys, rows.columns, rules)
-        aligned = await step.output_of("identifiers", lambda: [list(map(_text, one.identifiers)) for one in rounds])
+        rounds = await asyncio.to_thread(keys, rows.by_column, rules)
+        aligned = await step.output_written("identifiers", lambda: _lists([one.identifiers for one in rounds]))
     matched, artefact = await _match(job, rounds, aligned)
     if job.role == "consumer":
-        state = {
-            "customers": list(map(str, rows.columns[parameters.identifier])),
-            "rounds": [_kept(one) for one in rounds],
-            "matched": matched,
-        }
-        private = await asyncio.to_thread(canonical, {**state, "alignment": rules.to_json()})
-        await job.collect(private, artefact)
+        customers = rows.texts(parameters.identifier)
+        await job.collect(await asyncio.to_thread(MatchState(customers, rounds, matched, rules).encode), artefact)
     else:
-        places = matched or [[] for _ in rounds]
+        places = matched or [NO_ROWS for _ in rounds]
         if matched is not None:
-            await job.matched("accounts", rows, [row for hits in places for row in hits])
-        part = [[_text(one.identifiers[i]) for i in hits] for one, hits in zip(rounds, places, strict=True)]
-        await job.release(await asyncio.to_thread(canonical, part), artefact)
+            await job.matched("accounts", rows, np.concatenate(places))
+        found = [one.identifiers.take(pa.array(hits)) for one, hits in zip(rounds, places, strict=True)]
+        await job.release(await asyncio.to_thread(_lists, found), artefact)
 
 
-def _text(identifier: bytes | None) -> str | None:
-    return None if identifier is None else identifier.decode()
+def _lists(columns: Sequence[Texts]) -> bytes:
+    """Canonical JSON of a list of lists of texts and nulls."""
+    return b"[" + b",".join(map(written, columns)) + b"]"
 
 
-def _kept(one: Round) -> dict[str, JsonValue]:
-    counts: dict[str, JsonValue] = {name: getattr(one, name) for name in _COUNTS}
-    return counts | {"identifiers": [_text(identifier) for identifier in one.identifiers]}
-
-
-def _round(key: Key, state: dict[str, Any]) -> Round:
-    identifiers = tuple(None if text is None else text.encode() for text in state["identifiers"])
-    return Round(key, identifiers, *(state[name] for name in _COUNTS))
-
-
-async def _match(job: PartyRun, rounds: Sequence[Round], aligned: Artefact) -> tuple[list[list[int]] | None, Artefact]:
+async def _match(job: PartyRun, rounds: Sequence[Round], aligned: Artefact) -> tuple[list[Places] | None, Artefact]:
     """The places of this party's matched rows by round, None if it does not learn them; and what the last step made."""
     (peer,) = job.peers
     receivers = job.parameters(MatchingParameters).receivers
@@ -90,26 +80,29 @@ async def _match(job: PartyRun, rounds: Sequence[Round], aligned: Artefact) -> t
     async with job.step("psi-start", protocol, aligned, parameters=parameters) as step:
         step.output("rounds", canonical(len(rounds)))
     await job.started_with(peer)
-    matched: list[list[int]] = []
-    before: list[int] = []
-    artefact = aligned
+    matched: list[Places] = []
+    before, artefact = NO_ROWS, aligned
     for number, one in enumerate(rounds):
         offered = one.left(before)
-        identifiers = [i for i in (one.identifiers[row] for row in offered) if i is not None]
+        identifiers = await asyncio.to_thread(_offered, one, offered)
         async with job.step(f"psi-{number}", protocol, aligned, parameters=parameters) as step:
             places = await _intersect(job, step, peer, identifiers, receivers, number.to_bytes(4, "big"))
-            matched.append([offered[place] for place in places])
-            artefact = await step.output_of("matched", lambda: matched[-1])
-        before += matched[-1]
+            matched.append(offered[places])
+            artefact = await step.output_written("matched", partial(written_places, matched[-1]))
+        before = np.concatenate((before, matched[-1]))
     if job.role not in receivers:
         return None, artefact
     await job.say_matched(peer, rows=len(rounds[0].identifiers), matched=len(before))
     return matched, artefact
 
 
+def _offered(one: Round, rows: Places) -> list[bytes]:
+    return listed(one.identifiers.take(pa.array(rows)))
+
+
 async def _intersect(
     job: PartyRun, step: StepRecorder, peer: int, identifiers: Sequence[bytes], receivers: Sequence[str], label: bytes
-) -> Sequence[int]:
+) -> Places:
     """The places of the matches among `identifiers`; none for who does not receive them."""
     protocol = str(job.terms.parameters["psi"])
     receiver = job.terms.roles.index(receivers[0]) if len(receivers) == 1 else None
@@ -127,7 +120,7 @@ async def _intersect(
             entropy=job.entropy(b"psi", label),
             progress=work.count,
         )
-    return matches or ()
+    return np.array(matches or (), np.int64)
 
 
 def _embedded(parameters: MatchingParameters) -> Callable[..., Awaitable[Sequence[int] | None]]:
@@ -154,34 +147,35 @@ def demand(job: DeclaredTerms) -> None:
 def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, Any]:
     """`rows`: one a matched customer, in the list's own order: {customer}. `report`: the counts of `alignment.report`.
     ProtocolError if the provider's part is none."""
-    state = json.loads(private)
-    rules = alignment.parse_rules(state["alignment"])
-    rounds = [_round(key, one) for key, one in zip(rules.keys, state["rounds"], strict=True)]
-    matched = state["matched"]
+    state = MatchState.decode(private)
+    matched = state.matched
     if matched is None:
-        matched = _places(rounds, _read(parts[0], len(rounds)))
-    hits = {row for places in matched for row in places}
+        matched = _places(state.rounds, _read(parts[0], len(state.rounds)))
+    hits = np.sort(np.concatenate(matched))
     return {
-        "rows": [{"customer": str(c)} for row, c in enumerate(state["customers"]) if row in hits],
-        "report": alignment.report(rounds, matched, rules),
+        "rows": PersonRows("customer", state.customers.take(pa.array(hits))),
+        "report": report(state.rounds, matched, state.rules),
     }
 
 
-def _places(rounds: Sequence[Round], lists: Sequence[set[bytes]]) -> list[list[int]]:
-    matched: list[list[int]] = []
+def _places(rounds: Sequence[Round], lists: Sequence[Texts]) -> list[Places]:
+    matched: list[Places] = []
+    before = NO_ROWS
     for one, identifiers in zip(rounds, lists, strict=True):
-        before = {row for places in matched for row in places}
-        matched.append([row for row in one.left(before) if one.identifiers[row] in identifiers])
+        offered = one.left(before)
+        there = pc.is_in(one.identifiers.take(pa.array(offered)), value_set=identifiers)
+        matched.append(offered[there.to_numpy(zero_copy_only=False)])
+        before = np.concatenate((before, matched[-1]))
     return matched
 
 
 _LISTS = TypeAdapter(list[list[str]])
 
 
-def _read(part: bytes, rounds: int) -> list[set[bytes]]:
+def _read(part: bytes, rounds: int) -> list[Texts]:
     """Bounded in depth and in type: these are another party's bytes, seen by nobody before the release."""
     try:
-        lists = [{i.encode() for i in one} for one in _LISTS.validate_json(part, strict=True)]
+        lists = [texts(one) for one in _LISTS.validate_json(part, strict=True)]
     except ValueError:
         lists = []
     if len(lists) != rounds:

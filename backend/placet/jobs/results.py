@@ -1,0 +1,66 @@
+"""An opened result as it is kept: what is told of the job as a whole, and apart from it its rows, which may be many.
+
+A frame (8 bytes of length) of JSON, and behind it the JSON of `rows`, where the result has them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+from placet.core.framing import FrameReader, frame
+from placet.core.text_columns import Texts, written_objects
+
+ROWS = "rows"
+_WIDTH, _MOST = 8, 1 << 32
+
+
+@dataclass(frozen=True, eq=False)
+class PersonRows(Sequence[dict[str, str]]):
+    """Rows of one text each, under a name."""
+
+    name: str
+    column: Texts = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.column)
+
+    @overload
+    def __getitem__(self, place: int) -> dict[str, str]: ...
+    @overload
+    def __getitem__(self, place: slice) -> PersonRows: ...
+    def __getitem__(self, place: int | slice) -> dict[str, str] | PersonRows:
+        if isinstance(place, slice):
+            return PersonRows(self.name, self.column[place])
+        return {self.name: self.column[place].as_py()}
+
+    def written(self) -> bytes:
+        """Canonical JSON."""
+        return written_objects(self.name, self.column)
+
+
+def encoded(result: Mapping[str, Any]) -> bytes:
+    """A result as it is kept."""
+    whole = frame(json.dumps({name: value for name, value in result.items() if name != ROWS}).encode(), _WIDTH)
+    if ROWS not in result:
+        return whole
+    rows = result[ROWS]
+    return whole + (rows.written() if isinstance(rows, PersonRows) else json.dumps(rows).encode())
+
+
+def without_rows(content: bytes) -> dict[str, Any]:
+    """All of a kept result but its rows."""
+    return _parts(content)[0]
+
+
+def decoded(content: bytes) -> dict[str, Any]:
+    """A kept result."""
+    result, rows = _parts(content)
+    return {ROWS: json.loads(rows), **result} if rows else result
+
+
+def _parts(content: bytes) -> tuple[dict[str, Any], bytes]:
+    reader = FrameReader(content, "a kept result")
+    return json.loads(reader.frame(_MOST, _WIDTH)), reader.rest()
