@@ -26,6 +26,7 @@ from placet.jobs.messages import LEFT_TO_SEAL, AttemptRef, AttemptRoots
 from placet.jobs.records import Phase
 from placet.jobs.runner import Runner
 from placet.jobs.trail import SEAL_BLOCKS
+from placet.protocols.spu import SpareEngine
 from placet.recipes.runs import RUNS
 from placet.vault.responses import DeadLeaves
 
@@ -358,3 +359,17 @@ async def test_a_job_goes_on_though_the_loops_own_threads_are_all_taken(monkeypa
         free.set()
         running.work.cancel()
     await hanging
+
+
+@pytest.mark.parametrize(
+    ("recipe", "engine", "wanted"), [("match", "spu", 1), ("match", "embedded", 0), ("overlap", "spu", 0)]
+)
+async def test_an_engine_starts_while_the_opening_gets_deep_once_a_job(
+    monkeypatch: pytest.MonkeyPatch, recipe: str, engine: str, wanted: int
+) -> None:
+    running, asked = Running(0), list[None]()
+    monkeypatch.setattr(SpareEngine, "want", lambda self: asked.append(None))
+    record: Any = SimpleNamespace(job=running.job, terms=SimpleNamespace(recipe=recipe, engine=engine))
+    for _ in range(2):
+        running.runner._want_engine(record)
+    assert len(asked) == wanted

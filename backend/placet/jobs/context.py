@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -30,7 +31,7 @@ from placet.jobs.kept_payloads import KeptPayloads
 from placet.jobs.messages import PartyEntry
 from placet.jobs.sessions import WarmSessions
 from placet.protocols.flower.extra import FlowerEngine
-from placet.protocols.spu import free_port, leftovers
+from placet.protocols.spu import SpareEngine, free_port, leftovers
 from placet.vault.models import KeptModel
 from placet.vault.responses import BatchLeaves, DeadLeaves, EnrolledLeaves, LawfulSet, LeavesPart, OpenedRows, SetToSign
 
@@ -114,6 +115,16 @@ class EnginePorts:
     sessions: WarmSessions = field(default_factory=WarmSessions, init=False, repr=False, compare=False)
     _held: set[int] = field(default_factory=set, init=False, repr=False, compare=False)
     _freed: Signal = field(default_factory=Signal, init=False, repr=False, compare=False)
+
+    @cached_property
+    def spare(self) -> SpareEngine:
+        """An engine's process without a task, where one is wanted soon."""
+        return SpareEngine(self.scratch)
+
+    async def close(self) -> None:
+        """End what no task uses."""
+        await self.sessions.close()
+        await self.spare.close()
 
     @contextlib.asynccontextmanager
     async def port(self) -> AsyncIterator[int]:

@@ -45,7 +45,8 @@ class RecipeRun:
     """How a recipe is done. `run` is the same function at every party. `combine` makes the consumer's result; a recipe
     of which each party that kept something private gets a result of its own has `open` instead. `final` says of a
     failure's code that another attempt would end the same. `demand` is a PlanError where this installation lacks what
-    the job takes."""
+    the job takes. `intersects`: on SPU, its first task is an intersection, whose process may start before the rows are
+    there."""
 
     spec: RecipeSpec[Any]
     run: Run
@@ -53,6 +54,7 @@ class RecipeRun:
     open: Open | None = None
     final: Callable[[str], bool] = UNFIT.__contains__
     demand: Callable[[DeclaredTerms], None] = _nothing
+    intersects: bool = False
 
     def ends(self, why: str) -> bool:
         """Does a failure with this code end the job? The consumer asks for no attempt after it, and the party that

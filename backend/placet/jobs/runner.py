@@ -55,7 +55,7 @@ from placet.jobs.party_run import PartyRun
 from placet.jobs.peer_client import PeerClient
 from placet.jobs.progress import CHAIN, blocks_more
 from placet.jobs.proposal import propose
-from placet.jobs.recipe import Runs
+from placet.jobs.recipe import Runs, run_of
 from placet.jobs.records import JobRecord, Phase
 from placet.jobs.settlement import ENDS, Settlement, turn_of
 from placet.jobs.stakes import Stakes
@@ -182,11 +182,23 @@ class Runner:
         elif record.plan.sponsor == self.context.address:
             if not record.signed:
                 return await self._gather(record)
+            self._want_engine(record)
             with self.store.waits.waiting(record.job, "the opening to be in a block"):
                 await self.coordinator.open(record)
         else:
+            if record.signed:
+                self._want_engine(record)
             sponsor = self.context.trust.name(record.plan.sponsor)
             self.store.waits.set(record.job, CHAIN, f"{sponsor} to open the job")
+
+    def _want_engine(self, record: JobRecord) -> None:
+        """Have an engine's process started while the opening gets deep: it has nothing of the job, which may never
+        open. Once a job."""
+        hand = self._hand(record.job)
+        if record.terms.engine == "spu" and not hand.engine_wanted:
+            hand.engine_wanted = True
+            if run_of(self.runs, record.terms.recipe).intersects:
+                self.context.engine_ports.spare.want()
 
     async def _gather(self, record: JobRecord) -> None:
         """Ask for the signatures that a plan lacks, since people decide first; who says no ends the job."""

@@ -132,7 +132,7 @@ async def jobs(node: Node, context: JobContext, runs: Runs, door: socket.socket 
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await runner.stop()
-        await context.engine_ports.sessions.close()
+        await context.engine_ports.close()
 
 
 async def answer_peer(runner: Runner, asker: bytes, what: str, body: bytes) -> bytes:

@@ -17,8 +17,10 @@ import pytest
 from placet.core.errors import DataError, InputError, LimitError, PeerError, PlacetError, ProtocolError
 from placet.protocols.counted import LIMIT
 from placet.protocols.spu import (
+    Intersection,
     Network,
     Secret,
+    SpareEngine,
     choose,
     compute,
     count_and_sum,
@@ -95,13 +97,18 @@ def test_the_receivers_learn_which_of_their_rows_are_common(
 
 @pytest.mark.parametrize(("apart", "common"), [(100, []), pytest.param(0, [0, 1, 2, 3, 4], marks=pytest.mark.slow)])
 def test_nothing_and_everything_in_common(networks: Networks, scratch: Path, apart: int, common: list[int]) -> None:
+    """In processes that have started before there was a task for them."""
     before = traces()
-    ended = each(
-        *(
-            intersect(n, ours(5, apart * n.me), "rr22", receiver=None, scratch=scratch, seconds=SECONDS)
-            for n in networks(2)
-        )
-    )
+
+    async def intersected(network: Network) -> Intersection:
+        spare, given = SpareEngine(scratch), ours(5, apart * network.me)
+        spare.want()
+        found = await intersect(network, given, "rr22", receiver=None, scratch=scratch, seconds=SECONDS, spare=spare)
+        assert await spare.take() is None
+        return found
+
+    ended = each(*map(intersected, networks(2)))
+    assert list(scratch.iterdir()) == []
     assert [found.rows.tolist() for found in ended] == [common, common]
     left = traces() - before
     for _ in range(120):

@@ -6,6 +6,7 @@ psi       `intersect`: ECDH, KKRT and RR22 between two parties
 circuit   `count_and_sum` over an intersection that nobody learns, if it is large enough; `open_count_and_sum`
 mpc       `compute` a registered program on secret arrays, `reconstruct` an output from all shares
 session   `EngineSession`: a link that stays open for programs that come one after the other
+spare     `SpareEngine`: a process that has started before there is a task for it
 kept      `KeptShare`: an output that stays with each party, for a later program
 programs  the register: how to add a program is said there
 engine    `choose`: two parties get Cheetah, three ABY3
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from placet.protocols.spu.network import Member, Network, free_port
     from placet.protocols.spu.psi import Intersection, intersect
     from placet.protocols.spu.session import EngineSession
+    from placet.protocols.spu.spare import SpareEngine
 
 __all__ = [
     "Engine",
@@ -42,6 +44,7 @@ __all__ = [
     "Network",
     "Repeated",
     "Secret",
+    "SpareEngine",
     "choose",
     "compute",
     "count_and_sum",
@@ -61,6 +64,7 @@ _HOMES = {
     "network": ("Member", "Network", "free_port"),
     "psi": ("Intersection", "intersect"),
     "session": ("EngineSession",),
+    "spare": ("SpareEngine",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -187,7 +187,13 @@ def main() -> int:
     try:
         if not Path.cwd().name.startswith(FOLDER):
             raise ConfigError("the engine starts in a folder of its own", expected=f"{FOLDER}…", found=Path.cwd().name)
-        order = parse(Order, sys.stdin.buffer.readline(MAX_TASK + 1), limit=MAX_TASK)
+        import spu  # noqa: F401 - it takes a second, which a process that has no order yet has
+
+        raw = sys.stdin.buffer.readline(MAX_TASK + 1)
+        if not raw:
+            leftovers.remove(Path.cwd())  # nobody wants anything of it
+            os._exit(0)
+        order = parse(Order, raw, limit=MAX_TASK)
         signal.alarm(order.seconds + _GRACE)
         turns: Turns = queue.SimpleQueue()
         listener = turns if isinstance(order.task, ServeTask) else None

@@ -10,8 +10,9 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from placet.core.errors import ConfigError, InputError, LimitError, PeerError, PlacetError, ProtocolError
 from placet.protocols.spu import extra, leftovers
@@ -64,8 +65,10 @@ async def run(
     scratch: Path,
     seconds: float,
     progress: Progress | None = None,
+    spare: Spare | None = None,
 ) -> R:
-    """Start a process for one task, wait for it, and return what `collect` reads from its folder.
+    """Start a process for one task, or take the `spare` one, wait for it, and return what `collect` reads from its
+    folder.
 
     The folder lies in `scratch`, is for this user alone, and is removed whatever happens. `prepare` and `collect` run
     in a thread. ConfigError `spu.missing` without SPU; PeerError `spu.unreachable`, `spu.stranger`, `spu.refused` or
@@ -74,15 +77,18 @@ async def run(
     """
     extra.require()
     order = order_of(task, seconds)
-    folder = new_folder(scratch)
+    started = None if spare is None else await spare.take()
+    folder = new_folder(scratch) if started is None else started.folder
     try:
         async with asyncio.timeout(seconds):
             await in_thread(lambda: prepare(folder))
-            done = await _outcome(order, folder, progress)
+            done = await _outcome(order, folder, progress, None if started is None else started.process)
             return await in_thread(lambda: collect(folder, done))
     except TimeoutError:
         raise ProtocolError("SPU took too long", expected=f"at most {seconds:g} s", code="spu.timeout") from None
     finally:
+        if started is not None:
+            await started.process.end()
         await in_thread(lambda: leftovers.remove(folder))
 
 
@@ -118,6 +124,17 @@ class EngineProcess:
     async def start(cls, order: Order, folder: Path) -> EngineProcess:
         """InputError where a task is too large to hand over."""
         first = line(order)
+        process = await cls.spawn(folder)
+        try:
+            await process.hand_over(first)
+        except BaseException:
+            await process.end()
+            raise
+        return process
+
+    @classmethod
+    async def spawn(cls, folder: Path) -> EngineProcess:
+        """One that waits for its order."""
         with (folder / LOG).open("wb") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -134,13 +151,7 @@ class EngineProcess:
             )
         if process.stdin is None or process.stdout is None:
             raise ProtocolError("SPU's process has no pipes", code="spu.crashed")
-        party = cls(process, process.stdin, process.stdout)
-        try:
-            await party.hand_over(first)
-        except BaseException:
-            await party.end()
-            raise
-        return party
+        return cls(process, process.stdin, process.stdout)
 
     @property
     def alive(self) -> bool:
@@ -195,8 +206,39 @@ class EngineProcess:
         await asyncio.shield(self._process.wait())
 
 
-async def _outcome(order: Order, folder: Path, progress: Progress | None) -> Done:
-    process = await EngineProcess.start(order, folder)
+@dataclass(frozen=True)
+class Started:
+    """A process that waits for its order, and its folder."""
+
+    process: EngineProcess
+    folder: Path
+
+    @classmethod
+    async def anew(cls, scratch: Path) -> Started:
+        folder = new_folder(scratch)
+        try:
+            return cls(await EngineProcess.spawn(folder), folder)
+        except BaseException:
+            await in_thread(lambda: leftovers.remove(folder))
+            raise
+
+    async def end(self) -> None:
+        """The process, and all that is in its folder."""
+        await self.process.end()
+        await in_thread(lambda: leftovers.remove(self.folder))
+
+
+class Spare(Protocol):
+    """Where a process may be that has no task yet."""
+
+    async def take(self) -> Started | None: ...
+
+
+async def _outcome(order: Order, folder: Path, progress: Progress | None, process: EngineProcess | None = None) -> Done:
+    if process is None:
+        process = await EngineProcess.start(order, folder)
+    else:
+        await process.hand_over(line(order))
     try:
         done = await process.outcome(progress)
     finally:

@@ -22,7 +22,7 @@ from pyarrow import csv
 
 from placet.core.errors import DataError, InputError, LimitError
 from placet.protocols.spu.network import Network
-from placet.protocols.spu.process import link_of, run, write_key
+from placet.protocols.spu.process import Spare, link_of, run, write_key
 from placet.protocols.spu.task import IDENTIFIERS_FILE, ROWS_FILE, Done, PsiProtocol, PsiTask
 from placet.protocols.work import Progress
 
@@ -50,9 +50,10 @@ async def intersect(
     scratch: Path,
     seconds: float,
     progress: Progress | None = None,
+    spare: Spare | None = None,
 ) -> Intersection:
     """Both parties call this with the same network, protocol and receiver (a rank; None for both), each with its own
-    distinct identifiers.
+    distinct identifiers. `spare`: a process that may have started already.
 
     DataError for a duplicate or an empty list, LimitError for too many, and `process.run`'s errors.
     """
@@ -77,6 +78,7 @@ async def intersect(
         scratch=scratch,
         seconds=seconds,
         progress=progress,
+        spare=spare,
     )
 
 

@@ -187,6 +187,7 @@ async def intersect(
                 receiver=None if receiver is None else parties.index(receiver),
                 scratch=job.context.engine_ports.scratch,
                 seconds=job.seconds_left,
+                spare=job.context.engine_ports.spare,
             )
     return nothing if found.rows is None else found.rows
 

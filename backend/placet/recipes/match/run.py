@@ -183,5 +183,5 @@ def _read(part: bytes, rounds: int) -> list[Texts]:
     return lists
 
 
-MATCH = RecipeRun(spec=match.SPEC, run=run, combine=combine, demand=demand)
+MATCH = RecipeRun(spec=match.SPEC, run=run, combine=combine, demand=demand, intersects=True)
 MATCH_SALTED_HASH = RecipeRun(spec=match_salted_hash.SPEC, run=run, combine=combine)
