@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from placet.chain import keystore
@@ -136,3 +137,19 @@ def test_an_offer_is_served_by_its_datasets_id(environment) -> None:
     )
     with pytest.raises(NotFoundError):
         environment.lawful()
+
+
+@pytest.mark.parametrize("near", [[2, 0], [0, 2], [2, 1], [2], [2, 99], None])
+def test_rows_are_those_of_their_commitments_wherever_they_are_looked_for_first(
+    settings: VaultSettings, near: list[int] | None
+) -> None:
+    take(settings, "accounts")
+    with setup.opened(settings) as store:
+        held = store.tables.subjects("accounts")
+        asked = held.rows[[list(held.places).index(place) for place in (2, 0)]]
+        places = None if near is None else np.array(near)
+        assert store.tables.rows("accounts", asked, ["customer"], places)["customer"].to_pylist() == ["c", "a"]
+    take(settings, "accounts")
+    with setup.opened(settings) as store, pytest.raises(StateError) as caught:
+        store.tables.rows("accounts", asked, ["customer"], places)
+    assert caught.value.code == "vault.stale"
