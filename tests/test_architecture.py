@@ -232,6 +232,7 @@ LARGE: dict[str, str] = {
     "protocols.spu.circuit.count_table": _PROTOCOL,
     "protocols.spu.evaluate.run": _PROTOCOL,
     "protocols.spu.mpc.compute": _PROTOCOL,
+    "protocols.spu.psi.intersect": _PROTOCOL,
     "vault.lawful.choose": "what is held against each other, each by its name",
     "vault.setup.init_vault": "what a vault is made of, each by its name",
     "vault.state.__init__": "what a vault is made of, each by its name",

@@ -24,6 +24,7 @@ from _people import subject
 from placet.chain.local import free_port
 from placet.core.trust import TrustList
 from placet.core.values import from_hex
+from placet.jobs.progress import PROGRESS
 from placet.sandbox.consents import give
 from placet.sandbox.consortium import NAMESPACE, Consortium
 from placet.sandbox.founding import MATCH, Stock, consortium
@@ -92,6 +93,7 @@ class MatchingConsortium:
         meter = Meter(self.pids())
         cpu, sent, start = meter.cpu(), meter.bytes(), time.perf_counter()
         job = made.begin(wanted)
+        self._moments(job, "consumer", MOST_SECONDS)
         ended = made.ended(job, MOST_SECONDS)
         wall = time.perf_counter() - start
         used = Used(wall, meter.cpu() - cpu, meter.bytes() - sent)
@@ -117,21 +119,28 @@ class MatchingConsortium:
 
     def _between(self, job: str, who: str, *order: tuple[str, str]) -> dict[str, float]:
         """What one node tells: by name, the seconds from the moment before to this one."""
-        member = self.made.members[who]
-        moments: list[tuple[str, float]] = []
-        with httpx.stream(
-            "GET", f"{member.api}/v1/jobs/{job}/events", headers=member.authorization, timeout=60, trust_env=False
-        ) as answer:
-            for line in answer.iter_lines():
-                if line.startswith("data: "):
-                    told = json.loads(line[6:])
-                    moments.append((str(told.get("name", told["status"])), float(told["at"])))
+        moments = self._moments(job, who, 60)
         seen = dict(reversed(moments))
         parts, last = {}, min(at for _, at in moments)
         for name, moment in order:
             if moment in seen:
                 parts[name], last = round(seen[moment] - last, 3), seen[moment]
         return parts
+
+    def _moments(self, job: str, who: str, seconds: float) -> list[tuple[str, float]]:
+        """All that one node tells of a job until its end there: what, and when. Who waits so asks the node nothing
+        meanwhile, which would be counted as the job's."""
+        member = self.made.members[who]
+        moments: list[tuple[str, float]] = []
+        with httpx.stream(
+            "GET", f"{member.api}/v1/jobs/{job}/events", headers=member.authorization, timeout=seconds, trust_env=False
+        ) as answer:
+            for line in answer.iter_lines():
+                if line.startswith("data: "):
+                    told = json.loads(line[6:])
+                    if told["status"] != PROGRESS:
+                        moments.append((str(told.get("name", told["status"])), float(told["at"])))
+        return moments
 
     def bare(self) -> Used:
         """The engine alone: one process a party, with the same lists, certificates and protocol."""

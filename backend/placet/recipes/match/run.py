@@ -62,8 +62,8 @@ async def run(job: PartyRun) -> None:
         places = matched or [NO_ROWS for _ in rounds]
         if matched is not None:
             await job.matched("accounts", rows, np.concatenate(places))
-        found = [one.identifiers.take(pa.array(hits)) for one, hits in zip(rounds, places, strict=True)]
-        await job.release(await asyncio.to_thread(_lists, found), artefact)
+        part = [one.identifiers.take(pa.array(hits)) for one, hits in zip(rounds, places, strict=True)]
+        await job.release(await asyncio.to_thread(_lists, part), artefact)
 
 
 def _lists(columns: Sequence[Texts]) -> bytes:

@@ -61,6 +61,6 @@ class MatchState:
             Round(key, texts(table.column(_CUSTOMERS if same else str(number))), **counts)
             for number, (key, same, counts) in enumerate(zip(rules.keys, head["same"], head["counts"], strict=True))
         ]
-        told = [np.frombuffer(reader.frame(_MOST, _WIDTH), "<i8") for _ in rounds] if head["told"] else None
+        matched = [np.frombuffer(reader.frame(_MOST, _WIDTH), "<i8") for _ in rounds] if head["told"] else None
         reader.end()
-        return cls(texts(table.column(_CUSTOMERS)), rounds, told, rules)
+        return cls(texts(table.column(_CUSTOMERS)), rounds, matched, rules)
