@@ -39,7 +39,6 @@ from placet.core.errors import (
     WarrantError,
 )
 from placet.core.ids import JobId
-from placet.core.text_columns import Places
 from placet.core.trail import Artefact, Step, evidence_hash, trail_head, trail_start
 from placet.jobs.context import JobContext
 from placet.jobs.party_run import PartyRun
@@ -52,6 +51,7 @@ from placet.jobs.step_recorder import StepRecorder
 from placet.jobs.store import JobStore
 
 if TYPE_CHECKING:
+    from placet.core.text_columns import Places
     from placet.vault.rows import Rows
 
 _SEALED = (JobStatus.SEALED, JobStatus.COMPLETED, JobStatus.CLOSED)

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from placet.core.framing import FrameReader, frame
-from placet.core.text_columns import Texts, written_objects
+
+if TYPE_CHECKING:
+    from placet.core.text_columns import Texts
 
 ROWS = "rows"
 _WIDTH, _MOST = 8, 1 << 32
@@ -38,6 +40,8 @@ class PersonRows(Sequence[dict[str, str]]):
 
     def written(self) -> bytes:
         """Canonical JSON."""
+        from placet.core.text_columns import written_objects  # numpy with it, for a node that computes
+
         return written_objects(self.name, self.column)
 
 

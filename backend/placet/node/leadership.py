@@ -289,8 +289,8 @@ def _of_process(name: str) -> sa.ColumnElement[bool]:
 def _is_served(connection: sa.Connection, name: str) -> bool:
     """Does the database do something for that process now? It does nothing where the process takes no answers."""
     works = (_ACTIVITY.c.state == "active") & (_ACTIVITY.c.wait_event.is_distinct_from("ClientWrite"))
-    found = connection.execute(sa.select(_ACTIVITY.c.pid).where(_of_process(name), works).limit(1)).first()
-    return found is not None
+    work = connection.execute(sa.select(_ACTIVITY.c.pid).where(_of_process(name), works).limit(1)).first()
+    return work is not None
 
 
 def _end_connections(connection: sa.Connection, name: str) -> None:

@@ -74,8 +74,8 @@ class Handover(VaultState):
         dataset = self._tables.by_id(bound.offer.dataset)
         for breach in table_breaches(bound.scope, dataset):
             raise breach.error(WarrantError, "warrant")
-        wanted, near = (None, None) if lawful is None else (lawful.rows, lawful.places)
-        table = self._tables.rows(dataset.name, wanted, warrant.columns, near)
+        rows, near = (None, None) if lawful is None else (lawful.rows, lawful.places)
+        table = self._tables.rows(dataset.name, rows, warrant.columns, near)
         return Rows(table, dataset.identifier, b"" if lawful is None else lawful.consents.tobytes())
 
     def _warranted(

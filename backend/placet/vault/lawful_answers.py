@@ -80,8 +80,8 @@ class LawfulAnswers(VaultState):
         """A lawful set by its root. Kept if it is signed: who only asks what would be brought leaves nothing here."""
         lawful = LawfulSet(root=chosen.root, count=chosen.count, epoch=epoch, opens_before=chosen.opens_before)
         if sign is not None and sign.is_of(lawful):
-            kept = StoredSet(offer, chosen.root, chosen.leaves, chosen.places)
-            self._records.sets.keep(kept, sign, fresh=self._kept.get(offer) != chosen.digest)
+            stored = StoredSet(offer, chosen.root, chosen.leaves, chosen.places)
+            self._records.sets.keep(stored, sign, fresh=self._kept.get(offer) != chosen.digest)
             self._shown.pop((offer, chosen.root), None)
             self._kept[offer] = chosen.digest
         return lawful

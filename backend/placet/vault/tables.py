@@ -303,10 +303,10 @@ def _with_commitments(schema: Schema, cells: Mapping[str, Sequence[Cell]]) -> pa
 
 def _taken(name: str, table: pa.Table, commitments: Column32, near: NDArray[np.intp] | None = None) -> pa.Table:
     """The rows of the table `name` with these commitments, in their order."""
-    held = column(joined(table.column(_COMMITMENT)))
-    if near is not None and _stand(held, commitments, near):
+    present = column(joined(table.column(_COMMITMENT)))
+    if near is not None and _stand(present, commitments, near):
         return table.take(pa.array(near))
-    places, there = find_anywhere(held, commitments)
+    places, there = find_anywhere(present, commitments)
     if not there.all():
         raise StateError(
             f"{int((~there).sum())} lawful rows are no longer in the table {name}",
@@ -316,11 +316,11 @@ def _taken(name: str, table: pa.Table, commitments: Column32, near: NDArray[np.i
     return table.take(pa.array(places))
 
 
-def _stand(held: Column32, commitments: Column32, places: NDArray[np.intp]) -> bool:
+def _stand(present: Column32, commitments: Column32, places: NDArray[np.intp]) -> bool:
     """Does each of these commitments stand at its place?"""
-    if len(places) != len(commitments) or (len(places) and places.max() >= len(held)):
+    if len(places) != len(commitments) or (len(places) and places.max() >= len(present)):
         return False
-    return bool((held[places] == commitments).all())
+    return bool((present[places] == commitments).all())
 
 
 def _encode(table: pa.Table) -> bytes:

@@ -122,8 +122,8 @@ def open_withdrawals(node: Node) -> tuple[list[sa.RowMapping], int]:
     with reading(node.engine) as connection:
         rows = connection.execute(query.order_by(withdrawals.c.created)).all()
         due = [consent for consent, attempts in rows if numbered(_withdrawing(consent), attempts) not in with_sender]
-        chosen = sa.select(withdrawals).where(withdrawals.c.consent.in_(due[:_GRANTS]))
-        return list(connection.execute(chosen.order_by(withdrawals.c.created)).mappings()), len(rows) - len(due)
+        batch = sa.select(withdrawals).where(withdrawals.c.consent.in_(due[:_GRANTS]))
+        return list(connection.execute(batch.order_by(withdrawals.c.created)).mappings()), len(rows) - len(due)
 
 
 def _withdrawing(consent: bytes) -> str:

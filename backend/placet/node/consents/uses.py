@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import sqlalchemy as sa
 
 from placet.chain import events
@@ -80,12 +79,16 @@ def _before(connection: sa.Connection, job: JobId, offer: OfferId, entries: Sequ
 
 def _ascending(ids: bytes) -> bytes:
     """The same ids in their order, each once."""
+    import numpy as np  # for a node that computes
+
     column = np.frombuffer(ids, "S32")
     return ids if (column[1:] > column[:-1]).all() else np.unique(column).tobytes()
 
 
 def _by_prefix(ascending: bytes) -> Iterator[tuple[int, bytes]]:
     """Ids in their order, those of one prefix together."""
+    import numpy as np
+
     prefixes = np.frombuffer(ascending, ">u2")[::16] >> 4
     cuts = [0, *(np.flatnonzero(prefixes[1:] != prefixes[:-1]) + 1).tolist(), len(prefixes)]
     for start, end in itertools.pairwise(cuts):
