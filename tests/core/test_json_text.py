@@ -49,9 +49,13 @@ def test_a_key_twice_is_refused_wherever_it_stands(
     assert caught.value.remedy is not None
 
 
-@pytest.mark.parametrize(
-    "raw", [b"", b"{", b"\xff", b"[" * 100_000, b'{"a":' * 50_000, b"NaN", b"[1e400" * 9, b"9" * 10_000, b"{} {}"]
+NONE = (
+    *(b"", b"{", b"\xff", b"[" * 100_000, b'{"a":' * 50_000, b"NaN", b"-Infinity", b"[1e400" * 9, b"9" * 10_000),
+    *(b"{} {}", b"1e999", b'{"a": [-1e400]}', b'{"1e999": 1e309}'),
 )
+
+
+@pytest.mark.parametrize("raw", NONE)
 def test_what_is_no_json(raw: bytes) -> None:
     with pytest.raises(InputError) as caught:
         read_json(raw, "text")

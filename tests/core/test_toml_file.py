@@ -19,3 +19,13 @@ def test_a_name_of_very_many_parts_is_not_parsed(line: str, tmp_path: Path) -> N
         read_toml(file, "study.toml")
     file.write_text(".".join("a" * MAX_DOTS) + ' = "b.c"\n')
     assert "a" in read_toml(file, "study.toml")
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "inf", "nan"])
+def test_a_number_that_is_none_is_refused(number: str, tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(f"share = {number}\n")
+    with pytest.raises(ConfigError, match="a number out of range"):
+        read_toml(file, "study.toml")
+    file.write_text("share = 1e3\n")
+    assert read_toml(file, "study.toml") == {"share": 1000.0}

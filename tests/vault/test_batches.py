@@ -155,6 +155,10 @@ def test_a_batch_is_made_of_signatures_as_wallets_give_them(environment, tmp_pat
     with pytest.raises(InputError, match="line 2: ") as caught:
         batch("wrong", [odd[0], json.dumps(wrong).encode()])
     assert caught.value.code == "signature.erc6492"
+    for raw, code in ((odd[0][:-1] + b', "signature": ""}', "input.duplicate"), (odd[0][:-1], "input.json")):
+        with pytest.raises(InputError, match="line 1: the line") as caught:
+            batch(code, [raw])
+        assert caught.value.code == code
     plain[3]["consent"]["owner"] = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1Beaed"  # EIP-55's first, with a letter changed
     with pytest.raises(InputError, match="EIP-55"):
         batch("mistyped", [json.dumps(plain[3]).encode()])

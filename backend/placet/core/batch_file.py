@@ -6,7 +6,6 @@ whatever else JSON could say is refused.
 
 from __future__ import annotations
 
-import json
 import re
 from binascii import unhexlify
 from collections.abc import Sequence
@@ -31,6 +30,7 @@ from placet.core.enrolment_batch import BatchName, Claim, enrolment_leaf
 from placet.core.errors import ConsentError, InputError, LimitError, PlacetError
 from placet.core.hashing import canonical, document_bytes
 from placet.core.ids import BatchRoot, ConsentId
+from placet.core.json_text import read_json
 from placet.core.languages import LANGUAGES, TAGS
 from placet.core.offers import Offer, Scope
 from placet.core.signature_forms import is_in_form
@@ -156,7 +156,7 @@ def decode_line(raw: bytes) -> BatchLine:
 def _foreign_line(raw: bytes) -> BatchLine:
     """A line in any JSON, with addresses and signatures as wallets write them; these are not brought into form here."""
     try:
-        document = json.loads(raw)
+        document = read_json(raw, "the line")
         document["consent"]["owner"] = to_hex(_OWNER.validate_python(document["consent"]["owner"]))
         document["enrolment"]["enroller"] = to_hex(_ADDRESS.validate_python(document["enrolment"]["enroller"]))
         signature = read_signature(document["signature"])
@@ -171,7 +171,7 @@ def _foreign_line(raw: bytes) -> BatchLine:
         raise InputError(
             "not a consent in its one form",
             expected="JSON of consent, enrolment, opening if it is there, and signature",
-            found=words if isinstance(error, ValueError) and not isinstance(error, json.JSONDecodeError) else None,
+            found=words if isinstance(error, ValueError) else None,
             remedy="docs/reference/formats.md, “Batch files”",
             code="batch.line",
         ) from None

@@ -8,6 +8,7 @@ from typing import Any
 
 from placet.core.encodings import text_of
 from placet.core.errors import ConfigError, InputError
+from placet.core.json_text import finite
 
 MAX_FILE = 1 << 20
 MAX_DOTS = 512
@@ -34,7 +35,7 @@ def read_toml(path: Path, what: str, *, remedy: str | None = None, limit: int = 
             f"{what} has a line of too many dots", expected=f"at most {MAX_DOTS}", found=path, remedy=remedy
         )
     try:
-        return tomllib.loads(text_of(raw, what))
+        return tomllib.loads(text_of(raw, what), parse_float=finite)
     except InputError as error:
         fault = str(error.found)
     except tomllib.TOMLDecodeError as error:

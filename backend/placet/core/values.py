@@ -23,7 +23,7 @@ from pydantic import (
 
 from placet.core.addresses import is_mistyped
 from placet.core.errors import InputError, LimitError
-from placet.core.json_text import demand_keys_once
+from placet.core.json_text import demand_one_meaning
 from placet.core.text import flaw, visible
 
 MAX_SIGNATURE = 4096
@@ -198,7 +198,7 @@ V = TypeVar("V", bound=BaseModel)
 
 def parse(model: type[V], raw: bytes | str | dict[str, Any], *, limit: int = 1 << 20, what: str | None = None) -> V:
     """The one door: bytes, text or a JSON object to a typed value; InputError or LimitError, never anything else. No
-    key stands twice in an object (`placet.core.json_text`)."""
+    key stands twice in an object, and no number is infinite (`placet.core.json_text`)."""
     name = what or model.__name__
     if not isinstance(raw, dict) and len(raw) > limit:
         raise LimitError(f"{name} is too large", expected=f"at most {limit} bytes", found=len(raw))
@@ -208,7 +208,7 @@ def parse(model: type[V], raw: bytes | str | dict[str, Any], *, limit: int = 1 <
         value = model.model_validate_json(raw)
     except ValidationError as error:
         raise invalid(name, error) from None
-    demand_keys_once(raw, name)
+    demand_one_meaning(raw, name)
     return value
 
 
