@@ -17,15 +17,15 @@ import pytest
 from consent_proving import Holder, consent_keys, tree_of
 from placet.chain.calls import Calls
 from placet.chain.client import Chain
-from placet.chain.consent_trees import TreeState, is_used, publish_tree, published_tree, tree_state
+from placet.chain.consent_trees import consent_on_chain, is_used, publish_tree, published_tree, question_of, tree_state
 from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain
 from placet.chain.statements import record_statement, recorded_at, register_key, registered_key
 from placet.cli.operator import Operator
 from placet.cli.prove_consent import checked_consent, live_tags
 from placet.core.consent import Consent, Details
-from placet.core.consent_trees import ConsentProof, ConsentTree, KeptTag, ProofTag, PublishedTree
-from placet.core.ids import ConsentId, JobId
+from placet.core.consent_trees import ConsentProof, ConsentTree, KeptTag, ProofTag, PublishedTree, TreeState
+from placet.core.ids import ConsentId, JobId, OfferId
 from placet.core.offers import Offer, Subjects
 from placet.core.signatures import Key
 from placet.core.statements import FIELD, VerificationKey
@@ -36,7 +36,8 @@ from placet.core.withdrawal import withdrawal_hash
 from ..chain.conftest import PURPOSE, as_sender, dev_key, sent
 
 pytest.importorskip("groth16py", reason="no groth16py here: pip install 'placet[zk]'")
-from placet.core.errors import NotFoundError, Reverted
+from placet.core.errors import AccessError, InputError, NotFoundError, Reverted, StateError
+from placet.protocols.zk.consent import demand_holds
 from placet.protocols.zk.consent_tree import PoseidonTree
 
 PROVIDER, RIVAL, CONSUMER, LENDER = (dev_key(place).address for place in range(1, 5))
@@ -127,14 +128,29 @@ def test_a_consent_counts_once_a_job_and_its_uses_are_not_linked(market: Market)
     assert published_tree(market.chain, tree.offer, made.root) == made
     assert tree_state(market.chain, tree.offer, made.root) is TreeState.LIVE
     proof = market.proof(market.holders[1], tree, job)
+    # The circuit and the tree's contract see 253 bits of an offer's id. Of the seven other ids there is no offer.
+    near = OfferId(market.offer.id[:-1] + bytes([market.offer.id[-1] ^ 1]))
+    renamed = proof.statement.model_copy(update={"offer": near})
+    demand_holds(proof.model_copy(update={"statement": renamed}), market.deployment, market.key)
+    with pytest.raises(NotFoundError, match="no such offer"):
+        consent_on_chain(market.chain, question_of(market.chain, renamed))
     # On its way to the chain somebody sees it: for himself it proves nothing, and sent by him it is its prover's.
     stolen = proof.model_copy(update={"statement": proof.statement.model_copy(update={"prover": THIEF})})
     market.refused(stolen, "ProofRefused")
-    assert not is_used(market.chain, proof.statement)
+    asked = question_of(market.chain, proof.statement)
+    before = consent_on_chain(market.chain, asked)
+    assert (before.provider, before.state, before.tree) == (PROVIDER, TreeState.LIVE, made)
+    assert not before.is_used and not before.recorded_at
     market.record(proof, THIEF_SENDER)
-    assert recorded_at(market.chain, proof.statement) > 0 and is_used(market.chain, proof.statement)
+    recorded = recorded_at(market.chain, proof.statement)
+    assert recorded > 0 and is_used(market.chain, proof.statement.key, proof.statement.nullifier)
+    after = consent_on_chain(market.chain, asked)
+    assert (after.is_used, after.recorded_at, after.is_confirmed) == (True, recorded, True)
+    assert after.demand_stands() == made
     # Again for the same job, in other words: another prover, another time, another proof.
     again = market.holders[1].statement(tree, job, market.key, prover=THIEF, relying_party=LENDER)
+    with pytest.raises(AccessError, match="used for this job already"):
+        consent_on_chain(market.chain, question_of(market.chain, again)).demand_stands()
     market.refused(market.holders[1].proof(tree, again, market.deployment), "NullifierUsed")
     shifted = int.from_bytes(proof.statement.nullifier, "big") + FIELD
     other_form = again.model_copy(update={"nullifier": shifted.to_bytes(32, "big")})
@@ -163,7 +179,17 @@ def test_after_a_withdrawal_no_consent_proves_until_there_is_a_tree_without_it(m
     # With the new root in its place the old proof is none.
     moved = withdrawn.statement.model_copy(update={"root": before.root})
     market.refused(withdrawn.model_copy(update={"statement": moved}), "ProofRefused")
-    market.record(market.proof(market.holders[2], left, new_job()))
+    late = market.proof(market.holders[2], left, new_job())
+    market.record(late)
+    # Recorded while it was live, it stands; once no reorganisation takes the record with it, which nobody could repeat.
+    market.withdraw_one()
+    patient = Chain(market.local.url, market.deployment.model_copy(update={"confirmations": 2}))
+    asked = question_of(patient, late.statement)
+    with pytest.raises(StateError) as caught:
+        consent_on_chain(patient, asked).demand_stands()
+    assert caught.value.code == "proof.unconfirmed"
+    market.withdraw_one()
+    assert consent_on_chain(patient, asked).demand_stands().root == late.statement.root
 
 
 def test_a_root_of_another_provider_is_none_of_the_offers(market: Market) -> None:
@@ -185,9 +211,8 @@ def test_a_root_of_another_provider_is_none_of_the_offers(market: Market) -> Non
 def test_a_key_without_the_checker_is_not_the_circuits(market: Market) -> None:
     """Registered without the contract that knows what ended, a right proof under a made-up root is recorded: whoever
     relies on a statement asks what its key is registered as, as `Circuit.demand_key` does."""
-    from placet.core.errors import InputError
     from placet.protocols.zk.circuit import CONSENT
-    from placet.protocols.zk.consent import demand_holds, membership
+    from placet.protocols.zk.consent import membership
     from placet.protocols.zk.groth16 import verify
 
     bare = market.key.model_copy(update={"checker": bytes(20)})

@@ -5,17 +5,36 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from consent_proving import consent_keys
+from placet.core.consent_trees import ConsentProof
 from placet.core.trust import Deployment
-from placet.core.values import parse
+from placet.core.values import parse, to_hex
 
 from .conftest import Institutions, wait_for
 from .test_institutions import listed, offer_words
 
 pytestmark = pytest.mark.slow
+
+
+def asked_of_node(institutions: Institutions, file: Path) -> dict[str, Any]:
+    """What the page asks of its node about a proof."""
+    deployment = parse(Deployment, (institutions.folder / "deployment.json").read_bytes())
+    statement = parse(ConsentProof, file.read_bytes()).statement
+    words = {name: to_hex(getattr(statement, name)) for name in ("key", "offer", "root", "nullifier")}
+    path = f"/v1/proofs/consents/{to_hex(statement.id_on(deployment.proven))}"
+    near = httpx.get(institutions.api + path, params=words | {"offer": to_hex(statement.key)}, trust_env=False)
+    assert (near.status_code, near.json()["code"]) == (404, "not-found")
+    beyond = httpx.get(institutions.api + path, params=words | {"root": "0x" + "ff" * 32}, trust_env=False)
+    assert beyond.status_code == 422
+    answer = httpx.get(institutions.api + path, params=words, trust_env=False)
+    assert answer.status_code == 200, answer.text
+    said: dict[str, Any] = answer.json()
+    return said
 
 
 def test_one_of_the_consents_is_mine(institutions: Institutions, tmp_path: Path) -> None:
@@ -57,11 +76,15 @@ def test_one_of_the_consents_is_mine(institutions: Institutions, tmp_path: Path)
     shown = run(*check, *url, "--as", lender, "--json").json
     assert shown["shows"] == "one of 2 consents, which is not named"
     assert (shown["offer"], shown["job"], shown["leaves_vouched_for_by"]) == (offer, job, "Bank A")
-    assert (shown["tree"], shown["recorded"]) == ("live", "no")
+    assert (shown["tree"], shown["recorded"]) == ("live", "no") and shown["as_of"].startswith("block ")
+    said = asked_of_node(institutions, proof)
+    assert (said["provider"], said["state"], said["leaves"]) == (institutions.address("bank"), "live", 2)
+    assert not said["used"] and not said["recorded"]
     assert "another relying party" in fails(*check, *url).err
     assert "checked against the chain" in fails(*check, "--keys", keys, "--as", lender).err
     run("prove", "record", *bank, proof)
     assert run(*check, *url, "--as", lender, "--json").json["recorded"] != "no"
+    wait_for(lambda: asked_of_node(institutions, proof)["confirmed"], "confirmed record")
 
     # Twice for one job is not recorded, and is refused by who checks it.
     twice = tmp_path / "twice.json"

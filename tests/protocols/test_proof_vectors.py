@@ -1,4 +1,5 @@
-"""tests/vectors/proofs.json as Python judges it; `backend/web/client/test/proof.test.ts` has the page's half."""
+"""tests/vectors/proofs.json and consent_proofs.json as Python judges them; the page's half is in
+`backend/web/client/test/proof.test.ts` and `anonymous.test.ts`."""
 
 from __future__ import annotations
 
@@ -11,15 +12,19 @@ import pytest
 from placet.cli.proof_files import read_proof
 from placet.core.ceremonies import demand_institutions
 from placet.core.code import content_of
-from placet.core.errors import InputError, PlacetError
+from placet.core.consent_trees import ConsentOnChain, ConsentProof, PublishedTree, TreeState
+from placet.core.errors import InputError, NotFoundError, PlacetError
 from placet.core.statements import MAX_FILE, ProvenStatement, VerificationKey
 from placet.core.trust import Contract, Deployment, Institution, TrustList
-from placet.core.values import ZERO32, from_hex, parse
+from placet.core.values import ZERO32, from_hex, parse, to_hex
 
 pytest.importorskip("groth16py", reason="no groth16py here: pip install 'placet[zk]'")
-from placet.protocols.zk.relying import demand_proven
+from placet.protocols.zk.relying import demand_consent_proven, demand_proven
 
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "proofs.json").read_text())
+VECTORS, CONSENTS = (
+    json.loads((Path(__file__).parents[1] / "vectors" / name).read_text())
+    for name in ("proofs.json", "consent_proofs.json")
+)
 TRUST = TrustList(
     institutions=tuple(
         Institution(
@@ -42,7 +47,8 @@ def deployment(chain_id: int) -> Deployment:
         "finality": "blocks",
         "evm": "osaka",
     }
-    return Deployment(**chain, **dict.fromkeys(names, contract))
+    trees = {"consent_trees": Contract(address=from_hex(VECTORS["consent_trees"]), code_hash=ZERO32)}
+    return Deployment(**chain, **(dict.fromkeys(names, contract) | trees))
 
 
 def judged(case: dict[str, Any]) -> str:
@@ -69,6 +75,61 @@ def test_python_says_what_the_vectors_say() -> None:
     assert len(cases) > 20
     codes = {case["name"]: judged(case) for case in cases}
     assert codes == {case["name"]: case["code"] for case in cases}
+
+
+def on_chain(case: dict[str, Any], proof: ConsentProof) -> ConsentOnChain:
+    """What a node says of a consent, as Python has it of the chain itself."""
+    said = case["consent"]
+    if said == "refused":
+        raise NotFoundError("no such offer on chain")
+    window = {"until": said["until"], "opens_before": 5, "leaves": max(said["leaves"], 1)}
+    heads = {"epoch": bytes(24), "unproven": bytes(24)}
+    tree = PublishedTree(offer=proof.statement.offer, root=proof.statement.root, **heads, **window)
+    state = TreeState[said["state"].upper()]
+    return ConsentOnChain(
+        block=said["block"],
+        time=said["time"],
+        provider=from_hex(said["provider"]),
+        state=state,
+        tree=None if state is TreeState.UNKNOWN else tree,
+        is_used=said["used"],
+        recorded_at=said["recorded"],
+        is_confirmed=said["confirmed"],
+    )
+
+
+def judged_consent(case: dict[str, Any]) -> str:
+    """As `placet prove check` goes about it: the code of the refusal, or nothing."""
+    key = CONSENTS["keys"][case["own_key"] or case["key"]["key"]]
+    try:
+        proof = parse(ConsentProof, case["proof"])
+        demand_consent_proven(
+            proof,
+            parse(VerificationKey, key),
+            deployment=deployment(case["chain_id"]),
+            relying_party=None if case["reader"] is None else from_hex(case["reader"]),
+            now=case["now"],
+        )
+        if case["own_key"] is None and case["key"]["key"] != "test":
+            demand_institutions([from_hex(one) for one in case["key"]["contributors"]], TRUST)
+        stands = on_chain(case, proof)
+        if stands.tree is not None:
+            TRUST.institution(stands.provider)
+        stands.demand_stands()
+    except PlacetError as error:
+        return error.code
+    return ""
+
+
+def test_python_says_of_consents_what_the_vectors_say() -> None:
+    cases = [case for case in CONSENTS["cases"] if case["consent"] and isinstance(case["key"], dict)]
+    assert len(cases) > 45
+    codes = {case["name"]: judged_consent(case) for case in cases}
+    assert codes == {case["name"]: case["code"] for case in cases}
+    for one in CONSENTS["texts"]:
+        proof = parse(ConsentProof, content_of(one["code"], limit=MAX_FILE))
+        assert proof.to_json() == one["proof"]
+        assert to_hex(proof.statement.id_on(deployment(int(proof.chain_id)).proven)) == one["statement_id"]
 
 
 def test_a_codes_text_holds_the_document(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from typing import NamedTuple
 
 from placet.chain.abi import function
 from placet.chain.calls import Call
 from placet.chain.client import Chain
-from placet.core.consent_trees import ConsentStatement, PublishedTree
-from placet.core.ids import OfferId
+from placet.chain.statements import id_recorded_at
+from placet.core.consent_trees import ConsentOnChain, ConsentStatement, PublishedTree, TreeState
+from placet.core.ids import OfferId, StatementId
 from placet.core.trust import Deployment
 from placet.core.values import parse
 
@@ -16,15 +17,14 @@ _TREES, _STATEMENTS = "ConsentTrees", "Statements"
 _NOBODY_KNOWS = bytes(32)
 
 
-class TreeState(IntEnum):
-    """Whether statements under a root stand now, or why not; the contract's `State`. `ENDED`: some consent to the offer
-    ended since."""
+class ConsentQuestion(NamedTuple):
+    """What is asked of the chain about a statement on a consent: by whose id, and by the words that it is found by."""
 
-    LIVE = 0
-    UNKNOWN = 1
-    ENDED = 2
-    EXPIRED = 3
-    EXHAUSTED = 4
+    statement: StatementId
+    key: bytes
+    offer: OfferId
+    root: bytes
+    nullifier: bytes
 
 
 def publish_tree(deployment: Deployment, tree: PublishedTree) -> Call:
@@ -51,8 +51,33 @@ def tree_state(chain: Chain, offer: OfferId, root: bytes, *, block: int | None =
     return TreeState(state)
 
 
-def is_used(chain: Chain, statement: ConsentStatement, *, block: int | None = None) -> bool:
+def is_used(chain: Chain, key: bytes, nullifier: bytes, *, block: int | None = None) -> bool:
     """Whether a statement with this nullifier was recorded under this key."""
-    number = int.from_bytes(statement.nullifier, "big")
-    address = chain.deployment.statements.address
-    return bool(chain.read(_STATEMENTS, address, "nullifierUsed", statement.key, number, block=block)[0])
+    number, address = int.from_bytes(nullifier, "big"), chain.deployment.statements.address
+    return bool(chain.read(_STATEMENTS, address, "nullifierUsed", key, number, block=block)[0])
+
+
+def question_of(chain: Chain, statement: ConsentStatement) -> ConsentQuestion:
+    """What to ask of a statement."""
+    known = statement.id_on(chain.deployment.proven)
+    return ConsentQuestion(known, statement.key, statement.offer, statement.root, statement.nullifier)
+
+
+def consent_on_chain(chain: Chain, asked: ConsentQuestion) -> ConsentOnChain:
+    """All of it as of the latest block. NotFoundError for an offer that nobody made."""
+    head = chain.head()
+    at, confirmed = head.number, chain.confirmed(head.number)
+    # The contract knows an offer by 253 bits of its id; only the offer's own id is known to the registry.
+    provider = chain.offer(asked.offer, block=at).provider
+    recorded = id_recorded_at(chain, asked.statement, block=at)
+    known_then = recorded and confirmed >= chain.deployment.block
+    return ConsentOnChain(
+        block=at,
+        time=head.timestamp,
+        provider=provider,
+        state=tree_state(chain, asked.offer, asked.root, block=at),
+        tree=published_tree(chain, asked.offer, asked.root, block=at),
+        is_used=is_used(chain, asked.key, asked.nullifier, block=at),
+        recorded_at=recorded,
+        is_confirmed=bool(known_then and id_recorded_at(chain, asked.statement, block=confirmed) == recorded),
+    )

@@ -71,9 +71,13 @@ def is_registered(chain: Chain, key: bytes) -> bool:
 
 def recorded_at(chain: Chain, statement: Statement, *, block: int | None = None) -> int:
     """When a statement was recorded, in Unix seconds; 0 if it was not."""
+    return id_recorded_at(chain, statement.id_on(chain.deployment.proven), block=block)
+
+
+def id_recorded_at(chain: Chain, statement: StatementId, *, block: int | None = None) -> int:
+    """The same of a statement that is known by its id alone."""
     address = chain.deployment.statements.address
-    statement_id = StatementId(chain.read(_STATEMENTS, address, "statementId", statement.to_tuple(), block=block)[0])
-    recorded: int = chain.read(_STATEMENTS, address, "records", statement_id, block=block)[0][1]
+    recorded: int = chain.read(_STATEMENTS, address, "records", statement, block=block)[0][1]
     return recorded
 
 

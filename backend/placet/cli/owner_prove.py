@@ -84,7 +84,8 @@ def tag(wallet: WalletFolder, consent: ConsentArgument, passphrase_file: Passphr
 
 
 def _demand_live(chain: Chain, offer: OfferId, root: bytes) -> None:
-    from placet.chain.consent_trees import TreeState, tree_state
+    from placet.chain.consent_trees import tree_state
+    from placet.core.consent_trees import TreeState
 
     state = tree_state(chain, offer, root)
     if state is not TreeState.LIVE:

@@ -14,7 +14,7 @@ from placet.cli.inputs import NodeConfig, Timeout, read_address, read_offer, rea
 from placet.cli.operator import EnsureTransaction, Operator
 from placet.cli.output import say, write_line
 from placet.cli.proof_files import made_by, read_registered
-from placet.core.errors import AccessError, ConfigError, InputError, StateError
+from placet.core.errors import ConfigError, InputError, StateError
 
 if TYPE_CHECKING:
     from placet.chain.client import Chain
@@ -34,7 +34,8 @@ def tree(
     timeout: Timeout = 120,
 ) -> None:
     """Publish a tree of the live consents to an offer whose owners gave a tag: what they prove anonymously by."""
-    from placet.chain.consent_trees import TreeState, publish_tree, published_tree, tree_state
+    from placet.chain.consent_trees import publish_tree, published_tree, tree_state
+    from placet.core.consent_trees import TreeState
     from placet.core.values import to_hex
 
     if out.exists():
@@ -127,8 +128,7 @@ def checked_consent(
     proven: ConsentProof, chain: Chain, own: VerificationKey | None, trust: TrustList, relying_party: str | None
 ) -> dict[str, Any]:
     """What a relying party is told of a proof about a consent, all of it checked; refused otherwise."""
-    from placet.chain.consent_trees import TreeState, is_used, published_tree, tree_state
-    from placet.chain.statements import recorded_at
+    from placet.chain.consent_trees import consent_on_chain, question_of
     from placet.core.values import to_hex
     from placet.protocols.zk.relying import demand_consent_proven
 
@@ -139,23 +139,14 @@ def checked_consent(
         proven, registered.verification, deployment=deployment, relying_party=relying, now=int(time.time())
     )
     ceremony = made_by(registered, trust)
-    provider = trust.institution(chain.offer(statement.offer).provider).name
-    recorded, state = recorded_at(chain, statement), tree_state(chain, statement.offer, statement.root)
-    if not recorded and is_used(chain, statement):
-        raise AccessError("the consent was used for this job already, in another statement", code="proof.nullifier")
-    # What is recorded was true when it was; anything else must be so now.
-    if not recorded and state is not TreeState.LIVE:
-        raise InputError(
-            "no consent can be proven under this root", expected="a live tree", found=state.name.lower(),
-            remedy="ask for a proof under the provider's latest tree", code="proof.tree",
-        )  # fmt: skip
-    published = published_tree(chain, statement.offer, statement.root)
-    assert published is not None  # noqa: S101 - it is live, or was when it was recorded
+    stands = consent_on_chain(chain, question_of(chain, statement))
+    provider, published = trust.institution(stands.provider).name, stands.demand_stands()
     return {
         "shows": f"one of {published.leaves} consents, which is not named",
         "offer": to_hex(statement.offer),
         "leaves_vouched_for_by": provider,
-        "tree": state.name.lower(),
+        "tree": stands.state.name.lower(),
+        "as_of": f"block {stands.block}, {when(stands.time)}",
         "nullifier": to_hex(statement.nullifier),
         "prover": to_hex(statement.prover),
         "for": to_hex(statement.relying_party),
@@ -163,5 +154,5 @@ def checked_consent(
         "job": to_hex(statement.job),
         "key": to_hex(statement.key),
         "ceremony": ceremony,
-        "recorded": when(recorded) if recorded else "no",
+        "recorded": when(stands.recorded_at) if stands.recorded_at else "no",
     }

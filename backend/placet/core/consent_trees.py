@@ -7,6 +7,8 @@ says that one of the consents is the prover's, and names by a *nullifier* that i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import IntEnum
 from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple
 
@@ -14,6 +16,7 @@ from pydantic import Field, field_validator
 
 from placet.core import eip712
 from placet.core.eip712 import Domain
+from placet.core.errors import AccessError, InputError, StateError
 from placet.core.ids import ConsentId, OfferId
 from placet.core.statements import FieldBytes, ProofBytes, Statement, demand_in_field, element
 from placet.core.values import U32, U48, Address, Bytes24, ChainId, Octets, Signature, Signer, Value
@@ -125,3 +128,53 @@ class ConsentProof(Value):
     statements: Address
     statement: ConsentStatement
     proof: ProofBytes
+
+
+class TreeState(IntEnum):
+    """Whether statements under a root stand now, or why not; the contract's `State`. `ENDED`: some consent to the offer
+    ended since."""
+
+    LIVE = 0
+    UNKNOWN = 1
+    ENDED = 2
+    EXPIRED = 3
+    EXHAUSTED = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentOnChain:
+    """What only the chain says of a statement about a consent, as of one block (its number, and its time in Unix
+    seconds). `provider`: whose offer it is, who alone publishes such trees; `tree` is None where there is no such one.
+    `recorded_at`: when this very statement was recorded, 0 if it was not, `is_confirmed` where the network does not
+    take that back; `is_used`: a statement with its nullifier was recorded under its key."""
+
+    block: int
+    time: int
+    provider: bytes
+    state: TreeState
+    tree: PublishedTree | None
+    is_used: bool
+    recorded_at: int
+    is_confirmed: bool
+
+    def demand_stands(self) -> PublishedTree:
+        """The tree. AccessError `proof.nullifier` where another statement has used the consent for this job; InputError
+        `proof.tree` for a root that is not live and was not when the statement was recorded, StateError
+        `proof.unconfirmed` where the network may still take that record back."""
+        if self.is_used and not self.recorded_at:
+            raise AccessError("the consent was used for this job already, in another statement", code="proof.nullifier")
+        # What is recorded was true when it was; anything else must be so now.
+        if self.tree is None or (self.state is not TreeState.LIVE and not self.recorded_at):
+            raise InputError(
+                "no consent can be proven under this root", expected="a live tree", found=self.state.name.lower(),
+                remedy="ask for a proof under the provider's latest tree", code="proof.tree",
+            )  # fmt: skip
+        if self.state is not TreeState.LIVE and not self.is_confirmed:
+            raise StateError(
+                "the statement's record is not final yet, and its tree is not live any more",
+                expected="a record that the network does not take back",
+                found=f"recorded at {self.recorded_at}",
+                remedy="ask again in some blocks",
+                code="proof.unconfirmed",
+            )
+        return self.tree

@@ -16,7 +16,7 @@ from placet.core import eip712
 from placet.core.eip712 import Domain
 from placet.core.errors import InputError
 from placet.core.hashing import keccak
-from placet.core.ids import JobId, KeyId
+from placet.core.ids import JobId, KeyId, StatementId
 from placet.core.signatures import Verifiers
 from placet.core.values import (
     U48,
@@ -136,6 +136,12 @@ class Statement(Value):
     def public_inputs(self, domain: Domain) -> list[int]:
         """All of them, context and job first."""
         return [element(domain.digest(eip712.STATEMENT.hash(self))), element(self.job), *self.inputs]
+
+    def id_on(self, domain: Domain) -> StatementId:
+        """The contract's `statementId`."""
+        inputs = self.public_inputs(domain)
+        words = map(eip712.word, (64, len(inputs), *inputs))
+        return StatementId(keccak(domain.digest(eip712.STATEMENT.hash(self)), *words))
 
     def to_tuple(self) -> tuple[object, ...]:
         """As the contract takes it."""

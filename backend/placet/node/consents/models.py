@@ -298,6 +298,21 @@ class ProofJob(_Answer):
     status: str
 
 
+class ProofConsent(_Answer):
+    """What the chain says of a statement about a consent as of a `block`, which is of that `time`: see
+    `ConsentOnChain`. `leaves` and `until` of its tree are 0 where nobody published such a one."""
+
+    block: int
+    time: int
+    provider: Address
+    state: str
+    leaves: int
+    until: int
+    used: bool
+    recorded: int
+    confirmed: bool
+
+
 class WhoIsWho(_Answer):
     """By its address in the trust list, whose node this is; the two files that it was given from outside; and the host
     that the passkeys of its page are of, where that is not the page's own."""

@@ -1,14 +1,17 @@
-"""Routes for who checks a proof: what this node's chain says of its key and its job. The proof never comes here."""
+"""Routes for who checks a proof: what this node's chain says of its key, of its job or of its tree of consents. The
+proof never comes here."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 
+from placet.chain.consent_trees import ConsentQuestion, consent_on_chain
 from placet.chain.events import JobOpened
 from placet.chain.statements import registered_key
 from placet.chain.threaded import ask_chain
 from placet.core.errors import NotFoundError
-from placet.core.ids import JobId
+from placet.core.ids import JobId, OfferId, StatementId
+from placet.core.statements import FieldBytes
 from placet.core.values import Bytes32, to_hex
 from placet.node.consents import models
 from placet.node.http.dependencies import ClientAddress, TheNode
@@ -32,6 +35,34 @@ async def proof_job(node: TheNode, client: ClientAddress, job: JobId) -> models.
     """Whose job it is, and how it stands at the network's confirmation depth."""
     _admit(node, client)
     return await ask_chain(_job, node, job)
+
+
+@router.get("/consents/{statement}", response_model=models.ProofConsent, responses=problems(404))
+async def proof_consent(
+    node: TheNode,
+    client: ClientAddress,
+    statement: StatementId,
+    key: Bytes32,
+    offer: OfferId,
+    root: FieldBytes,
+    nullifier: FieldBytes,
+) -> models.ProofConsent:
+    """Whose offer it is, whether its tree of live consents with this root is live, whether a statement with this
+    nullifier is recorded under the key, and whether it is the one with this id: all of one block, the latest."""
+    _admit(node, client)
+    asked = ConsentQuestion(statement, key, offer, root, nullifier)
+    found = await ask_chain(consent_on_chain, node.chain, asked)
+    return models.ProofConsent(
+        block=found.block,
+        time=found.time,
+        provider=found.provider,
+        state=found.state.name.lower(),
+        leaves=found.tree.leaves if found.tree else 0,
+        until=found.tree.until if found.tree else 0,
+        used=found.is_used,
+        recorded=found.recorded_at,
+        confirmed=found.is_confirmed,
+    )
 
 
 def _admit(node: Node, client: str) -> None:
