@@ -1,4 +1,4 @@
-"""Proof in place of trust: sums held against commitments, and statements in zero knowledge. Takes --n places."""
+"""Proof in place of trust: sums held against commitments; statements of totals and of consents. Takes --n places."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from _anonymous import consent_statement
 from _band import band_statement
 from _verified_sums import verified_sum
 
@@ -19,4 +20,4 @@ def main(*, json: bool, n: int = DEFAULT) -> dict[str, object]:
     def say(text: str) -> None:
         print(text, file=out)
 
-    return {"verified_sum": verified_sum(n, say), **band_statement(say)}
+    return {"verified_sum": verified_sum(n, say), **band_statement(say), **consent_statement(say)}

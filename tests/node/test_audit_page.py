@@ -52,12 +52,16 @@ def _about(number: str) -> dict[str, list[str]]:
     return {"jobs": [to_hex(Simulation().job)] if number == TRANSACTION else [], "consents": []}
 
 
-PROOFS = json.loads((Path(__file__).parents[1] / "vectors" / "proofs.json").read_text(encoding="utf-8"))
+PROOFS, CONSENTS = (
+    json.loads((Path(__file__).parents[1] / "vectors" / name).read_text(encoding="utf-8"))
+    for name in ("proofs.json", "consent_proofs.json")
+)
 BANK, OTHER_BANK = PROOFS["institutions"]
 
 
 def _who() -> dict[str, Any]:
-    deployment = {"type": "placet.deployment", "chain_id": 8453, "statements": {"address": PROOFS["statements"]}}
+    contracts = {name: {"address": PROOFS[name]} for name in ("statements", "consent_trees")}
+    deployment = {"type": "placet.deployment", "chain_id": 8453, **contracts}
     return {
         "institution": OTHER_BANK["address"],
         "deployment": deployment,
@@ -70,10 +74,28 @@ def _case(name: str) -> dict[str, Any]:
     return case
 
 
+def _of_consent(name: str) -> dict[str, Any]:
+    case: dict[str, Any] = next(one for one in CONSENTS["cases"] if one["name"] == name)
+    return case
+
+
 def _key(key: str) -> dict[str, Any]:
-    """What a node says of keys and jobs; that a real one does is in tests/node/test_proofs_api.py."""
-    known = {_case(name)["proof"]["statement"]["key"]: _case(name)["key"] for name in ("holds", "a sandbox's key")}
-    return known[key] | {"key": PROOFS["keys"][known[key]["key"]]}
+    """What a node says of keys, jobs and consents; that a real one does is in tests/cli/test_consent_proofs.py."""
+    for cases, keys in ((_case, PROOFS["keys"]), (_of_consent, CONSENTS["keys"])):
+        for case in map(cases, ("holds", "a sandbox's key")):
+            if case["proof"]["statement"]["key"] == key:
+                answer: dict[str, Any] = case["key"] | {"key": keys[case["key"]["key"]]}
+                return answer
+    raise LookupError(key)
+
+
+def _consent(statement: str, key: str, offer: str, root: str, nullifier: str) -> dict[str, Any]:
+    case = _of_consent("holds")
+    words = case["proof"]["statement"]
+    assert (key, offer, root, nullifier) == tuple(words[name] for name in ("key", "offer", "root", "nullifier"))
+    assert statement == CONSENTS["texts"][0]["statement_id"]
+    answer: dict[str, Any] = case["consent"]
+    return answer
 
 
 def _job(job: str) -> dict[str, Any]:
@@ -93,6 +115,7 @@ def north() -> Iterator[str]:
     app.add_api_route("/v1/trust", _who)
     app.add_api_route("/v1/proofs/keys/{key}", _key)
     app.add_api_route("/v1/proofs/jobs/{job}", _job)
+    app.add_api_route("/v1/proofs/consents/{statement}", _consent)
     app.add_middleware(OwnersFromAnywhere)
     yield from _hosted(app)
 
@@ -402,4 +425,78 @@ def test_a_proof_does_not_hold_where_a_check_could_not_be_made(browser: Any, nor
     page.route("**/assets/pairing.*", lambda route: route.abort())
     _pasted(page, north, _case("holds")["proof"])
     expect(page.get_by_role("heading", name="Nicht geprüft")).to_be_visible()
+    page.close()
+
+
+def test_a_consent_is_shown_as_a_code_and_checked_by_its_photo(page: Any, north: str, tmp_path: Path) -> None:
+    case = _of_consent("holds")
+    file = tmp_path / "proof.json"
+    file.write_text(json.dumps(case["proof"]))
+    page.goto(f"{north}/en/proof")
+    page.locator("input[type=file]").set_input_files(file)
+    expect(page.get_by_role("heading", name="Not all could be checked")).to_be_visible()
+    assert {name for name, state in _states(page).items() if state != "Yes"} == {"reader"}
+    page.get_by_role("button", name="Show as a QR code").click()
+    code = page.get_by_role("img", name="QR code of the proof: a consent to the offer 0xf1f1f1f1…")
+    expect(code).to_be_visible()
+    accessible(page, axe)
+    photographed(page, "proof-consent")
+    photo = tmp_path / "photo.png"
+    code.screenshot(path=str(photo))
+
+    sponsor = page.context.new_page()
+    sponsor.goto(f"{north}/en/proof")
+    sponsor.get_by_label("Your address, if the proof is for you").fill(case["reader"])
+    sponsor.locator("input[type=file]").set_input_files(photo)
+    expect(sponsor.get_by_role("heading", name="The proof holds")).to_be_visible()
+    assert set(_states(sponsor).values()) == {"Yes"} and len(_states(sponsor)) == 9
+    statement = case["proof"]["statement"]
+    for words in (
+        "One of 3. How many there are is the provider's word.",
+        "Made by Bank.",
+        statement["offer"],
+        statement["job"],
+        statement["nullifier"],
+        "Live in block 77",
+        "Bank published the tree.",
+        "Have it recorded before you act on it",
+        "The key was made by Bank, Other Bank.",
+    ):
+        expect(sponsor.locator("main").get_by_text(words).first).to_be_visible()
+    accessible(sponsor, axe)
+    photographed(sponsor, "proof-consent-holds")
+
+
+@pytest.mark.parametrize(
+    ("name", "heading"),
+    [
+        ("an ended tree", "Der Nachweis stimmt nicht"),
+        ("used in another statement", "Der Nachweis stimmt nicht"),
+        ("a stranger's tree", "Der Nachweis stimmt nicht"),
+        ("recorded in the last block, and its tree ended", "Nicht alles konnte geprüft werden"),
+        ("recorded before its tree was ended", "Der Nachweis stimmt"),
+    ],
+)
+def test_what_the_chain_says_of_a_consent_decides(page: Any, north: str, name: str, heading: str) -> None:
+    case = _of_consent(name)
+    headers = {"Access-Control-Allow-Origin": "*"}
+    page.route("**/v1/proofs/consents/**", lambda route: route.fulfill(json=case["consent"], headers=headers))
+    _pasted(page, north, case["proof"])
+    expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+    marks = {"Ja": "ok", "Nein": "failed", "Nicht geprüft": "unknown"}
+    assert {check: marks[state] for check, state in _states(page).items()} == case["states"]
+
+
+def test_a_nodes_silence_or_nonsense_about_a_consent_is_no_check(browser: Any, north: str) -> None:
+    page, case = browser.new_page(), _of_consent("holds")
+    answers: list[dict[str, Any]] = [
+        {"json": case["consent"] | {"state": "alive"}},
+        {"status": 503, "json": {"code": "chain.slow", "detail": ""}},
+    ]
+    open_ = {"Access-Control-Allow-Origin": "*"}
+    page.route("**/v1/proofs/consents/**", lambda route: route.fulfill(headers=open_, **answers.pop()))
+    while answers:
+        _pasted(page, north, case["proof"])
+        expect(page.get_by_role("heading", name="Nicht alles konnte geprüft werden")).to_be_visible()
+        assert {n for n, state in _states(page).items() if state != "Ja"} == {"publisher", "tree", "use"}
     page.close()

@@ -165,7 +165,7 @@ def test_every_message_is_there_in_every_language_with_the_same_places(page: str
     families += ("recipe.", "role.", "ended.", "detail.", "parameter.", "value.", "health.", "menu/")
     families += ("plan.is-", "plans.holds-", "catalogue.kind-", "start.hours-")
     families += ("verdict.", "wrong.", "file.", "failed.")
-    families += ("check.", "state.", "whose.")
+    families += ("check.", "state.", "whose.", "words.", "consent.words.", "consent.tree.", "stake.", "fault-found.")
     own = WEB / "src" / page / "page.html"
     html = (own if own.exists() else WEB / "src" / "page.html").read_text(encoding="utf-8")
     idle = [k for k in words["en"] if f'"{k}"' not in source and f"{{{{{k}}}}}" not in html]

@@ -95,6 +95,7 @@ export interface Deployment {
   readonly p256_verifier: Contract;
   readonly webauthn_verifier: Contract;
   readonly statements: Contract;
+  readonly consent_trees: Contract;
 }
 
 export interface Institution {

@@ -1,3 +1,4 @@
+export * from "./anonymous.ts";
 export { canonical } from "./canonical.ts";
 export { codeOf, contentOf } from "./code.ts";
 export { bytesToHex, randomHex, sha256, type Hex } from "./bytes.ts";

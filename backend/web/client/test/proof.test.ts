@@ -8,9 +8,10 @@ import { hexToBytes, type Hex } from "../src/bytes.ts";
 import { codeOf } from "../src/code.ts";
 import type { Institution } from "../src/documents.ts";
 import { amountOf, checkProof, isVerificationKey, publicInputs, readProof, type ChainWord, type ProvenStatement, type VerificationKey } from "../src/proof.ts";
+import { FIELD } from "../src/shape.ts";
 import { provenDomainOf } from "../src/typed.ts";
 
-type Name = "test" | "common" | "another";
+type Name = "test" | "common" | "another" | "counted";
 interface Case {
   readonly name: string;
   readonly proof: ProvenStatement;
@@ -23,16 +24,17 @@ interface Case {
   readonly verdict: string;
   readonly states: object;
 }
-const vectors: { keys: Record<Name, VerificationKey>; institutions: Institution[]; statements: Hex; texts: { proof: ProvenStatement; code: string }[]; cases: Case[] } = JSON.parse(
+const vectors: { keys: Record<Name, VerificationKey>; institutions: Institution[]; statements: Hex; consent_trees: Hex; texts: { proof: ProvenStatement; code: string }[]; cases: Case[] } = JSON.parse(
   readFileSync(`${process.env["PLACET_VECTORS"]}/proofs.json`, "utf8"),
 );
-const deploymentOf = (chain_id: number) => ({ chain_id, statements: { address: vectors.statements } });
+const contract = (address: Hex) => ({ address });
+const deploymentOf = (chain_id: number) => ({ chain_id, statements: contract(vectors.statements), consent_trees: contract(vectors.consent_trees) });
 
 test("what is said of each proof", async () => {
   assert.ok(vectors.cases.length > 25);
   for (const one of vectors.cases) {
     const proven = await readProof(JSON.stringify(one.proof));
-    assert.ok(proven, one.name);
+    assert.ok(proven?.type === "placet.proof", one.name);
     const { job, reader, now } = one;
     const key = typeof one.key === "string" || one.key === null ? one.key : { ...one.key, key: vectors.keys[one.key.key] };
     const ownKey = one.own_key && vectors.keys[one.own_key];
@@ -86,9 +88,8 @@ test("a key from outside, and a pairing that takes nothing else than points and 
   const [bytes, proof] = [hexToBytes(key.key), hexToBytes(one.proof.proof)];
   assert.ok(verify(bytes, inputs, proof));
   assert.ok(!verify(bytes, inputs.slice(0, -1), proof));
-  const order = 21888242871839275222246405745257275088548364400416034343698204186575808495617n;
   inputs.forEach((_, at) => {
-    for (const by of [order, -order]) assert.ok(!verify(bytes, inputs.map((value, place) => (place === at ? value + by : value)), proof));
+    for (const by of [FIELD, -FIELD]) assert.ok(!verify(bytes, inputs.map((value, place) => (place === at ? value + by : value)), proof));
   });
   const cut = (from: number, to: number) => bytes.slice(from, to);
   const joined = (...parts: Uint8Array[]) => Uint8Array.from(parts.flatMap((part) => [...part]));

@@ -60,6 +60,7 @@ export interface Plan {
   readonly reward: string;
   readonly pot: string;
   readonly token: string;
+  readonly audit: PlanAudit | null;
   readonly asked: number;
   readonly open_by: number;
   readonly deadline: number;
@@ -67,6 +68,26 @@ export interface Plan {
   readonly decided: number | null;
   readonly by: string | null;
   readonly reason: string | null;
+}
+/** The random audit that a plan names; `stake` is the own institution's, in the smallest unit of `token`. */
+export interface PlanAudit {
+  readonly auditor: Named;
+  readonly places: number;
+  readonly token: string;
+  readonly stake: string;
+  readonly beneficiary: Named;
+  readonly find_by: number;
+  readonly answer_seconds: number;
+}
+/** A party's stake in a job; `until` is 0 where nothing is to be answered. */
+export interface Stake {
+  readonly institution: Named;
+  readonly beneficiary: Named;
+  readonly amount: string;
+  readonly status: string;
+  readonly fault: string;
+  readonly find_by: number;
+  readonly until: number;
 }
 export interface Role {
   readonly name: string;
@@ -100,6 +121,7 @@ export interface Scope {
   readonly output: string;
   readonly smallest_group: number;
   readonly recipes: readonly string[];
+  readonly auditors?: readonly string[];
   readonly personal: boolean;
 }
 /** An offer that another institution makes to this one. */
@@ -131,6 +153,7 @@ export interface OwnOffer {
   readonly consumer: Named;
   readonly purpose: string;
   readonly recipes: readonly string[];
+  readonly auditors: readonly Named[];
   readonly openings: number;
   readonly budget: number;
   readonly spent: number;

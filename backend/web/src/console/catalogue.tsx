@@ -4,7 +4,7 @@ import { get, type Dataset, type Known, type Named, type Offered, type OfferedBy
 import { listOf, numberOf, purposeName, recipeName, t, tOr } from "./i18n.ts";
 import { Facts, Loaded, Table, useLoad } from "./parts.tsx";
 
-export function Catalogue({ own, news, resumed }: { own: Named; news: number; resumed: number }) {
+export function Catalogue({ own, auditors, news, resumed }: { own: Named; auditors: readonly Named[]; news: number; resumed: number }) {
   const datasets = useLoad(() => get<{ datasets: readonly Dataset[] }>("/v1/catalogue"), "own", news);
   const offered = useLoad(() => get<{ offered: readonly OfferedBy[] }>("/v1/offered"), "offered", resumed);
   return (
@@ -24,7 +24,7 @@ export function Catalogue({ own, news, resumed }: { own: Named; news: number; re
             all.every((one) => one.offers.length + one.datasets.length === 0 && one.error === null) ? (
               <p>{t("catalogue.others-none")}</p>
             ) : (
-              all.map((one) => <Others of={one} />)
+              all.map((one) => <Others of={one} auditors={auditors} />)
             )
           }
         </Loaded>
@@ -62,6 +62,9 @@ function OneDataset({ dataset, own }: { dataset: Dataset; own: Named }) {
             { title: t("catalogue.to"), cell: (one) => (one.consumer.address === own.address ? t("catalogue.self") : one.consumer.name) },
             { title: t("plan.purpose"), cell: (one) => purposeName(one.purpose) },
             { title: t("catalogue.recipes"), cell: (one) => listOf(one.recipes.map(recipeName)) },
+            ...(dataset.offers.some((one) => one.auditors.length > 0)
+              ? [{ title: t("catalogue.auditors"), cell: (one: OwnOffer) => auditorNames(one.auditors.map((who) => who.name)) }]
+              : []),
             { title: t("catalogue.consents"), cell: (one) => numberOf(one.consents.current), number: true },
             ...(dataset.offers.some((one) => one.consents.batches > 0)
               ? [{ title: t("catalogue.batches"), cell: (one: OwnOffer) => numberOf(one.consents.batches), number: true }]
@@ -78,6 +81,7 @@ function OneDataset({ dataset, own }: { dataset: Dataset; own: Named }) {
   );
 }
 
+const auditorNames = (names: readonly string[]): string => (names.length === 0 ? t("catalogue.no-auditors") : listOf(names));
 const spentOf = (spent: number, budget: number): string => t("catalogue.spent", { spent: numberOf(spent), budget: numberOf(budget) });
 
 /** What jobs can still spend of a budget; null where there is none, or the chain did not say. */
@@ -91,7 +95,8 @@ function leftOfOffer(offer: Offered, datasets: readonly Known[]): number | null 
   return own === null || whole === null ? own : Math.min(own, whole);
 }
 
-function Others({ of: { provider, offers, datasets, error } }: { of: OfferedBy }) {
+function Others({ of: { provider, offers, datasets, error }, auditors }: { of: OfferedBy; auditors: readonly Named[] }) {
+  const nameOf = (address: string) => auditors.find((one) => one.address === address)?.name ?? address;
   if (error === null && offers.length + datasets.length === 0) return null;
   return (
     <article class="card">
@@ -123,6 +128,9 @@ function Others({ of: { provider, offers, datasets, error } }: { of: OfferedBy }
                 { title: t("plan.purpose"), cell: (one) => purposeName(one.scope.purpose) },
                 { title: t("catalogue.columns"), cell: (one) => listOf(one.scope.columns) },
                 { title: t("catalogue.recipes"), cell: (one) => listOf(one.scope.recipes.map(recipeName)) },
+                ...(offers.some((one) => one.scope.auditors !== undefined)
+                  ? [{ title: t("catalogue.auditors"), cell: (one: Offered) => auditorNames((one.scope.auditors ?? []).map(nameOf)) }]
+                  : []),
                 ...(offers.some((one) => one.offer.budget > 0)
                   ? [{ title: t("catalogue.left"), cell: (one: Offered) => leftWords(leftOfOffer(one, datasets)) }]
                   : []),

@@ -6,6 +6,7 @@ import { written } from "./csv.ts";
 import { clockOf, listOf, numberOf, path, purposeName, recipeName, roleName, statusName, t, timeOf, tOr, wordsOf } from "./i18n.ts";
 import { withWhom } from "./jobs.tsx";
 import { Countdown, Facts, Loaded, Question, Table, useLoad, useWork } from "./parts.tsx";
+import { StakesOf } from "./stakes.tsx";
 
 const BEFORE_OPENING = new Set(["held", "agreed", "lawful-rows"]);
 const WAITS_SECONDS = 3;
@@ -37,6 +38,7 @@ export function JobPage({ id, own, news }: { id: string; own: Named; news: numbe
         {moments.trouble !== null && <Trouble words={moments.trouble} />}
         <Steps moments={moments.all} />
       </section>
+      <StakesOf job={one.id} own={own} news={news} />
       <section>
         <h2>{t("job.more")}</h2>
         <Facts

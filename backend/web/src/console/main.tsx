@@ -12,11 +12,13 @@ import { Login, LoginAgain } from "./login.tsx";
 import { Overview } from "./overview.tsx";
 import { PlanPage, Plans } from "./plans.tsx";
 import { Rewards } from "./rewards.tsx";
+import type { Auditor } from "./stakes.tsx";
 import { Start } from "./start.tsx";
 
-/** Whose node this is. */
+/** Whose node this is, and the auditors of its trust list. */
 interface Place {
   readonly own: Named;
+  readonly auditors: readonly Auditor[];
 }
 
 type State = "asking" | "in" | "out" | "left" | "ended" | { readonly trouble: string };
@@ -24,10 +26,10 @@ type State = "asking" | "in" | "out" | "left" | "ended" | { readonly trouble: st
 async function arrive(): Promise<Place> {
   const { institution, trust } = await get<{
     institution: string;
-    trust: { institutions: readonly Named[] };
+    trust: { institutions: readonly Named[]; auditors?: readonly Auditor[] };
   }>("/v1/trust");
   const name = trust.institutions.find((one) => one.address === institution)?.name;
-  return { own: { address: institution, name: name ?? institution } };
+  return { own: { address: institution, name: name ?? institution }, auditors: trust.auditors ?? [] };
 }
 
 let begun = false;
@@ -157,9 +159,9 @@ function Inside({ place, ended, enter, back }: InsideProps) {
       ) : page === "jobs" ? (
         <Jobs own={place.own} news={news} />
       ) : page === "start" ? (
-        <Start own={place.own} resumed={resumed} />
+        <Start own={place.own} auditors={place.auditors} resumed={resumed} />
       ) : page === "catalogue" ? (
-        <Catalogue own={place.own} news={news} resumed={resumed} />
+        <Catalogue own={place.own} auditors={place.auditors} news={news} resumed={resumed} />
       ) : page === "rewards" ? (
         <Rewards own={place.own} news={news} />
       ) : where === "/console" || where === "/console/" || where === "/console/login" ? (

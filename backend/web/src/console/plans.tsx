@@ -4,6 +4,7 @@ import { Link, Loading, Title, Trouble } from "../common/parts.tsx";
 import { get, post, type Named, type Plan } from "./api.ts";
 import { listOf, numberOf, purposeName, recipeName, roleName, t, timeOf } from "./i18n.ts";
 import { Countdown, Facts, Loaded, Question, Table, Tag, useLoad } from "./parts.tsx";
+import { AuditOf, signsStake } from "./stakes.tsx";
 
 export function Plans({ news }: { news: number }) {
   const plans = useLoad(() => get<{ plans: readonly Plan[]; holds: "none" | "all" | "rules" }>("/v1/plans"), "", news);
@@ -130,6 +131,7 @@ export function PlanPage({ id, own, news }: { id: string; own: Named; news: numb
           ]}
         />
       </section>
+      <AuditOf plan={one} />
       {one.state === "waiting" && (
         <div class="answers">
           <button type="button" onClick={() => setAsking("sign")}>
@@ -181,6 +183,7 @@ interface AnswerProps {
 
 function Sign({ plan, own, done, close }: AnswerProps & { own: Named }) {
   const others = listOf(plan.parties.filter((one) => one.address !== own.address).map((one) => one.name));
+  const stake = signsStake(plan);
   const sign = async () => {
     await post(`/v1/plans/${plan.job}/sign`, {});
     done();
@@ -191,6 +194,7 @@ function Sign({ plan, own, done, close }: AnswerProps & { own: Named }) {
         <li>{t("sign.then", { others })}</li>
         <li>{plan.rows === null ? t("sign.rows-own") : t("sign.rows", { rows: numberOf(plan.rows) })}</li>
         {plan.budget > 0 && <li>{t("sign.budget", { number: numberOf(plan.budget) })}</li>}
+        {stake !== null && <li>{stake}</li>}
         <li>{t("sign.never")}</li>
       </ul>
     </Question>

@@ -1,6 +1,7 @@
 /** A job's request as the form holds it, and what of it follows from what the parties offer. */
 import { get, type Dataset, type Named, type Offered, type OfferedBy, type OwnOffer, type Recipe, type Scope } from "./api.ts";
 import { t } from "./i18n.ts";
+import type { Auditor } from "./stakes.tsx";
 import { faults, initial, pruned, type Fault, type JsonObject } from "./schema.ts";
 
 /** An offer of somebody, and whose it is. */
@@ -35,6 +36,8 @@ export interface Draft {
   readonly reward: string;
   readonly pot: string;
   readonly token: string;
+  readonly auditor: Auditor | null;
+  readonly stake: string;
   readonly hours: { readonly open: string; readonly compute: string; readonly settle: string };
 }
 
@@ -83,6 +86,8 @@ export function emptyDraft(recipe: Recipe): Draft {
     reward: "",
     pot: "",
     token: "",
+    auditor: null,
+    stake: "",
     hours: { open: "", compute: "4", settle: "1" },
   };
 }
@@ -92,7 +97,8 @@ export function emptyDraft(recipe: Recipe): Draft {
 export function settled(draft: Draft, recipe: Recipe, datasets: readonly Dataset[], own: Named): Draft {
   const scope = draft.chosen[0]?.scope;
   const fitting = ownOffers(datasets, recipe, own, scope?.purpose);
-  return filledIn({ ...draft, own: fitting.find((one) => one.id === draft.own?.id) ?? fitting[0] ?? null }, recipe, scope);
+  const auditor = draft.chosen.some((one) => one.scope.auditors?.includes(draft.auditor?.address ?? "")) ? draft.auditor : null;
+  return filledIn({ ...draft, auditor, own: fitting.find((one) => one.id === draft.own?.id) ?? fitting[0] ?? null }, recipe, scope);
 }
 
 function filledIn(draft: Draft, recipe: Recipe, scope: Scope | undefined): Draft {
@@ -122,7 +128,8 @@ export function faultsOf(draft: Draft, recipe: Recipe): readonly Fault[] {
   if (takesModel(recipe) && draft.model === null) fault("model", t("fault.model"));
   found.push(...faults(pruned(draft.parameters) ?? {}, recipe.json_schema, recipe.json_schema, true, "parameters"));
   for (const name of ["reward", "pot"] as const) if (draft[name] !== "" && !WHOLE.test(draft[name])) fault(name, t("fault.number"));
-  const pays = /[1-9]/.test(draft.reward + draft.pot);
+  if (draft.auditor !== null && !(WHOLE.test(draft.stake) && /[1-9]/.test(draft.stake))) fault("stake", t("fault.stake"));
+  const pays = draft.auditor !== null || /[1-9]/.test(draft.reward + draft.pot);
   if (pays && !/^0x[0-9a-f]{40}$/i.test(draft.token)) fault("token", t("fault.token"));
   for (const name of ["open", "compute", "settle"] as const) {
     const hours = Number(draft.hours[name]);
@@ -153,6 +160,7 @@ export function requestOf(draft: Draft, recipe: Recipe, own: Named, offered: rea
     ...part(own.address),
     ...(pays ? { token: draft.token.toLowerCase() } : {}),
     ...(pays && draft.pot !== "" ? { pot: draft.pot } : {}),
+    ...(draft.auditor === null ? {} : { audit: { auditor: draft.auditor.address, key: draft.auditor.key, token: draft.token.toLowerCase(), stake: draft.stake } }),
     ...(draft.hours.open === "" ? {} : { open_seconds: seconds(draft.hours.open) }),
     deadline_seconds: seconds(draft.hours.compute),
     settle_seconds: seconds(draft.hours.settle),

@@ -7,15 +7,17 @@ import { left, listOf, numberOf, purposeName, recipeName, roleName, t, tOr } fro
 import { Facts, Loaded, Table, useLoad, useWork } from "./parts.tsx";
 import { bounds, bringsOwn, choicesOf, emptyDraft, faultsOf, ownOffers, requestOf, seats, settled, takesModel, withModel, type Choice, type Draft } from "./request.ts";
 import { resolved, type Fault, type JsonObject } from "./schema.ts";
+import { AskedAudit, type Auditor } from "./stakes.tsx";
 
 interface Stock {
   readonly recipes: readonly Recipe[];
   readonly offered: readonly OfferedBy[];
   readonly datasets: readonly Dataset[];
   readonly tokens: readonly string[];
+  readonly auditors: readonly Auditor[];
 }
 
-async function stock(): Promise<Stock> {
+async function stock(): Promise<Omit<Stock, "auditors">> {
   const [{ recipes }, { offered }, { datasets }, { tokens }] = await Promise.all([
     get<{ recipes: readonly Recipe[] }>("/v1/recipes"),
     get<{ offered: readonly OfferedBy[] }>("/v1/offered"),
@@ -25,14 +27,18 @@ async function stock(): Promise<Stock> {
   return { recipes: recipes.filter((one) => one.roles.at(-1)?.name === "consumer" && !one.standing), offered, datasets, tokens: tokens.map((one) => one.token) };
 }
 
-export function Start({ own, resumed }: { own: Named; resumed: number }) {
+export function Start({ own, auditors, resumed }: { own: Named; auditors: readonly Auditor[]; resumed: number }) {
   const all = useLoad(stock, "", resumed);
   const [recipe, setRecipe] = useState<Recipe | null>(null);
   const back = () => setRecipe(null);
   return (
     <Loaded of={all}>
       {(content) =>
-        recipe === null ? <Recipes of={content} choose={setRecipe} /> : <Form key={recipe.recipe} recipe={recipe} of={content} own={own} back={back} />
+        recipe === null ? (
+          <Recipes of={{ ...content, auditors }} choose={setRecipe} />
+        ) : (
+          <Form key={recipe.recipe} recipe={recipe} of={{ ...content, auditors }} own={own} back={back} />
+        )
       }
     </Loaded>
   );
@@ -134,6 +140,7 @@ const LABELS: Readonly<Record<string, () => string>> = {
   reward: () => t("start.reward"),
   pot: () => t("plan.pot"),
   token: () => t("plan.token"),
+  stake: () => t("start.stake"),
   "hours.open": () => t("start.hours-open"),
   "hours.compute": () => t("start.hours-compute"),
   "hours.settle": () => t("start.hours-settle"),
@@ -363,6 +370,7 @@ function Terms({ recipe, of, draft, set, faults }: PartProps) {
           ))}
         </datalist>
       </fieldset>
+      <AskedAudit known={of.auditors} draft={draft} set={set} faults={faults} />
       <fieldset>
         <legend>{t("start.hours")}</legend>
         <p class="hint">{t("start.hours-about")}</p>
@@ -411,6 +419,9 @@ function Confirm({ recipe, of, draft, own, checked, back }: ConfirmProps) {
           [t("plan.purpose"), purposeName(draft.chosen[0]?.scope.purpose ?? "")],
           [t("plan.reward"), reward],
           ...(draft.pot === "" ? [] : [[t("plan.pot"), t("plan.units", { amount: numberOf(draft.pot) })] as const]),
+          ...(draft.auditor === null
+            ? []
+            : [[t("audit.title"), t("start.audit-asked", { auditor: draft.auditor.name, amount: numberOf(draft.stake) })] as const]),
           [t("start.hours-open"), left(Number(draft.hours.open) * 3600) ?? t("start.hours-node")],
           ...(checked.cost === null ? [] : [[t("start.cost"), <span lang="en">{checked.cost}</span>] as const]),
         ]}

@@ -1,5 +1,5 @@
 /** What a proof is held against: the reader's own files, and what the node that serves the page says of its chain. */
-import { canonical, isVerificationKey, PlacetError, readProof, type ChainWord, type Deployment, type Hex, type ProvenStatement, type TrustList, type VerificationKey } from "../../client/src/index.ts";
+import { canonical, isVerificationKey, PlacetError, readProof, type AnyProof, type Deployment, type Hex, type KeyWord, type TrustList, type VerificationKey } from "../../client/src/index.ts";
 import { ask } from "../../client/src/node.ts";
 import { codeIn } from "../common/codes.tsx";
 
@@ -10,7 +10,7 @@ export interface Home {
   readonly trust: TrustList;
 }
 export interface Chosen {
-  readonly proof: ProvenStatement | null;
+  readonly proof: AnyProof | null;
   readonly deployment: Deployment | null;
   readonly trust: TrustList | null;
   readonly key: VerificationKey | null;
@@ -18,11 +18,10 @@ export interface Chosen {
 export type Wrong = "file" | "code" | "large";
 
 export const NOTHING: Chosen = { proof: null, deployment: null, trust: null, key: null };
-export const UNASKED: ChainWord = { key: null, job: null };
 const MOST = 1 << 20;
 /** Of a picture: phones take photographs of some megabytes. */
 const MOST_PICTURE = 32 << 20;
-/** With which a node says that its chain has no such key or job, or that the contracts take the key for nothing. */
+/** With which a node says that its chain has no such key, job or offer, or that the contracts take the key for nothing. */
 const REFUSED = new Set(["not-found", "proof.ceremony", "proof.test-key"]);
 
 export const home = (): Promise<Home> => ask<Home>("/v1/trust");
@@ -54,8 +53,8 @@ export async function takenText(text: string, before: Chosen): Promise<Chosen | 
 const isAddress = (value: unknown): boolean => typeof value === "string" && /^0x[0-9a-f]{40}$/.test(value);
 
 function isDeployment(value: object): value is Deployment {
-  const { type, chain_id, statements } = value as Partial<Deployment> & { type?: unknown };
-  return type === "placet.deployment" && Number.isSafeInteger(chain_id) && isAddress(statements?.address);
+  const { type, chain_id, statements, consent_trees } = value as Partial<Deployment> & { type?: unknown };
+  return type === "placet.deployment" && Number.isSafeInteger(chain_id) && isAddress(statements?.address) && isAddress(consent_trees?.address);
 }
 
 function isTrust(value: object): value is TrustList {
@@ -63,16 +62,14 @@ function isTrust(value: object): value is TrustList {
   return type === "placet.trust" && Array.isArray(institutions) && institutions.every((one) => isAddress(one?.address) && typeof one.name === "string");
 }
 
-/** Its chain's word on a proof's key and job. The proof stays here: only these two numbers are asked for. */
-export async function chainWord({ statement }: ProvenStatement): Promise<ChainWord> {
-  const [key, job] = await Promise.all([
-    answer<Exclude<ChainWord["key"], "refused" | null>>(`/v1/proofs/keys/${statement.key}`),
-    answer<Exclude<ChainWord["job"], "refused" | null>>(`/v1/proofs/jobs/${statement.job}`),
-  ]);
-  return { key: key !== null && key !== "refused" && !isVerificationKey(key.key) ? null : key, job };
+/** Its chain's word on a key. A proof stays here: only what it names is asked for. */
+export async function keyWord(id: Hex): Promise<KeyWord> {
+  const key = await answer<Exclude<KeyWord, "refused" | null>>(`/v1/proofs/keys/${id}`);
+  return key !== null && key !== "refused" && !isVerificationKey(key.key) ? null : key;
 }
 
-async function answer<T>(url: string): Promise<T | "refused" | null> {
+/** What the node says; null where it says nothing. */
+export async function answer<T>(url: string): Promise<T | "refused" | null> {
   try {
     return await ask<T>(url);
   } catch (error) {

@@ -5,7 +5,9 @@ import { namesOf } from "../../client/src/index.ts";
 import { Drop, Frame, Loading, Title, Trouble, useLoaded } from "../common/parts.tsx";
 import { home, NOTHING, taken, takenText, type Chosen, type Home, type Wrong } from "./grounds.ts";
 import { t } from "./i18n.ts";
+import { CONSENT } from "./consent.ts";
 import { Shown } from "./shown.tsx";
+import { TOTAL } from "./total.ts";
 
 function App() {
   const { value: place, failed, again } = useLoaded(home);
@@ -24,6 +26,7 @@ function Desk({ place }: { place: Home }) {
   const [chosen, setChosen] = useState<Chosen>(NOTHING);
   const [wrong, setWrong] = useState<Wrong | null>(null);
   const [typed, setTyped] = useState("");
+  const { proof } = chosen;
   const name = namesOf(place.trust)(place.institution);
   const note = (result: Chosen | Wrong): Chosen | null => {
     const good = typeof result === "object" ? result : null;
@@ -84,7 +87,8 @@ function Desk({ place }: { place: Home }) {
           </ul>
         )}
       </div>
-      {chosen.proof !== null && <Shown key={chosen.proof.proof} place={place} chosen={{ ...chosen, proof: chosen.proof }} reader={reader} />}
+      {proof?.type === "placet.proof" && <Shown key={proof.proof} kind={TOTAL} proof={proof} place={place} chosen={chosen} reader={reader} />}
+      {proof?.type === "placet.consent-proof" && <Shown key={proof.proof} kind={CONSENT} proof={proof} place={place} chosen={chosen} reader={reader} />}
     </>
   );
 }

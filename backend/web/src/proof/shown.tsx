@@ -1,24 +1,10 @@
 /** What a proof says in plain words, whether it holds, whose word that is, and its QR code. */
 import { useEffect, useState } from "preact/hooks";
-import {
-  amountOf,
-  checkProof,
-  CHECKS,
-  codeOf,
-  MOST_AMOUNT,
-  ZERO20,
-  type ChainWord,
-  type Check,
-  type Checked,
-  type Hex,
-  type ProvenStatement,
-  type State,
-  type TrustList,
-  type Verdict,
-} from "../../client/src/index.ts";
+import { codeOf, type AnyProof, type Checked, type Hex, type KeyWord, type State, type Verdict } from "../../client/src/index.ts";
 import { Code, drawn, type Squares } from "../common/codes.tsx";
-import { chainWord, sameChain, UNASKED, type Chosen, type Home } from "./grounds.ts";
+import { sameChain, type Chosen, type Home } from "./grounds.ts";
 import { t, timeOf } from "./i18n.ts";
+import { named, type Kind, type Row, type Told } from "./kind.ts";
 
 declare const PAIRING: string; // the address of ../lazy/pairing.ts
 
@@ -26,28 +12,32 @@ const TONES: Readonly<Record<Verdict, string>> = { holds: "good", fails: "bad", 
 const SIGNS: Readonly<Record<Verdict, string>> = { holds: "✓", fails: "✗", sandbox: "✗", incomplete: "…" };
 const TAGS: Readonly<Record<State, string>> = { ok: "good", failed: "bad", sandbox: "bad", unknown: "plain" };
 
-interface Properties {
+interface Properties<Proof extends AnyProof, Name extends string, Word extends { readonly key: KeyWord }> {
+  readonly kind: Kind<Proof, Name, Word>;
+  readonly proof: Proof;
   readonly place: Home;
-  readonly chosen: Chosen & { readonly proof: ProvenStatement };
+  readonly chosen: Chosen;
   readonly reader: Hex | null;
 }
 
-export function Shown({ place, chosen, reader }: Properties) {
-  const { proof, deployment, trust, key } = chosen;
-  const [word, setWord] = useState<ChainWord | null>(null);
-  const [checked, setChecked] = useState<Checked | "failed" | null>(null);
-  const list = trust ?? place.trust;
+export function Shown<Proof extends AnyProof, Name extends string, Word extends { readonly key: KeyWord }>(all: Properties<Proof, Name, Word>) {
+  const { kind, proof, place, chosen, reader } = all;
+  const { deployment, trust, key } = chosen;
+  const [answer, setAnswer] = useState<Word | null>(null);
+  const [checked, setChecked] = useState<Checked<Name> | "failed" | null>(null);
   useEffect(() => {
-    void chainWord(proof).then(setWord);
+    void kind.ask(proof, place).then(setAnswer);
   }, [proof]);
+  // What the node says of its own chain is no word on another.
+  const word = answer !== null && !sameChain(deployment, place.deployment) ? kind.unasked : answer;
+  const told: Told<Proof, Word> = { proof, place, trust: trust ?? place.trust, word };
   useEffect(() => {
     if (word === null) return;
     let current = true;
-    const chain = sameChain(deployment, place.deployment) ? word : UNASKED;
-    const grounds = { deployment: deployment ?? place.deployment, trust: list, ownKey: key, chain, reader, now: Math.floor(Date.now() / 1000) };
+    const grounds = { deployment: deployment ?? place.deployment, trust: told.trust, ownKey: key, chain: word, reader, now: Math.floor(Date.now() / 1000) };
     const check = async () => {
       const { verify } = (await import(PAIRING)) as typeof import("../lazy/pairing.ts");
-      return checkProof(proof, grounds, verify);
+      return kind.check(proof, grounds, verify);
     };
     check().then(
       (one) => current && setChecked(one),
@@ -56,18 +46,18 @@ export function Shown({ place, chosen, reader }: Properties) {
     return () => {
       current = false;
     };
-  }, [word, proof, deployment, trust, key, reader]);
+  }, [answer, proof, deployment, trust, key, reader]);
   return (
     <>
       <div role="status">{checked === null ? <p class="step">{t("checking")}</p> : checked === "failed" ? <NoVerdict /> : <Band verdict={checked.verdict} />}</div>
-      <Said proof={proof} trust={list} />
+      <Said rows={kind.rows(told)} />
       {checked !== null && checked !== "failed" && (
         <>
-          <Words proof={proof} place={place} chosen={chosen} word={word} states={checked.states} />
-          <Table checked={checked} place={place} chosen={chosen} />
+          <Words kind={kind} told={told} chosen={chosen} states={checked.states} />
+          <Table kind={kind} checked={checked} place={place} chosen={chosen} />
         </>
       )}
-      <Paper proof={proof} />
+      <Paper proof={proof} short={kind.short(proof)} until={kind.until(proof)} />
     </>
   );
 }
@@ -89,64 +79,47 @@ const Band = ({ verdict }: { verdict: Verdict }) => (
   </div>
 );
 
-/** An institution's name by the list; the address of who is not on it. */
-const named = (address: Hex, trust: TrustList): string => trust.institutions.find((one) => one.address === address)?.name ?? address;
+const Said = ({ rows }: { rows: readonly Row[] }) => (
+  <div class="notice said">
+    <h2>{t("said.title")}</h2>
+    <dl>
+      {rows.map(([name, value, more]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>
+            {value} {more !== undefined && <small>{more}</small>}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  </div>
+);
 
-function amounts({ statement, signed }: ProvenStatement): string {
-  const [low, high] = [statement.low, statement.high].map((one) => amountOf(one, signed.total.decimals)) as [string, string];
-  return BigInt(statement.high) === MOST_AMOUNT ? t("said.least", { low }) : t("said.band", { low, high });
-}
-
-function Said({ proof, trust }: { proof: ProvenStatement; trust: TrustList }) {
-  const { statement, signed } = proof;
-  const { total, issuer } = signed;
-  const known = trust.institutions.some((one) => one.address === issuer);
-  const addressee = statement.relying_party;
-  const addressed = named(addressee, trust);
-  const rows: readonly (readonly string[])[] = [
-    [t("said.total"), amounts(proof), t("said.unit")],
-    [t("said.of"), total.person, t("said.of.hint")],
-    known ? [t("said.issuer"), named(issuer, trust), issuer] : [t("said.issuer"), t("said.stranger", { address: issuer })],
-    [t("said.job"), total.job, t("said.as-of", { time: timeOf(total.issued_at) })],
-    [t("said.purpose"), total.purpose],
-    addressee === ZERO20
-      ? [t("said.for"), t("said.everybody")]
-      : [t("said.for"), addressed, ...(addressed === addressee ? [] : [addressee])],
-    [t("said.until"), timeOf(Math.min(statement.until, total.not_after))],
-    ...(statement.prover === total.person ? [] : [[t("said.prover"), statement.prover]]),
-  ];
-  return (
-    <div class="notice said">
-      <h2>{t("said.title")}</h2>
-      <dl>
-        {rows.map(([name, value, more]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>
-              {value} {more !== undefined && <small>{more}</small>}
-            </dd>
-          </div>
-        ))}
-      </dl>
-    </div>
-  );
+interface Believed<Proof extends AnyProof, Name extends string, Word extends { readonly key: KeyWord }> {
+  readonly kind: Kind<Proof, Name, Word>;
+  readonly told: Told<Proof, Word>;
+  readonly chosen: Chosen;
+  readonly states: Checked<Name>["states"];
 }
 
 /** Whose word is left to believe. */
-function Words({ proof, place, chosen, word, states }: { proof: ProvenStatement; place: Home; chosen: Chosen; word: ChainWord | null; states: Checked["states"] }) {
-  const trust = chosen.trust ?? place.trust;
-  const [issuer, name] = [named(proof.signed.issuer, trust), named(place.institution, place.trust)];
+function Words<Proof extends AnyProof, Name extends string, Word extends { readonly key: KeyWord }>({ kind, told, chosen, states }: Believed<Proof, Name, Word>) {
+  const { place, trust, word } = told;
+  const name = named(place.institution, place.trust);
   const makers = word !== null && word.key !== null && word.key !== "refused" ? word.key.contributors : [];
-  const about = !sameChain(chosen.deployment, place.deployment) ? "words.elsewhere" : word === null || (word.key === null && word.job === null) ? "words.silent" : "words.node";
+  const silent = word === null || Object.values(word).every((one) => one === null);
+  const asked = !sameChain(chosen.deployment, place.deployment) ? "elsewhere" : silent ? "silent" : "node";
+  const isMade = (states as Readonly<Record<string, State>>)["ceremony"] === "ok";
   return (
     <div class="quiet">
       <h2>{t("words.title")}</h2>
       <ul>
-        {states.issuer === "ok" && states.signature === "ok" && <li>{t("words.issuer", { issuer })}</li>}
-        <li>{t(about, { name })}</li>
+        {kind.believed(told, states).map((one) => (
+          <li>{one}</li>
+        ))}
+        <li>{kind.nodeWords(told, asked)}</li>
         {(chosen.deployment === null || chosen.trust === null) && <li>{t("words.files", { name })}</li>}
-        {states.ceremony === "ok" && <li>{t("words.makers", { makers: makers.map((one) => named(one, trust)).join(", ") })}</li>}
-        {proof.signed.issuer === place.institution && <li>{t("words.same", { name })}</li>}
+        {isMade && <li>{t("words.makers", { makers: makers.map((one) => named(one, trust)).join(", ") })}</li>}
       </ul>
     </div>
   );
@@ -154,25 +127,32 @@ function Words({ proof, place, chosen, word, states }: { proof: ProvenStatement;
 
 type Whose = "here" | "clock" | "you" | "own" | "node";
 
-function whose(check: Check, { deployment, trust, key }: Chosen): Whose {
+function whose<Name extends string>(check: Name, kind: Pick<Kind<never, Name, never>, "byNode" | "byTrust">, { deployment, trust, key }: Chosen): Whose {
   if (check === "place") return deployment === null ? "node" : "own";
-  if (check === "issuer") return trust === null ? "node" : "own";
   if (check === "key") return key === null ? "node" : "own";
   if (check === "reader") return "you";
   if (check === "time") return "clock";
-  return check === "ceremony" || check === "job" ? "node" : "here";
+  if (kind.byTrust.includes(check)) return trust === null ? "node" : "own";
+  return kind.byNode.includes(check) ? "node" : "here";
 }
 
-function Table({ checked, place, chosen }: { checked: Checked; place: Home; chosen: Chosen }) {
+interface Tabled<Name extends string> {
+  readonly kind: Pick<Kind<never, Name, never>, "byNode" | "byTrust" | "checks">;
+  readonly checked: Checked<Name>;
+  readonly place: Home;
+  readonly chosen: Chosen;
+}
+
+function Table<Name extends string>({ kind, checked, place, chosen }: Tabled<Name>) {
   const name = named(place.institution, place.trust);
   return (
     <details open={checked.verdict !== "holds"}>
       <summary>{t("checks.title")}</summary>
       <ul class="checks">
-        {CHECKS.map((check) => (
+        {kind.checks.map((check) => (
           <li key={check} data-check={check}>
-            <strong class={`tag ${TAGS[checked.states[check]]}`}>{t(`state.${checked.states[check]}`)}</strong> {t(`check.${check}`)}{" "}
-            <small>{t(`whose.${whose(check, chosen)}`, { name })}</small>
+            <strong class={`tag ${TAGS[checked.states[check]]}`}>{t(`state.${checked.states[check]}`)}</strong> {t(`check.${check}` as Parameters<typeof t>[0])}{" "}
+            <small>{t(`whose.${whose(check, kind, chosen)}`, { name })}</small>
           </li>
         ))}
       </ul>
@@ -180,7 +160,7 @@ function Table({ checked, place, chosen }: { checked: Checked; place: Home; chos
   );
 }
 
-function Paper({ proof }: { proof: ProvenStatement }) {
+function Paper({ proof, short, until }: { proof: AnyProof; short: string; until: number }) {
   const [code, setCode] = useState<Squares | null>(null);
   const [failed, setFailed] = useState(false);
   const show = () => codeOf(proof).then(drawn).then(setCode, () => setFailed(true));
@@ -202,10 +182,10 @@ function Paper({ proof }: { proof: ProvenStatement }) {
       {code !== null && (
         <figure class="paper">
           <figcaption>
-            <strong>{amounts(proof)}</strong>
-            <span>{t("code.until", { time: timeOf(Math.min(proof.statement.until, proof.signed.total.not_after)) })}</span>
+            <strong>{short}</strong>
+            <span>{t("code.until", { time: timeOf(until) })}</span>
           </figcaption>
-          <Code code={code} name={t("code.name", { amount: amounts(proof) })} />
+          <Code code={code} name={t("code.name", { amount: short })} />
         </figure>
       )}
     </div>
