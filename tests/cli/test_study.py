@@ -107,3 +107,16 @@ def test_plan_makes_a_script_for_each_institution(folder: Path, tmp_path: Path) 
     code, _, err = placet("plan", folder / "study.toml", "--trust", trust, "--out", tmp_path / "other")
     assert code == 1 and "Fund House, Family Office" in err and not (tmp_path / "other").exists()
     assert placet("plan", folder / "study.toml", "--out", tmp_path / "other")[0] == 2
+    audited = folder / "audited.toml"
+    text = (folder / "study.toml").read_text()
+    audited.write_text(text + '\n[offers]\nauditors = ["Court of Audit"]\n')
+    listed = TrustList(institutions=tuple(entries))
+    trust.write_text(listed.model_dump_json())
+    code, _, err = placet("plan", audited, "--trust", trust, "--out", tmp_path / "other")
+    assert code == 1 and "an auditor of the study is not in the trust list" in err and "Court of Audit" in err
+    trust.write_text(
+        listed.with_entry("auditors", {"address": "0x" + "09" * 20, "name": "Court of Audit"}).model_dump_json()
+    )
+    assert placet("plan", audited, "--trust", trust, "--out", tmp_path / "audited")[0] == 0
+    assert "--auditors 'Court of Audit'" in (tmp_path / "audited" / "provider1.sh").read_text()
+    assert "--auditors" not in (tmp_path / "audited" / "consumer.sh").read_text()

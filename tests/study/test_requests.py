@@ -6,6 +6,9 @@ import shlex
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
+from placet.core.errors import ConfigError
 from placet.study.document import study_of
 from placet.study.requests import script_of
 from placet.study.terms import terms_of
@@ -50,3 +53,21 @@ def test_no_word_of_a_study_is_a_command(document: dict[str, Any]) -> None:
                     assert value == f"{evil}.csv", key
         comments = [line for line in text.splitlines() if evil in line and not line.startswith(("placet", "offer="))]
         assert all(line.startswith("# ") for line in comments)
+
+
+def test_owners_of_rows_that_are_drawn_are_told_of_auditors_and_no_others(document: dict[str, Any]) -> None:
+    document["offers"] = {"auditors": ["Court of Audit", "Second $(eye)"]}
+    made = scripts(document)
+    for key, said in {"provider1": True, "provider2": True, "consumer": False}.items():
+        words = shlex.split(made[key].replace("offer=$(", "offer ").replace(")\n", "\n"))
+        assert ("--auditors" in words) is said, key
+        if said:
+            assert words[words.index("--auditors") + 1] == "Court of Audit,Second $(eye)"
+
+
+def test_auditors_of_a_recipe_that_draws_nothing_are_refused(document: dict[str, Any]) -> None:
+    document["offers"] = {"auditors": ["Court of Audit"]}
+    document.update(recipe="match-count", parameters={}, engine="spu")
+    document["institutions"] = [document["institutions"][0], document["institutions"][-1]]
+    with pytest.raises(ConfigError, match="draws no rows of this recipe"):
+        scripts(document)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from placet.cli.inputs import read_trust
@@ -15,18 +16,24 @@ from placet.study.terms import StudyTerms
 
 
 def scripts(terms: StudyTerms, trust: Path) -> dict[str, bytes]:
-    """By file. InputError for an institution that the trust list does not name as the study does."""
-    known = {one.name: to_hex(one.address) for one in read_trust(trust).institutions}
-    lacking = [part.institution.name for part in terms.parts.values() if part.institution.name not in known]
+    """By file. InputError for an institution or auditor that the trust list does not name as the study does."""
+    listed = read_trust(trust)
+    known = {one.name: to_hex(one.address) for one in listed.institutions}
+    _demand_known("an institution", [part.institution.name for part in terms.parts.values()], known)
+    _demand_known("an auditor", terms.study.offers.auditors, [one.name for one in listed.auditors])
+    addresses = {key: known[part.institution.name] for key, part in terms.parts.items()}
+    return {f"{key}.sh": script_of(terms, part, addresses).encode() for key, part in terms.parts.items()}
+
+
+def _demand_known(what: str, names: Iterable[str], known: Collection[str]) -> None:
+    lacking = [name for name in names if name not in known]
     if lacking:
         raise InputError(
-            "an institution of the study is not in the trust list",
-            expected=", ".join(sorted(known)),
+            f"{what} of the study is not in the trust list",
+            expected=", ".join(sorted(known)) or "some",
             found=", ".join(lacking),
             remedy="placet trust add, or the names in the study",
         )
-    addresses = {key: known[part.institution.name] for key, part in terms.parts.items()}
-    return {f"{key}.sh": script_of(terms, part, addresses).encode() for key, part in terms.parts.items()}
 
 
 def job(terms: StudyTerms, config: Path, token: str | None) -> dict[str, bytes]:

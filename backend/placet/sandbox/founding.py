@@ -144,8 +144,15 @@ def furnish(group: Consortium, supplies: Mapping[str, Supply], persons: Sequence
     _offer(group, supplies)
 
 
-def found(group: Consortium, names: Mapping[str, str], say: Say, options: Sequence[object] = ONE_BLOCK) -> None:
-    """Contracts, an institution for each name, a registry, an auditor, the trust list, and money for the consumer."""
+def found(
+    group: Consortium,
+    names: Mapping[str, str],
+    say: Say,
+    options: Sequence[object] = ONE_BLOCK,
+    auditors: Sequence[str] = (AUDITOR,),
+) -> None:
+    """Contracts, an institution for each name, a registry, the auditors of these names, the trust list, and money for
+    the consumer. The first auditor is the one who audits."""
     url = group.chain.url
     say("deploying the contracts, founding the institutions")
 
@@ -173,9 +180,14 @@ def found(group: Consortium, names: Mapping[str, str], say: Say, options: Sequen
         words = ("--name", "Registry", "--namespace", group.namespace, "--deployment", "deployment.json")
         group.run("identity", "init", "registry", *words, "--port", port)
 
+    entries = ["auditor-entry.json", *(f"auditor-{number}-entry.json" for number in range(2, len(auditors) + 1))]
+
     def auditor() -> None:
-        group.auditor = group.run("key", "new", "auditor.json").strip()
-        group.run("trust", "auditor", "auditor-entry.json", "--name", AUDITOR, "--key", "auditor.json")
+        for name, entry in zip(auditors, entries, strict=True):
+            key = entry.replace("-entry", "")
+            address = group.run("key", "new", key).strip()
+            group.auditor = group.auditor or address
+            group.run("trust", "auditor", entry, "--name", name, "--key", key)
 
     together(deploy, registry, auditor, *(functools.partial(institution, key, name) for key, name in names.items()))
     group.members = {key: group.members[key] for key in names}
@@ -185,9 +197,10 @@ def found(group: Consortium, names: Mapping[str, str], say: Say, options: Sequen
     def trust() -> None:
         group.run("trust", "add", "trust.json", *(f"{key}/entry.json" for key in names), "registry/entry.json")
         file = group.folder / "trust.json"
-        entry = json.loads((group.folder / "auditor-entry.json").read_text())
         listed = parse(TrustList, file.read_bytes(), limit=8 << 20)
-        file.write_text(listed.with_entry("auditors", entry).model_dump_json(indent=2))
+        for entry in entries:
+            listed = listed.with_entry("auditors", json.loads((group.folder / entry).read_text()))
+        file.write_text(listed.model_dump_json(indent=2))
 
     def money() -> None:
         accounts = [account for key in names for account in _accounts(group.folder / key)]

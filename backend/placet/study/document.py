@@ -88,12 +88,18 @@ class StudyConsents(Value):
     uses: Annotated[int, Field(ge=1, le=2**31, strict=True)] = 1
 
 
+AuditorName = Annotated[Text, Field(max_length=100, pattern="^[^,]*$")]
+"""`placet offer make` takes several, with commas between them."""
+
+
 class StudyBounds(Value):
-    """What all offers allow at the most, beside purpose, columns, recipe and parties."""
+    """What all offers allow at the most, beside purpose, columns, recipe and parties. `auditors`: to whom random audits
+    may open rows that the chain draws, as the trust list names them; owners are told."""
 
     smallest_group: Annotated[int, Field(ge=1, lt=2**32, strict=True)] | None = None
     smallest_change: Annotated[int, Field(ge=1, lt=2**32, strict=True)] | None = None
     smallest_gap: Annotated[int, Field(ge=1, lt=2**63, strict=True)] | None = None
+    auditors: Annotated[tuple[AuditorName, ...], Field(max_length=16)] = ()
 
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -146,6 +152,10 @@ class Study(Value):
             raise ValueError("one institution has the role consumer, all others are providers")
         if len({one.name for one in self.institutions}) < len(self.institutions):
             raise ValueError("each institution has a name of its own")
+        if len(set(self.offers.auditors)) < len(self.offers.auditors):
+            raise ValueError("offers.auditors names each once")
+        if set(self.offers.auditors) & {one.name for one in self.institutions}:
+            raise ValueError("an auditor has a name that no institution has")
         for one in self.institutions:
             if self.identifier in one.columns:
                 raise ValueError(f"{one.name}: {self.identifier} is the identifier, and no column besides")

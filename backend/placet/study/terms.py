@@ -59,6 +59,10 @@ class StudyTerms:
         """What the job tells at the most."""
         return self.spec.tells(self.parameters)
 
+    def draws(self, part: StudyPart) -> bool:
+        """Can a random audit draw rows of this part?"""
+        return self.spec.samples(part.role.name, self.parameters) is not None
+
     @property
     def joins_all(self) -> bool:
         """Do only those rows of the consumer's count that all providers have?"""
@@ -110,7 +114,16 @@ def terms_of(study: Study) -> StudyTerms:
         for key, institution in study.keys.items()
     }
     _demand_columns(parts)
-    return StudyTerms(study, spec, engine, parameters, parts)
+    terms = StudyTerms(study, spec, engine, parameters, parts)
+    if study.offers.auditors and not any(map(terms.draws, parts.values())):
+        raise ConfigError(
+            "a random audit draws no rows of this recipe, so nobody is to be told of its auditors",
+            expected="no auditors in [offers]",
+            found=", ".join(study.offers.auditors),
+            remedy=REMEDY,
+            code="config.study",
+        )
+    return terms
 
 
 def _parameters(study: Study, spec: RecipeSpec[Any], roles: Mapping[str, Role]) -> dict[str, Any]:
