@@ -79,6 +79,7 @@ LISTED = {
         )
     },
     "npm install --prefix ceremony-programs": "installs from an index; hardhat-free-local has the same versions",
+    "export PLACET_CEREMONY_PROGRAMS": "the same, and minutes of snarkjs: tests/jobs/test_ceremony.py, marked slow",
     **{
         f"placet zk ceremony {command}": "minutes of snarkjs: tests/jobs/test_ceremony.py, marked slow"
         for command in ("open", "contribute", "confirm", "check")

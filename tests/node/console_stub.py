@@ -22,6 +22,7 @@ OWN, NORTH, SOUTH = (
     {"address": "0x" + digit * 40, "name": name}
     for digit, name in zip("123", ("Family Office", "Bank North", "Bank South"), strict=True)
 )
+AUDITOR = {"address": "0x" + "5" * 40, "name": "Court of Audit"}
 PURPOSE = "https://w3id.org/dpv#CreditChecking"
 KIND = "urn:example:person"
 CREDENTIAL = "right"
@@ -81,6 +82,15 @@ def plan(digit: int, **changes: Any) -> dict[str, Any]:
         "reward": "1000",
         "pot": "0",
         "token": "0x" + "9" * 40,
+        "audit": {
+            "auditor": AUDITOR,
+            "places": 460,
+            "token": "0x" + "8" * 40,
+            "stake": "500000",
+            "beneficiary": NORTH,
+            "find_by": at + 700_000,
+            "answer_seconds": 86_400,
+        },
         "asked": at - 500,
         "open_by": at + 80_000,
         "deadline": at + 90_000,
@@ -89,6 +99,23 @@ def plan(digit: int, **changes: Any) -> dict[str, Any]:
         "by": None,
         "reason": None,
     } | changes
+
+
+def stake(who: dict[str, str], status: str) -> dict[str, Any]:
+    at = int(time.time())
+    return {
+        "id": number(85),
+        "party": 0,
+        "institution": who,
+        "auditor": AUDITOR["address"],
+        "beneficiary": NORTH,
+        "token": "0x" + "8" * 40,
+        "amount": "500000",
+        "status": status,
+        "fault": "refused" if status == "reported" else "none",
+        "find_by": at + 700_000,
+        "until": at + 80_000 if status == "reported" else 0,
+    }
 
 
 def offered(who: dict[str, str], title: str, recipes: list[str]) -> dict[str, Any]:
@@ -103,6 +130,7 @@ def offered(who: dict[str, str], title: str, recipes: list[str]) -> dict[str, An
         "smallest_group": 5,
         "recipes": recipes,
         "personal": True,
+        **({"auditors": [AUDITOR["address"]]} if who is NORTH else {}),
     }
     place = int(who["address"][2])
     offer = {"dataset": number(place + 80), "budget": 50_000_000}
@@ -168,6 +196,7 @@ def full() -> dict[str, Any]:
         "consumer": OWN,
         "purpose": PURPOSE,
         "recipes": names,
+        "auditors": [],
         "openings": 4,
         "budget": 0,
         "spent": 0,
@@ -206,6 +235,7 @@ def full() -> dict[str, Any]:
                     "title": "Current accounts",
                     "consumer": NORTH,
                     "own_consent": None,
+                    "auditors": [AUDITOR],
                     "budget": 50_000_000,
                     "spent": 2_000_000,
                     "consents": {"coming": 2, "current": 418, "ended": 23, "batches": 7},
@@ -241,11 +271,14 @@ def full() -> dict[str, Any]:
             "withheld": [SOUTH],
         },
     ]
+    who = {"institutions": [OWN, NORTH, SOUTH], "auditors": [AUDITOR | {"key": number(90)}]}
     return {
-        "/v1/trust": {"institution": OWN["address"], "deployment": {}, "trust": {"institutions": [OWN, NORTH, SOUTH]}},
+        "/v1/trust": {"institution": OWN["address"], "deployment": {}, "trust": who},
         "/v1/jobs": {"jobs": jobs, "cursor": number(7)},
         **{f"/v1/jobs/{one['id']}": one for one in jobs},
         **{f"/v1/jobs/{one['id']}/moments": {"moments": moments} for one in jobs},
+        **{f"/v1/jobs/{one['id']}/stakes": {"stakes": []} for one in jobs},
+        f"/v1/jobs/{number(3)}/stakes": {"stakes": [stake(OWN, "reported"), stake(SOUTH, "returned")]},
         f"/v1/jobs/{number(3)}/result": {
             "rows": [{"customer": f"C{n:04}", "total": f"{n * 1000 - 500}"} for n in range(25)],
             "report": {"customers": 25, "provider_rows": [412, 390]},

@@ -228,6 +228,7 @@ def test_a_plan_is_refused_with_a_reason_and_signed(page: Any, stub: Stub) -> No
     expect(page.get_by_text("0x" + "9" * 40)).to_be_visible()  # what is paid in, before a reward says anything
     page.get_by_role("button", name="Sign").click()
     expect(page.get_by_text("is computed with Bank South and Bank North")).to_be_visible()  # of one role or another
+    expect(page.get_by_role("dialog").get_by_text("Your institution puts up 500,000 units")).to_be_visible()
     page.get_by_role("dialog").get_by_role("button", name="Back").click()
     page.get_by_role("button", name="Refuse").click()
     dialog = page.get_by_role("dialog")
@@ -242,6 +243,38 @@ def test_a_plan_is_refused_with_a_reason_and_signed(page: Any, stub: Stub) -> No
     dialog.get_by_role("button", name="Refuse").click()
     expect(page.get_by_role("heading", name="You refused this plan")).to_be_visible()
     assert stub.posted[-1] == (f"/v1/plans/{number(11)}/refuse", {"reason": "Not our purpose"})
+
+
+@slow
+def test_a_random_audit_is_said_asked_for_and_followed(page: Any, stub: Stub) -> None:
+    go(page, stub, VIEWS["plan"])
+    for words in ("Court of Audit has up to 460 places", "500,000 units", "0x" + "8" * 40, "1 day"):
+        expect(page.locator("main").get_by_text(words).first).to_be_visible()
+    go(page, stub, VIEWS["job-completed"])
+    expect(page.get_by_text("An auditor has reported something of you")).to_be_visible()
+    expect(page.get_by_text("a finding waits for an answer: places were not opened")).to_be_visible()
+    expect(page.get_by_text("given back")).to_be_visible()
+    go(page, stub, VIEWS["catalogue"])
+    expect(page.get_by_role("cell", name="Court of Audit")).to_have_count(2)
+    expect(page.get_by_role("cell", name="nobody")).to_have_count(0)  # where no offer of a table names one
+    go(page, stub, VIEWS["start"])
+    page.get_by_role("button", name=re.compile("^Customers. total assets")).click()
+    page.get_by_role("checkbox", name=re.compile("Bank South")).check()
+    expect(page.get_by_label("Auditor")).to_have_count(0)
+    page.get_by_role("checkbox", name=re.compile("Bank North")).check()
+    page.get_by_label("Auditor").select_option("Court of Audit")
+    page.get_by_label("Column that is added up").fill("balance")
+    page.get_by_role("button", name="Check").click()
+    summary = page.get_by_role("alert")
+    expect(summary.get_by_role("link", name="Stake of each provider: A whole number above 0.")).to_be_visible()
+    page.get_by_label("Stake of each provider").fill("5000")
+    page.get_by_label("Token").fill("0x" + "A" * 40)
+    looked_at(page, "audit-asked")
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("Court of Audit; each provider puts up 5,000 units")).to_be_visible()
+    audit = {"auditor": "0x" + "5" * 40, "key": number(90), "token": "0x" + "a" * 40, "stake": "5000"}
+    asked = stub.posted[-1][1]
+    assert asked["audit"] == audit and "token" not in asked
 
 
 @slow

@@ -306,7 +306,8 @@ def moment_of(event: ServerSentEvent) -> dict[str, Any]:
 
 
 def _waits(waits: list[dict[str, Any]]) -> str:
-    """What is waited for, in words: for how long, rows done of all, why."""
+    """What is waited for, in words: for how long, rows done of all, why. None is there before the node has asked the
+    other parties, and between two steps."""
     words = []
     for wait in waits:
         rows = wait.get("rows")
@@ -316,7 +317,7 @@ def _waits(waits: list[dict[str, Any]]) -> str:
         if wait.get("why"):
             more.append(str(wait["why"]))
         words.append(f"{wait.get('for')} ({', '.join(more)})")
-    return "; ".join(words) or "the node's next look at it"
+    return "; ".join(words) or "this node, which is at work on it"
 
 
 def words_of(moment: dict[str, Any]) -> str:
