@@ -63,21 +63,21 @@ def question_of(chain: Chain, statement: ConsentStatement) -> ConsentQuestion:
     return ConsentQuestion(known, statement.key, statement.offer, statement.root, statement.nullifier)
 
 
-def consent_on_chain(chain: Chain, asked: ConsentQuestion) -> ConsentOnChain:
+def consent_on_chain(chain: Chain, question: ConsentQuestion) -> ConsentOnChain:
     """All of it as of the latest block. NotFoundError for an offer that nobody made."""
     head = chain.head()
     at, confirmed = head.number, chain.confirmed(head.number)
     # The contract knows an offer by 253 bits of its id; only the offer's own id is known to the registry.
-    provider = chain.offer(asked.offer, block=at).provider
-    recorded = id_recorded_at(chain, asked.statement, block=at)
+    provider = chain.offer(question.offer, block=at).provider
+    recorded = id_recorded_at(chain, question.statement, block=at)
     known_then = recorded and confirmed >= chain.deployment.block
     return ConsentOnChain(
         block=at,
         time=head.timestamp,
         provider=provider,
-        state=tree_state(chain, asked.offer, asked.root, block=at),
-        tree=published_tree(chain, asked.offer, asked.root, block=at),
-        is_used=is_used(chain, asked.key, asked.nullifier, block=at),
+        state=tree_state(chain, question.offer, question.root, block=at),
+        tree=published_tree(chain, question.offer, question.root, block=at),
+        is_used=is_used(chain, question.key, question.nullifier, block=at),
         recorded_at=recorded,
-        is_confirmed=bool(known_then and id_recorded_at(chain, asked.statement, block=confirmed) == recorded),
+        is_confirmed=bool(known_then and id_recorded_at(chain, question.statement, block=confirmed) == recorded),
     )

@@ -50,18 +50,18 @@ async def proof_consent(
     """Whose offer it is, whether its tree of live consents with this root is live, whether a statement with this
     nullifier is recorded under the key, and whether it is the one with this id: all of one block, the latest."""
     _admit(node, client)
-    asked = ConsentQuestion(statement, key, offer, root, nullifier)
-    found = await ask_chain(consent_on_chain, node.chain, asked)
+    question = ConsentQuestion(statement, key, offer, root, nullifier)
+    stand = await ask_chain(consent_on_chain, node.chain, question)
     return models.ProofConsent(
-        block=found.block,
-        time=found.time,
-        provider=found.provider,
-        state=found.state.name.lower(),
-        leaves=found.tree.leaves if found.tree else 0,
-        until=found.tree.until if found.tree else 0,
-        used=found.is_used,
-        recorded=found.recorded_at,
-        confirmed=found.is_confirmed,
+        block=stand.block,
+        time=stand.time,
+        provider=stand.provider,
+        state=stand.state.name.lower(),
+        leaves=stand.tree.leaves if stand.tree else 0,
+        until=stand.tree.until if stand.tree else 0,
+        used=stand.is_used,
+        recorded=stand.recorded_at,
+        confirmed=stand.is_confirmed,
     )
 
 
