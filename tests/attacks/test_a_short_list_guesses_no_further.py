@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -19,7 +20,8 @@ from placet.protocols.fhe.polynomials import from_roots
 from placet.protocols.fhe.scheme import Bfv, ReceiverKey, answer
 from placet.protocols.psi.ristretto import Blinding
 
-pytest.importorskip("tenseal", reason="placet[fhe] is not installed here")
+# Its import starts threads in every worker, which all read this file.
+pytestmark = pytest.mark.skipif(find_spec("tenseal") is None, reason="placet[fhe] is not installed here")
 
 CONTEXT = b"job 1, attempt 1, bank and consumer"
 GUESSES = [b"+49 30 %04d" % i for i in range(1500)]

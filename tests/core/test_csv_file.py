@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import itertools
 import json
@@ -13,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -155,7 +155,11 @@ def by_python(table: list[list[str]], end: str, quoting: int = csv.QUOTE_MINIMAL
     return sink.getvalue().encode()
 
 
-DUCKDB = duckdb.connect(config={"threads": 1})
+@functools.cache
+def database() -> Any:
+    import duckdb  # late: all workers read this file, and its import starts threads
+
+    return duckdb.connect(config={"threads": 1})
 
 
 def by_duckdb(path: Path, width: int, block: int) -> list[list[str]]:
@@ -164,7 +168,7 @@ def by_duckdb(path: Path, width: int, block: int) -> list[list[str]]:
     # By several threads it takes some quoted line breaks for rows' ends.
     words += f", parallel=false, max_line_size={block}, buffer_size={block}"
     query = f"SELECT * FROM read_csv(?, {words})"  # noqa: S608
-    return [[cell or "" for cell in row] for row in DUCKDB.execute(query, [str(path)]).fetchall()]
+    return [[cell or "" for cell in row] for row in database().execute(query, [str(path)]).fetchall()]
 
 
 SIZES = [

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,8 @@ from placet.protocols.local import LocalNetwork
 from placet.protocols.order import Entropy
 from placet.protocols.psi.ristretto import Blinding, hash_to_group
 
-pytest.importorskip("tenseal", reason="placet[fhe] is not installed here")
+# Its import starts threads in every worker, which all read this file.
+pytestmark = pytest.mark.skipif(find_spec("tenseal") is None, reason="placet[fhe] is not installed here")
 
 Together = Callable[..., list[Any]]
 CONTEXT = b"job 1, attempt 1, shop and bank"
