@@ -101,7 +101,8 @@ def _become(request: dict[str, object]) -> None:
 
 
 def ask(path: str, words: list[str]) -> int:
-    """A worker's exit code."""
+    """A worker's exit code. Ctrl-C reaches the worker itself, which has to end what it started."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     request = json.dumps({"words": words, "folder": str(Path.cwd()), "env": dict(os.environ)}).encode()
     with socket.socket(socket.AF_UNIX) as server:
         server.connect(path)
