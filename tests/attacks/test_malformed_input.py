@@ -20,10 +20,8 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-import schemathesis
 import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis import GenerationMode
 from tests.identity.test_identity import Service
 from tests.node.conftest import NodeEnvironment, Owner, Running, node_at, signed
 
@@ -91,7 +89,13 @@ def _job(node: Node, offer: Offer, *, ended: bool) -> str:
 
 @pytest.fixture
 def openapi(served: Any) -> Any:
-    return schemathesis.openapi.from_asgi("/openapi.json", served)
+    return _document(served)
+
+
+def _document(app: Any) -> Any:
+    import schemathesis  # late: all workers read this file, and one needs it
+
+    return schemathesis.openapi.from_asgi("/openapi.json", app)
 
 
 @by_examples
@@ -166,7 +170,7 @@ def test_no_signed_request_that_openapi_can_express_is_an_error_of_the_server(
     """Past authentication every route reads more of what it is sent."""
     asyncio.run(served.state.node.probe_vault())
     key = environment.auditor if who == "auditor" else Key()
-    document = schemathesis.openapi.from_asgi("/openapi.json", Signing(served, environment, key))
+    document = _document(Signing(served, environment, key))
     operations = [operation.ok() for operation in document.get_all_operations()]
     seen = {one.label: _attack(one, MANY, None, served.state.known) for one in operations}
     trail = seen["GET /v1/jobs/{job}/trail"]
@@ -179,6 +183,8 @@ def _attack(
     operation: Any, examples: int, credential: dict[str, str] | None, known: dict[str, str] | None = None
 ) -> set[int]:
     """Send right and wrong requests of one operation, with `known` about jobs that exist too; the answers' statuses."""
+    from schemathesis import GenerationMode
+
     jobs = [None, *(known or {}).items()] if "{job}" in operation.path else [None]
     if operation.path.endswith("/events"):  # of a job that goes on they come for an hour
         jobs = [job for job in jobs if job is None or job[0] == "ended"]
@@ -450,7 +456,7 @@ async def registry(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Se
 
 @by_examples
 def test_no_request_that_the_enrolling_services_openapi_can_express_is_its_error(tmp_path: Path, examples: int) -> None:
-    document = schemathesis.openapi.from_asgi("/openapi.json", Service(tmp_path).app)
+    document = _document(Service(tmp_path).app)
     operations = [operation.ok() for operation in document.get_all_operations()]
     seen = {one.path: _attack(one, examples, {}) for one in operations}
     assert set(seen) == set(document.raw_schema["paths"]) and all(seen.values())
