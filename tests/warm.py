@@ -6,6 +6,10 @@ what a fresh checkout has not, and then forks a worker for whoever connects. `wa
 a Python (`--tx "popen//python=python warm.py SOCKET"`): it hands its standard files over, and ends as the worker does.
 The worker goes on as Python does with xdist's own arguments, `-u -c PROGRAM`; what it collects then it finds imported.
 
+With `--programs` before the words, workers need not import the package once more for the programs that they start: the
+process that these are forked from (`placet.sandbox.fork_server`) is itself forked from a child of the server, which had
+imported the package, and nothing of pytest, by then.
+
 The server has one thread, those of libraries counted, and ends with the process that started it.
 """
 
@@ -23,18 +27,22 @@ import types
 from pathlib import Path
 
 FILES = 3
+PROGRAMS = ".programs"
+"""How the name of the socket ends that servers of programs are had from."""
 PATIENCE = 1.0
 """Seconds between two looks whether the starter still lives."""
 
 
 def serve(path: str, words: list[str]) -> None:
+    starter = os.getppid()
+    if words[:1] == ["--programs"]:
+        words = words[1:]
+        _serve_programs(path + PROGRAMS)
     import pytest
 
-    starter = os.getppid()
     if pytest.main([*words, "--collect-only", "-qq"]) != pytest.ExitCode.OK:
         sys.exit(1)  # the run itself says what is wrong
-    if Path("/proc/self/task").is_dir() and len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208
-        sys.exit("a fork beside another thread may begin with a lock that nobody opens")
+    _demand_one_thread()
     gc.collect()
     gc.freeze()
     running: dict[int, socket.socket] = {}
@@ -45,7 +53,7 @@ def serve(path: str, words: list[str]) -> None:
             ready, _, _ = select.select([door, *running.values()], [], [], PATIENCE)
             if door in ready:
                 asking, _ = door.accept()
-                running[_fork(asking, [door, *running.values()])] = asking
+                running[_fork(path, asking, [door, *running.values()])] = asking
             for pid, asking in list(running.items()):
                 if asking in ready:  # it says nothing more: whoever asked has ended, or was killed
                     with contextlib.suppress(ProcessLookupError):
@@ -57,7 +65,72 @@ def serve(path: str, words: list[str]) -> None:
                     running.pop(pid).close()
 
 
-def _fork(asking: socket.socket, ours: list[socket.socket]) -> int:
+def _serve_programs(path: str) -> None:
+    """Fork a child that gives whoever connects a fork server over the socket that is sent."""
+    from placet.sandbox import fork_server
+
+    fork_server.load()
+    _demand_one_thread()
+    door = socket.socket(socket.AF_UNIX)
+    door.bind(path)
+    door.listen(64)
+    server = os.getpid()
+    if os.fork() > 0:
+        door.close()
+        return
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    while os.getppid() == server:
+        if select.select([door], [], [], PATIENCE)[0]:
+            asking, _ = door.accept()
+            with asking:
+                _, (given, *_), _, _ = socket.recv_fds(asking, 1, 1)
+                if os.fork() == 0:
+                    try:
+                        door.close()
+                        asking.close()
+                        _detach()
+                        fork_server.main(given)
+                    finally:
+                        os._exit(1)
+                os.close(given)
+    os._exit(0)
+
+
+def _detach() -> None:
+    """As `placet.sandbox.forking` starts a server."""
+    os.setsid()
+    os.chdir("/")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    os.close(nothing)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+
+def _take_programs(path: str) -> None:
+    """Let this process have its fork server from there."""
+    from placet.sandbox import forking
+
+    class Given(forking._Server):
+        alive = True  # who asks one that has ended is told by the socket
+
+        def __init__(self) -> None:
+            self._door, theirs = socket.socketpair()
+            with theirs, socket.socket(socket.AF_UNIX) as server:
+                server.connect(path)
+                socket.send_fds(server, [b"-"], [theirs.fileno()])
+                server.recv(1)  # it has been forked
+
+    forking._Server = Given  # type: ignore[misc]
+
+
+def _demand_one_thread() -> None:
+    if Path("/proc/self/task").is_dir() and len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208
+        sys.exit("a fork beside another thread may begin with a lock that nobody opens")
+
+
+def _fork(path: str, asking: socket.socket, ours: list[socket.socket]) -> int:
     """The id of a new worker. It gets nothing of the server's but what is imported."""
     head, files, _, _ = socket.recv_fds(asking, 8, FILES)
     request = json.loads(asking.recv(int.from_bytes(head), socket.MSG_WAITALL))
@@ -71,6 +144,8 @@ def _fork(asking: socket.socket, ours: list[socket.socket]) -> int:
         for place, number in enumerate(files):
             os.dup2(number, place)
             os.close(number)
+        if Path(path + PROGRAMS).exists():
+            _take_programs(path + PROGRAMS)
         _become(request)
     except SystemExit as end:
         os._exit(end.code if isinstance(end.code, int) else 1)

@@ -31,6 +31,7 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import NoReturn
 
 from placet.chain import keystore
 from placet.core.lookalikes import skeleton
@@ -146,17 +147,21 @@ def _tie(request: ForkRequest, server: int) -> None:
         os._exit(1)
 
 
-def main(door: str) -> None:
-    """Import, and serve. Ctrl-C is for the starter."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.disable()  # what is imported here is never garbage
+def load() -> None:
+    """Import what is forked. It is never garbage, so that nobody looks for some in it."""
+    gc.disable()
     for name in PRELOADED:
         importlib.import_module(name)
     importlib.import_module("placet.cli.main").whole_tree()
     list(RUNS.values())  # imports all recipes
     skeleton("")  # reads the tables of look-alikes
     gc.freeze()
-    with socket.socket(fileno=int(door)) as served:
+
+
+def main(door: int) -> NoReturn:
+    """Serve whoever holds the other end. Ctrl-C is for the starter."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with socket.socket(fileno=door) as served:
         try:
             serve(served)
         except Exception:
@@ -166,4 +171,5 @@ def main(door: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    load()
+    main(int(sys.argv[1]))
