@@ -34,7 +34,7 @@ contract ConsentInvariantsTest is Base {
         targets[0].selectors[6] = handler.openOnLawfulSet.selector;
     }
 
-    function invariant_what_ended_never_passes_and_never_revives() public view {
+    function whatEndedNeverPassesAndNeverRevives() private view {
         for (uint256 i = 0; i < handler.CONSENTS(); ++i) {
             (IConsentRegistry.Grant memory g, ConsentId id) = handler.chosen(i);
             vm.assertTrue(registry.isDead(id) == handler.ended(id));
@@ -47,18 +47,25 @@ contract ConsentInvariantsTest is Base {
         }
     }
 
-    function invariant_openings_never_exceed_uses() public view {
+    function openingsNeverExceedUses() private view {
         for (uint256 i = 0; i < handler.CONSENTS(); ++i) {
             (IConsentRegistry.Grant memory g, ConsentId id) = handler.chosen(i);
             vm.assertTrue(handler.used(id) <= g.uses);
         }
     }
 
-    function invariant_epoch_openings_and_unproven_ends_are_what_happened() public view {
+    function epochOpeningsAndUnprovenEndsAreWhatHappened() private view {
         (bytes24 epoch, uint32 openings, bytes24 unproven) = state(offers[0]);
         vm.assertEq(bytes32(epoch), bytes32(handler.epoch()));
         vm.assertEq(openings, handler.openings());
         vm.assertEq(bytes32(unproven), bytes32(handler.unproven()));
+    }
+
+    /// @dev One: each invariant would run the same random calls anew.
+    function invariant_ends_are_final_uses_are_kept_and_state_is_what_happened() public view {
+        whatEndedNeverPassesAndNeverRevives();
+        openingsNeverExceedUses();
+        epochOpeningsAndUnprovenEndsAreWhatHappened();
     }
 
     /// @dev The random calls do reach what the invariants speak of.
@@ -88,7 +95,6 @@ contract ConsentInvariantsTest is Base {
         vm.assertEq(handler.openings(), 3);
         (, ConsentId id) = handler.chosen(2);
         vm.assertTrue(handler.used(id) == 1 && handler.ended(id));
-        invariant_what_ended_never_passes_and_never_revives();
-        invariant_epoch_openings_and_unproven_ends_are_what_happened();
+        invariant_ends_are_final_uses_are_kept_and_state_is_what_happened();
     }
 }

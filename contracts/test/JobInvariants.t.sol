@@ -46,14 +46,14 @@ contract JobInvariantsTest is Base {
         return status >= IJobLedger.JobStatus.Completed;
     }
 
-    function invariant_a_job_ends_once() public view {
+    function jobsEndOnce() private view {
         for (uint256 i = 0; i < handler.JOBS(); ++i) {
             IJobLedger.JobStatus status = ledger.jobs(job(i)).status;
             vm.assertTrue(ending(status) ? status == handler.end(job(i)) : !ending(handler.end(job(i))));
         }
     }
 
-    function invariant_heads_only_grow() public view {
+    function headsOnlyGrow() private view {
         for (uint256 i = 0; i < handler.JOBS(); ++i) {
             JobId id = job(i);
             for (uint32 attempt = 1; attempt <= handler.ATTEMPTS(); ++attempt) {
@@ -68,7 +68,7 @@ contract JobInvariantsTest is Base {
     }
 
     /// @dev Per job: nothing leaves before the end, all of it leaves with the end, and the account is closed.
-    function invariant_escrow_out_is_never_more_than_in() public view {
+    function escrowOutIsNeverMoreThanIn() private view {
         uint256 funded = 0;
         uint256 held = 0;
         for (uint256 i = 0; i < handler.JOBS(); ++i) {
@@ -89,6 +89,13 @@ contract JobInvariantsTest is Base {
         }
         vm.assertEq(token.balanceOf(address(escrow)), held);
         vm.assertEq(funded, held + out);
+    }
+
+    /// @dev One: each invariant would run the same random calls anew.
+    function invariant_jobs_end_once_heads_only_grow_and_escrow_pays_what_came_in() public view {
+        jobsEndOnce();
+        headsOnlyGrow();
+        escrowOutIsNeverMoreThanIn();
     }
 
     /// @dev The random calls do reach what the invariants speak of.
@@ -129,8 +136,6 @@ contract JobInvariantsTest is Base {
         vm.assertEq(handler.ends(), 4);
         vm.assertEq(ledger.jobs(job(4)).attempt, 2);
         vm.assertTrue(handler.claimed(consumer()) != 0 && handler.claimed(address(0x9000)) != 0);
-        invariant_a_job_ends_once();
-        invariant_heads_only_grow();
-        invariant_escrow_out_is_never_more_than_in();
+        invariant_jobs_end_once_heads_only_grow_and_escrow_pays_what_came_in();
     }
 }

@@ -38,7 +38,7 @@ contract StakeInvariantsTest is StakeBase {
     }
 
     /// @dev What is held or owed is there, to the unit; nothing comes out twice.
-    function invariant_what_came_in_is_held_owed_or_paid() public view {
+    function whatCameInIsHeldOwedOrPaid() private view {
         uint256 held = 0;
         for (uint256 i = 0; i < 6; ++i) {
             IAuditStakes.Status status = stakes.stakes(stakes.stakeId(handler.termsAt(i))).status;
@@ -52,12 +52,18 @@ contract StakeInvariantsTest is StakeBase {
         vm.assertEq(held + owed + handler.paidOut(), handler.paidIn());
     }
 
-    function invariant_a_stake_ends_once() public view {
+    function stakesEndOnce() private view {
         for (uint256 i = 0; i < 6; ++i) {
             IAuditStakes.Status end = handler.end(i);
             if (end == IAuditStakes.Status.None) continue;
             vm.assertEq(uint256(stakes.stakes(stakes.stakeId(handler.termsAt(i))).status), uint256(end));
         }
+    }
+
+    /// @dev One: each invariant would run the same random calls anew.
+    function invariant_stakes_end_once_and_what_came_in_is_held_owed_or_paid() public view {
+        whatCameInIsHeldOwedOrPaid();
+        stakesEndOnce();
     }
 
     /// @dev The histories reach every end: the invariants would hold of a handler that does nothing.
@@ -91,7 +97,6 @@ contract StakeInvariantsTest is StakeBase {
         vm.assertEq(handler.ends(), 6);
         handler.claim(3);
         vm.assertEq(handler.paidOut(), 2 * STAKE);
-        invariant_what_came_in_is_held_owed_or_paid();
-        invariant_a_stake_ends_once();
+        invariant_stakes_end_once_and_what_came_in_is_held_owed_or_paid();
     }
 }
