@@ -211,13 +211,14 @@ def test_facts(job: str, every: bool) -> None:
     assert [change for change in slipped if change not in to_come] == []
 
 
+@by_reach
 @pytest.mark.parametrize("job", ["amended", *(pytest.param(job, marks=pytest.mark.slow) for job in COLLECTED[1:])])
-def test_deployment_and_trust(job: str) -> None:
+def test_deployment_and_trust(job: str, every: bool) -> None:
     slipped = []
     for part in ("deployment", "trust", "job"):
         inner = bundle_json(job)[part]
-        for path in places({part: inner}):
-            for new in changes(get({part: inner}, path)):
+        for path in chosen(every, {part: inner}, ()):
+            for new in tried(every, get({part: inner}, path)):
                 plain = {**bundle_json(job), **changed({part: inner}, path, new)}
                 try:
                     intact = verify(parse_bundle(canonical(plain))).verdict is Verdict.INTACT
