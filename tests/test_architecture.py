@@ -22,6 +22,8 @@ DOORS: dict[str, frozenset[str]] = {
     "comparison": frozenset({"core"}),
     "chain": frozenset({"core"}),
     "chain.keystore": frozenset({"core"}),
+    "chain.events": frozenset({"core"}),
+    "chain.event_types": frozenset({"core"}),
     "serving": frozenset({"core"}),
     "pages": frozenset(),
     "vault": frozenset({"core", "catalogue", "chain"}),
@@ -37,7 +39,9 @@ DOORS: dict[str, frozenset[str]] = {
     ),
     "identity": frozenset({"core", "chain.keystore", "serving"}),
     "owner": frozenset({"core", "chain.keystore"}),
-    "audit": frozenset({"core", "models", "catalogue", "protocols", "jobs.randomness"}),
+    "audit": frozenset(
+        {"core", "models", "catalogue", "chain.events", "chain.event_types", "protocols", "jobs.randomness"}
+    ),
     "audit.chain_facts": frozenset({"core", "chain"}),
     "audit.collect": frozenset({"core", "models", "catalogue", "chain", "protocols"}),
     "study": frozenset({"core", "models", "catalogue", "vault"}),

@@ -437,7 +437,8 @@ class Simulation:
         )  # fmt: skip
         self.funded = None
         if plan.funding:
-            self.funded = Funding(token=plan.token, sponsor=plan.sponsor, amount=plan.funding, at=at)
+            deposited = at.model_copy(update={"index": 1})
+            self.funded = Funding(token=plan.token, sponsor=plan.sponsor, amount=plan.funding, at=deposited)
 
     def _run(self, withdraw: tuple[int, ...]) -> None:
         if withdraw or self.ending is Ending.ABORTED:

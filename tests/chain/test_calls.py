@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from web3 import Web3
 
 from examples import examples
-from placet.chain import abi, calls, event_logs, events
+from placet.chain import abi, calls, event_logs, event_types, events
 from placet.chain.calls import NO_PROOF, Call, Calls
 from placet.chain.rpc import octets
 from placet.core.consent import Consent, Details
 from placet.core.errors import InputError, Reverted
+from placet.core.hashing import keccak
 from placet.core.offers import Offer, Subjects
 from placet.core.plan import Amendment, Input, Party, Plan, Seal, cancellation_hash
 from placet.core.stakes import Fault, StakeTerms, finding_hash, upholding_hash
@@ -116,8 +117,12 @@ def test_event_classes_are_the_contracts_events() -> None:
         told = {e["name"] for e in abi.artifact(contract)["abi"] if e["type"] == "event"} - {"EIP712DomainChanged"}
         assert told == {kind.__name__ for kind in kinds}
         for kind in kinds:
-            names = tuple(event_logs.field_name(name) for name, _, _ in event_logs.event_type(kind).parameters)
-            assert names == event_logs.parameters(kind)
+            own = event_types.event_type(kind)
+            assert tuple(event_types.field_name(name) for name, _, _ in own.parameters) == event_logs.parameters(kind)
+            declared = next(e for e in abi.artifact(contract)["abi"] if e["type"] == "event" and e["name"] == own.name)
+            assert own.topic == keccak(abi._signature(declared))
+            flags = tuple((entry["name"], abi._type(entry), entry["indexed"]) for entry in declared["inputs"])
+            assert own.parameters == flags
 
 
 def test_every_state_changing_function_has_its_call() -> None:
@@ -310,6 +315,6 @@ def test_a_malformed_log_is_a_chain_error_or_no_event(log: Any) -> None:
     from placet.core.errors import ChainError
 
     try:
-        assert event_logs.decode(log, event_logs.addresses(PLACED)) is None
+        assert event_logs.decode(log, event_types.addresses(PLACED)) is None
     except ChainError:
         return

@@ -1,7 +1,8 @@
 """The bundle: one file with everything that a stranger needs to check one job without a chain, a node or a database.
 
-The evidence is as good as its authors' signatures. The facts are the word of whoever collected the bundle: who did
-not do that himself collects the facts again from an endpoint of his own (`chain_facts.facts`) and compares.
+The evidence is as good as its authors' signatures. The facts are as good as the hashes of blocks that their reader
+trusts, where the bundle holds a proof; else they are the word of whoever collected the bundle: who did not do that
+himself collects the facts again from an endpoint of his own (`chain_facts.facts`) and compares.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pydantic import Field
 
 from placet.audit.facts import ChainFacts
 from placet.audit.outcome import Basis
+from placet.audit.proof import ChainProof
 from placet.audit.sections import Body, Sections, pieces_of
 from placet.core.errors import DeploymentError, InputError, LimitError
 from placet.core.evidence import MAX_EVIDENCE, MAX_SECTIONS, Section, SignedEvidence
@@ -48,6 +50,8 @@ class Bundle(Value):
         tuple[SealedNoise, ...], Field(max_length=MAX_PARTIES, exclude_if=lambda openings: not openings)
     ] = ()
     """What parties opened of their noise, each for the one auditor whose key opens it."""
+    proof: Annotated[ChainProof | None, Field(exclude_if=lambda proof: proof is None)] = None
+    """What shows that the facts stand under the hashes of blocks."""
 
     def sections(self) -> tuple[Section, ...]:
         """All sections of all evidence, in the order in which they follow the bundle, each once."""

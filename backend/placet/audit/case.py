@@ -15,7 +15,8 @@ from functools import cached_property
 from pydantic import ValidationError
 
 from placet.audit.bundle import Bundle, PartyEvidence
-from placet.audit.facts import AcceptedMeasurement, DatasetFact, Ending, Given, Moment, OfferFact, Recorded
+from placet.audit.facts import AcceptedMeasurement, ChainFacts, DatasetFact, Ending, Given, Moment, OfferFact, Recorded
+from placet.audit.proof import ProvenFactReader, ReadProof, TrustedBlocks
 from placet.audit.reading import LeafContext
 from placet.audit.sections import Sections
 from placet.audit.shown import ShownLeaves, ShownSet
@@ -23,7 +24,7 @@ from placet.audit.withdrawals import Withdrawals
 from placet.catalogue.declared import DeclaredJob, declared
 from placet.core.consent import CompactConsent, Consent
 from placet.core.ecdsa import recover
-from placet.core.errors import NotFoundError, PlanError
+from placet.core.errors import NotFoundError, PlacetError, PlanError
 from placet.core.evidence import Evidence, InputEvidence, Section, SignedAmendment
 from placet.core.ids import ConsentId, DatasetId, OfferId
 from placet.core.lawful import ModelRef
@@ -64,9 +65,11 @@ class Case:
         verifiers: Verifiers | None = None,
         sections: Sections | None = None,
         noise: Mapping[int, NoiseOpening] | None = None,
+        trusted: TrustedBlocks | None = None,
     ) -> None:
-        """`noise`: by party, as it was opened to the auditor; None where he does not ask for it."""
-        self.bundle, self.noise = bundle, noise
+        """`noise`: by party, as it was opened to the auditor; None where he does not ask for it. `trusted`: hashes of
+        blocks on which the facts must rest; None where he asks for none."""
+        self.bundle, self.noise, self.trusted = bundle, noise, trusted
         self.facts = bundle.facts
         self.deployment = bundle.deployment
         self.trust = bundle.trust
@@ -74,6 +77,22 @@ class Case:
         self.sections = sections or Sections()
         self.withdrawals = Withdrawals(bundle.facts)
         self._verified: dict[tuple[bytes, bytes, bytes], bool] = {}
+
+    @cached_property
+    def proof(self) -> ReadProof | None:
+        """Headers and receipts of the facts' blocks."""
+        return None if self.bundle.proof is None else ReadProof.of(self.bundle.proof)
+
+    @cached_property
+    def proven(self) -> tuple[ChainFacts, frozenset[int]] | PlacetError:
+        """The facts out of the proof, and the blocks that may hold more of them; or why there are none."""
+        if self.proof is None:
+            return NotFoundError("the bundle holds no headers and receipts")
+        try:
+            reader = ProvenFactReader(self.proof, self.facts, self.deployment)
+            return reader.facts(self.plan), frozenset(reader.unseen)
+        except PlacetError as error:
+            return error
 
     @cached_property
     def plan(self) -> Plan | None:

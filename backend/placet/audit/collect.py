@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 import httpx
 
 from placet.audit.bundle import Bundle, PartyEvidence, parse_evidence
-from placet.audit.chain_facts import FactReader
+from placet.audit.chain_facts import LiveFactReader
+from placet.audit.facts import Ending
+from placet.audit.proof import ChainProof
 from placet.audit.sections import Body, Sections
 from placet.chain import events
 from placet.chain.client import Chain
-from placet.chain.states import JobStatus
 from placet.core.ecdsa import recover
-from placet.core.errors import ConfigError, LimitError, NotFoundError, PeerError, PlacetError, ProtocolError
+from placet.core.errors import ChainError, ConfigError, LimitError, NotFoundError, PeerError, PlacetError, ProtocolError
 from placet.core.evidence import MAX_EVIDENCE, SignedEvidence
 from placet.core.ids import JobId
 from placet.core.plan import Plan
@@ -43,20 +44,47 @@ LIFETIME = 240
 """Seconds that the auditor's signed request is valid."""
 
 
-def collect(chain: Chain, trust: TrustList, job: JobId, fetch: Fetch, sections: Sections) -> Bundle:
+def collect(
+    chain: Chain,
+    trust: TrustList,
+    job: JobId,
+    fetch: Fetch,
+    sections: Sections,
+    *,
+    at: int | None = None,
+    proving: bool = False,
+) -> Bundle:
     """The bundle of a job; what stands beside its evidence goes into `sections`. DeploymentError or ChainError if the
     chain can't be trusted or reached, NotFoundError if it does not know the job, ConfigError if there is no room for it
-    here; never an error because of a party."""
+    here; never an error because of a party. `at`: the block as of which the chain is read, if not the last confirmed
+    one. `proving`: with headers and receipts, where the chain's blocks hash as Ethereum's."""
     chain.check()
-    reader = FactReader(chain, job)
-    if reader.state.status is JobStatus.NONE:
+    reader = LiveFactReader(chain, job, at)
+    if reader.status is Ending.UNKNOWN:
         raise NotFoundError(
             "the chain knows no such job",
             found=to_hex(job),
             remedy="is the id right, and is the block of its opening confirmed?",
         )
     plan, evidence = _evidence(chain, trust, job, _Asking(fetch, sections), reader.first(events.JobOpened))
-    return Bundle(job=job, deployment=chain.deployment, trust=trust, facts=reader.facts(plan), evidence=tuple(evidence))
+    facts = reader.facts(plan)
+    return Bundle(
+        job=job,
+        deployment=chain.deployment,
+        trust=trust,
+        facts=facts,
+        evidence=tuple(evidence),
+        proof=_proof(reader) if proving else None,
+    )
+
+
+def _proof(reader: LiveFactReader) -> ChainProof | None:
+    try:
+        return reader.proof()
+    except ChainError as error:
+        if error.code != "chain.unprovable":
+            raise
+        return None
 
 
 def _pieces(file: Path) -> Iterator[bytes]:

@@ -36,6 +36,7 @@ class Basis(StrEnum):
     """Whose word the verifier worked with, besides the parties' signatures."""
 
     LIVE_CHAIN = "live-chain"
+    PROVEN = "proven"
     OWN_FILES = "own-files"
     BUNDLE = "bundle"
 
@@ -44,6 +45,8 @@ class Basis(StrEnum):
         """As people read it."""
         return {
             Basis.LIVE_CHAIN: "Contracts and names are those of your own files, the chain that of your own endpoint.",
+            Basis.PROVEN: "Contracts and names are those of your own files; the chain's events are proven under hashes "
+            "of blocks that you gave.",
             Basis.OWN_FILES: "Contracts and names are those of your own files; what the chain says is the bundle's.",
             Basis.BUNDLE: "Contracts and names are the bundle's own word: whoever made it may have made them up.",
         }[self]

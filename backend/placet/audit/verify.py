@@ -7,6 +7,10 @@ words.
 events stand in an order and at times that the contracts allow, and its status follows from them. Withdrawal lists and
 recorded trails are whole: hashing their entries gives the heads and epochs that the contracts hold.
 
+*Proof.* Where the bundle brings headers and receipts: headers follow each other, receipts are all those under their
+headers, the facts are what these receipts tell, and no block between may hold more. Where the auditor gave hashes of
+blocks, every header follows from one of them.
+
 *Evidence.* Every party handed out its evidence, signed by the recorder that the plan names, about this job and this
 plan. Evidence that could not be had makes the verdict *incomplete*: never intact. Evidence under a wrong signature is
 nobody's word.
@@ -73,7 +77,7 @@ that died later were erased, else *intact*. A check that does not apply (no seal
 reason and takes nothing away. Withheld keys, aborts and self-enrolled people are no tampering: the ending and the notes
 tell them.
 
-Facts are the word of whoever collected them: see `placet.audit.bundle`."""
+Facts without a proof are the word of whoever collected them: see `placet.audit.bundle`."""
 
 from __future__ import annotations
 
@@ -95,6 +99,7 @@ from placet.audit.checks import (
     model,
     payment,
     plan,
+    proof,
     seal,
     stakes,
     sums,
@@ -106,6 +111,7 @@ from placet.audit.facts import Ending
 from placet.audit.findings import Check, CheckStatus, Result, listed
 from placet.audit.messages import links
 from placet.audit.outcome import AuditReport, Basis, Verdict
+from placet.audit.proof import TrustedBlocks
 from placet.audit.sections import Sections
 from placet.audit.timeline import parties, repetitions, timeline
 from placet.core.lookalikes import doubts, doubts_of
@@ -114,6 +120,7 @@ from placet.core.signatures import Verifiers
 
 CHECKS: tuple[Check, ...] = (
     *chain.CHECKS,
+    *proof.CHECKS,
     *evidence.CHECKS,
     *plan.CHECKS,
     *consent.CHECKS,
@@ -141,9 +148,11 @@ def verify(
     basis: Basis = Basis.OWN_FILES,
     sections: Sections | None = None,
     noise: Mapping[int, NoiseOpening] | None = None,
+    trusted: TrustedBlocks | None = None,
 ) -> AuditReport:
     """All checks over one bundle; `sections` hold those that it names (NotFoundError if one is not there). `noise`: by
-    party, as it was opened to the auditor; with it, noise that was not opened is missing evidence.
+    party, as it was opened to the auditor; with it, noise that was not opened is missing evidence. `trusted`: hashes of
+    blocks; with them, facts that do not rest on these are missing evidence.
 
     `basis`: `OWN_FILES` and `LIVE_CHAIN` are the caller's word that deployment and trust list are his own, or were
     compared with his own; under `BUNDLE` nothing is ever called intact.
@@ -152,13 +161,15 @@ def verify(
     P-256 signatures count. A contract's signature that can't be checked, or that its state of now refuses, is missing
     evidence: it names nobody. Persons' consents never count with a contract's.
     """
-    return judged(Case(bundle, verifiers, sections, noise), basis)
+    return judged(Case(bundle, verifiers, sections, noise, trusted), basis)
 
 
 def judged(case: Case, basis: Basis) -> AuditReport:
     """All checks over a case."""
     bundle = case.bundle
     results = tuple(check.result(case) for check in CHECKS)
+    if basis is Basis.OWN_FILES and proof.all_passed(case, results):
+        basis = Basis.PROVEN
     verdict = judge(results, basis)
     return AuditReport(
         job=bundle.job,

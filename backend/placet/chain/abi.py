@@ -1,4 +1,5 @@
-"""The contracts' ABI from the artifacts: functions, events, custom errors. Addresses are 20 bytes, never text."""
+"""The contracts' ABI from the artifacts: functions and custom errors; its events stand in
+`placet.chain.event_types`. Addresses are 20 bytes, never text."""
 
 from __future__ import annotations
 
@@ -97,16 +98,6 @@ class Function:
 
 
 @dataclass(frozen=True)
-class EventType:
-    """A contract's event: its first topic and its parameters in order, `indexed` or not."""
-
-    contract: str
-    name: str
-    topic: bytes
-    parameters: tuple[tuple[str, str, bool], ...]
-
-
-@dataclass(frozen=True)
 class ErrorType:
     """A custom error."""
 
@@ -159,16 +150,6 @@ def creation_code(contract: str, *arguments: Any) -> bytes:
     compiled = artifact(contract)
     constructor = [e["inputs"] for e in compiled["abi"] if e["type"] == "constructor"]
     return bytes.fromhex(compiled["bytecode"][2:]) + encode(_types(constructor[0]) if constructor else (), arguments)
-
-
-@functools.cache
-def event(contract: str, name: str) -> EventType:
-    """An event of a contract by its name."""
-    for entry in artifact(contract)["abi"]:
-        if entry["type"] == "event" and entry["name"] == name:
-            parameters = tuple((i["name"], _type(i), bool(i["indexed"])) for i in entry["inputs"])
-            return EventType(contract, name, keccak(_signature(entry)), parameters)
-    raise ConfigError(f"{contract} has no event {name}")
 
 
 @functools.cache

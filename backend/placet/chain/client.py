@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from placet.chain import abi, event_logs, finality
+from placet.chain import abi, event_logs, event_types, finality
 from placet.chain.blocks import Block, Head
 from placet.chain.blooms import Topics
 from placet.chain.deployed import check_contracts, same
@@ -53,7 +53,7 @@ class Chain:
         self.deployment = deployment
         self.rpc = rpc or Rpc(url)
         self.verifiers = deployment.verifiers.asking(erc1271(self.rpc))
-        self.logs = LogReader(self.rpc, event_logs.addresses(deployment))
+        self.logs = LogReader(self.rpc, event_types.addresses(deployment))
 
     def check(self) -> None:
         """DeploymentError unless the endpoint serves the chain and the contracts that the deployment file names."""
@@ -308,14 +308,10 @@ def erc1271(rpc: Rpc) -> ContractCheck:
 
 def _topics(kinds: Sequence[type[Event]], indexed: dict[str, bytes | int]) -> list[Topics]:
     """What `eth_getLogs` wants: one query for all kinds, or one for each where indexed fields choose."""
-    types = [event_logs.event_type(kind) for kind in kinds]
     if not indexed:
-        return [[[one.topic for one in types]]]
-    queries: list[Topics] = []
-    for one in types:
-        places = {event_logs.field_name(name): of for name, of, is_indexed in one.parameters if is_indexed}
-        if not indexed.keys() <= places.keys():
-            raise LookupError(f"{one.name} is indexed by {sorted(places)}, not by {sorted(indexed)}")
-        topics = [[abi.encode((of,), (indexed[name],))] if name in indexed else None for name, of in places.items()]
-        queries.append([[one.topic], *topics])
-    return queries
+        return [[[event_types.event_type(kind).topic for kind in kinds]]]
+    return [
+        [[event_types.event_type(kind).topic], *([topic] if topic is not None else None for topic in rest)]
+        for kind in kinds
+        for rest in [event_types.indexed_topics(kind, indexed)]
+    ]

@@ -18,7 +18,7 @@ from collections.abc import Hashable, Iterator, Sequence
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
-from placet.chain import event_logs, events
+from placet.chain import event_types, events
 from placet.chain.blocks import BlockHeader, Head
 from placet.chain.blooms import LogFilter
 from placet.chain.client import Chain
@@ -50,7 +50,7 @@ class Index(EventTables):
     """One deployment's events in one database. `sync` first, then ask."""
 
     def __init__(self, engine: Engine, chain: Chain) -> None:
-        super().__init__(engine, event_logs.addresses(chain.deployment))
+        super().__init__(engine, event_types.addresses(chain.deployment))
         self._chain = chain
         self._syncing = threading.Lock()
         self._tip: Head | None = None

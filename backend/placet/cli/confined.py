@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
+from placet.audit.facts import Count
 from placet.audit.outcome import AuditFailure, AuditReport, Basis, Judgement
 from placet.core.child import start_child
 from placet.core.errors import ConfigError, InputError, LimitError, PlacetError, unforeseen
@@ -34,7 +35,7 @@ from placet.core.ids import JobId
 from placet.core.noise_opening import SealedNoise
 from placet.core.plan import MAX_PARTIES
 from placet.core.trust import Deployment, Institution, TrustList
-from placet.core.values import Address, Bytes32, Value, parse
+from placet.core.values import Address, Bytes32, Text, Value, parse
 
 if TYPE_CHECKING:
     from placet.audit.bundle import Bundle
@@ -74,9 +75,17 @@ class LiveAudit(Value):
     elsewhere: tuple[ElsewhereEvidence, ...] = ()
 
 
+class TrustedHashes(Value):
+    """Hashes of blocks that the auditor trusts, and in words by whom he has them."""
+
+    blocks: Annotated[tuple[tuple[Count, Bytes32], ...], Field(min_length=1, max_length=4096)]
+    whose: Text
+
+
 class AuditRequest(Value):
     """What to judge: the bundle's `file`, or a job `live`; what the auditor has of his own, and where to keep the
-    bundle. `noise`: what parties handed him of theirs; `secret` opens it, and then it is asked of all."""
+    bundle. `noise`: what parties handed him of theirs; `secret` opens it, and then it is asked of all. `trusted`: what
+    the facts must rest on; a live audit reads the chain as of the highest of these blocks."""
 
     file: _Short | None = None
     live: LiveAudit | None = None
@@ -86,6 +95,7 @@ class AuditRequest(Value):
     save: _Short | None = None
     noise: Annotated[tuple[SealedNoise, ...], Field(max_length=MAX_PARTIES)] = ()
     secret: Annotated[Bytes32 | None, Field(repr=False)] = None
+    trusted: TrustedHashes | None = None
 
 
 def judge(request: AuditRequest) -> AuditReport:
@@ -224,6 +234,7 @@ def main() -> None:
 def judge_here(request: AuditRequest, heard: Callable[[int], object]) -> AuditReport:
     """The same in this process. `heard` is told how many bytes have come in, before anything is made of them."""
     from placet.audit.bundle import bundle_pieces
+    from placet.audit.proof import TrustedBlocks
     from placet.audit.sections import Sections
     from placet.audit.verify import verify
     from placet.cli.inputs import replace
@@ -239,7 +250,8 @@ def judge_here(request: AuditRequest, heard: Callable[[int], object]) -> AuditRe
     if request.save is not None:
         replace(Path(request.save), bundle_pieces(bundle, sections))
     noise = None if request.secret is None or not bundle.noise else opened_by(request.secret, bundle.noise)
-    return verify(bundle, verifiers, basis, sections, noise)
+    trusted = None if request.trusted is None else TrustedBlocks(dict(request.trusted.blocks), request.trusted.whose)
+    return verify(bundle, verifiers, basis, sections, noise, trusted)
 
 
 def _collected(
@@ -262,7 +274,9 @@ def _collected(
             heard(len(piece))
             yield piece
 
-    return collect(chain, request.trust, live.job, counted, sections), chain.verifiers, Basis.LIVE_CHAIN
+    at = None if request.trusted is None else max(number for number, _ in request.trusted.blocks)
+    bundle = collect(chain, request.trust, live.job, counted, sections, at=at, proving=True)
+    return bundle, chain.verifiers, Basis.LIVE_CHAIN
 
 
 def _read(

@@ -28,6 +28,7 @@ _TYPES: Final = {
 }
 _ROOMS: Final = ("alignment", "audit", "catalogue", "comparison", "core", "models", "protocols/enclave/sealed")
 _SINGLE: Final = (
+    *(f"chain/{name}.py" for name in ("__init__", "event_types", "events")),
     "__init__.py",
     "jobs/__init__.py",
     "jobs/randomness.py",
