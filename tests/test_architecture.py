@@ -45,6 +45,7 @@ DOORS: dict[str, frozenset[str]] = {
     "audit.chain_facts": frozenset({"core", "chain"}),
     "audit.collect": frozenset({"core", "models", "catalogue", "chain", "protocols"}),
     "study": frozenset({"core", "models", "catalogue", "vault"}),
+    "witness": frozenset({"core", "chain"}),
     "sandbox": frozenset(
         {
             "core",
@@ -75,7 +76,7 @@ DOORS: dict[str, frozenset[str]] = {
             "node",
             "company",
         }
-        | {"identity", "owner", "audit", "sandbox", "study", "pages"}
+        | {"identity", "owner", "audit", "sandbox", "study", "pages", "witness"}
     ),
 }
 # What only some rooms may touch, and how it would be imported.

@@ -22,13 +22,14 @@ from placet.cli.inputs import (
     replace,
 )
 from placet.cli.output import Commands, emit, say, write_line
+from placet.cli.trusted import BlockOption, CheckpointOption, QuorumOption, WitnessesOption, trusted_hashes
 from placet.core.errors import InputError
 
 if TYPE_CHECKING:
     from placet.audit.outcome import AuditReport
     from placet.cli.confined import ElsewhereEvidence
     from placet.core.signatures import Key
-    from placet.core.trust import TrustList
+    from placet.core.trust import Deployment, TrustList
 
 
 class AuditCommands(Commands):
@@ -84,6 +85,10 @@ def audit(
             "Repeatable; a party that adds noise and is left out makes the verdict incomplete.",
         ),
     ] = None,
+    block: BlockOption = None,
+    checkpoint: CheckpointOption = None,
+    witness: WitnessesOption = None,
+    quorum: QuorumOption = None,
     save: Annotated[Path | None, typer.Option(help="Keep the bundle in this file.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as one HTML file.")] = None,
     page: Annotated[
@@ -106,12 +111,15 @@ def audit(
         raise typer.BadParameter("give a job's id, or --bundle FILE")
     from placet.audit import report as drawn
 
+    own = None if deployment is None else read_deployment(deployment)
+    trusted = trusted_hashes(block or [], checkpoint or [], witness or [], quorum, own)
     if bundle is not None:
         if evidence:
             raise typer.BadParameter("--evidence is for a live audit: a bundle brings its own")
-        report = _saved(bundle, url, deployment, trust, save, _opened(noise or [], key, passphrase_file))
+        handed = _opened(noise or [], key, passphrase_file) | {"trusted": trusted}
+        report = _saved(bundle, url, own, trust, save, handed)
     else:
-        if job is None or url is None or deployment is None or trust is None:
+        if job is None or url is None or own is None or trust is None:
             raise typer.BadParameter("a live audit needs --url, --deployment and --trust")
         from placet.cli.confined import AuditRequest, LiveAudit, judge
 
@@ -120,8 +128,7 @@ def audit(
         signs = _auditor(key, passphrase_file)
         live = LiveAudit(job=read_job(job), key=signs.secret, elsewhere=elsewhere)
         target = None if save is None else str(save)
-        own = read_deployment(deployment)
-        handed = _handed(noise or [], None if key is None else signs.secret)
+        handed = _handed(noise or [], None if key is None else signs.secret) | {"trusted": trusted}
         report = judge(AuditRequest(live=live, url=url, deployment=own, trust=known, save=target, **handed))
     if html is not None:
         replace(html, drawn.html(report).encode())
@@ -187,25 +194,25 @@ def _auditor(key: Path | None, passphrase_file: Path | None) -> Key:
 def _saved(
     file: Path,
     url: str | None,
-    deployment: Path | None,
+    deployment: Deployment | None,
     trust: Path | None,
     save: Path | None,
-    noise: dict[str, Any],
+    more: dict[str, Any],
 ) -> AuditReport:
     """A bundle from a file, judged in a process of its own."""
     from placet.cli.confined import AuditRequest, judge
 
     if deployment is None or trust is None:
         say("note: give your own --deployment and --trust: against the bundle's own nothing is called intact")
-    if url is None:
-        say("note: what the chain says is the bundle's word; give --url to have it read again")
+    if url is None and more["trusted"] is None:
+        say("note: what the chain says is the bundle's word; give --url, or hashes of blocks (--block, --checkpoint)")
     request = AuditRequest(
         file=_name(file),
         url=url,
-        deployment=None if deployment is None else read_deployment(deployment),
+        deployment=deployment,
         trust=None if trust is None else read_trust(trust),
         save=None if save is None else _name(save),
-        **noise,
+        **more,
     )
     return judge(request)
 

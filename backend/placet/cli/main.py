@@ -72,6 +72,9 @@ _ENTRIES = {
         "Statements in zero knowledge about totals and consents: prove, check, put on chain.",
     ),
     "audit": Entry("placet.cli.audit", "commands", "Audit a job."),
+    "witness": Entry(
+        "placet.cli.witness", "commands", "A witness of the chain: signs what all of a deployment's events come to."
+    ),
     "zk": Entry("placet.cli.ceremony", "zk", "What proofs in zero knowledge rest on."),
     "sandbox": Entry(
         "placet.cli.sandbox",

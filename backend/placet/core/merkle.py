@@ -161,3 +161,40 @@ def lawful_root(leaves: Iterable[tuple[ConsentId, bytes]]) -> bytes:
 def dataset_root(commitments: Sequence[bytes]) -> bytes:
     """A dataset's commitment: RFC 6962 root over its row commitments in ascending order."""
     return rfc6962_root(sorted(commitments))
+
+
+class Rfc6962Tree:
+    """The root of a tree that only grows, over leaf hashes; all that is kept are its complete subtrees."""
+
+    def __init__(self, size: int = 0, nodes: Sequence[bytes] = ()) -> None:
+        """`nodes`: those of complete subtrees from left to right, one for each bit of `size`. InputError for others."""
+        if size < 0 or len(nodes) != size.bit_count():
+            raise InputError("not the subtrees of a tree", expected=f"{size.bit_count()} nodes", found=len(nodes))
+        self._size, self._nodes = size, list(nodes)
+
+    @property
+    def size(self) -> int:
+        """How many leaves it has."""
+        return self._size
+
+    @property
+    def nodes(self) -> tuple[bytes, ...]:
+        """The complete subtrees, from left to right."""
+        return tuple(self._nodes)
+
+    def add(self, leaf: bytes) -> None:
+        """The next leaf's hash."""
+        node, rest = leaf, self._size
+        while rest & 1:
+            node, rest = sha256(b"\x01", self._nodes.pop(), node), rest >> 1
+        self._nodes.append(node)
+        self._size += 1
+
+    def root(self) -> bytes:
+        """As `rfc6962_nodes` over all leaf hashes."""
+        if not self._nodes:
+            return sha256(b"")
+        node = self._nodes[-1]
+        for left in reversed(self._nodes[:-1]):
+            node = sha256(b"\x01", left, node)
+        return node

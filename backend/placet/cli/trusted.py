@@ -1,0 +1,88 @@
+"""Hashes of blocks that an auditor trusts: given by number, or out of checkpoints that enough witnesses signed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from placet.cli.inputs import read
+from placet.cli.witness import witnesses
+from placet.core.errors import InputError
+from placet.core.values import from_hex, to_hex
+
+if TYPE_CHECKING:
+    from placet.cli.confined import TrustedHashes
+    from placet.core.trust import Deployment
+
+BlockOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--block",
+        metavar="NUMBER=HASH",
+        help="The hash of a block as you have it from somebody you trust: the facts must follow from it. Repeatable.",
+    ),
+]
+CheckpointOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--checkpoint", metavar="FILE", help="A checkpoint that witnesses signed, from which the facts must follow."
+    ),
+]
+WitnessesOption = Annotated[
+    list[str] | None,
+    typer.Option("--witness", metavar="VKEY|FILE", help="The key of a witness that you trust. Repeatable."),
+]
+QuorumOption = Annotated[
+    int | None, typer.Option("--quorum", min=1, help="So many of them must have signed the same checkpoint; else all.")
+]
+
+
+def trusted_hashes(
+    blocks: Sequence[str],
+    checkpoints: Sequence[Path],
+    keys: Sequence[str],
+    quorum: int | None,
+    deployment: Deployment | None,
+) -> TrustedHashes | None:
+    """None where nothing is demanded. InputError for what is malformed or contradicts itself, and where no checkpoint
+    has enough signatures; SignatureError for a forged one."""
+    from placet.cli.confined import TrustedHashes
+    from placet.core.cosigning import log_origin, vouched
+    from placet.core.signed_note import parse_note
+
+    if not blocks and not checkpoints:
+        if keys or quorum is not None:
+            raise InputError("witnesses without a checkpoint", expected="--checkpoint FILE", found="none")
+        return None
+    known, whose = dict(map(_block, blocks)), ["you"] if blocks else []
+    if len(known) != len(set(blocks)):
+        raise InputError("two hashes of one block", expected="one a number", found=len(blocks))
+    if checkpoints:
+        if deployment is None:
+            raise InputError("a checkpoint is about a deployment", expected="--deployment FILE", found="none")
+        mine = witnesses(list(keys))
+        needed = len(mine) if quorum is None else quorum
+        notes = [parse_note(read(file, "checkpoint")) for file in checkpoints]
+        shown = vouched(notes, mine, needed, log_origin(deployment))
+        if not shown:
+            raise InputError(
+                "too few witnesses signed one checkpoint",
+                expected=f"{needed} of {len(mine)}",
+                remedy="get checkpoints of the same block: witnesses sign at multiples of one number",
+            )
+        for number, (hash_, _) in shown.items():
+            if known.setdefault(number, hash_) != hash_:
+                raise InputError("witnesses signed another block than you gave", expected=to_hex(known[number]))
+        names = sorted({name for _, signers in shown.values() for name in signers})
+        whose.append(f"at least {needed} of {len(mine)} witnesses ({', '.join(names)})"[:300])
+    return TrustedHashes(blocks=tuple(known.items()), whose=" and ".join(whose))
+
+
+def _block(given: str) -> tuple[int, bytes]:
+    number, equals, hash_ = given.partition("=")
+    if not equals or not number.isascii() or not number.isdigit() or len(number) > 15:
+        raise InputError("not a block", expected="NUMBER=HASH", found=given[:100])
+    return int(number), from_hex(hash_, size=32)

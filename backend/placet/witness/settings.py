@@ -1,0 +1,45 @@
+"""Settings of a witness: environment (`PLACET_WITNESS_…`) over a TOML file over defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic_settings import SettingsConfigDict
+
+from placet.core.errors import ConfigError
+from placet.core.settings import EnvironmentFirst
+from placet.core.toml_file import read_toml
+from placet.core.trust import Url
+from placet.core.values import invalid
+
+
+class WitnessSettings(EnvironmentFirst):
+    """Relative paths count from the TOML file's folder, which also holds what the witness keeps. `every`: it signs at
+    blocks whose number is a multiple of this, so that witnesses with the same number sign the same checkpoints."""
+
+    model_config = SettingsConfigDict(env_prefix="PLACET_WITNESS_", extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,199}$")]
+    chain_url: Url
+    deployment: Path
+    key: Path
+    passphrase_file: Path
+    folder: Path = Path()
+    every: Annotated[int, Field(ge=1, le=100_000)] = 32
+    seconds: Annotated[float, Field(ge=0.1, le=3600)] = 10.0
+
+
+def load_settings(path: Path) -> WitnessSettings:
+    """ConfigError if the file is missing or malformed."""
+    try:
+        settings = WitnessSettings(
+            **read_toml(path, "the witness's settings file", remedy="placet witness init makes it")
+        )
+    except ValidationError as error:
+        wrong = invalid(str(path), error)
+        raise ConfigError(wrong.message, expected=wrong.expected, found=wrong.found) from None
+    folder = path.resolve().parent
+    names = ("deployment", "key", "passphrase_file", "folder")
+    return settings.model_copy(update={name: folder / getattr(settings, name) for name in names})
