@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from block_chain import proven
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from simulator import Simulation
 from test_collect import Replay
 from typer.testing import CliRunner
@@ -14,8 +16,11 @@ from typer.testing import CliRunner
 from placet.audit.outcome import Basis
 from placet.cli import confined
 from placet.cli.main import app
+from placet.core.cosigning import WitnessedBlock, cosign, log_origin
 from placet.core.hashing import canonical
+from placet.core.signed_note import SignedNote
 from placet.core.values import to_hex
+from placet.witness.witness import witness_key
 
 TRUST = ("--trust", "trust.json")
 DEPLOYMENT = ("--deployment", "deployment.json")
@@ -45,6 +50,30 @@ def audit(*options: str) -> tuple[int, dict[str, Any]]:
 def test_by_his_own_files_a_bundle_is_intact(folder: Path) -> None:
     code, report = audit(*DEPLOYMENT, *TRUST)
     assert (code, report["verdict"], report["basis"]) == (0, "intact", "own-files")
+
+
+def test_under_a_hash_of_a_block_it_is_proven(folder: Path) -> None:
+    """The hash given by number, or out of a checkpoint that enough witnesses signed."""
+    bundle, trusted = proven(Simulation())
+    (folder / "bundle.json").write_text(bundle.model_dump_json())
+    ((number, hash_),) = trusted.hashes.items()
+    own = (*DEPLOYMENT, *TRUST)
+    code, report = audit(*own, "--block", f"{number}={to_hex(hash_)}")
+    assert (code, report["verdict"], report["basis"]) == (0, "intact", "proven")
+    shown = WitnessedBlock.of(log_origin(bundle.deployment), 9, bytes(32), (number, hash_))
+    note, words = SignedNote(shown.checkpoint.text, ()), []
+    for name in ("a.example", "b.example", "c.example"):
+        secret = Ed25519PrivateKey.generate()
+        witness = witness_key(name, secret)
+        words += ["--witness", witness.vkey]
+        note = note if name == "c.example" else cosign(note, witness, secret, 1_700_000_000)
+    (folder / "checkpoint").write_bytes(note.encode())
+    words += ["--checkpoint", "checkpoint", "--quorum"]
+    code, report = audit(*own, *words, "2")
+    assert (code, report["basis"]) == (0, "proven")
+    assert any("2 of 3 witnesses (a.example, b.example)" in line for line in report["notes"])
+    refused = CliRunner().invoke(app, ["audit", "--bundle", "bundle.json", *own, *words, "3"])
+    assert refused.exit_code == 1 and "too few witnesses" in refused.stderr
 
 
 @pytest.mark.parametrize("own", [(), *(pytest.param(one, marks=pytest.mark.slow) for one in (DEPLOYMENT, TRUST))])

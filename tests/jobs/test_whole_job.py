@@ -463,6 +463,10 @@ def test_the_audit_is_intact_with_every_check_passed(consortium: LiveConsortium,
     assert first.done.job in page
     saved = json.loads(consortium.made.run("audit", "--bundle", bundle, *common, "--json"))
     assert (saved["verdict"], saved["results"]) == ("intact", live["results"])
+    head = consortium.chain.block(live["head"]["block"])
+    block = f"{head.number}={to_hex(head.hash)}"
+    under = json.loads(consortium.made.run("audit", "--bundle", bundle, *common, "--block", block, "--json"))
+    assert (under["verdict"], under["basis"]) == ("intact", "proven")
 
 
 def test_a_partys_answer_that_takes_more_memory_than_its_size_allows_gets_no_verdict(

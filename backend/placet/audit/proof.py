@@ -8,6 +8,7 @@ shown, too, that nothing was left out.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -18,13 +19,16 @@ from placet.audit.facts import ChainFacts, OfferFact
 from placet.chain import event_types
 from placet.chain.event_types import LogPlace
 from placet.chain.events import E, Event, OfferMade
-from placet.core.block_header import ReceiptLog, SealedHeader, read_header, read_logs
+from placet.core.block_header import ReceiptLog, SealedHeader, bloom_bits, read_header, read_logs
 from placet.core.errors import InputError, NotFoundError
 from placet.core.ids import JobId, OfferId
 from placet.core.offers import Offer
 from placet.core.plan import Plan
 from placet.core.trust import Deployment
 from placet.core.values import Octets, Value, to_hex
+
+_BY = frozenset({"consent", "dataset", "job", "offer", "provider"})
+"""The indexed fields by one of which facts are looked for."""
 
 
 class ProvenBlock(Value):
@@ -112,14 +116,20 @@ class ProvenFactReader(FactReader):
         self._told_lineage = {one.offer.id: one for one in shown.lineage}
         contracts = event_types.addresses(deployment)
         within = [block for block in proof.blocks if block.header.number <= shown.head.block]
-        self._events = [event for block in within for event in _events(block, contracts)]
+        self._events: dict[tuple[str, object], list[Event]] = defaultdict(list)
+        for block in within:
+            for event in _events(block, contracts):
+                for name in _BY.intersection(vars(event)):
+                    self._events[name, getattr(event, name)].append(event)
         self._times = {block.header.number: block.header.timestamp for block in within}
-        self._dark = [block.header for block in within if block.logs is None and block.header.bloom]
+        ours = [bloom_bits(address) for address in contracts]
+        dark = [block.header for block in within if block.logs is None]
+        self._dark = [header for header in dark if any(header.bloom & bits == bits for bits in ours)]
 
     def all(self, kinds: Sequence[type[E]], **indexed: bytes | int) -> list[E]:
         query = EventFilter(self.deployment, kinds, indexed)
         self.unseen.update(header.number for header in self._dark if query.may_hold(header.bloom))
-        return [cast("E", event) for event in self._events if query.takes(event)]
+        return [cast("E", event) for event in self._events.get(next(iter(indexed.items())), ()) if query.takes(event)]
 
     def time(self, event: Event) -> int:
         return self._times[event.block]

@@ -64,7 +64,7 @@ def init(
     folder.mkdir(parents=True, mode=0o700)
     save_secret(folder / "witness.json", secret, opener)
     write_new(folder / "deployment.json", own.model_dump_json().encode())
-    lines = {
+    lines: dict[str, str | int] = {
         "name": name, "chain_url": url, "deployment": "deployment.json", "key": "witness.json",
         "passphrase_file": str(passphrase_file.absolute()), "every": every,
     }  # fmt: skip

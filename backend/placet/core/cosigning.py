@@ -43,7 +43,7 @@ def event_leaf(
 ) -> bytes:
     """A leaf's hash: RFC 6962's over the RLP list of block number, block hash, place among the block's logs, contract,
     topics and data."""
-    entry = [rlp.of_int(block), block_hash, rlp.of_int(index), address, list(topics), data]
+    entry: list[rlp.Item] = [rlp.of_int(block), block_hash, rlp.of_int(index), address, list(topics), data]
     return rfc6962_leaf(rlp.encode(entry))
 
 
