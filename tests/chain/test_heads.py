@@ -17,7 +17,7 @@ from placet.chain import index as index_module
 from placet.chain.blocks import BlockHeader
 from placet.chain.blooms import LogFilter
 from placet.chain.client import Chain
-from placet.chain.event_logs import addresses
+from placet.chain.event_types import addresses
 from placet.chain.heads import Heads
 from placet.chain.index import Index
 from placet.chain.signals import listening
