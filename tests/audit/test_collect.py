@@ -36,8 +36,17 @@ from placet.core.values import to_hex
 STATUS = {s.name.lower(): s for s in JobStatus}
 
 
+class NoBlocks:
+    """An endpoint whose blocks can't be put together: a simulated job has events alone."""
+
+    def batch(self, method: str, many: Sequence[Sequence[object]]) -> list[Any]:
+        raise ChainError("no headers here", code="chain.unprovable")
+
+
 class Replay:
     """The answers of a chain that holds what a simulated job put there."""
+
+    rpc = NoBlocks()
 
     def __init__(self, simulation: Simulation) -> None:
         self.deployment = simulation.deployment

@@ -131,6 +131,14 @@ def test_evidence_comes_from_where_the_auditor_says(live: Simulation) -> None:
         assert audit_live(live, *places).exit_code == 5
 
 
+def test_facts_that_are_read_again_leave_the_bundles_proof_behind(live: Simulation, folder: Path) -> None:
+    bundle, _ = proven(live)
+    (folder / "bundle.json").write_text(bundle.model_dump_json())
+    code, report = audit(*DEPLOYMENT, *TRUST, "--url", "http://127.0.0.1:1")
+    assert (code, report["verdict"], report["basis"]) == (0, "intact", "live-chain")
+    assert {one["status"] for one in report["results"] if one["group"] == "proof"} == {"skipped"}
+
+
 @pytest.mark.parametrize(
     "wrong",
     ["nonsense", "0x12=0.json", "0x" + "ab" * 20 + "=0.json", "{0}=", "{0}=absent.json", "{0}=0.json {0}=1.json"],

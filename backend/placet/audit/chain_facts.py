@@ -39,6 +39,13 @@ def facts(chain: Chain, job: JobId, plan: Plan | None) -> ChainFacts:
     return LiveFactReader(chain, job).facts(plan)
 
 
+def proven_facts(chain: Chain, job: JobId, plan: Plan | None, at: int) -> tuple[ChainFacts, ChainProof | None]:
+    """The same as of that block, with what shows that they stand under its hash."""
+    chain.check()
+    reader = LiveFactReader(chain, job, at)
+    return reader.facts(plan), reader.proof()
+
+
 class LiveFactReader(FactReader):
     """Reads everything at one block, and notices if that block is replaced meanwhile."""
 
@@ -94,9 +101,17 @@ class LiveFactReader(FactReader):
             )
         return facts
 
-    def proof(self) -> ChainProof:
-        """Headers and receipts of all that was read until now. ChainError where the endpoint does not show them, or
-        the chain's hashes are not those of Ethereum's headers."""
+    def proof(self) -> ChainProof | None:
+        """Headers and receipts of all that was read until now; None where the chain's hashes are not those of
+        Ethereum's headers. ChainError where it was reorganised meanwhile."""
+        try:
+            return self._proof()
+        except ChainError as error:
+            if error.code != "chain.unprovable":
+                raise
+            return None
+
+    def _proof(self) -> ChainProof:
         oldest, head = min(self._seen, default=self._block.number), self._block.number
         whole = head - oldest < MOST_LINKED
         numbers = list(range(oldest, head + 1)) if whole else sorted({*self._seen, head})

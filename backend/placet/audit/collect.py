@@ -18,12 +18,11 @@ import httpx
 from placet.audit.bundle import Bundle, PartyEvidence, parse_evidence
 from placet.audit.chain_facts import LiveFactReader
 from placet.audit.facts import Ending
-from placet.audit.proof import ChainProof
 from placet.audit.sections import Body, Sections
 from placet.chain import events
 from placet.chain.client import Chain
 from placet.core.ecdsa import recover
-from placet.core.errors import ChainError, ConfigError, LimitError, NotFoundError, PeerError, PlacetError, ProtocolError
+from placet.core.errors import ConfigError, LimitError, NotFoundError, PeerError, PlacetError, ProtocolError
 from placet.core.evidence import MAX_EVIDENCE, SignedEvidence
 from placet.core.ids import JobId
 from placet.core.plan import Plan
@@ -74,17 +73,8 @@ def collect(
         trust=trust,
         facts=facts,
         evidence=tuple(evidence),
-        proof=_proof(reader) if proving else None,
+        proof=reader.proof() if proving else None,
     )
-
-
-def _proof(reader: LiveFactReader) -> ChainProof | None:
-    try:
-        return reader.proof()
-    except ChainError as error:
-        if error.code != "chain.unprovable":
-            raise
-        return None
 
 
 def _pieces(file: Path) -> Iterator[bytes]:

@@ -81,6 +81,11 @@ class TrustedHashes(Value):
     blocks: Annotated[tuple[tuple[Count, Bytes32], ...], Field(min_length=1, max_length=4096)]
     whose: Text
 
+    @property
+    def highest(self) -> int:
+        """The number of the newest of them."""
+        return max(number for number, _ in self.blocks)
+
 
 class AuditRequest(Value):
     """What to judge: the bundle's `file`, or a job `live`; what the auditor has of his own, and where to keep the
@@ -274,7 +279,7 @@ def _collected(
             heard(len(piece))
             yield piece
 
-    at = None if request.trusted is None else max(number for number, _ in request.trusted.blocks)
+    at = None if request.trusted is None else request.trusted.highest
     bundle = collect(chain, request.trust, live.job, counted, sections, at=at, proving=True)
     return bundle, chain.verifiers, Basis.LIVE_CHAIN
 
@@ -294,14 +299,18 @@ def _read(
     own = compared(bundle, request.deployment, request.trust)
     if request.url is None:
         return bundle, None, own
-    from placet.audit.chain_facts import facts
+    from placet.audit.chain_facts import facts, proven_facts
     from placet.chain.client import Chain
     from placet.chain.rpc import Rpc
 
     chain = Chain(request.url, bundle.deployment, Rpc(request.url, heard=heard))
     shown = (entry.evidence.evidence.plan for entry in bundle.evidence if entry.evidence is not None)
     plan = next((plan for plan in shown if plan.job(bundle.deployment.jobs) == bundle.job), None)
-    read_again = bundle.model_copy(update={"facts": facts(chain, bundle.job, plan)})
+    if request.trusted is None:
+        again, proof = facts(chain, bundle.job, plan), None
+    else:
+        again, proof = proven_facts(chain, bundle.job, plan, request.trusted.highest)
+    read_again = bundle.model_copy(update={"facts": again, "proof": proof})
     return read_again, chain.verifiers, Basis.LIVE_CHAIN if own is Basis.OWN_FILES else own
 
 
