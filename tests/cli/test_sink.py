@@ -418,6 +418,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "identity batch": ("{csv} {new} --config {txt}", "{txt} {new} --config {toml}"),
     "identity add": ("{csv} --subject x", "{new} --from {txt} --codes {txt}"),
+    "witness init": ("{new} --name {evil} --deployment {deployment} --url {url} --passphrase-file {txt}",),
+    "witness key": ("--config {txt}", "--config {toml}"),
+    "witness once": ("--config {toml}",),
+    "witness compare": ("{txt} {json} --witness {evil}", "{json} {txt} --witness {txt}"),
     "sandbox down": ("{new}",),
     "sandbox status": ("{new}",),
     "study check": ("{study}", "{study} --json", "{txt}", "{json} --data {evil}"),
@@ -426,7 +430,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }
 # Commands that serve until they are told to end, or bring the chain's program: what they print are logs, which
 # tests/core/test_text.py holds to the same.
-SERVE = {"node", "vault", "identity", "chain up", "chain install", "sandbox up"}
+SERVE = {"node", "vault", "identity", "witness run", "chain up", "chain install", "sandbox up"}
 # Commands of whose hostile peer some words must have come through, or nothing was tried.
 HEARD = {
     True: {"job start", "job list", "job show", "job watch", "job result", "job cancel", "owner offers", "owner grant"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import secrets
 import time
 from pathlib import Path
@@ -50,16 +51,16 @@ def init(
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from placet.chain.keystore import read_passphrase, save_secret
-    from placet.core.signed_note import parse_vkey
-    from placet.core.trust import Deployment
+    from placet.witness.settings import NAME
     from placet.witness.witness import witness_key
 
-    own: Deployment = read_deployment(deployment)
+    own = read_deployment(deployment)
+    if not re.fullmatch(NAME, name):
+        raise InputError("no name for a witness", expected="such as witness.example.org/placet", found=name[:100])
     if folder.exists():
         raise StateError("the folder exists already", found=folder, remedy="choose another one")
     secret = secrets.token_bytes(32)
     key = witness_key(name, Ed25519PrivateKey.from_private_bytes(secret))
-    parse_vkey(key.vkey)
     opener = read_passphrase(passphrase_file)
     folder.mkdir(parents=True, mode=0o700)
     save_secret(folder / "witness.json", secret, opener)

@@ -14,6 +14,9 @@ from placet.core.toml_file import read_toml
 from placet.core.trust import Url
 from placet.core.values import invalid
 
+NAME = r"^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,199}$"
+"""A witness's name: a URL without its scheme."""
+
 
 class WitnessSettings(EnvironmentFirst):
     """Relative paths count from the TOML file's folder, which also holds what the witness keeps. `every`: it signs at
@@ -21,7 +24,7 @@ class WitnessSettings(EnvironmentFirst):
 
     model_config = SettingsConfigDict(env_prefix="PLACET_WITNESS_", extra="forbid", frozen=True)
 
-    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,199}$")]
+    name: Annotated[str, Field(pattern=NAME)]
     chain_url: Url
     deployment: Path
     key: Path
