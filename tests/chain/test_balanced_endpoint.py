@@ -65,7 +65,9 @@ def drained(environment, sending: Sender, seconds: float = 120.0) -> None:
         environment.local.mine()
 
 
-@pytest.mark.parametrize("mode", ["flip3", "lag2", "flip1+behind"])
+@pytest.mark.parametrize(
+    "mode", ["flip3", *(pytest.param(one, marks=pytest.mark.slow) for one in ("lag2", "flip1+behind"))]
+)
 def test_machines_at_different_heights_hide_no_event(environment, faulty: FaultyEndpoint, mode: str) -> None:
     offer = environment.offer()
     following = Index(create_engine("sqlite://"), behind(environment, faulty))
@@ -88,7 +90,7 @@ def test_machines_at_different_heights_hide_no_event(environment, faulty: Faulty
     assert list(following.batches(offer.id)) == roots
 
 
-@pytest.mark.parametrize("mode", ["flip9", "lag2"])
+@pytest.mark.parametrize("mode", ["flip3", pytest.param("lag2", marks=pytest.mark.slow)])
 def test_machines_at_different_heights_lose_and_double_no_intent(
     environment, faulty: FaultyEndpoint, mode: str
 ) -> None:
@@ -110,6 +112,33 @@ def test_machines_at_different_heights_lose_and_double_no_intent(
     with environment.engine.connect() as connection:
         signed = connection.execute(outbox.transactions.select()).all()
     assert len(signed) == len({one.nonce for one in signed}), "no nonce was signed for twice"
+
+
+def test_one_answer_of_a_machine_that_lags_is_not_believed(environment, monkeypatch) -> None:
+    """It refuses what builds on a block that it lacks, and counts one transaction of the account too few."""
+    sending, dataset = environment.sender(), secrets.token_bytes(32)
+    honest, past = sending._chain.rpc.call, environment.local.block_number()
+    sending.submit(
+        "registered",
+        environment.calls.register(dataset, Subjects.OWN, bytes(32), bytes(32), 0),
+        environment.key.address,
+    )
+    drained(environment, sending)
+    submit(environment, sending, dataset, 0)
+    for late in ("eth_estimateGas", "eth_getTransactionCount"):
+
+        def call(method: str, *parameters: object, late: str = late) -> object:
+            return honest(method, *(hex(past) if method == late and one == "pending" else one for one in parameters))
+
+        monkeypatch.setattr(sending._chain.rpc, "call", call)
+        sending.step()
+        assert sending.outcome("0") is None
+    monkeypatch.setattr(sending._chain.rpc, "call", honest)
+    drained(environment, sending)
+    assert all(isinstance(sending.outcome(name), Mined) for name in ("registered", "0"))
+    with environment.engine.connect() as connection:
+        signed = connection.execute(outbox.transactions.select()).all()
+    assert len(signed) == len({one.nonce for one in signed}) == 2
 
 
 def test_a_machine_that_never_catches_up_loses_no_nonce_to_another(
