@@ -11,7 +11,7 @@ from placet.core.signed_note import SignedNote, WitnessKey
 from placet.core.values import to_hex
 
 
-class Agreement(StrEnum):
+class HistoryAgreement(StrEnum):
     """What two checkpoints say of each other."""
 
     SAME = "same"
@@ -20,17 +20,17 @@ class Agreement(StrEnum):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CheckpointComparison:
     """`both`: witnesses that signed both. Where these contradict each other, that is against their own signatures."""
 
-    agreement: Agreement
+    agreement: HistoryAgreement
     first: tuple[str, ...]
     second: tuple[str, ...]
     both: tuple[str, ...]
     words: str
 
 
-def compare(first: SignedNote, second: SignedNote, witnesses: tuple[WitnessKey, ...]) -> Comparison:
+def compare(first: SignedNote, second: SignedNote, witnesses: tuple[WitnessKey, ...]) -> CheckpointComparison:
     """InputError for notes that are no checkpoints of this kind, SignatureError unless each is signed by one of these
     witnesses."""
     signers = [cosigners(note, witnesses) for note in (first, second)]
@@ -39,27 +39,24 @@ def compare(first: SignedNote, second: SignedNote, witnesses: tuple[WitnessKey, 
     agreement, words = _held(WitnessedBlock.read(first.text), WitnessedBlock.read(second.text))
     names = [tuple(sorted(key.name for key in signed)) for signed in signers]
     both = tuple(sorted(key.name for key in signers[0].keys() & signers[1].keys()))
-    return Comparison(agreement, names[0], names[1], both, words)
+    return CheckpointComparison(agreement, names[0], names[1], both, words)
 
 
-def _held(a: WitnessedBlock, b: WitnessedBlock) -> tuple[Agreement, str]:
+def _held(a: WitnessedBlock, b: WitnessedBlock) -> tuple[HistoryAgreement, str]:
     if a.checkpoint.origin != b.checkpoint.origin:
-        return Agreement.UNDECIDED, "they are about different deployments"
+        return HistoryAgreement.UNDECIDED, "they are about different deployments"
     if a.checkpoint == b.checkpoint:
-        return Agreement.SAME, f"one and the same history up to block {a.number}"
+        return HistoryAgreement.SAME, f"one and the same history up to block {a.number}"
     if a.number == b.number and a.hash != b.hash:
-        return Agreement.FORK, f"block {a.number} is {to_hex(a.hash)} in one and {to_hex(b.hash)} in the other"
+        return HistoryAgreement.FORK, f"block {a.number} is {to_hex(a.hash)} in one and {to_hex(b.hash)} in the other"
     if a.number == b.number:
-        return Agreement.FORK, f"of the same block {a.number} one made other events than the other"
-    lower, higher = sorted((a, b), key=lambda one: one.number)
-    if lower.checkpoint.size > higher.checkpoint.size:
-        return Agreement.FORK, f"block {higher.number} has fewer events before it than the earlier block {lower.number}"
-    if lower.checkpoint.size == higher.checkpoint.size and lower.checkpoint.root != higher.checkpoint.root:
-        return (
-            Agreement.FORK,
-            f"other {lower.checkpoint.size} events up to block {lower.number} than up to {higher.number}",
-        )
-    return (
-        Agreement.UNDECIDED,
-        f"they go up to different blocks, {lower.number} and {higher.number}: wait for the same one",
-    )
+        return HistoryAgreement.FORK, f"of the same block {a.number} one made other events than the other"
+    low, high = sorted((a, b), key=lambda one: one.number)
+    if low.checkpoint.size > high.checkpoint.size:
+        words = f"block {high.number} has fewer events before it than the earlier block {low.number}"
+        return HistoryAgreement.FORK, words
+    if low.checkpoint.size == high.checkpoint.size and low.checkpoint.root != high.checkpoint.root:
+        words = f"other {low.checkpoint.size} events up to block {low.number} than up to {high.number}"
+        return HistoryAgreement.FORK, words
+    words = f"they go up to different blocks, {low.number} and {high.number}: wait for the same one"
+    return HistoryAgreement.UNDECIDED, words
