@@ -87,8 +87,9 @@ class ChainEnvironment:
         return Sender(self.engine, self.at_depth(confirmations), keys or (self.key,), stuck_after=stuck_after)
 
     def send(self, *calls: Call) -> None:
-        """Have these mined, one after the other."""
-        sender = self.sender()
+        """Have these mined, one after the other, by a sender that remembers none of them: what a reorganisation takes
+        back does not come again."""
+        sender = Sender(create_engine("sqlite://"), self.at_depth(0), (self.key,))
         for call in calls:
             self._others += 1
             intent = f"environment-{self._others}"
