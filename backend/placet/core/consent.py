@@ -6,7 +6,7 @@ consent can't say something else than its offer. The compact form leaves the der
 
 from __future__ import annotations
 
-import functools
+import struct
 from enum import IntEnum
 from functools import cached_property
 from typing import Annotated, Any, NamedTuple
@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 
 from placet.core import eip712
 from placet.core.errors import ConsentError
-from placet.core.hashing import keccak, sha256
+from placet.core.hashing import keccak_256, sha256
 from placet.core.ids import ConsentId, OfferId
 from placet.core.languages import ENGLISH, Language
 from placet.core.notice import notice
@@ -161,19 +161,16 @@ class Consent(Value):
         return domain.typed_data("Consent", {to_camel(name): value for name, value in self.to_json().items()})
 
 
-@functools.lru_cache(maxsize=256)
-def _owner_hash(owner: bytes) -> bytes:
-    return keccak(owner)
+_NUMBERS = struct.Struct(">24xQ24xQ28xI28xI")
+"""Times and openings, each as a word."""
 
 
 def consent_id(
     owner: bytes, offer: OfferId, not_before: int, not_after: int, first_opening: int, uses: int, details: bytes
 ) -> ConsentId:
     """A consent's id from hashes alone, as the contract computes it."""
-    times, openings = not_before << 256 | not_after, first_opening << 256 | uses
-    return ConsentId(
-        keccak(_CONSENT, details, offer, _owner_hash(owner), times.to_bytes(64, "big"), openings.to_bytes(64, "big"))
-    )
+    numbers = _NUMBERS.pack(not_before, not_after, first_opening, uses)
+    return ConsentId(keccak_256(_CONSENT + details + offer + keccak_256(owner).digest() + numbers).digest())
 
 
 def derive(fields: ConsentFields, offer: Offer, scope: Scope, names: Names) -> Consent:

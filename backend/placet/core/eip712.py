@@ -6,13 +6,13 @@ words of an offer are also put together from parts, where a million of them shar
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, ClassVar
 
-from placet.core.hashing import keccak
+from placet.core.hashing import keccak, keccak_256
 
 TYPES: dict[str, list[dict[str, str]]] = {}
 """Every type's fields by the type's name, as `eth_signTypedData_v4` takes them."""
@@ -183,6 +183,11 @@ class Domain:
     def digest(self, struct_hash: bytes) -> bytes:
         """What is signed: keccak256(0x1901 ‖ separator ‖ struct hash)."""
         return keccak(self._prefix, struct_hash)
+
+    def digests(self, struct_hashes: Iterable[bytes]) -> list[bytes]:
+        """The same of many."""
+        prefix = self._prefix
+        return [keccak_256(prefix + struct_hash).digest() for struct_hash in struct_hashes]
 
     def typed_data(self, primary: str, message: dict[str, Any]) -> dict[str, Any]:
         """The argument of `eth_signTypedData_v4`."""

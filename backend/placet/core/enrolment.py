@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated
 
 from pydantic import Field
 
 from placet.core import eip712
 from placet.core.errors import InputError, SignatureError
-from placet.core.hashing import sha256
+from placet.core.hashing import keccak_256, sha256
 from placet.core.ids import EnrolmentRoot
 from placet.core.offers import Scope
 from placet.core.signatures import Verifiers
@@ -80,13 +81,24 @@ def subject_commitment(subject: str, salt: bytes) -> bytes:
     """H(subject, salt): SHA-256("placet.subject/1" ‖ salt ‖ UTF-8 subject)."""
     if len(salt) != 32:
         raise InputError("a subject's salt has 32 bytes", found=f"{len(salt)} bytes")
-    return sha256(b"placet.subject/1", salt, subject.encode())
+    return sha256(b"placet.subject/1" + salt + subject.encode())
 
 
 def enrolment_hash(owner: bytes, namespace: str | None, subject: bytes) -> bytes:
     """EIP-712 struct hash of an enrolment under a kind of identifier. None, of a scope that has none, is what no
     enroller signs."""
-    return eip712.ENROLMENT.of(owner, namespace or "", subject)
+    return keccak_256(_ENROLMENT + keccak_256(owner).digest() + _text(namespace or "") + subject).digest()
+
+
+_ENROLMENT = eip712.ENROLMENT.type_hash
+_text = functools.lru_cache(maxsize=64)(eip712.text)
+
+
+def is_enrolled(
+    owner: bytes, enroller: bytes, subject: bytes, signature: bytes, namespace: str | None, domain: eip712.Domain
+) -> bool:
+    """Did the enroller sign for this key and this subject commitment under that kind of identifier?"""
+    return _KEYS.accepts(enroller, domain.digest(enrolment_hash(owner, namespace, subject)), signature)
 
 
 def demand_enrolled(
@@ -94,6 +106,8 @@ def demand_enrolled(
 ) -> None:
     """SignatureError unless the enroller signed for this key and this subject commitment under the kind of identifier
     that the offer's scope says: who is 1001 of another kind is somebody else."""
+    if is_enrolled(owner, enroller, subject, signature, namespace, domain):
+        return
     digest = domain.digest(enrolment_hash(owner, namespace, subject))
     try:
         _KEYS.demand(f"the enrolment under {namespace}", enroller, digest, signature)

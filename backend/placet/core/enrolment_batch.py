@@ -62,7 +62,7 @@ class EnrolmentsHeader(EnrolmentBatch):
 
 def enrolment_leaf(owner: bytes, subject: bytes) -> bytes:
     """A pair's leaf in the tree: SHA-256(0x00 ‖ subject commitment ‖ owner)."""
-    return sha256(b"\x00", subject, owner)
+    return sha256(b"\x00" + subject + owner)
 
 
 def enrolments_hash(namespace: str, root: bytes) -> bytes:

@@ -8,7 +8,7 @@ from json.encoder import JSONEncoder, encode_basestring
 from typing import Any, Final, TypeGuard
 
 import rfc8785
-from sha3 import keccak_256
+from sha3 import keccak_256 as keccak_256
 
 from placet.core.errors import InputError
 from placet.core.values import Value
@@ -21,6 +21,8 @@ _WRITER = JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 def sha256(*parts: bytes) -> bytes:
     """SHA-256 over the concatenation of `parts`, 32 bytes."""
+    if len(parts) == 1:
+        return hashlib.sha256(parts[0]).digest()
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)

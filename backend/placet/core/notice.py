@@ -91,14 +91,24 @@ def _differences(scope: Scope, provider: str, consumer: str, words: Words) -> tu
 
 def window_words(not_before: int, not_after: int, uses: int, language: Language = ENGLISH) -> str:
     """The one line of a notice that differs between consents to an offer."""
+    return _window(uses, language) % (_when(not_before), _when(not_after))
+
+
+@functools.lru_cache(maxsize=256)
+def _window(uses: int, language: Language) -> str:
+    """The line with `%s` for its begin and, behind that, for its end: a million consents have it, each for its own
+    times."""
     sentence = "notice-window-of-one" if uses == 1 else "notice-window"
-    return words_of(language).say(sentence, begin=_when(not_before), end=_when(not_after), uses=uses)
+    return words_of(language).say(sentence, begin="%s", end="%s", uses=uses)
 
 
 def _when(timestamp: int) -> str:
     day, second = divmod(timestamp, 86_400)
-    minute, second = divmod(second, 60)
-    return f"{_date(day)} {minute // 60:02}:{minute % 60:02}:{second:02} UTC"
+    return f"{_date(day)} {_MINUTES[second // 60]}:{_SECONDS[second % 60]} UTC"
+
+
+_SECONDS = [f"{number:02}" for number in range(60)]
+_MINUTES = [f"{hour:02}:{minute}" for hour in range(24) for minute in _SECONDS]
 
 
 @functools.lru_cache(maxsize=4096)

@@ -9,13 +9,13 @@ Signatures must have a low s, as OpenZeppelin's contracts demand; what comes fro
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import coincurve
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-from placet.core.ecdsa import P256_N, PREHASHED
+from placet.core.ecdsa import P256_N, PREHASHED, recover_many
 from placet.core.errors import SignatureError
 from placet.core.hashing import keccak
 from placet.core.signature_forms import Scheme, is_wrapped, normal_form, refusal
@@ -55,6 +55,17 @@ class Verifiers:
         if scheme.accepts(signer, digest, signature):
             return True
         return scheme is Scheme.WALLET and self.contract is not None and self.contract(signer, digest, signature)
+
+    def accept_many(
+        self, signers: Sequence[bytes], digests: Sequence[bytes], signatures: Sequence[bytes]
+    ) -> list[bool]:
+        """`accepts` of each of many: the wallets' together."""
+        return [
+            author == signer or self.accepts(signer, digest, signature)
+            for author, signer, digest, signature in zip(
+                recover_many(digests, signatures), signers, digests, signatures, strict=True
+            )
+        ]
 
     def demand(self, what: str, signer: bytes, digest: bytes, signature: bytes) -> None:
         """SignatureError unless `accepts`."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import functools
+import hashlib
+from collections.abc import Iterable
 
 from placet.core import eip712
 from placet.core.consent import ConsentFields, consent_id
-from placet.core.errors import ConsentError
-from placet.core.hashing import keccak, sha256
+from placet.core.errors import ConsentError, InputError
+from placet.core.hashing import keccak_256
 from placet.core.ids import ConsentId
 from placet.core.languages import ENGLISH, Language
 from placet.core.notice import notice_frame, window_words
 from placet.core.offers import Names, Offer, Scope, offer_words
 
+_BLOCK = 136
+"""Bytes that Keccak-256 takes up at a time."""
 _DETAILS = eip712.DETAILS.type_hash
 
 
@@ -22,22 +25,38 @@ class Wording:
 
     def __init__(self, offer: Offer, scope: Scope, names: Names) -> None:
         self._offer, self._scope, self._names = offer, scope, names
+        self._id = offer.id
         self._frames: dict[Language, _Frame] = {}
         self._frame(ENGLISH)
 
     def consent_id(self, consent: ConsentFields) -> ConsentId:
         """Equal to `derive(consent, offer, scope, names).id`. ConsentError where that has none."""
-        owner, not_before, not_after, first_opening, uses, enrolment, salt, language = consent
-        if not_before > not_after or first_opening + uses >= 2**32:
+        identity = self.ids((consent,))[0]
+        if identity is None:
+            window_words(consent.not_before, consent.not_after, consent.uses, consent.language)
             raise ConsentError("the consent's times or uses make no sense", code="consent.window")
-        frame = self._frame(language)
-        details = keccak(frame.texts, frame.notice_hash(not_before, not_after, uses), enrolment, salt)
-        return consent_id(owner, self._offer.id, not_before, not_after, first_opening, uses, details)
+        return identity
+
+    def ids(self, consents: Iterable[ConsentFields]) -> list[ConsentId | None]:
+        """The same of many; None where one has no id."""
+        frames, offer, ids = self._frames, self._id, list[ConsentId | None]()
+        for owner, not_before, not_after, first_opening, uses, enrolment, salt, language in consents:
+            if not_before > not_after or first_opening + uses >= 2**32:
+                ids.append(None)
+                continue
+            frame = frames.get(language) or self._frame(language)
+            try:
+                notice = frame.notice_hash(not_before, not_after, uses)
+            except InputError:
+                ids.append(None)
+                continue
+            details = frame.begun.copy()
+            details.update(frame.rest + notice + enrolment + salt)
+            ids.append(consent_id(owner, offer, not_before, not_after, first_opening, uses, details.digest()))
+        return ids
 
     def _frame(self, language: Language) -> _Frame:
-        frame = self._frames.get(language)
-        if frame is None:
-            frame = self._frames[language] = _Frame(self._offer, self._scope, self._names, language)
+        frame = self._frames[language] = _Frame(self._offer, self._scope, self._names, language)
         return frame
 
 
@@ -46,11 +65,14 @@ class _Frame:
 
     def __init__(self, offer: Offer, scope: Scope, names: Names, language: Language) -> None:
         texts = (language, *offer_words(offer, scope, names, language))
-        self.texts = b"".join((_DETAILS, *(eip712.text(text) for text in texts)))
+        words = b"".join((_DETAILS, *(eip712.text(text) for text in texts)))
+        self.begun, self.rest = keccak_256(words[:_BLOCK]), words[_BLOCK:]
         self._language: Language = language
-        self._around = notice_frame(offer, scope, names, language)
-        self.notice_hash = functools.lru_cache(maxsize=1024)(self._hash_notice)
+        before, after = notice_frame(offer, scope, names, language)
+        self._before, self._after = hashlib.sha256(before.encode()), after.encode()
 
-    def _hash_notice(self, not_before: int, not_after: int, uses: int) -> bytes:
-        before, after = self._around
-        return sha256(f"{before}{window_words(not_before, not_after, uses, self._language)}{after}".encode())
+    def notice_hash(self, not_before: int, not_after: int, uses: int) -> bytes:
+        """SHA-256 of the notice; what stands before its window is hashed once for all."""
+        digest = self._before.copy()
+        digest.update(window_words(not_before, not_after, uses, self._language).encode() + self._after)
+        return digest.digest()
