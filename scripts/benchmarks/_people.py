@@ -8,6 +8,7 @@ from pathlib import Path
 
 import coincurve
 
+from placet.core.batch_file import BatchRow
 from placet.sandbox.consortium import NAMESPACE
 from placet.sandbox.signing import BulkSigner, Window
 from placet.vault.config import VaultSettings
@@ -22,20 +23,10 @@ def subject(i: int) -> str:
     return f"customer-{i:08d}"
 
 
-def many(signer: BulkSigner, start: int, end: int) -> bytes:
+def many(signer: BulkSigner, start: int, end: int) -> list[BatchRow]:
     """The consents of the customers from `start` to `end`, every one with a key and a time of its own."""
     numbers = range(start, end)
-    return signer.lines([subject(i) for i in numbers], [Window(FROM + i, UNTIL, uses=9) for i in numbers])
-
-
-def enrolled_at_once(signer: BulkSigner, start: int, end: int) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-    """The same as `many`, whose enrolments are in a batch that is not signed yet: its root is left zero. And the pairs
-    of key and subject commitment that it is to hold."""
-    numbers = range(start, end)
-    made = signer.consents([subject(i) for i in numbers], [Window(FROM + i, UNTIL, uses=9) for i in numbers])
-    lines = [line._replace(enrolled=bytes(32)) for line in made]
-    pairs = [(line.consent.owner, line.consent.enrolment) for line in lines]
-    return b"".join(line.encode() + b"\n" for line in lines), pairs
+    return list(signer.consents([subject(i) for i in numbers], [Window(FROM + i, UNTIL, uses=9) for i in numbers]))
 
 
 def make_table(settings: VaultSettings, file: Path, n: int) -> tuple[bytes, bytes, bytes]:

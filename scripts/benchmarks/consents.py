@@ -7,15 +7,16 @@ each consent has an enroller's signature of its own.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import multiprocessing
 import os
 import resource
 import secrets
-import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,9 @@ from web3 import HTTPProvider, Web3
 from placet.chain.calls import Call, Calls
 from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain
-from placet.core.batch_file import CHUNK, LineCheck
+from placet.core.batch_check import RowCheck
+from placet.core.batch_columns import ROWS
+from placet.core.batch_file import BatchRow
 from placet.core.enrolment_batch import Enrolments, signed
 from placet.core.offers import Offer, Scope, Subjects
 from placet.core.purposes import purpose_id
@@ -40,10 +43,11 @@ from placet.vault.assembly import open_vault
 from placet.vault.batch_making import make_batch
 from placet.vault.batches import BatchCheck, BatchReader
 from placet.vault.config import VaultSettings
+from placet.vault.consent_table import TableWriter, read_consents
 from placet.vault.setup import init_vault
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _people import STEP, enrolled_at_once, make_table, many, recover_bare
+from _people import STEP, make_table, many, recover_bare
 
 TARGETS = {"gas_each": 0.1, "lawful_set_s": 5.0, "peak_mb": 2_000.0, "verify_ratio_to_coincurve": 0.85}
 """At a million; the ratio is the one that must not be lower."""
@@ -59,6 +63,7 @@ NOTES = {
     "anchored_s": "from the transaction to the vault's own view of it",
     "indexed_s": "the first lawful set after a start: opens every record and tags every row",
     "lawful_set_s": "every further one",
+    "made_s": "the batch file, out of a table of signed consents",
     "file_mb": "the batch file",
     "peak_mb": "the vault's process; the checking ones are in worker_mb, each",
 }
@@ -99,9 +104,10 @@ def _measure(folder: Path, chain: LocalChain, n: int) -> dict[str, object]:
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         setup = _set_up(folder, chain, n, pool)
         parts, enrolments = _at_once(setup, pool, n)
-        whole = _joined(setup, parts)
         each = [_signed_each(setup, pool, n)]
         figures: dict[str, float] = {"n": n, "processes": processes}
+        with _timed(figures, "made_s"):
+            whole = _joined(setup, parts)
         times = _rounds(setup, parts, enrolments, pool, processes)
         figures["verify_per_s"] = n / times.checked
         figures["verify_ratio_to_coincurve"] = times.bare / times.checked
@@ -223,58 +229,51 @@ def _signer(setup: _Setup) -> BulkSigner:
     return BulkSigner(setup.offer, setup.scope, setup.trust, setup.deployment, setup.enroller.secret)
 
 
+def _consents(setup: _Setup, pool: ProcessPoolExecutor, first: int, last: int) -> Iterator[BatchRow]:
+    """Of the customers from `first` to `last`, each enrolled by a signature."""
+    starts = range(first, last, STEP)
+    ends = [min(i + STEP, last) for i in starts]
+    return itertools.chain.from_iterable(pool.map(many, [_signer(setup)] * len(starts), starts, ends))
+
+
 def _signed_each(setup: _Setup, pool: ProcessPoolExecutor, n: int) -> Path:
     """A batch file of a fifth of the customers, whom the enroller signed for one by one."""
-    file, starts = setup.folder / "lines-each", range(0, n // ROUNDS, STEP)
-    ends = [min(i + STEP, n // ROUNDS) for i in starts]
-    with file.open("wb") as sink:
-        sink.writelines(pool.map(many, [_signer(setup)] * len(starts), starts, ends))
     out = setup.folder / "batch-each"
-    _batch(setup, file, out)
+    _batch(setup, _consents(setup, pool, 0, n // ROUNDS), out)
     return out
 
 
 def _at_once(setup: _Setup, pool: ProcessPoolExecutor, n: int) -> tuple[list[Path], list[Enrolments]]:
     """Batch files of all customers, and the one batch of enrolments that all of them rely on."""
-    pairs, files = list[tuple[bytes, bytes]](), []
+    pairs, tables = list[tuple[bytes, bytes]](), []
     for part in range(ROUNDS):
-        first, last = n * part // ROUNDS, n * (part + 1) // ROUNDS
-        starts = range(first, last, STEP)
-        ends = [min(i + STEP, last) for i in starts]
-        files.append(setup.folder / f"lines-{part}")
-        with files[-1].open("wb") as sink:
-            for lines, of_lines in pool.map(enrolled_at_once, [_signer(setup)] * len(starts), starts, ends):
-                sink.write(lines)
-                pairs += of_lines
+        tables.append(setup.folder / f"table-{part}")
+        with TableWriter(tables[-1]) as table:
+            for row in _consents(setup, pool, n * part // ROUNDS, n * (part + 1) // ROUNDS):
+                pairs.append((row.consent.owner, row.consent.enrolment))
+                table.add((row,))
     enrolments = signed(pairs, NAMESPACE, setup.enroller, setup.deployment.consents)
-    zero, root = (to_hex(value).encode() for value in (bytes(32), enrolments.batch.root))
     outs = []
-    for file in files:
-        rooted, out = file.with_suffix(".rooted"), file.with_suffix(".batch")
-        with file.open("rb") as source, rooted.open("wb") as sink:
-            sink.writelines(line.replace(b'"batch":"' + zero, b'"batch":"' + root) for line in source)
-        _batch(setup, rooted, out)
-        outs.append(out)
+    for table in tables:
+        outs.append(table.with_suffix(".batch"))
+        with table.open("rb") as source:
+            rows = (row._replace(enrolled=enrolments.batch.root) for row in read_consents(source))
+            _batch(setup, rows, outs[-1])
     return outs, [enrolments]
 
 
 def _joined(setup: _Setup, parts: list[Path]) -> Path:
     """One batch file of all."""
-    file, out = setup.folder / "lines", setup.folder / "batch"
-    with file.open("wb") as sink:
-        for part in parts:
-            with part.open("rb") as source:
-                source.readline()
-                shutil.copyfileobj(source, sink)
-    _batch(setup, file, out)
-    file.unlink()
+    out = setup.folder / "batch"
+    with contextlib.ExitStack() as opened:
+        files = [opened.enter_context(part.open("rb")) for part in parts]
+        _batch(setup, itertools.chain.from_iterable(map(read_consents, files)), out)
     return out
 
 
-def _batch(setup: _Setup, lines: Path, out: Path) -> None:
-    check = LineCheck(setup.offer, setup.scope, setup.deployment.consents, Verifiers(), setup.trust)
-    with lines.open("rb") as source:
-        make_batch(check, setup.offer, setup.scope, source, out)
+def _batch(setup: _Setup, rows: Iterable[BatchRow], out: Path) -> None:
+    check = RowCheck(setup.offer, setup.scope, setup.deployment.consents, Verifiers(), setup.trust)
+    make_batch(check, setup.offer, setup.scope, rows, out)
 
 
 @dataclass
@@ -292,18 +291,17 @@ def _rounds(
 ) -> _Times:
     """Of checking all parts, and of as many bare recoveries, one after the other in each round."""
     times = _Times()
-    with parts[0].open("rb") as file:
-        header = BatchReader(file).header
-    with BatchCheck(header, setup.deployment, setup.trust, processes, enrolments) as check:
-        for warm, part in ((True, parts[0]), *((False, part) for part in parts)):
-            start, start_cpu = time.perf_counter(), _processor_seconds()
-            with part.open("rb", buffering=1 << 20) as file:
-                reader = BatchReader(file)
-                for _ in check.run(reader):
+    for warm, part in ((True, parts[0]), *((False, part) for part in parts)):
+        with part.open("rb", buffering=1 << 20) as file:
+            reader = BatchReader(file)
+            with BatchCheck(reader, setup.deployment, setup.trust, processes, enrolments) as check:
+                _start_workers(check, processes)
+                start, start_cpu = time.perf_counter(), _processor_seconds()
+                for _ in check.run():
                     pass
-            between, between_cpu = time.perf_counter(), _processor_seconds()
-            tasks = [CHUNK] * (reader.header.count // CHUNK) + [reader.header.count % CHUNK]
-            for _ in pool.map(recover_bare, tasks):
+                between, between_cpu = time.perf_counter(), _processor_seconds()
+            full, rest = divmod(reader.header.count, ROWS)
+            for _ in pool.map(recover_bare, [ROWS] * full + [rest]):
                 pass
             if not warm:
                 times.checked += between - start
@@ -311,6 +309,13 @@ def _rounds(
                 times.bare += time.perf_counter() - between
                 times.bare_cpu += _processor_seconds() - between_cpu
     return times
+
+
+def _start_workers(check: BatchCheck, processes: int) -> None:
+    """Each is up once it has slept; none is while another sleeps for it."""
+    if check._pool is not None:
+        for _ in check._pool.map(time.sleep, [2.0] * processes):
+            pass
 
 
 def _processor_seconds() -> float:

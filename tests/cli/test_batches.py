@@ -12,7 +12,7 @@ from pathlib import Path
 
 from placet.chain.client import Chain
 from placet.chain.keystore import load_secret
-from placet.core.batch_file import BatchLine
+from placet.core.batch_file import BatchRow
 from placet.core.consent import ConsentFields
 from placet.core.enrolment import EnrolmentOpening, enrolment_hash
 from placet.core.offers import Scope
@@ -20,6 +20,7 @@ from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex, parse
 from placet.core.wording import Wording
+from placet.vault.consent_table import TableWriter
 
 from .conftest import PASSPHRASE, PLACET, Institutions, environment, wait_for
 from .test_institutions import offer_words
@@ -27,8 +28,8 @@ from .test_institutions import offer_words
 KNOWN = ("--deployment", "deployment.json", "--trust", "trust.json")
 
 
-def lines(institutions: Institutions, offer: str, subjects: list[str]) -> list[bytes]:
-    """Consents with the registry's own signature, in no order."""
+def table(institutions: Institutions, name: str, offer: str, subjects: list[str]) -> None:
+    """A table of consents with the registry's own signature, in no order."""
     deployment = parse(Deployment, (institutions.folder / "deployment.json").read_bytes())
     trust = parse(TrustList, (institutions.folder / "trust.json").read_bytes())
     offered = Chain(institutions.chain.url, deployment).offer(from_hex(offer)).offer
@@ -47,20 +48,21 @@ def lines(institutions: Institutions, offer: str, subjects: list[str]) -> list[b
         consent = ConsentFields(owner.address, *window, opening.commitment, salt)
         identity = wording.consent_id(consent)
         enrolled = enroller.sign(digest(enrolment_hash(owner.address, scope.namespace, opening.commitment)))
-        line = BatchLine(
+        row = BatchRow(
             consent,
             owner.sign(digest(identity)),
             enroller.address,
             enrolled,
             (subject, opening.salt),
         )
-        made.append(line.encode() + b"\n")
-    return made
+        made.append(row)
+    with TableWriter(institutions.folder / name) as writer:
+        writer.add(made)
 
 
 def test_from_lines_to_an_anchored_batch(institutions: Institutions) -> None:
     offer = institutions.run(*offer_words(institutions, "In bulk")).out.strip()
-    (institutions.folder / "lines").write_bytes(b"".join(lines(institutions, offer, ["C1", "C2", "C1"])))
+    table(institutions, "lines", offer, ["C1", "C2", "C1"])
     words = ("batch", "make", "lines", "batch", "--offer", offer, "--config", "bank/node.toml")
     made = institutions.run(*words, "--json").json
     assert (made["count"], made["offer"]) == (3, offer)
@@ -83,7 +85,7 @@ def test_from_lines_to_an_anchored_batch(institutions: Institutions) -> None:
 
 def test_import_into_a_vault_that_is_not_served(institutions: Institutions) -> None:
     offer = institutions.run(*offer_words(institutions, "Taken in")).out.strip()
-    (institutions.folder / "taken").write_bytes(b"".join(lines(institutions, offer, ["C1", "C2"])))
+    table(institutions, "taken", offer, ["C1", "C2"])
     institutions.run("batch", "make", "taken", "taken.batch", "--offer", offer, "--config", "bank/node.toml")
     folder = institutions.folder / "copy"
     _copy(institutions.folder / "bank-vault", folder)
@@ -92,7 +94,7 @@ def test_import_into_a_vault_that_is_not_served(institutions: Institutions) -> N
     before = _held(folder)
     assert "2 consents taken" in institutions.run(*words, **env).out
     assert _held(folder) == (before[0] + 2, before[1] + 1)
-    (institutions.folder / "taken").write_bytes(b"".join(lines(institutions, offer, ["C1", "nobody"])))
+    table(institutions, "taken", offer, ["C1", "nobody"])
     institutions.run("batch", "make", "taken", "bad.batch", "--offer", offer, "--config", "bank/node.toml")
     refused = institutions.fails("batch", "import", "bad.batch", "--config", "copy/vault.toml", **env)
     assert "the dataset has no row of this person" in refused.err
@@ -101,7 +103,7 @@ def test_import_into_a_vault_that_is_not_served(institutions: Institutions) -> N
 def test_an_import_that_is_killed_leaves_nothing_and_may_be_given_again(institutions: Institutions) -> None:
     count = 3_000
     offer = institutions.run(*offer_words(institutions, "Killed")).out.strip()
-    (institutions.folder / "many").write_bytes(b"".join(lines(institutions, offer, ["C1"] * count)))
+    table(institutions, "many", offer, ["C1"] * count)
     institutions.run("batch", "make", "many", "many.batch", "--offer", offer, "--config", "bank/node.toml")
     folder = institutions.folder / "killed"
     _copy(institutions.folder / "bank-vault", folder)

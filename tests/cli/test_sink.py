@@ -51,7 +51,6 @@ SINKS = {
     "protocols/enclave/platform/trace.py": "inside the enclave's sandbox",
     "cli/sandbox.py": "a flush",
     "cli/confined.py": "a child's judgement, as JSON into its parent's pipe",
-    "sandbox/signing.py": "a child's lines of a batch file, into its parent's pipe",
     "sandbox/token.py": "a child's address, into its parent's pipe",
     "protocols/zk/apart.py": "a child's proof, into its parent's pipe",
 }

@@ -5,10 +5,13 @@ time from the document, without the package. Run this file to write the vectors 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_hash.auto import keccak
@@ -124,7 +127,7 @@ def reference() -> dict[str, Any]:
         "budget": 0,
     }
     columns = "customer, balance; rows are found by “customer”: the “customer” that First Bank itself gives out"
-    lines, batched = [], range(4, 6)
+    rows, batched = [], range(4, 6)
     commitments = [
         sha(b"placet.subject/1", bytes([number]) * 32, subject.encode()) for number, subject in enumerate(SUBJECTS, 1)
     ]
@@ -171,46 +174,79 @@ def reference() -> dict[str, Any]:
         }
         consent = digest("Consent", message)
         enrolled = digest("Enrolment", {"owner": raw(owner), "namespace": NAMESPACE, "subject": raw(commitment)})
-        line = {
-            "consent": {
-                "owner": owner,
-                "not_before": before,
-                "not_after": after,
-                "first_opening": 0,
-                "uses": uses,
-                "enrolment": commitment,
-                "salt": salt,
-                "language": "en",
-            },
-            "enrolment": {"enroller": enroller, "subject": commitment, "signature": sign(99, enrolled)},
+        row = {
+            "owner": owner,
+            "key": None,
+            "not_before": before,
+            "not_after": after,
+            "first_opening": 0,
+            "uses": uses,
+            "language": "en",
+            "salt": salt,
+            "enrolment": commitment,
             "signature": sign(number, consent),
+            "key_signature": None,
+            "enroller": enroller,
+            "enroller_signature": None if number in batched else sign(99, enrolled),
+            "enrolments": root_of_enrolments if number in batched else None,
+            "subject": None if number == 4 else subject,
+            "subject_salt": None if number == 4 else salt,
         }
-        if number in batched:
-            line["enrolment"] = {"enroller": enroller, "subject": commitment, "batch": root_of_enrolments}
-        if number != 4:
-            line["opening"] = {"subject": subject, "salt": salt}
-        lines.append((consent.body, canonical(line)))
-    lines.sort()
-    tree = root([body for body, _ in lines])
+        rows.append((consent.body, row))
+    rows.sort(key=lambda one: one[0])
+    tree = root([body for body, _ in rows])
     header = {
         "type": "placet.batch",
         "version": 1,
         "offer": offer,
         "scope": scope,
-        "count": len(lines),
+        "count": len(rows),
         "root": "0x" + tree.hex(),
     }
     return {
-        "about": "A batch file (docs/reference/formats.md, “Batch files”): its lines as text, and their consent ids.",
+        "about": "A batch file (docs/reference/formats.md, “Batch files”): its header and rows, their consent ids, and "
+        "the Parquet file in hex, in groups of two rows.",
         "chain_id": CHAIN,
         "consent_registry": REGISTRY,
         "names": NAMES,
         "enrollers": [enroller],
         "enrolments": enrolled_at_once,
-        "file": [canonical(header), *(line for _, line in lines)],
-        "ids": ["0x" + body.hex() for body, _ in lines],
+        "header": canonical(header),
+        "rows": [row for _, row in rows],
+        "ids": ["0x" + body.hex() for body, _ in rows],
     }
 
 
+WIDTHS = {
+    "owner": 20, "key": 64, "salt": 32, "enrolment": 32, "signature": 65, "enroller": 20, "enroller_signature": 65,
+    "enrolments": 32, "subject_salt": 32,
+}  # fmt: skip
+NUMBERS = ("not_before", "not_after", "first_opening", "uses")
+OPTIONAL = ("key", "signature", "key_signature", "enroller_signature", "enrolments", "subject", "subject_salt")
+
+
+def parquet(header: str, rows: list[dict[str, Any]]) -> bytes:
+    """The file, as the document says that it is written."""
+    fields, columns = [], []
+    for name in rows[0]:
+        values = [row[name] for row in rows]
+        kind = pa.int64() if name in NUMBERS else pa.string() if name in ("language", "subject") else pa.binary()
+        if kind == pa.binary():
+            kind = pa.binary(WIDTHS.get(name, -1))
+            values = [None if value is None else raw(value) for value in values]
+        fields.append(pa.field(name, kind, nullable=name in OPTIONAL))
+        columns.append(pa.array(values, kind))
+    sink = io.BytesIO()
+    table = pa.table(columns, schema=pa.schema(fields))
+    with pq.ParquetWriter(
+        sink, table.schema, compression="zstd", use_dictionary=False, store_schema=False, write_page_checksum=True
+    ) as writer:
+        writer.add_key_value_metadata({"placet.batch": header})
+        writer.write_table(table, row_group_size=2)
+    return sink.getvalue()
+
+
 if __name__ == "__main__":
-    FILE.write_text(json.dumps(reference(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    vectors = reference()
+    vectors["file"] = "0x" + parquet(vectors["header"], vectors["rows"]).hex()
+    FILE.write_text(json.dumps(vectors, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

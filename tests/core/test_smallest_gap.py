@@ -18,7 +18,7 @@ from placet.core.values import ZERO32, parse, to_hex
 from .batch_vectors import FILE
 
 VECTORS = json.loads(FILE.read_text(encoding="utf-8"))
-HEADER = json.loads(VECTORS["file"][0])
+HEADER = json.loads(VECTORS["header"])
 
 
 def scope(**changes: Any) -> Scope:
@@ -31,7 +31,7 @@ def test_a_scope_without_one_is_what_it_was() -> None:
     assert to_hex(old.hash) == HEADER["offer"]["scope"]
     assert old.to_json() == HEADER["scope"]
     assert json.loads(old.model_dump_json()) == HEADER["scope"]
-    assert document_bytes(parse(BatchHeader, HEADER)) == VECTORS["file"][0].encode()
+    assert document_bytes(parse(BatchHeader, HEADER)) == VECTORS["header"].encode()
     shown = InputEvidence(input=0, attempt=1, offer=parse(Offer, HEADER["offer"]), scope=old)
     assert shown.to_json()["scope"] == HEADER["scope"]
 

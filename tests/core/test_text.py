@@ -91,7 +91,7 @@ def test_what_is_not_seen_is_refused(what: str) -> None:
 
 
 VECTOR = json.loads((Path(__file__).parents[1] / "vectors" / "batch.json").read_text(encoding="utf-8"))
-SCOPE = json.loads(VECTOR["file"][0])["scope"]
+SCOPE = json.loads(VECTOR["header"])["scope"]
 
 
 @pytest.mark.parametrize("what", BAD)

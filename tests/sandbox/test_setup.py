@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from placet.core.batch_file import LineCheck, check_chunk, decode_line
+from placet.core.batch_check import RowCheck, check_rows
 from placet.core.errors import InputError
 from placet.core.offers import Offer, Scope
 from placet.core.purposes import purpose_id
@@ -117,14 +117,13 @@ def test_consents_in_bulk_are_what_owners_and_enroller_sign() -> None:
     )
     signer = BulkSigner(offer, scope, trust, deployment, enroller.secret)
     persons = [f"c{number}" for number in range(20)]
-    lines = signer.lines(persons, [Window(1, 2**33, 3, 4)] * 20).splitlines()
-    check = LineCheck(offer, scope, deployment.consents, Verifiers(), trust)
-    lines.sort(key=lambda line: check.identity(decode_line(line)))
-    assert len(set(check_chunk(check, lines, 2).ids)) == 20
-    decoded = [decode_line(line) for line in lines]
-    assert {line.opening[0] for line in decoded if line.opening} == set(persons)
-    assert len({line.consent.owner for line in decoded}) == 20
-    windows = {(c.not_before, c.not_after, c.first_opening, c.uses) for c in (line.consent for line in decoded)}
+    rows = list(signer.consents(persons, [Window(1, 2**33, 3, 4)] * 20))
+    check = RowCheck(offer, scope, deployment.consents, Verifiers(), trust)
+    rows.sort(key=check.identity)
+    assert len(set(check_rows(check, rows, 1).ids)) == 20
+    assert {row.opening[0] for row in rows if row.opening} == set(persons)
+    assert len({row.consent.owner for row in rows}) == 20
+    windows = {(c.not_before, c.not_after, c.first_opening, c.uses) for c in (row.consent for row in rows)}
     assert windows == {(1, 2**33, 3, 4)}
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from placet.core.batch_file import BatchHeader, BatchLine
+from placet.core.batch_columns import write_batch
+from placet.core.batch_file import BatchHeader, BatchRow
 from placet.core.enrolment_batch import Enrolments, signed
-from placet.core.hashing import document_bytes
 from placet.core.merkle import batch_root
 from placet.vault.admission import Submission
 
+GROUP = 64
+"""Rows of a group in these files."""
 
-def line_of(submission: Submission) -> BatchLine:
+
+def row_of(submission: Submission) -> BatchRow:
     consent, enrolment, opening = submission.consent, submission.enrolment, submission.opening
     assert enrolment is not None
-    return BatchLine(
+    return BatchRow(
         consent=consent.fields,
         signature=submission.signature,
         enroller=enrolment.enroller,
@@ -24,21 +28,21 @@ def line_of(submission: Submission) -> BatchLine:
     )
 
 
-def made(environment: Any, subjects: list[str], **changes: Any) -> dict[bytes, BatchLine]:
-    """Good lines by consent id, ascending."""
+def made(environment: Any, subjects: list[str], **changes: Any) -> dict[bytes, BatchRow]:
+    """Good rows by consent id, ascending."""
     found = [environment.consent(subject, **changes) for subject in subjects]
-    return {full.id: line_of(submission) for full, submission in sorted(found, key=lambda one: one[0].id)}
+    return {full.id: row_of(submission) for full, submission in sorted(found, key=lambda one: one[0].id)}
 
 
-def at_once(environment: Any, lines: dict[bytes, BatchLine], *others: BatchLine) -> Enrolments:
-    """The enroller's word for the lines' owners, and more, in one batch."""
-    pairs = [(line.consent.owner, line.consent.enrolment) for line in (*lines.values(), *others)]
+def at_once(environment: Any, rows: dict[bytes, BatchRow], *others: BatchRow) -> Enrolments:
+    """The enroller's word for the rows' owners, and more, in one batch."""
+    pairs = [(row.consent.owner, row.consent.enrolment) for row in (*rows.values(), *others)]
     return signed(pairs, environment.scope.namespace, environment.enroller, environment.deployment.consents)
 
 
-def relying(lines: dict[bytes, BatchLine], enrolments: Enrolments) -> dict[bytes, BatchLine]:
-    """The same lines, whose enrolments are in that batch."""
-    return {identity: line._replace(enrolled=enrolments.batch.root) for identity, line in lines.items()}
+def relying(rows: dict[bytes, BatchRow], enrolments: Enrolments) -> dict[bytes, BatchRow]:
+    """The same rows, whose enrolments are in that batch."""
+    return {identity: row._replace(enrolled=enrolments.batch.root) for identity, row in rows.items()}
 
 
 def header_of(environment: Any, ids: list[bytes], **changes: Any) -> BatchHeader:
@@ -52,10 +56,11 @@ def header_of(environment: Any, ids: list[bytes], **changes: Any) -> BatchHeader
     return BatchHeader(**fields)
 
 
-def write(path: Path, header: BatchHeader, lines: list[bytes]) -> Path:
-    path.write_bytes(b"".join(line + b"\n" for line in (document_bytes(header), *lines)))
+def write(path: Path, header: BatchHeader, rows: Iterable[BatchRow]) -> Path:
+    with path.open("wb") as sink:
+        write_batch(sink, header, rows, GROUP)
     return path
 
 
-def file_of(environment: Any, path: Path, lines: dict[bytes, BatchLine]) -> Path:
-    return write(path, header_of(environment, list(lines)), [line.encode() for line in lines.values()])
+def file_of(environment: Any, path: Path, rows: dict[bytes, BatchRow]) -> Path:
+    return write(path, header_of(environment, list(rows)), rows.values())

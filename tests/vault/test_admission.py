@@ -4,16 +4,21 @@ import secrets
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.vault.conftest import NAMESPACE
 
-from placet.core.consent import CompactConsent
+from placet.core.batch_file import BatchRow
+from placet.core.consent import CompactConsent, ConsentFields
 from placet.core.enrolment import EnrolmentOpening
 from placet.core.errors import ChainError, ConsentError, NotFoundError, PlacetError, SignatureError, StateError
 from placet.core.signatures import Key, P256Key, Verifiers
 from placet.core.trust import Deployment
+from placet.core.values import parse
 from placet.core.wording import Wording
 from placet.vault.admission import Submission
-from placet.vault.records import Records
+from placet.vault.admitted import record_of, record_text
+from placet.vault.records import ConsentRecord, Records
 
 
 def only(environment, submission, offer=None, scope=None) -> PlacetError | bytes:
@@ -347,3 +352,15 @@ def test_what_is_anothers_is_not_opened_to_say_no(environment, monkeypatch) -> N
     assert opened == []
     assert [environment.vault.consent(consent.id, who).id for who in (consent.owner, None)] == [consent.id] * 2
     assert opened == [consent.id] * 2
+
+
+@given(
+    st.text(st.characters(codec="utf-8"), min_size=1, max_size=256), st.binary(min_size=32, max_size=32), st.booleans()
+)
+@settings(max_examples=40)
+def test_a_batchs_row_is_kept_as_a_consent_alone_is(subject: str, salt: bytes, batched: bool) -> None:
+    for owner, signature in ((bytes(20), bytes(65)), (bytes(84), bytes(64)), (bytes(84), bytes(288))):
+        consent = ConsentFields(owner, 2**48 - 1, 0, 3, 2**32 - 1, salt[::-1], salt, "de")
+        row = BatchRow(consent, signature, b"\1" * 20, salt if batched else bytes(65), (subject, salt))
+        alone = record_of(Submission.of_row(row), lambda _: b"\2" * 32)
+        assert parse(ConsentRecord, record_text(row, b"\2" * 32)) == alone

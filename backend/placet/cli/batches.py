@@ -47,24 +47,25 @@ EnrolmentFiles = Annotated[
 @commands.command()
 def make(
     config: NodeConfig,
-    lines: Annotated[Path, typer.Argument(help="A file of consents in any order, one a line, without a header.")],
+    table: Annotated[Path, typer.Argument(help="A table of signed consents, a row each, in Parquet; in any order.")],
     out: Annotated[Path, typer.Argument(help="The batch file; must not exist.")],
     offer: Annotated[str, typer.Option(help="The offer's id.")],
     as_json: AsJson = False,
 ) -> None:
     """Put signed consents to one offer into a batch file: in order, under their root. Signatures are not checked."""
-    from placet.core.batch_file import LineCheck
+    from placet.core.batch_check import RowCheck
     from placet.core.values import to_hex
     from placet.node.consents.scopes import Scopes
     from placet.vault.batch_making import make_batch
+    from placet.vault.consent_table import read_consents
 
     office = Operator(config)
     terms = office.chain.offer(read_offer(offer)).offer
     scope = Scopes(office.settings.path(office.settings.scopes)).of(terms)
     deployment = office.deployment
-    check = LineCheck(terms, scope, deployment.consents, deployment.verifiers, office.trust)
-    with _reading(lines) as source:
-        header = make_batch(check, terms, scope, source, out)
+    check = RowCheck(terms, scope, deployment.consents, deployment.verifiers, office.trust)
+    with _reading(table) as source:
+        header = make_batch(check, terms, scope, read_consents(source), out)
     if as_json:
         emit({"root": to_hex(header.root), "count": header.count, "offer": to_hex(terms.id)})
     else:
@@ -102,16 +103,16 @@ def check(
     with _reading(file) as source:
         reader = BatchReader(source)
         header = reader.header
-        with BatchCheck(header, contracts, trusted, processes, _enrolments(enrolments, contracts)) as work:
+        with BatchCheck(reader, contracts, trusted, processes, _enrolments(enrolments, contracts)) as work:
             before = document(Progress, beside, "file of a check's progress") if beside.exists() else None
             if before is not None and before.under != work.under:
                 say("the check began under another deployment or trust list: it starts anew")
                 before = None
-            with _bar(header.count, before.lines if before else 0) as tell:
+            with _bar(header.count, before.rows if before else 0) as tell:
                 saved = float("-inf")
-                for chunk in work.run(reader, before):
-                    tell(chunk.progress.lines)
-                    if time.monotonic() - saved > _SAVE_SECONDS or chunk.progress.lines == header.count:
+                for chunk in work.run(before):
+                    tell(chunk.progress.rows)
+                    if time.monotonic() - saved > _SAVE_SECONDS or chunk.progress.rows == header.count:
                         replace(beside, chunk.progress.model_dump_json().encode())
                         saved = time.monotonic()
     anchored = None
@@ -126,7 +127,7 @@ def check(
                 "offer": to_hex(header.offer.id),
                 "count": header.count,
                 "sha256": to_hex(reader.hash),
-                "resumed_after": before.lines if before else 0,
+                "resumed_after": before.rows if before else 0,
                 "anchored": anchored,
             }
         )
@@ -226,10 +227,10 @@ def _reading(file: Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def _bar(total: int, done: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal, nothing elsewhere; what it gives takes the number of lines done."""
+    """A progress bar on a terminal, nothing elsewhere; what it gives takes the number of rows done."""
     from rich.progress import Progress as Bar
 
     shown = console(stderr=True)
     with Bar(console=shown, disable=not shown.is_terminal) as bar:
         task = bar.add_task("consents", total=total, completed=done)
-        yield lambda lines: bar.update(task, completed=lines)
+        yield lambda rows: bar.update(task, completed=rows)

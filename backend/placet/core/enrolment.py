@@ -9,7 +9,7 @@ from pydantic import Field
 
 from placet.core import eip712
 from placet.core.errors import InputError, SignatureError
-from placet.core.hashing import keccak_256, sha256
+from placet.core.hashing import keccak, sha256
 from placet.core.ids import EnrolmentRoot
 from placet.core.offers import Scope
 from placet.core.signatures import Verifiers
@@ -87,7 +87,7 @@ def subject_commitment(subject: str, salt: bytes) -> bytes:
 def enrolment_hash(owner: bytes, namespace: str | None, subject: bytes) -> bytes:
     """EIP-712 struct hash of an enrolment under a kind of identifier. None, of a scope that has none, is what no
     enroller signs."""
-    return keccak_256(_ENROLMENT + keccak_256(owner).digest() + _text(namespace or "") + subject).digest()
+    return keccak(_ENROLMENT + keccak(owner) + _text(namespace or "") + subject)
 
 
 _ENROLMENT = eip712.ENROLMENT.type_hash

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import json
 import os
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +21,7 @@ from placet.chain.client import Chain
 from placet.core.trust import Deployment
 from placet.sandbox.consortium import Consortium
 from placet.sandbox.founding import together
+from placet.vault.consent_table import TableWriter, read_consents
 
 STEP = 500
 """Persons whose consents are made in one go."""
@@ -43,9 +46,9 @@ def give(
     _sign(group, {key: willing[key] for key in keys}, seconds, uses, tell)
 
     def make(key: str) -> None:
-        words = (_lines(group, key), _batch(group, key), "--offer", group.offers[key])
+        words = (_table(group, key), _batch(group, key), "--offer", group.offers[key])
         group.run("batch", "make", *words, "--config", f"{key}/node.toml", seconds=_SLOW)
-        _lines(group, key).unlink()
+        _table(group, key).unlink()
 
     workers = max(1, (os.cpu_count() or 1) // max(1, len(keys)))
 
@@ -69,8 +72,8 @@ def give(
     return sum(len(willing[key]) for key in keys)
 
 
-def _lines(group: Consortium, key: str) -> Path:
-    return group.folder / f"{key}.jsonl"
+def _table(group: Consortium, key: str) -> Path:
+    return group.folder / f"{key}.consents.parquet"
 
 
 def _batch(group: Consortium, key: str) -> Path:
@@ -85,13 +88,16 @@ def _sign(group: Consortium, willing: Mapping[str, Sequence[str]], seconds: int,
         for first in range(0, len(persons), STEP)
     ]
 
-    def sign(part: tuple[str, Sequence[str]]) -> str:
+    def sign(part: tuple[str, Sequence[str]]) -> bytes:
         key, persons = part
-        words = (group.folder, group.chain.url, key, group.offers[key], until, uses)
-        return group.run(*words, module="placet.sandbox.signing", stdin=json.dumps(persons))
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "consents.parquet"
+            words = (group.folder, group.chain.url, key, group.offers[key], until, uses, out)
+            group.run(*words, module="placet.sandbox.signing", stdin=json.dumps(persons))
+            return out.read_bytes()
 
     with contextlib.ExitStack() as opened, ThreadPoolExecutor(os.cpu_count()) as pool:
-        sinks = {key: opened.enter_context(_lines(group, key).open("w")) for key in willing}
-        for (key, persons), lines in zip(parts, pool.map(sign, parts), strict=True):
-            sinks[key].write(lines)
+        sinks = {key: opened.enter_context(TableWriter(_table(group, key))) for key in willing}
+        for (key, persons), table in zip(parts, pool.map(sign, parts), strict=True):
+            sinks[key].add(read_consents(io.BytesIO(table)))
             tell(ready := ready + len(persons), all_)

@@ -1,8 +1,8 @@
-"""`python -m placet.sandbox.signing FOLDER URL KEY OFFER UNTIL USES`: consents of the persons whom a JSON list on stdin
-names.
+"""`python -m placet.sandbox.signing FOLDER URL KEY OFFER UNTIL USES OUT`: consents of the persons whom a JSON list on
+stdin names.
 
-Each under a key of its own, signed, enrolled and written to stdout as a line of a batch file. They count from now until
-the Unix second UNTIL, from the next job that opens on the offer on, for so many uses.
+Each under a key of its own, signed, enrolled and written to the file OUT as a row of a table in Parquet. They count
+from now until the Unix second UNTIL, from the next job that opens on the offer on, for so many uses.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from placet.chain.client import Chain
 from placet.chain.keystore import load_secret
-from placet.core.batch_file import BatchLine
+from placet.core.batch_file import BatchRow
 from placet.core.consent import ConsentFields
 from placet.core.enrolment import enrolment_hash, subject_commitment
 from placet.core.ids import OfferId
@@ -27,6 +27,7 @@ from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex
 from placet.core.wording import Wording
 from placet.node.consents.scopes import Scopes
+from placet.vault.consent_table import TableWriter
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,8 @@ class BulkSigner:
     deployment: Deployment
     enroller: bytes
 
-    def lines(self, subjects: Sequence[str], windows: Sequence[Window]) -> bytes:
-        """A line of a batch file for each person, under a fresh key, in the order of the persons."""
-        return b"".join(line.encode() + b"\n" for line in self.consents(subjects, windows))
-
-    def consents(self, subjects: Sequence[str], windows: Sequence[Window]) -> Iterator[BatchLine]:
-        """The same before they are written."""
+    def consents(self, subjects: Sequence[str], windows: Sequence[Window]) -> Iterator[BatchRow]:
+        """A row for each person, under a fresh key, in the order of the persons."""
         wording = Wording(self.offer, self.scope, self.trust.name)
         enroller, digest = Key(self.enroller), self.deployment.consents.digest
         for subject, window in zip(subjects, windows, strict=True):
@@ -62,7 +59,7 @@ class BulkSigner:
             times = (window.not_before, window.not_after, window.first_opening, window.uses)
             commitment = subject_commitment(subject, opener)
             consent = ConsentFields(owner.address, *times, commitment, salt)
-            yield BatchLine(
+            yield BatchRow(
                 consent=consent,
                 signature=owner.sign(digest(wording.consent_id(consent))),
                 enroller=enroller.address,
@@ -71,7 +68,7 @@ class BulkSigner:
             )
 
 
-def main(folder: Path, url: str, key: str, offer: str, until: int, uses: int) -> None:
+def main(folder: Path, url: str, key: str, offer: str, until: int, uses: int, out: Path) -> None:
     """Of a sandbox's folder: its deployment and trust list, the provider's scopes, the enroller's key."""
     deployment = Deployment.model_validate_json((folder / "deployment.json").read_bytes())
     trust = TrustList.model_validate_json((folder / "trust.json").read_bytes())
@@ -82,9 +79,10 @@ def main(folder: Path, url: str, key: str, offer: str, until: int, uses: int) ->
     signer = BulkSigner(state.offer, scope, trust, deployment, enroller)
     persons = json.load(sys.stdin)
     window = Window(int(time.time()), until, state.openings, uses)
-    sys.stdout.buffer.write(signer.lines(persons, [window] * len(persons)))
+    with TableWriter(out) as table:
+        table.add(signer.consents(persons, [window] * len(persons)))
 
 
 if __name__ == "__main__":
-    _, folder, url, key, offer, until, uses = sys.argv
-    main(Path(folder), url, key, offer, int(until), int(uses))
+    _, folder, url, key, offer, until, uses, out = sys.argv
+    main(Path(folder), url, key, offer, int(until), int(uses), Path(out))

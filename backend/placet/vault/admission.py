@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from placet.core.batch_file import BatchLine
-from placet.core.consent import CompactConsent
+from placet.core.batch_file import BatchRow
+from placet.core.consent import CompactConsent, ConsentFields
 from placet.core.eip712 import Domain
 from placet.core.enrolment import NO_ENROLMENT, AnyEnrolment, BatchedEnrolment, EnrolmentOpening, demand_enrolled
 from placet.core.errors import ConsentError, NotFoundError
@@ -30,14 +31,21 @@ class Submission(Value):
     opening: EnrolmentOpening | None = None
 
     @classmethod
-    def of_line(cls, line: BatchLine) -> Submission:
-        """A batch file's line."""
+    def of_row(cls, row: BatchRow) -> Submission:
+        """A batch file's row."""
         return cls(
-            consent=CompactConsent.of(line.consent),
-            signature=line.signature,
-            enrolment=line.enrolment(),
-            opening=line.opened(),
+            consent=CompactConsent.of(row.consent),
+            signature=row.signature,
+            enrolment=row.enrolment(),
+            opening=row.opened(),
         )
+
+
+if TYPE_CHECKING:
+    from placet.vault.columns import RowSubjects
+
+Tag = Callable[[str], bytes]
+"""A subject to its keyed tag."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,12 @@ class AdmissionContext:
     verifiers: Verifiers
     now: int
     dead: Collection[bytes]
-    knows: Callable[[str], bool]
+    tag: Tag
+    subjects: RowSubjects
+    """Of the offer's table, by their tags."""
+
+    def knows(self, subject: str) -> bool:
+        return self.tag(subject) in self.subjects
 
 
 def demand_offer(facts: OfferFacts, scope: Scope, dataset: DatasetInfo, institution: bytes, names: Names) -> None:
@@ -175,20 +188,22 @@ def _demand_enrolled(submission: Submission, situation: AdmissionContext) -> Non
     )
     if opening.commitment != enrolment.subject:
         raise ConsentError("the opening does not open the enrolment", code="consent.opening")
-    _demand_known(opening, situation)
-
-
-def admit_checked(identity: ConsentId, submission: Submission, situation: AdmissionContext) -> None:
-    """What is left to check of a person's consent whose words, signatures and enrolment are known to be good."""
-    if submission.opening is None:
-        raise ConsentError("a person's consent needs an enrolment and its opening", code="consent.unenrolled")
-    _demand_known(submission.opening, situation)
-    _demand_alive(identity, submission.consent, situation)
-
-
-def _demand_known(opening: EnrolmentOpening, situation: AdmissionContext) -> None:
     if not situation.knows(opening.subject):
-        raise ConsentError("the dataset has no row of this person", code="consent.subject")
+        raise _stranger()
+
+
+def admit_checked(identity: ConsentId, row: BatchRow, is_known: bool, situation: AdmissionContext) -> None:
+    """What is left to check of a batch file's row whose words, signatures and enrolment are known to be good.
+    `is_known`: has the table this subject?"""
+    if row.opening is None:
+        raise ConsentError("a person's consent needs an enrolment and its opening", code="consent.unenrolled")
+    if not is_known:
+        raise _stranger()
+    _demand_alive(identity, row.consent, situation)
+
+
+def _stranger() -> ConsentError:
+    return ConsentError("the dataset has no row of this person", code="consent.subject")
 
 
 def _demand_own(submission: Submission, situation: AdmissionContext) -> None:
@@ -205,7 +220,7 @@ def _demand_own(submission: Submission, situation: AdmissionContext) -> None:
         )
 
 
-def _demand_alive(identity: ConsentId, consent: CompactConsent, situation: AdmissionContext) -> None:
+def _demand_alive(identity: ConsentId, consent: CompactConsent | ConsentFields, situation: AdmissionContext) -> None:
     if identity in situation.dead:
         raise ConsentError("the consent was withdrawn or revoked", code="consent.withdrawn")
     if consent.not_after < situation.now:

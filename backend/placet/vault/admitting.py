@@ -14,9 +14,10 @@ from placet.core.merkle import batch_root
 from placet.core.offers import Offer, Scope
 from placet.core.values import to_hex
 from placet.core.wording import Wording
-from placet.vault.admission import AdmissionContext, Submission, admit, demand_offer
-from placet.vault.admitted import Tag, admit_lines, record_of
-from placet.vault.batches import BatchCheck, BatchReader
+from placet.vault.admission import AdmissionContext, Submission, Tag, admit, demand_offer
+from placet.vault.admitted import admit_rows, record_of
+from placet.vault.batches import BatchCheck, BatchReader, without_collector
+from placet.vault.columns import RowSubjects, column
 from placet.vault.records import ConsentRecord, OfferBinding
 from placet.vault.schema import DatasetInfo
 from placet.vault.state import VaultState
@@ -50,8 +51,7 @@ class Admissions(VaultState):
         self, offer: Offer, scope: Scope, submissions: Sequence[Submission]
     ) -> list[ConsentId | PlacetError]:
         with self._lock:
-            dataset, situation = self._situation(offer, scope)
-            tag = self._tag(dataset)
+            _, situation = self._situation(offer, scope)
             wording = Wording(offer, scope, self._trust.name)
             outcomes: list[ConsentId | PlacetError] = []
             admitted: dict[ConsentId, ConsentRecord] = {}
@@ -61,7 +61,7 @@ class Admissions(VaultState):
                 except (ConsentError, SignatureError, InputError) as error:
                     outcomes.append(error)
                     continue
-                admitted[identity] = record_of(submission, tag)
+                admitted[identity] = record_of(submission, situation.tag)
                 outcomes.append(identity)
             self._records.add(offer.id, admitted)
         log.info("admitted %d of %d consents to offer %s", len(admitted), len(submissions), to_hex(offer.id))
@@ -74,13 +74,13 @@ class Admissions(VaultState):
         processes: int = 0,
         enrolments: Collection[Enrolments] = (),
     ) -> None:
-        """Check all of a batch file and admit it, all or nothing, and the batches of enrolments that its lines rely
-        on. InputError names a line that may not come in."""
+        """Check all of a batch file and admit it, all or nothing, and the batches of enrolments that its rows rely
+        on. InputError names a row that may not come in."""
         header = reader.header
-        with self._lock, BatchCheck(header, self._deployment, self._trust, processes, enrolments) as check:
-            dataset, situation = self._situation(header.offer, header.scope)
-
-            parts = admit_lines(check.run(reader), situation, self._tag(dataset), tell)
+        work = BatchCheck(reader, self._deployment, self._trust, processes, enrolments)
+        with self._lock, without_collector(), work as check:
+            _, situation = self._situation(header.offer, header.scope)
+            parts = admit_rows(check.run(), situation, tell)
             self._records.add_batch(header.offer.id, header.root, parts, check.used)
         log.info("admitted batch %s: %d consents", to_hex(header.root), header.count)
 
@@ -90,7 +90,8 @@ class Admissions(VaultState):
     def _situation(self, offer: Offer, scope: Scope) -> tuple[DatasetInfo, AdmissionContext]:
         now = self._look(thorough=False)
         dataset = self._serve(offer, scope)
-        subjects = self._tables.subjects(dataset.name) if dataset.origin is None else ()
+        none = column(b"")
+        subjects = self._tables.subjects(dataset.name) if dataset.origin is None else RowSubjects(none, none)
         return dataset, AdmissionContext(
             facts=self._chain.offer(offer.id),
             scope=scope,
@@ -101,7 +102,8 @@ class Admissions(VaultState):
             verifiers=self._chain.verifiers,
             now=now.time,
             dead=self._chain.dead(offer.id),
-            knows=lambda subject: self._tables.tag(dataset.name, subject) in subjects,
+            tag=self._tag(dataset),
+            subjects=subjects,
         )
 
     def _serve(self, offer: Offer, scope: Scope) -> DatasetInfo:
