@@ -193,6 +193,14 @@ class Value(BaseModel):
         return self.model_dump(mode="json")
 
 
+def build_values(base: type[Value] = Value) -> None:
+    """Build all kinds of values that are defined by now, which else happens as each is first used: for a program that
+    can import nothing later."""
+    for kind in base.__subclasses__():
+        kind.model_rebuild()
+        build_values(kind)
+
+
 V = TypeVar("V", bound=BaseModel)
 
 

@@ -14,6 +14,7 @@ from placet.comparison.compare import compare
 from placet.comparison.limits import MAX_BYTES
 from placet.core.enclave_policy import ROLES, Role
 from placet.core.errors import DataError, InputError, ProtocolError
+from placet.core.values import build_values
 from placet.protocols.enclave import codes
 from placet.protocols.enclave.frames import FrameKind, encode, pieces, read
 from placet.protocols.enclave.sealed.documents import Hashing, decrypt
@@ -24,6 +25,7 @@ from placet.protocols.enclave.sealed.task import Task, TaskInput, read_task, rol
 
 LATE: Final = ("pypdf", "placet.comparison.reading.pdf_page")
 """What the comparison imports only when it needs it."""
+build_values()  # as the image is made, so that all that it takes is in the image
 
 
 def run(source: BinaryIO, sink: BinaryIO) -> None:
