@@ -87,6 +87,7 @@ def test_a_start_that_is_killed_is_cleaned_by_down(home: Path) -> None:
     with (home / "log").open("w") as log:
         start = subprocess.Popen([*PLACET, *SMALL, "--detach"], cwd=home, stdout=log, stderr=log, text=True)
     until(lambda: len(list(folder.glob("run/*.json"))) >= 4, start)
+    start.send_signal(signal.SIGSTOP)  # that it does not come to its end meanwhile
     assert sandbox(home, "status", code=1)["phase"] == "starting"
     start.kill()
     start.wait()

@@ -35,6 +35,7 @@ from typing import NoReturn
 
 from placet.chain import keystore
 from placet.core.lookalikes import skeleton
+from placet.core.values import build_values
 from placet.owner import wallet
 from placet.recipes.runs import RUNS
 from placet.sandbox.forking import FILES, ForkRequest
@@ -154,6 +155,7 @@ def load() -> None:
         importlib.import_module(name)
     importlib.import_module("placet.cli.main").whole_tree()
     list(RUNS.values())  # imports all recipes
+    build_values()
     skeleton("")  # reads the tables of look-alikes
     gc.freeze()
 
