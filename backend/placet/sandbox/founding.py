@@ -167,12 +167,7 @@ def found(
         )
         entry = json.loads((group.folder / key / "entry.json").read_text())
         group.members[key] = SandboxInstitution(group.folder / key, name, entry["address"], entry["api"])
-        settings = group.folder / key / "node.toml"
-        limits = "\n[limits]\n" + "".join(f"{limit} = 1000000\n" for limit in LIMITS)
-        policy = f"\n[policy]\nrecipes = {json.dumps(NAMES)}\n"
-        flower = os.environ.get("PLACET_NODE_FLOWER_PYTHON")
-        engine = f"flower_python = {json.dumps(flower)}\n" if flower else ""
-        settings.write_text(f"batch_seconds = 1\n{engine}" + settings.read_text() + limits + policy)
+        _settle(group.folder / key / "node.toml")
 
     def registry() -> None:
         port = free_port()
@@ -209,6 +204,15 @@ def found(
         group.token = group.run(url, *holders, module="placet.sandbox.token")
 
     together(trust, money)
+
+
+def _settle(settings: Path) -> None:
+    """What a sandbox's node has for itself: no limits that a test would reach, and all recipes without asking people."""
+    limits = "\n[limits]\n" + "".join(f"{limit} = 1000000\n" for limit in LIMITS)
+    policy = f"\n[policy]\nrecipes = {json.dumps(NAMES)}\n"
+    flower = os.environ.get("PLACET_NODE_FLOWER_PYTHON")
+    engine = f"flower_python = {json.dumps(flower)}\n" if flower else ""
+    settings.write_text(f"batch_seconds = 1\n{engine}" + settings.read_text() + limits + policy)
 
 
 def _accounts(folder: Path) -> tuple[str, str]:
