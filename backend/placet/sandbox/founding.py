@@ -207,7 +207,7 @@ def found(
 
 
 def _settle(settings: Path) -> None:
-    """What a sandbox's node has for itself: no limits that a test would reach, and all recipes without asking people."""
+    """What a sandbox's node has for itself: no limits that a test would reach, all recipes without asking people."""
     limits = "\n[limits]\n" + "".join(f"{limit} = 1000000\n" for limit in LIMITS)
     policy = f"\n[policy]\nrecipes = {json.dumps(NAMES)}\n"
     flower = os.environ.get("PLACET_NODE_FLOWER_PYTHON")
