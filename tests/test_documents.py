@@ -331,6 +331,7 @@ def test_write_a_recipe(tmp_path: Path) -> None:
     assert re.search(r"\d+ passed", tests)
 
 
+@pytest.mark.slow  # by default the tutorials, and cli/test_institutions
 @pytest.mark.parametrize("start", INSTITUTION)
 def test_a_new_institution(institution: Session, start: str) -> None:
     run(start, institution)

@@ -739,6 +739,7 @@ def test_a_provider_that_is_not_there_is_named_and_not_needed_by_other_jobs(
     assert consortium.ask("fund", f"/v1/jobs/{job}").status_code == 404
 
 
+@pytest.mark.slow  # by default chain/test_index
 def test_a_job_over_an_endpoint_whose_logs_lag(consortium: LiveConsortium) -> None:
     """Node and vault of one provider are behind a load balancer whose logs are three blocks older than its heads: what
     is withdrawn there is withdrawn, counts for no job, and the audit sees it all the same."""

@@ -132,6 +132,7 @@ def demand_plaintext(home: Path, people: int, seconds: float) -> None:
     print(summary)
 
 
+@pytest.mark.slow  # by default the demo, and jobs/test_whole_job
 def test_the_answer_is_the_plaintext_of_those_who_consent(home: Path) -> None:
     demand_plaintext(home, 400, 600)
 

@@ -48,6 +48,7 @@ def _inside(process: psutil.Process, path: Path) -> bool:
         return False
 
 
+@pytest.mark.slow  # by default company/test_comparison
 def test_the_script_compares_two_real_versions(home: Path) -> None:
     """The document's command; two versions of a real agreement where they are here, else of a small one."""
     [line] = [line for line in BLOCKS[0].splitlines() if line.startswith("scripts/contract-compare ")]
@@ -79,6 +80,7 @@ def test_the_script_compares_two_real_versions(home: Path) -> None:
     assert "the result has no place" in again.stderr
 
 
+@pytest.mark.slow  # by default company/test_comparison, and protocols/enclave/test_platform: a node that is killed
 def test_the_companies_commands_also_after_a_kill(home: Path) -> None:
     """As documented, with the proposer's client killed in the middle and resumed; then a consent is withdrawn."""
     with companies(home) as made:
