@@ -1257,7 +1257,7 @@ def test_every_check_has_its_case() -> None:
     # These two never fail: what is missing makes the verdict incomplete (test_honest, test_erased). Those of enclaves
     # have their cases in tests/company/test_audited.py, on a real job's trail; those of models, budgets, payouts, sums,
     # lists, garblings and stakes in files of their own.
-    others = {c.name for c in CHECKS if c.group in ("enclave", "model", "budget", "stakes")}
+    others = {c.name for c in CHECKS if c.group in ("enclave", "model", "budget", "stakes", "proof")}
     others |= {"seal.payouts", "flow.sums", "flow.one-list", "flow.covered-garblings"}
     assert {c.name for c in CHECKS} - CASES.keys() == {"evidence.present", "consent.erased"} | others
 

@@ -20,7 +20,7 @@ from placet.owner.drafts import demand_derived
 
 from .batch_vectors import FILE
 
-HEADER = json.loads(json.loads(FILE.read_text(encoding="utf-8"))["file"][0])
+HEADER = json.loads(json.loads(FILE.read_text(encoding="utf-8"))["header"])
 AUDITORS = [f"0x{byte * 20}" for byte in ("d4", "e5")]
 NAMES = {"0x" + "a1" * 20: "First Bank", "0x" + "b2" * 20: "Credit House", AUDITORS[0]: "Court of Audit",
          AUDITORS[1]: "Second Court"}  # fmt: skip

@@ -43,12 +43,11 @@ def test_the_vectors() -> None:
     held = read(GOOD)
     assert held.file() == GOOD
     assert held.batch.namespace == NAMESPACE
-    named = [line["enrolment"] | line["consent"] for line in map(json.loads, VECTORS["file"][1:])]
-    within = [line for line in named if "batch" in line]
+    within = [row for row in VECTORS["rows"] if row["enrolments"] is not None]
     assert len(within) == 2
-    for line in within:
-        assert (from_hex(line["batch"]), from_hex(line["enroller"])) == (held.batch.root, held.batch.enroller)
-        assert enrolment_leaf(from_hex(line["owner"]), from_hex(line["subject"])) in held.leaves
+    for row in within:
+        assert (from_hex(row["enrolments"]), from_hex(row["enroller"])) == (held.batch.root, held.batch.enroller)
+        assert enrolment_leaf(from_hex(row["owner"]), from_hex(row["enrolment"])) in held.leaves
 
 
 @given(PAIRS)

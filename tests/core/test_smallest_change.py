@@ -15,7 +15,7 @@ from placet.core.values import parse, to_hex
 
 from .batch_vectors import FILE
 
-HEADER = json.loads(json.loads(FILE.read_text(encoding="utf-8"))["file"][0])
+HEADER = json.loads(json.loads(FILE.read_text(encoding="utf-8"))["header"])
 NAMES = {"0x" + "a1" * 20: "First Bank", "0x" + "b2" * 20: "Credit House"}
 
 
