@@ -47,7 +47,7 @@ def test_what_forge_builds_is_what_is_shipped() -> None:
     """forge keeps what it built for the tests of the contracts: with unchanged sources this compiles nothing. While
     `scripts/test` compiles them beside this, it is waited for: two would write one folder."""
     if beside := os.environ.get("CONTRACTS_BUILT"):
-        until(Path(beside).exists, 600)
+        until(Path(beside).exists, 1800)
         assert Path(beside).read_text() == "0", "forge does not compile the contracts"
     else:
         subprocess.run([ROOT / "scripts" / "forge", "build"], check=True, capture_output=True, timeout=600)

@@ -62,4 +62,4 @@ def test_it_runs_only_where_the_scope_names_it() -> None:
 
 def test_it_is_done_as_a_match_is() -> None:
     """But for what PSI by FHE demands of a plan."""
-    assert replace(MATCH, spec=SPEC, demand=MATCH_SALTED_HASH.demand) == MATCH_SALTED_HASH
+    assert replace(MATCH, spec=SPEC, demand=MATCH_SALTED_HASH.demand, intersects=False) == MATCH_SALTED_HASH
