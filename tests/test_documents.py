@@ -300,6 +300,7 @@ def run(start: str, here: Session) -> None:
     assert re.search(pattern, said), said
 
 
+@pytest.mark.slow  # by default recipes' own tests: a copy of the package is compiled anew three times
 def test_write_a_recipe(tmp_path: Path) -> None:
     """The tutorial's files and commands, in their order, in a copy of the checkout."""
     for name in ("backend/placet", "tests"):
