@@ -94,17 +94,16 @@ def once(config: ConfigOption) -> None:
 def run(config: ConfigOption) -> None:
     """Do that again and again until told to end. Ends by itself where the chain contradicts what was signed."""
     from placet.core.logs import log_to_stderr
-    from placet.witness.settings import load_settings
 
     log_to_stderr(logging.WARNING)
-    witness, settings = _witness(config), load_settings(config)
+    witness = _witness(config)
     while True:
         try:
             if (block := witness.once()) is not None:
                 say(f"signed block {block.number}, {block.checkpoint.size} events")
         except ChainError as error:
-            say(f"the chain can't be followed now, tried again in {settings.seconds:g} s: {error}")
-        time.sleep(settings.seconds)
+            say(f"the chain can't be followed now, tried again in {witness.settings.seconds:g} s: {error}")
+        time.sleep(witness.settings.seconds)
 
 
 @commands.command("compare")

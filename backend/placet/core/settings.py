@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+from placet.core.errors import ConfigError
+from placet.core.toml_file import read_toml
+from placet.core.values import invalid
 
 
 class EnvironmentFirst(BaseSettings):
@@ -19,3 +28,15 @@ class EnvironmentFirst(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment first; neither dotenv files nor folders of secrets."""
         return env_settings, init_settings
+
+    @classmethod
+    def of_file(cls, path: Path, what: str, *, remedy: str, paths: Sequence[str]) -> Self:
+        """The settings in a TOML file, whose folder is where the settings named `paths` count from. ConfigError if the
+        file is missing or malformed."""
+        try:
+            settings = cls(**read_toml(path, what, remedy=remedy))
+        except ValidationError as error:
+            wrong = invalid(str(path), error)
+            raise ConfigError(wrong.message, expected=wrong.expected, found=wrong.found) from None
+        folder = path.resolve().parent
+        return settings.model_copy(update={name: folder / getattr(settings, name) for name in paths})

@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, IPvAnyNetwork, ValidationError
+from pydantic import Field, IPvAnyNetwork
 from pydantic_settings import SettingsConfigDict
 
-from placet.core.errors import ConfigError
 from placet.core.namespace import Namespace
 from placet.core.settings import EnvironmentFirst
-from placet.core.toml_file import read_toml
-from placet.core.values import Text, invalid
+from placet.core.values import Text
 from placet.serving.related_origins import Origins
 
 
@@ -39,15 +37,7 @@ class IdentitySettings(EnvironmentFirst):
 
 def load_settings(path: Path) -> IdentitySettings:
     """ConfigError if the file is missing or malformed."""
-    try:
-        settings = IdentitySettings(
-            **read_toml(path, "the service's settings file", remedy="placet identity init makes it")
-        )
-    except ValidationError as error:
-        wrong = invalid(str(path), error)
-        raise ConfigError(wrong.message, expected=wrong.expected, found=wrong.found) from None
-    folder = path.resolve().parent
-    paths = {
-        name: folder / getattr(settings, name) for name in ("key", "passphrase_file", "register_file", "deployment")
-    }
-    return settings.model_copy(update=paths)
+    paths = ("key", "passphrase_file", "register_file", "deployment")
+    return IdentitySettings.of_file(
+        path, "the service's settings file", remedy="placet identity init makes it", paths=paths
+    )

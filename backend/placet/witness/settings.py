@@ -5,14 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from placet.core.errors import ConfigError
 from placet.core.settings import EnvironmentFirst
-from placet.core.toml_file import read_toml
 from placet.core.trust import Url
-from placet.core.values import invalid
 
 NAME = r"^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,199}$"
 """A witness's name: a URL without its scheme."""
@@ -36,13 +33,7 @@ class WitnessSettings(EnvironmentFirst):
 
 def load_settings(path: Path) -> WitnessSettings:
     """ConfigError if the file is missing or malformed."""
-    try:
-        settings = WitnessSettings(
-            **read_toml(path, "the witness's settings file", remedy="placet witness init makes it")
-        )
-    except ValidationError as error:
-        wrong = invalid(str(path), error)
-        raise ConfigError(wrong.message, expected=wrong.expected, found=wrong.found) from None
-    folder = path.resolve().parent
-    names = ("deployment", "key", "passphrase_file", "folder")
-    return settings.model_copy(update={name: folder / getattr(settings, name) for name in names})
+    paths = ("deployment", "key", "passphrase_file", "folder")
+    return WitnessSettings.of_file(
+        path, "the witness's settings file", remedy="placet witness init makes it", paths=paths
+    )

@@ -44,7 +44,7 @@ class Witness:
     """One deployment at one endpoint, one key, one folder."""
 
     def __init__(self, settings: WitnessSettings, chain: Chain, secret: Ed25519PrivateKey) -> None:
-        self._settings, self._chain, self._secret = settings, chain, secret
+        self.settings, self._chain, self._secret = settings, chain, secret
         self.key = witness_key(settings.name, secret)
         self.origin = log_origin(chain.deployment)
         self._contracts = event_types.addresses(chain.deployment)
@@ -54,15 +54,15 @@ class Witness:
         StateError `witness.fork` where the chain does not hold what was signed, ChainError where it can't be read or is
         shorter, ConfigError where the folder does not fit."""
         self._chain.check()
-        with locked(self._settings.folder):
+        with locked(self.settings.folder):
             return self._follow()
 
     def _follow(self) -> WitnessedBlock | None:
         newest: WitnessedBlock | None = None
-        every, first = self._settings.every, self._chain.deployment.block
+        every, first = self.settings.every, self._chain.deployment.block
         target = self._chain.confirmed() // every * every
         while True:
-            loaded = load(self._settings.folder, self.origin)
+            loaded = load(self.settings.folder, self.origin)
             if loaded is not None:
                 self._demand_held(loaded[0], loaded[1])
             start = first if loaded is None else loaded[1].number + 1
@@ -90,7 +90,7 @@ class Witness:
             raise ChainError("the endpoint showed no block", expected=stop, code="chain.answer")
         block = WitnessedBlock.of(self.origin, tree.size, tree.root(), (header.number, header.hash))
         note = cosign(SignedNote(block.checkpoint.text, ()), self.key, self._secret, int(time.time()))
-        keep(self._settings.folder, note, tree)
+        keep(self.settings.folder, note, tree)
         return block
 
     def _demand_held(self, note: SignedNote, last: WitnessedBlock) -> None:
@@ -103,7 +103,7 @@ class Witness:
         header = read_header(raw)
         if header.hash == last.hash:
             return
-        file = self._settings.folder / f"fork-{last.number}-{header.hash.hex()[:16]}.json"
+        file = self.settings.folder / f"fork-{last.number}-{header.hash.hex()[:16]}.json"
         fork = WitnessFork(note=note.encode().decode(), header=raw)
         replace(file, fork.model_dump_json().encode())
         raise StateError(
