@@ -105,8 +105,11 @@ def error_codes() -> str:
         if isinstance(kind, type) and issubclass(kind, errors.PlacetError)
     }
     messages: dict[str, set[str]] = {code: set() for code in defaults.values()}
-    for file in sorted(PACKAGE.rglob("*.py")):
-        for code, message in _raised(ast.parse(file.read_text()), defaults):
+    made = re.compile(rf"\b(?:{'|'.join(defaults)})\(")
+    for source in (file.read_text() for file in sorted(PACKAGE.rglob("*.py"))):
+        if not made.search(source):
+            continue
+        for code, message in _raised(ast.parse(source), defaults):
             messages.setdefault(code, set()).add(message)
     rows = ((f"`{code}`", "<br>".join(sorted(messages[code])) or "(its kinds have codes)") for code in sorted(messages))
     return _page(

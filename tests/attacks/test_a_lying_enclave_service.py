@@ -240,6 +240,7 @@ async def test_one_byte_of_a_result_is_changed(
     await demand_nothing(trio, ended, money, keys=True)
 
 
+@pytest.mark.slow  # the changed byte of a result stands for it
 async def test_each_company_is_told_of_another_result(
     trio: ComparisonHarness, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -373,6 +374,7 @@ async def test_a_company_uploads_another_document_than_it_told(
     await demand_nothing(trio, ended, money, keys=None)
 
 
+@pytest.mark.slow  # the swapped enclave stands for it
 async def test_the_measurement_is_retired_while_the_job_runs(
     trio: ComparisonHarness, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

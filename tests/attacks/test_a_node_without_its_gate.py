@@ -52,6 +52,7 @@ def test_its_vault_hands_out_nothing_after_a_withdrawal(consortium: LiveConsorti
     assert answer["verdict"] == "intact", answer
 
 
+@pytest.mark.slow  # its vault's refusal above, and the contract's tests of epochs
 def test_peers_and_contract_refuse_the_old_epoch_and_the_audit_names_who_signed_the_new_one(
     consortium: LiveConsortium,
 ) -> None:

@@ -113,6 +113,7 @@ async def test_a_pdf_against_a_docx(harness: ComparisonHarness, a: Company, b: C
     same(ended.results["after"], (old, "old.pdf"), (new, "new.docx"))
 
 
+@pytest.mark.slow  # `comparison/test_hostile` and `enclave/test_platform` have its documents by default
 async def test_a_hostile_document_ends_the_job_at_once_and_the_fee_comes_back(
     harness: ComparisonHarness, a: Company, b: Company
 ) -> None:
@@ -140,6 +141,7 @@ async def withdraw(here: Company, consent: bytes) -> None:
     await here.runner.intents.carry(f"withdraw:{consent.hex()}", here.context.calls.withdraw(full.grant(), signature))
 
 
+@pytest.mark.slow  # the withdrawal while it runs stands for it
 async def test_a_withdrawal_before_the_keys_leaves_the_enclave_without_any(
     harness: ComparisonHarness, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -334,6 +336,7 @@ async def test_a_company_refuses_what_it_did_not_wish_for(harness: ComparisonHar
             assert caught.value.code == code  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow  # `attacks/test_a_lying_enclave_service` has strangers by default
 async def test_nobody_but_a_company_of_the_job_uses_its_enclave(
     harness: ComparisonHarness, a: Company, b: Company
 ) -> None:

@@ -183,6 +183,7 @@ def test_every_provider_is_paid_its_reward_and_the_consumer_pays_them_all(
     assert all(consortium.chain.owed(token, from_hex(m.address)) == 0 for m in consortium.made.members.values())
 
 
+@pytest.mark.slow  # `attacks/test_a_proof_says_no_more` has its parts by default
 def test_a_customer_shows_a_lender_at_least_so_much(consortium: LiveConsortium, first: First, tmp_path: Path) -> None:
     """The consumer signs the total for its customer, who proves of it what it likes with nobody on line; the lender
     checks that against the chain and has it recorded."""
@@ -469,6 +470,7 @@ def test_the_audit_is_intact_with_every_check_passed(consortium: LiveConsortium,
     assert (under["verdict"], under["basis"]) == ("intact", "proven")
 
 
+@pytest.mark.slow  # `audit/test_limits` has the limit by default
 def test_a_partys_answer_that_takes_more_memory_than_its_size_allows_gets_no_verdict(
     consortium: LiveConsortium, first: First, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

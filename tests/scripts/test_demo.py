@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DIST = ROOT / "backend" / "placet" / "pages" / "dist"
 
 
+@pytest.mark.slow  # the tutorials' sandbox and `tests/attacks` have its parts by default
 def test_the_demo_completes_and_refuses_six_attacks(tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     done = subprocess.run(

@@ -406,6 +406,7 @@ async def test_an_enclave_that_dies_is_said_to_have_died(
     assert not alive()
 
 
+@pytest.mark.slow  # the caller that goes away stands for it
 def test_a_killed_node_takes_its_enclaves_along(tmp_path: Path) -> None:
     sandboxes.need()
     node = subprocess.Popen(

@@ -132,6 +132,7 @@ def test_limits_hold_and_can_not_be_raised(report: dict[str, Any]) -> None:
     }
 
 
+@pytest.mark.slow  # `test_limits_hold_and_can_not_be_raised` has the limit by default
 def test_a_comparison_that_takes_too_much_memory_ends_in_a_code(tmp_path: Path) -> None:
     sandboxes.need()
     with sandboxes.platform(tmp_path / "tpm", "greedy") as platform, pytest.raises(ProtocolError) as caught:

@@ -176,6 +176,7 @@ def test_no_number_is_told_of_few_people() -> None:
         assert told.counts[0] and told.coefficients[0] and told.vif[0]
 
 
+@pytest.mark.slow  # a trap that is kept away from; the fits by default show it
 @needs_jax
 def test_a_polynomial_without_saturation_diverges_in_silence() -> None:
     from placet.protocols.spu import regression

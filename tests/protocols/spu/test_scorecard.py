@@ -167,6 +167,7 @@ def test_too_few_who_test_tell_nothing_of_coalitions() -> None:
     assert not any(metrics) and not any(areas(made, arrays))
 
 
+@pytest.mark.slow  # a trap that is kept away from; the fits by default show it
 @needs_jax
 def test_a_polynomial_without_saturation_diverges() -> None:
     """Where labels can be told apart logits grow with each step: a cubic's expectation leaves [0, 1] and pulls the

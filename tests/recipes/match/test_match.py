@@ -160,6 +160,7 @@ def test_a_request_is_made_from_the_offers(offering_consortium: LiveConsortium) 
     assert (by_id["recipe"], by_id["engine"], by_id["purpose"]) == ("match", "embedded", PURPOSE)
 
 
+@pytest.mark.slow  # `attacks/test_no_difference_tells_a_person` has the rule by default
 def test_a_job_with_one_person_less_than_an_earlier_one_ends_before_it_tells_anything(
     offering_consortium: LiveConsortium,
 ) -> None:

@@ -29,6 +29,7 @@ def drawn_again(explored: LiveConsortium, job: str) -> None:
     assert refusal.json()["code"] == "noise.none"
 
 
+@pytest.mark.slow  # the contract's tests of budgets, and `model/` against them
 def test_a_budget_is_spent_to_its_end_and_no_further(explored: LiveConsortium) -> None:
     chain, offer = Chain(explored.made.chain.url, explored.deployment), from_hex(explored.made.offers["north"])
     dataset = chain.offer(offer).offer.dataset
