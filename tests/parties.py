@@ -109,6 +109,8 @@ class Ledger:
     ended: dict[bytes, int] = field(default_factory=dict)
     balances: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
     verifiers: Verifiers = field(default_factory=lambda: Verifiers())
+    taken_back: int = 0
+    """How often a reorganisation took events back."""
 
     def balance_of(self, token: bytes, account: bytes) -> int:
         return self.balances.get((token, account), 0)

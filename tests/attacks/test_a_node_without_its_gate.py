@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 
+import pytest
 from tests.attacks.liars import notebook, rogue, send
 
 from follow import TIMES, ended_everywhere, reached, settled_once, until

@@ -690,6 +690,26 @@ def test_a_message_before_the_opening_is_early(four: Parties) -> None:
     assert told(four, four.envelope())
 
 
+def test_an_opening_stays_deep_until_a_reorganisation_takes_events_back(four: Parties) -> None:
+    ledger, envelope = four.environment.ledger, four.envelope()
+    put(four)
+    runner = Runner(four.environment.contexts[SOUTH], RUNS)
+
+    def told_again() -> bytes:
+        return asyncio.run(runner.message(four.environment.address(NORTH), envelope, b"hello"))
+
+    assert told_again()
+    ledger.sync = lambda: pytest.fail("asked for what is known")  # type: ignore[method-assign]
+    assert told_again()
+    del ledger.sync
+    ledger.head, ledger.taken_back = 91, 1
+    with pytest.raises(PlacetError) as error:
+        told_again()
+    assert error.value.code == "peer.early"
+    ledger.head = 92
+    assert told_again()
+
+
 @pytest.mark.parametrize(
     "status",
     [JobStatus.SEALED, JobStatus.COMPLETED, JobStatus.CLOSED, JobStatus.ABORTED, JobStatus.CANCELLED],

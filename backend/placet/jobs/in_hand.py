@@ -26,8 +26,9 @@ class JobInHand:
     `ended_seen` which ended consents of an input's offer were looked through, by attempt and input
     (`Index.ended_mark`); `dead_since` when another party's own consent was first seen dead; `said` the last details of
     each status. After so many `failures` in a row no look begins before `rest_until`, by the loop's clock, unless
-    something happened here. `engine_wanted`: was a spare engine asked for? Those whose people decide about the plan are
-    asked at `ask_at`, and `ask_rest` seconds later again.
+    something happened here. `deep_since` is `Index.taken_back` when the opening was last seen deep. `engine_wanted`:
+    was a spare engine asked for? Those whose people decide about the plan are asked at `ask_at`, and `ask_rest` seconds
+    later again.
     """
 
     look: asyncio.Task[None] | None = None
@@ -40,6 +41,7 @@ class JobInHand:
     running: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     ended_seen: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     dead_since: int | None = None
+    deep_since: int | None = None
     said: dict[str, dict[str, object]] = field(default_factory=dict)
     failures: int = 0
     rest_until: float = 0.0

@@ -284,10 +284,19 @@ class Runner:
 
     def _blocks_left(self, record: JobRecord) -> int:
         """How many blocks the opening lacks to its depth, 0 where it is deep."""
-        self.context.index.sync()
-        opened = [e for e in self.context.index.job_events(record.job) if isinstance(e, JobOpened)]
+        index = self.context.index
+        index.sync()
+        taken_back = index.taken_back
+        opened = [e for e in index.job_events(record.job) if isinstance(e, JobOpened)]
         lacks = opened[0].block - self.context.chain.confirmed() if opened else self.context.deployment.confirmations
-        return max(lacks, 0 if opened else 1)
+        left = max(lacks, 0 if opened else 1)
+        self._hand(record.job).deep_since = None if left else taken_back
+        return left
+
+    def _is_deep(self, record: JobRecord) -> bool:
+        """Was the opening deep, and has no reorganisation taken events back since? Looks follow the chain and notice;
+        a message of a peer asks no more than this."""
+        return self._hand(record.job).deep_since == self.context.index.taken_back
 
     async def _begin(self, record: JobRecord, attempt: int) -> None:
         roots = await ask_chain(self.answers.attempts.current_roots, record, attempt)
@@ -349,7 +358,7 @@ class Runner:
         institution_of(parties[message.sender], self.context.trust)
         try:
             state = await ask_chain(self.context.chain.job, message.job)
-            left = await ask_chain(self._blocks_left, record)
+            left = 0 if self._is_deep(record) else await ask_chain(self._blocks_left, record)
         except ChainError:
             raise PeerError("the chain can't be seen here now", code="peer.early") from None
         if state.status is JobStatus.NONE or state.attempt < message.attempt or left:
