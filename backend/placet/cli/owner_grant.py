@@ -87,6 +87,9 @@ def grant(
     code_file: Annotated[
         Path | None, typer.Option(help="File with your access code in its first line; else PLACET_CODE, else a prompt.")
     ] = None,
+    by_wallet: Annotated[
+        bool, typer.Option("--by-wallet", help="Show who you are by a wallet of the EU, which then shows the code.")
+    ] = False,
     kind: Annotated[str, typer.Option(help="The fresh key's curve: secp256k1 or p256.")] = "secp256k1",
     language: Annotated[str, typer.Option(help="In which language you read and sign: en, de or zh.")] = "en",
     url: OptionalUrl = None,
@@ -105,7 +108,7 @@ def grant(
     if tongue is None:
         raise typer.BadParameter("--language is one of " + ", ".join(LANGUAGES))
     opened = open_wallet(wallet, passphrase_file)
-    options = GrantOptions(enroller, subject, code_file, KeyKind(kind), tongue, url, yes)
+    options = GrantOptions(enroller, subject, code_file, by_wallet, KeyKind(kind), tongue, url, yes)
     signed, status = asyncio.run(_grant(opened, api, read_offer(offer), read_span(until), uses, options))
     if as_json:
         emit({"id": to_hex(signed.consent.id), "status": status, "not_after": signed.consent.not_after})
@@ -120,6 +123,7 @@ class GrantOptions(NamedTuple):
     enroller: str | None
     subject: str | None
     code_file: Path | None
+    by_wallet: bool
     kind: KeyKind
     language: Language
     url: str | None
@@ -152,6 +156,10 @@ async def _grant(
         if not options.yes and ask_line("Do you consent? [y/N]").lower() not in ("y", "yes"):
             raise stop("nothing was signed, nothing was sent; y is yes, and --yes signs without asking")
         who_enrols = enroller_of(offered, client.trust, options.enroller)
+        if options.by_wallet:
+            request = await client.ask_wallet(who_enrols, key)
+            say(f"open this in your wallet within {request.seconds // 60} minutes, then enter the code that it shows:")
+            say(request.link)
         enrolment = await client.enrol(who_enrols, key, offered.namespace, opening, _code(options.code_file))
         signed = client.sign(api, key, draft, enrolment, opening)
         record = Kept(

@@ -61,6 +61,14 @@ def is_root(proof: bytes) -> bool:
     return len(proof) == 32
 
 
+class WalletLink(Value):
+    """What an enroller has opened in a person's wallet of credentials, as a link or as a QR code, within so many
+    seconds: a request of OpenID4VP 1.0. The wallet then shows an access code."""
+
+    link: Annotated[str, Field(pattern=r"^openid4vp://[\x21-\x7e]+$", max_length=4096)]
+    seconds: Annotated[int, Field(ge=1, le=86_400)]
+
+
 class EnrolmentOpening(Value):
     """What opens a subject commitment: for the provider's vault alone. Never logged, never on chain."""
 

@@ -31,12 +31,13 @@ class EnvironmentFirst(BaseSettings):
 
     @classmethod
     def of_file(cls, path: Path, what: str, *, remedy: str, paths: Sequence[str]) -> Self:
-        """The settings in a TOML file, whose folder is where the settings named `paths` count from. ConfigError if the
-        file is missing or malformed."""
+        """The settings in a TOML file, whose folder is where the settings named `paths`, if given, count from.
+        ConfigError if the file is missing or malformed."""
         try:
             settings = cls(**read_toml(path, what, remedy=remedy))
         except ValidationError as error:
             wrong = invalid(str(path), error)
             raise ConfigError(wrong.message, expected=wrong.expected, found=wrong.found) from None
         folder = path.resolve().parent
-        return settings.model_copy(update={name: folder / getattr(settings, name) for name in paths})
+        stated = {name: getattr(settings, name) for name in paths}
+        return settings.model_copy(update={name: folder / at for name, at in stated.items() if at is not None})

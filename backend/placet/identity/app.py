@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from placet.core.enrolment import Enrolment
+from placet.core.enrolment import Enrolment, WalletLink
 from placet.core.errors import (
     AccessError,
     ConfigError,
@@ -27,7 +27,15 @@ from placet.core.errors import (
 from placet.core.requests import Credential
 from placet.core.storage import system_error
 from placet.core.values import parse, to_hex
+from placet.identity.presentations import (
+    MAX_FORM,
+    PRESENTATIONS,
+    SHOWN,
+    PresentationRequest,
+    demand_presentations,
+)
 from placet.identity.service import PATH, Enrolling, EnrolmentRequest
+from placet.identity.shown_page import SHOWN_HEADERS, SHOWN_PAGE
 from placet.serving.related_origins import related_origins_router
 
 log = logging.getLogger("placet.identity")
@@ -39,17 +47,30 @@ _STATUS: tuple[tuple[type[PlacetError], int], ...] = (
     (ConfigError, 503),
     (StorageError, 503),
 )
-_STATUS_OF_CODE = {"limit.size": 413, "storage.full": 507}
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": EnrolmentRequest.model_json_schema()}},
+_STATUS_OF_CODE = {"limit.size": 413, "presentation.unknown": 404, "storage.full": 507}
+
+
+def _taking(kind: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """A body that is read as bytes, and what is said to one that is refused, for the document of this API."""
+    refusals = ((400, "malformed"), (403, "refused"), (404, "unknown"), (413, "too large"), (429, "too often"))
+    return {
+        "requestBody": {"required": True, "content": {kind: {"schema": schema}}},
+        "responses": {
+            str(status): {"description": what, "content": {"application/problem+json": {}}} for status, what in refusals
+        },
+    }
+
+
+_BODY = _taking("application/json", EnrolmentRequest.model_json_schema())
+_ASKED = _taking("application/json", PresentationRequest.model_json_schema())
+_FORM = _taking(
+    "application/x-www-form-urlencoded",
+    {
+        "type": "object",
+        "required": ["state"],
+        "properties": {name: {"type": "string"} for name in ("state", "vp_token", "error", "error_description")},
     },
-    "responses": {
-        str(status): {"description": what, "content": {"application/problem+json": {}}}
-        for status, what in ((400, "malformed"), (403, "refused"), (413, "too large"), (429, "too often"))
-    },
-}
+)
 
 
 router = APIRouter()
@@ -66,17 +87,27 @@ async def _credential(request: Request) -> Credential:
 
 async def _body(request: Request) -> bytes:
     """The request's body. LimitError `limit.size` beyond MAX_BODY bytes."""
+    return await _read(request, MAX_BODY)
+
+
+async def _form(request: Request) -> bytes:
+    """A wallet's answer. LimitError `limit.size` beyond MAX_FORM bytes."""
+    return await _read(request, MAX_FORM)
+
+
+async def _read(request: Request, limit: int) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY:
-            raise LimitError("the request is too large", expected=f"at most {MAX_BODY} bytes", code="limit.size")
+        if len(body) > limit:
+            raise LimitError("the request is too large", expected=f"at most {limit} bytes", code="limit.size")
     return bytes(body)
 
 
 TheEnroller = Annotated[Enrolling, Depends(_enrolling)]
 SignedBy = Annotated[Credential, Depends(_credential)]
 RawBody = Annotated[bytes, Depends(_body)]
+RawForm = Annotated[bytes, Depends(_form)]
 
 
 @router.get("/healthz")
@@ -101,6 +132,28 @@ async def enrol(enroller: TheEnroller, credential: SignedBy, raw: RawBody) -> En
     """Enrol a key for a person. `Authorization: Placet …` is the key's own signature over this request."""
     body = parse(EnrolmentRequest, raw, limit=MAX_BODY, what="enrolment request")
     return await enroller.enrol(body, credential, raw)
+
+
+@router.post(PRESENTATIONS, openapi_extra=_ASKED)
+async def ask_wallet(enroller: TheEnroller, credential: SignedBy, raw: RawBody) -> WalletLink:
+    """A request for a wallet that shows who the owner of a key is, in place of an access code."""
+    body = parse(PresentationRequest, raw, limit=MAX_BODY, what="presentation request")
+    return enroller.ask_wallet(body, credential, raw)
+
+
+@router.post(f"{PRESENTATIONS}/answers", openapi_extra=_FORM)
+async def answer(enroller: TheEnroller, form: RawForm) -> JSONResponse:
+    """What a wallet posts (OpenID4VP `direct_post`). The answer says where its browser goes, if anywhere."""
+    presentations = demand_presentations(enroller.presentations)
+    target = await asyncio.to_thread(presentations.take, form)
+    content = {} if target is None else {"redirect_uri": target}
+    return JSONResponse(content, headers={"Cache-Control": "no-store"})
+
+
+@router.get(SHOWN, response_class=HTMLResponse)
+async def shown() -> HTMLResponse:
+    """The page that shows a wallet's owner the code; the code is in the address's fragment, which is not sent."""
+    return HTMLResponse(SHOWN_PAGE, headers=SHOWN_HEADERS)
 
 
 def create_app(

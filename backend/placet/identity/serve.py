@@ -13,9 +13,11 @@ from placet.core.signatures import Key
 from placet.core.trust import Deployment
 from placet.core.values import parse
 from placet.identity.app import create_app
+from placet.identity.presentations import Presentations
 from placet.identity.register import Register
 from placet.identity.service import Enrolling
 from placet.identity.settings import IdentitySettings
+from placet.identity.wallet import wallets_of
 from placet.serving.connections import server_options
 
 
@@ -31,7 +33,7 @@ def key_of(settings: IdentitySettings) -> tuple[Key, Deployment]:
 def enrolling_of(settings: IdentitySettings) -> Enrolling:
     """The service that the settings describe; ConfigError for what is missing."""
     key, deployment = key_of(settings)
-    return Enrolling(
+    enrolling = Enrolling(
         key,
         Register(settings.register_file),
         settings.namespace,
@@ -39,6 +41,10 @@ def enrolling_of(settings: IdentitySettings) -> Enrolling:
         deployment.verifiers,
         a_day=settings.enrolments_a_day,
     )
+    if settings.wallet_issuers is not None and settings.wallet_url is not None:
+        wallets = wallets_of(settings.wallet_issuers, settings.wallet_types, settings.wallet_claim)
+        enrolling.presentations = Presentations(wallets, settings.wallet_url)
+    return enrolling
 
 
 def serve(settings: IdentitySettings) -> None:

@@ -14,13 +14,19 @@ from typing import Annotated
 from pydantic import Field
 
 from placet.core.eip712 import Domain
-from placet.core.enrolment import Enrolment, enrolment_hash, subject_commitment
+from placet.core.enrolment import Enrolment, WalletLink, enrolment_hash, subject_commitment
 from placet.core.errors import AccessError, LimitError
 from placet.core.namespace import Namespace
 from placet.core.requests import MAX_LIFETIME, Credential, RequestParts, demand_request
 from placet.core.signatures import Key, Verifiers
 from placet.core.values import Bytes32, Signer, Value
 from placet.identity.limits import EnrolmentLimits
+from placet.identity.presentations import (
+    PRESENTATIONS,
+    PresentationRequest,
+    Presentations,
+    demand_presentations,
+)
 from placet.identity.register import MAX_CODE, MAX_SUBJECT, Register, normal_code
 
 PATH = "/v1/enrolments"
@@ -46,8 +52,8 @@ class EnrolmentRequest(Value):
 
 
 class Enrolling:
-    """One enroller: its key, its register, whose subjects are identifiers of one kind, its limits. Checked codes are
-    remembered for minutes as keyed hashes."""
+    """One enroller: its key, its register, whose subjects are identifiers of one kind, its limits; `presentations`,
+    where it takes what wallets show. Checked codes are remembered for minutes as keyed hashes."""
 
     def __init__(
         self,
@@ -66,6 +72,7 @@ class Enrolling:
         self._domain = domain
         self._verifiers = verifiers
         self._limits = EnrolmentLimits(a_day)
+        self.presentations: Presentations | None = None
         self._clock = clock
         self._memory_key = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, float] = OrderedDict()
@@ -86,10 +93,7 @@ class Enrolling:
         """Sign (owner, kind of identifier, subject commitment). AccessError or LimitError; neither tells whether the
         person is known."""
         now = self._clock()
-        if credential.signer != request.owner:
-            raise AccessError("the request is signed by another key than it enrols", code="access.signer")
-        parts = RequestParts(self.address, "POST", PATH, raw)
-        demand_request(credential, parts, now=int(now), domain=self._domain, verifiers=self._verifiers)
+        self._demand_signed(credential, request.owner, RequestParts(self.address, "POST", PATH, raw), now)
         if request.namespace != self.namespace:
             raise AccessError(
                 "persons are known here by another kind of identifier",
@@ -99,11 +103,33 @@ class Enrolling:
                 code="access.namespace",
             )
         self._demand_new(credential.nonce, now)
-        await self._demand_code(request.subject, normal_code(request.code))
+        if not self._was_shown(request):
+            await self._demand_code(request.subject, normal_code(request.code))
         self._limits.take(request.subject, now)
         commitment = subject_commitment(request.subject, request.salt)
         signature = self._key.sign(self._domain.digest(enrolment_hash(request.owner, self.namespace, commitment)))
         return Enrolment(enroller=self._key.address, subject=commitment, signature=signature)
+
+    def ask_wallet(self, request: PresentationRequest, credential: Credential, raw: bytes) -> WalletLink:
+        """What the owner of a key opens in a wallet. AccessError or LimitError."""
+        presentations, now = demand_presentations(self.presentations), self._clock()
+        self._demand_signed(credential, request.owner, RequestParts(self.address, "POST", PRESENTATIONS, raw), now)
+        self._demand_new(credential.nonce, now)
+        return presentations.ask(request.owner)
+
+    def _demand_signed(self, credential: Credential, owner: bytes, parts: RequestParts, now: float) -> None:
+        if credential.signer != owner:
+            raise AccessError("the request is signed by another key than it enrols", code="access.signer")
+        demand_request(credential, parts, now=int(now), domain=self._domain, verifiers=self._verifiers)
+
+    def _was_shown(self, request: EnrolmentRequest) -> bool:
+        """Is the code one that a wallet's presentation gave, of somebody whom the register has?"""
+        if self.presentations is None:
+            return False
+        self._register.refresh()
+        return request.subject in self._register and self.presentations.spends(
+            request.owner, request.subject, request.code
+        )
 
     def _demand_new(self, nonce: bytes, now: float) -> None:
         if nonce in self._nonces:

@@ -13,7 +13,14 @@ import httpx
 
 from placet.core.consent import Consent, ConsentFields, derive
 from placet.core.consent_trees import ProofTag
-from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, demand_enrolled, named_enrollers
+from placet.core.enrolment import (
+    NO_ENROLMENT,
+    Enrolment,
+    EnrolmentOpening,
+    WalletLink,
+    demand_enrolled,
+    named_enrollers,
+)
 from placet.core.errors import ConfigError, ConsentError, InputError, NotFoundError, SignatureError
 from placet.core.hashing import canonical
 from placet.core.ids import BatchRoot, ConsentId, OfferId
@@ -151,14 +158,19 @@ class OwnerClient:
         demand_honest(answer, offered, self.trust, self._domain)
         return Draft(consent, answer.notice, offered.scope)
 
+    async def ask_wallet(self, enroller: Enroller, key: Signing) -> WalletLink:
+        """What to open in a wallet of verifiable credentials, which then shows the code for `enrol`. ConfigError if the
+        enroller has no URL."""
+        body = canonical({"owner": to_hex(key.signer)})
+        signer = self._signer(key, enroller.address)
+        return await ask(self._http, WalletLink, "POST", _api_of(enroller), "/v1/presentations", body, signer=signer)
+
     async def enrol(
         self, enroller: Enroller, key: Signing, namespace: str, opening: EnrolmentOpening, code: str
     ) -> Enrolment:
         """Have `key` enrolled for the person in `opening`, under an offer's kind of identifier. ConfigError if the
         enroller has no URL, SignatureError if its answer is not what the owner asked for, signed by the enroller
         itself."""
-        if enroller.api is None:
-            raise ConfigError("the enroller has no URL", found=enroller.name, remedy="give it with --enroller")
         body = canonical(
             {
                 "owner": to_hex(key.signer),
@@ -169,7 +181,7 @@ class OwnerClient:
             }
         )
         signer = self._signer(key, enroller.address)
-        enrolment = await ask(self._http, Enrolment, "POST", enroller.api, "/v1/enrolments", body, signer=signer)
+        enrolment = await ask(self._http, Enrolment, "POST", _api_of(enroller), "/v1/enrolments", body, signer=signer)
         if enrolment.enroller != enroller.address:
             raise SignatureError(
                 "another enroller has answered", expected=to_hex(enroller.address), found=to_hex(enrolment.enroller)
@@ -349,3 +361,9 @@ class OwnerClient:
                 "the chain holds no such batch", found=to_hex(answer.batch.root), remedy="tell the institution"
             )
         return answer
+
+
+def _api_of(enroller: Enroller) -> str:
+    if enroller.api is None:
+        raise ConfigError("the enroller has no URL", found=enroller.name, remedy="give it with --enroller")
+    return enroller.api

@@ -1,0 +1,154 @@
+"""Requests to wallets and what they answer: OpenID for Verifiable Presentations 1.0, with `direct_post`.
+
+Who owns a key asks for a request; the wallet posts the presentation here, and gets an access code for exactly that key
+and person, which the wallet's browser shows. Who enrols the key gives the code, as it gives any other. So whoever leads
+somebody to make a presentation for another's key has nothing by that: the code is shown to who holds the wallet
+(OpenID4VP, 13.3: session fixation). All is in memory, for minutes, and used once.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+from pydantic import Field
+
+from placet.core.enrolment import WalletLink
+from placet.core.errors import AccessError, InputError, LimitError, NotFoundError
+from placet.core.hashing import canonical
+from placet.core.values import Signer, Value, parse, to_hex
+from placet.identity.register import new_code, normal_code
+from placet.identity.wallet import MAX_PRESENTATION, Wallets
+
+PRESENTATIONS = "/v1/presentations"
+SHOWN = "/presented"
+SECONDS = 600
+MAX_FORM = 3 * MAX_PRESENTATION
+"""Bytes of a wallet's answer, whose presentation is percent-encoded."""
+_MOST, _TRIES = 50_000, 5
+_QUERY = "person"
+
+
+class PresentationRequest(Value):
+    """The body of `POST /v1/presentations`; the request itself is signed by `owner`."""
+
+    owner: Signer
+
+
+class _Answer(Value):
+    person: Annotated[tuple[Annotated[str, Field(max_length=MAX_PRESENTATION)]], Field(min_length=1, max_length=1)]
+
+
+@dataclass
+class _Asked:
+    """One request: `code` for `subject` once a wallet has answered."""
+
+    owner: bytes
+    nonce: str
+    until: float
+    tries: int = _TRIES
+    subject: str | None = None
+    code: str | None = None
+
+
+class Presentations:
+    """Of one enroller, which wallets reach at `url`, by https."""
+
+    def __init__(self, wallets: Wallets, url: str, *, clock: Callable[[], float] = time.time) -> None:
+        self._wallets, self._url, self._clock = wallets, url.rstrip("/"), clock
+        self._asked: dict[str, _Asked] = {}
+
+    @property
+    def audience(self) -> str:
+        """Whom a wallet signs for: the client identifier of an unsigned request (OpenID4VP, 5.9.3)."""
+        return f"redirect_uri:{self._url}{PRESENTATIONS}/answers"
+
+    def ask(self, owner: bytes) -> WalletLink:
+        """A request for a presentation that enrols this key. LimitError where too many are under way."""
+        now = self._clock()
+        for state in [state for state, waiting in self._asked.items() if waiting.until <= now]:
+            del self._asked[state]
+        if len(self._asked) >= _MOST:
+            raise LimitError("too many presentations at a time", remedy="try again in minutes", code="limit.busy")
+        state, nonce = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+        self._asked[state] = _Asked(owner, nonce, now + SECONDS)
+        return WalletLink(
+            link="openid4vp://?" + urlencode(self._request(state, nonce), quote_via=quote), seconds=SECONDS
+        )
+
+    def _request(self, state: str, nonce: str) -> dict[str, str]:
+        query = {
+            "credentials": [
+                {
+                    "id": _QUERY,
+                    "format": "dc+sd-jwt",
+                    "meta": {"vct_values": list(self._wallets.types)},
+                    "claims": [{"path": list(self._wallets.claim)}],
+                }
+            ]
+        }
+        return {
+            "client_id": self.audience,
+            "response_type": "vp_token",
+            "response_mode": "direct_post",
+            "response_uri": self.audience.removeprefix("redirect_uri:"),
+            "nonce": nonce,
+            "state": state,
+            "dcql_query": canonical(query).decode(),
+        }
+
+    def take(self, form: bytes) -> str | None:
+        """A wallet's answer: where its browser goes then, with the code in the fragment, which no server sees. None
+        where the person said no. NotFoundError for an answer to nothing, AccessError for what does not hold."""
+        fields = _fields(form)
+        waiting = self._asked.get(fields.get("state", ""))
+        if waiting is None or waiting.until <= self._clock() or waiting.code is not None:
+            raise NotFoundError("no such request, or it is over", remedy="begin anew", code="presentation.unknown")
+        if "error" in fields:
+            del self._asked[fields["state"]]
+            return None
+        waiting.tries -= 1
+        if waiting.tries <= 0:
+            del self._asked[fields["state"]]
+        answer = parse(_Answer, fields.get("vp_token", ""), limit=MAX_FORM, what="the wallet's answer")
+        waiting.subject = self._wallets.subject(answer.person[0], audience=self.audience, nonce=waiting.nonce)
+        waiting.code = new_code()
+        return f"{self._url}{SHOWN}#{urlencode({'code': waiting.code, 'key': to_hex(waiting.owner)})}"
+
+    def spends(self, owner: bytes, subject: str, code: str) -> bool:
+        """Is this a code that a presentation gave for this key and person? Once: it is gone then."""
+        now = self._clock()
+        for state, waiting in self._asked.items():
+            if waiting.code is None or (waiting.owner, waiting.subject) != (owner, subject) or waiting.until <= now:
+                continue
+            if hmac.compare_digest(normal_code(waiting.code).encode(), normal_code(code).encode()):
+                del self._asked[state]
+                return True
+        return False
+
+
+def _fields(form: bytes) -> dict[str, str]:
+    """InputError for what is no form, or names a field twice."""
+    try:
+        pairs: list[tuple[str, Any]] = parse_qsl(
+            form.decode("ascii"), keep_blank_values=True, strict_parsing=True, max_num_fields=16
+        )
+    except ValueError:
+        raise InputError("the wallet's answer is no form", expected="application/x-www-form-urlencoded") from None
+    if len(dict(pairs)) != len(pairs):
+        raise InputError("the wallet's answer names a field twice", expected="each once")
+    return dict(pairs)
+
+
+def demand_presentations(presentations: Presentations | None) -> Presentations:
+    """AccessError where this enroller takes no presentations."""
+    if presentations is None:
+        raise AccessError(
+            "this enroller takes no presentations of wallets", remedy="ask it for a code", code="access.presentation"
+        )
+    return presentations

@@ -1,0 +1,155 @@
+"""What a wallet shows: the standard's examples, and what does not hold."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jwcrypto.jws import JWS
+from tests.identity.wallets import CLAIM, ISSUER, TYPE, Issuer, Wallet
+
+from placet.core.errors import AccessError, ConfigError, InputError
+from placet.core.values import parse
+from placet.identity.wallet import MAX_PRESENTATION, Issuers, Wallets, wallets_of
+
+CASES = json.loads((Path(__file__).parent / "vectors" / "sd_jwt.json").read_text())["cases"]
+AUDIENCE, NONCE = "redirect_uri:https://enrol.example/v1/presentations/answers", "a nonce"
+ISSUERS = Issuer()
+
+
+def known(issuer: Issuer = ISSUERS, **changes: Any) -> Wallets:
+    return Wallets(parse(Issuers, issuer.keys()), (TYPE,), changes.pop("claim", CLAIM), **changes)
+
+
+def refused(presentation: str, wallets: Wallets | None = None, *, audience: str = AUDIENCE, nonce: str = NONCE) -> str:
+    with pytest.raises(AccessError) as error:
+        (wallets or known()).subject(presentation, audience=audience, nonce=nonce)
+    assert error.value.code == "access.presentation"
+    assert "ada" not in str(error.value) and "Lovelace" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[one["name"] for one in CASES])
+def test_the_standards_examples(case: dict[str, Any]) -> None:
+    """Each is taken at its own time, by its own key; the claim that is shown comes out."""
+    issuers = parse(Issuers, {"issuers": {case["issuer"]: {"keys": [case["key"]]}}})
+    claim = ("email",) if "identity" in case["vct"] else ("family_name",)
+    wallets = Wallets(issuers, (case["vct"],), claim, clock=lambda: case["iat"] + 5.0)
+    words = {"audience": case["audience"], "nonce": case["nonce"]}
+    if claim == ("email",):
+        assert wallets.subject(case["presentation"], **words) == "johndoe@example.com"
+    else:  # all holds, and no name is shown
+        assert "the claim that names the person is not shown" in refused(case["presentation"], wallets, **words)
+    late = Wallets(issuers, (case["vct"],), claim, clock=lambda: case["iat"] + 301.0)
+    assert "earlier request" in refused(case["presentation"], late, **words)
+    assert "do not hold" in refused(case["presentation"], wallets, audience=case["audience"], nonce="another")
+    assert "do not hold" in refused(case["presentation"], wallets, audience="https://thief.example", nonce=NONCE)
+
+
+def test_who_is_shown_is_told() -> None:
+    wallet = Wallet(ISSUERS, "ada")
+    assert known().subject(wallet.shows(AUDIENCE, NONCE), audience=AUDIENCE, nonce=NONCE) == "ada"
+    more = wallet.shows(AUDIENCE, NONCE, {CLAIM[0]: True, "nationalities": [True]})
+    assert known().subject(more, audience=AUDIENCE, nonce=NONCE) == "ada"
+
+
+@pytest.mark.parametrize(
+    ("claims", "said"),
+    [
+        ({"exp": int(time.time()) - 1}, "expired"),
+        ({"nbf": int(time.time()) + 3600}, "does not hold yet"),
+        ({"iat": int(time.time()) + 3600}, "does not hold yet"),
+        ({"vct": "urn:eudi:mdl:1"}, "another type"),
+        ({"exp": None}, "has to be there"),
+        ({"vct": None}, "has to be there"),
+        ({"iss": "https://thief.example"}, "nobody here takes its issuer's word"),
+        ({"status": {"status_list": {"idx": 1, "uri": "https://pid.example.eu/list"}}}, "revoked"),
+        ({"typ": "jwt"}, "no SD-JWT VC"),
+    ],
+)
+def test_a_credential_that_does_not_count(claims: dict[str, Any], said: str) -> None:
+    assert said in refused(Wallet(ISSUERS, "ada", **claims).shows(AUDIENCE, NONCE))
+
+
+def test_a_credential_of_a_forger_or_of_another_holder() -> None:
+    assert "do not hold" in refused(Wallet(Issuer(), "ada").shows(AUDIENCE, NONCE))
+    mine, theirs = Wallet(ISSUERS, "ada"), Wallet(ISSUERS, "eve")
+    mine.key = theirs.key  # a stolen credential, without its key
+    assert "do not hold" in refused(mine.shows(AUDIENCE, NONCE))
+    right = Wallet(ISSUERS, "ada").shows(AUDIENCE, NONCE)
+    assert "do not hold" in refused(right.rpartition("~")[0] + "~" + theirs.shows(AUDIENCE, NONCE).rpartition("~")[2])
+    assert "three parts" in refused(right.rpartition("~")[0] + "~")  # without a key binding
+
+
+def test_nothing_is_shown_that_the_credential_does_not_have() -> None:
+    """A disclosure of another credential, under a key binding that is right over all of it."""
+    mine, theirs = Wallet(ISSUERS, "eve"), Wallet(ISSUERS, "ada")
+    whole = mine.credential
+    mine.credential = whole.partition("~")[0] + "~" + "~".join(theirs.credential.split("~")[1:-1]) + "~"
+    assert "discloses what the credential does not have" in refused(_bound(mine, mine.credential))
+
+
+def _bound(wallet: Wallet, shown: str) -> str:
+    """A key binding over anything."""
+    digest = base64.urlsafe_b64encode(sha256(shown.encode()).digest()).decode().rstrip("=")
+    claims = {"nonce": NONCE, "aud": AUDIENCE, "iat": int(time.time()), "sd_hash": digest}
+    binding = JWS(json.dumps(claims))
+    binding.add_signature(wallet.key, alg="ES256", protected=json.dumps({"alg": "ES256", "typ": "kb+jwt"}))
+    return shown + str(binding.serialize(compact=True))
+
+
+@given(st.one_of(st.text(max_size=200), st.binary(max_size=200).map(lambda raw: raw.hex() + ".e30.x~")))
+def test_garbage_is_refused(text: str) -> None:
+    refused(text)
+
+
+@given(st.data())
+def test_any_byte_that_is_changed_is_noticed(data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, len(RIGHT) - 1))
+    letter = data.draw(st.sampled_from("ABCxyz019-_~.").filter(lambda one: one != RIGHT[place]))
+    changed = RIGHT[:place] + letter + RIGHT[place + 1 :]
+    try:
+        who = known().subject(changed, audience=AUDIENCE, nonce=NONCE)
+    except AccessError:
+        return
+    # The last letter before a point or the end has bits that base64url leaves out: the same bytes.
+    assert who == "ada"
+    assert (RIGHT + ".")[place + 1] in ".~"
+
+
+RIGHT = Wallet(ISSUERS, "ada").shows(AUDIENCE, NONCE)
+
+
+def test_what_is_too_large_is_not_looked_at() -> None:
+    assert "too large" in refused("a" * (MAX_PRESENTATION + 1))
+    assert "too large" in refused("é")
+
+
+def test_an_algorithm_of_the_headers_choosing() -> None:
+    for header in ({"alg": "none", "typ": "dc+sd-jwt"}, {"alg": "HS256", "typ": "dc+sd-jwt"}):
+        said = base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=")
+        assert "another algorithm" in refused(said + RIGHT[RIGHT.index(".") :])
+
+
+def test_files_of_issuers(tmp_path: Path) -> None:
+    file = tmp_path / "issuers.json"
+    with pytest.raises(ConfigError, match="can't be read"):
+        wallets_of(file, (TYPE,), CLAIM)
+    file.write_text(json.dumps(ISSUERS.keys()))
+    assert wallets_of(file, (TYPE,), CLAIM).types == (TYPE,)
+    for wrong in (
+        {},
+        {"issuers": {}},
+        {"issuers": {ISSUER: {"keys": []}}},
+        {"issuers": {ISSUER: {"keys": [{"kty": "oct"}]}}},
+    ):
+        file.write_text(json.dumps(wrong))
+        with pytest.raises(InputError):
+            wallets_of(file, (TYPE,), CLAIM)
