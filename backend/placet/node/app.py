@@ -32,6 +32,7 @@ from placet.node.jobs import models as models_api
 from placet.node.jobs import offered_api, planning_api, plans_api, sampling_api, standing_api
 from placet.node.loops import PROBE_SECONDS, run_forever
 from placet.node.service import Node, open_node
+from placet.node.traces import exporting
 from placet.pages.serving import pages_router
 from placet.recipes.contract_compare.extension import HostedEnclaves
 from placet.recipes.runs import RUNS
@@ -131,7 +132,9 @@ async def working(
         extensions = () if sessions is None else (HostedEnclaves(sessions),)
         context = dataclasses.replace(lifetime.job_context(node), extensions=extensions)
         async with lifetime.jobs(node, context, RUNS, door) as app.state.runner:
-            yield
+            told = exporting(node.settings.traces, node.address, node.settings.institution.name, app.state.runner.store)
+            async with told:
+                yield
 
 
 class _Counting:

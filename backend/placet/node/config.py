@@ -167,6 +167,7 @@ class NodeSettings(EnvironmentFirst):
     passkeys: PasskeySettings = PasskeySettings()
     replay: ReplaySettings = ReplaySettings()
     enclaves: EnclaveSettings | None = None
+    traces: Url | None = None
 
     @classmethod
     def load(cls, file: Path) -> NodeSettings:
