@@ -24,7 +24,7 @@ with atheris.instrument_imports(include=["placet.audit", "placet.core", "placet.
     from placet.core.errors import PlacetError
     from placet.core.framing import FrameReader
     from placet.core.hashing import document_bytes
-    from placet.core.leaves import decode_records
+    from placet.core.leaves import decode_leaves, encode_leaves
     from placet.core.values import parse
     from placet.jobs import messages
     from placet.jobs.link import unpack
@@ -55,7 +55,7 @@ def bundle(content: bytes) -> None:
 
 
 def peer(content: bytes) -> None:
-    """The first byte says which question, or a message under its envelope, frames or leaf records."""
+    """The first byte says which question, or a message under its envelope, frames or leaves."""
     which, body = content[:1], content[1:]
     number = which[0] if which else 0
     if number < len(QUESTIONS):
@@ -68,8 +68,8 @@ def peer(content: bytes) -> None:
         while reader.rest():
             reader.frame(1 << 16)
     else:
-        for record in decode_records(body):
-            record.encode()
+        leaves = decode_leaves(body)
+        assert decode_leaves(encode_leaves(leaves)) == leaves
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {"evidence": evidence, "bundle": bundle, "peer": peer}

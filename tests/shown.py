@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from placet.core.evidence import Leaf
-from placet.core.leaves import decode_records
+from placet.core.leaves import decode_leaves
 from placet.vault.responses import LeavesPart
 
 
 def leaves_of(part: LeavesPart) -> list[Leaf]:
-    return [record.leaf() for record in decode_records(part.records)]
+    return [leaf.leaf() for leaf in decode_leaves(part.leaves)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import secrets
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,8 @@ from placet.audit.sections import Sections
 from placet.core.enrolment_batch import signed
 from placet.core.evidence import Batch, Evidence, InputEvidence, Section, ShownEnrolments
 from placet.core.hashing import sha256
-from placet.core.leaves import LeafRecord
+from placet.core.ids import BatchRoot
+from placet.core.leaves import LeafRecord, encode_leaves
 from placet.core.merkle import batch_root, lawful_root
 from placet.core.offers import Offer, Scope
 from placet.core.plan import Input
@@ -34,8 +34,8 @@ WINDOW = (START - 1000, START + 10_000_000, 0, 3)
 
 def _made(
     offer: Offer, scope: Scope, trust: TrustList, deployment: Deployment, secret: bytes, count: int
-) -> list[tuple[bytes, bytes, bytes, tuple[bytes, bytes]]]:
-    """Of so many people id, row, record as far as the root of their enrolments, and the pair that is enrolled."""
+) -> list[tuple[bytes, bytes, LeafRecord, tuple[bytes, bytes]]]:
+    """Of so many people id, row, leaf without the roots that are not known yet, and the pair that is enrolled."""
     wording, enroller, digest = Wording(offer, scope, trust.name), Key(secret), deployment.consents.digest
     made = []
     for _ in range(count):
@@ -43,8 +43,8 @@ def _made(
         consent = ConsentFields(owner.address, *WINDOW, subject, salt)
         identity = wording.consent_id(consent)
         signature = owner.sign(digest(identity))
-        record = LeafRecord(consent, signature, enroller.address, subject, bytes(32), row, bytes(32))
-        made.append((identity, row, record.encode()[:-96], (owner.address, subject)))
+        leaf = LeafRecord(consent, signature, enroller.address, subject, bytes(32), row, BatchRoot(bytes(32)))
+        made.append((identity, row, leaf, (owner.address, subject)))
     return made
 
 
@@ -67,21 +67,19 @@ class Million(Simulation):
         self.lawful_root = lawful_root((identity, row) for identity, row, *_ in made)
         pairs = [pair for *_, pair in made]
         enrolments = signed(pairs, str(self.scopes[0].namespace), self.enroller, self.deployment.consents)
-        self.leaves = self._put(
-            (b"".join((record, enrolments.batch.root, row, root)) for _, row, record, _ in made), 288
-        )
-        enrolled = self._put(iter((enrolments.joined,)), 32)
+        leaves = (leaf._replace(enrolled=enrolments.batch.root, batch=root) for _, _, leaf, _ in made)
+        self.leaves = self._put(encode_leaves(leaves))
+        enrolled = self._put(enrolments.joined)
         self.enrolments = (ShownEnrolments(batch=enrolments.batch, leaves=enrolled),)
-        self.batches[0].append(Batch(root=root, leaves=self._put(iter(ids), 32)))
+        self.batches[0].append(Batch(root=root, leaves=self._put(b"".join(ids))))
         self.facts["anchored"].append(Anchored(offer=self.offers[0].id, root=root, at=self.tick()))
 
     def evidence(self, party: int) -> Evidence:
         found = super().evidence(party)
         return found.model_copy(update={"enrolments": self.enrolments}) if party == 0 else found
 
-    def _put(self, pieces: Iterator[bytes], size: int) -> Section:
-        joined = b"".join(pieces)
-        section = Section(count=self.n, size=size * self.n, hash=sha256(joined))
+    def _put(self, joined: bytes) -> Section:
+        section = Section(count=self.n, size=len(joined), hash=sha256(joined))
         self.shown.add(section, (joined,))
         return section
 

@@ -27,7 +27,7 @@ from placet.cli.inputs import replace
 from placet.core.errors import ConfigError, InputError, LimitError, NotFoundError
 from placet.core.evidence import Evidence, Section
 from placet.core.hashing import canonical, sha256
-from placet.core.leaves import LeafRecord
+from placet.core.leaves import LeafRecord, decode_leaves, encode_leaves
 from placet.core.signatures import Key
 from placet.core.trail import evidence_hash
 from placet.core.trust import Institution
@@ -48,7 +48,7 @@ def beside(evidence: Evidence, sections: Sections) -> Evidence:
         leaves = shown.leaves
         assert isinstance(leaves, tuple)
         if leaves:
-            leaves = put(sections, len(leaves), b"".join(LeafRecord.of(leaf).encode() for leaf in leaves))
+            leaves = put(sections, len(leaves), encode_leaves(map(LeafRecord.of, leaves), 5))
         inputs.append(shown.model_copy(update={"leaves": leaves}))
     for batch in evidence.batches:
         assert isinstance(batch.leaves, tuple)
@@ -141,12 +141,13 @@ def shown(simulation: Simulation, change: Callable[[bytes], bytes], count: int =
 
 
 WRONG: dict[str, Callable[[bytes], bytes]] = {
-    "half a record": lambda joined: joined[:-1],
+    "half a group": lambda joined: joined[:-1],
     "more": lambda joined: joined + b"\0",
-    "no kind": lambda joined: b"\x07" + joined[1:],
+    "no kind": lambda joined: joined[:7] + b"\x07" + joined[8:],
     "empty": lambda joined: b"",
-    "one less": lambda joined: joined[319:],
-    "another order": lambda joined: joined[319:638] + joined[:319] + joined[638:],
+    "one less": lambda joined: encode_leaves(decode_leaves(joined)[1:]),
+    "another order": lambda joined: encode_leaves(decode_leaves(joined)[::-1]),
+    "more leaves than its bytes hold": lambda joined: b"\x08\x00" + joined[2:],
 }
 
 

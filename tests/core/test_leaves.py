@@ -1,4 +1,4 @@
-"""Leaf records: what is written is read, nothing else is, and what tests/vectors/leaves.json says."""
+"""Leaves in columns: what is written is read, nothing else is, and what tests/vectors/leaves.json says."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from placet.core.errors import InputError
 from placet.core.evidence import Section
 from placet.core.hashing import sha256
 from placet.core.languages import LANGUAGES
-from placet.core.leaves import LeafRecord, decode_records, record_size
+from placet.core.leaves import GROUP, LeafRecord, decode_leaves, encode_leaves, split_groups
 from placet.core.values import from_hex
 
 from .leaf_vectors import FILE, reference
@@ -81,19 +81,36 @@ def test_the_vectors_are_those_of_the_document() -> None:
 
 
 def test_vectors() -> None:
-    joined = b""
-    for vector in VECTORS["leaves"]:
-        raw = from_hex(vector["record"])
-        assert of_vector(vector["leaf"]).encode() == raw
-        assert decode_records(raw) == [of_vector(vector["leaf"])]
-        joined += raw
-    section = Section(count=len(decode_records(joined)), size=len(joined), hash=sha256(joined))
+    joined, count = b"", 0
+    for vector in VECTORS["groups"]:
+        raw, leaves = from_hex(vector["group"]), [of_vector(leaf) for leaf in vector["leaves"]]
+        assert encode_leaves(leaves) == raw
+        assert decode_leaves(raw) == leaves
+        joined, count = joined + raw, count + len(leaves)
+    section = Section(count=count, size=len(joined), hash=sha256(joined))
     assert section.to_json() == VECTORS["section"]
 
 
-@given(st.lists(RECORDS, max_size=5))
-def test_what_is_written_is_read(leaves: list[LeafRecord]) -> None:
-    assert decode_records(b"".join(leaf.encode() for leaf in leaves)) == leaves
+LEAVES = st.lists(RECORDS, min_size=1, max_size=6)
+
+
+@given(LEAVES, st.integers(1, 4))
+def test_what_is_written_is_read(leaves: list[LeafRecord], size: int) -> None:
+    joined = encode_leaves(leaves, size)
+    assert decode_leaves(joined) == leaves
+    groups = [*split_groups(joined[start : start + 100] for start in range(0, len(joined), 100))]
+    assert b"".join(group for _, group in groups) == joined
+    assert [count for count, _ in groups] == [
+        len(leaves[start : start + size]) for start in range(0, len(leaves), size)
+    ]
+
+
+@given(RECORDS, st.integers(2, 5))
+def test_what_is_the_same_stands_there_once(leaf: LeafRecord, count: int) -> None:
+    """All but what no two leaves have in common; and in no other form."""
+    one, many = (len(encode_leaves([leaf] * times)) for times in (1, count))
+    of_each = len(leaf.consent.owner) + 64 + len(leaf.signature) + 32 + (len(leaf.enrolled) == 65) * 65
+    assert many - one == (count - 1) * of_each
 
 
 @given(RECORDS.filter(lambda record: record.consent.uses > 0))
@@ -101,41 +118,88 @@ def test_a_leaf_has_one_record(record: LeafRecord) -> None:
     assert LeafRecord.of(record.leaf()) == record
 
 
-@given(RECORDS, st.integers(1, 400))
-def test_nothing_else_is_read(record: LeafRecord, cut: int) -> None:
-    raw = record.encode()
-    if cut < len(raw):
-        with pytest.raises(InputError):
-            decode_records(raw[:-cut])
+@given(LEAVES, st.data())
+def test_no_other_bytes_are_the_same_leaves(leaves: list[LeafRecord], data: st.DataObject) -> None:
+    """What is cut or longer is refused; of what is changed nothing is read that would be written otherwise."""
+    raw = encode_leaves(leaves)
     with pytest.raises(InputError):
-        decode_records(bytes([6]) + raw[1:])
+        decode_leaves(raw[: data.draw(st.integers(1, len(raw) - 1))])
+    with pytest.raises(InputError):
+        decode_leaves(raw + b"\0")
+    place = data.draw(st.integers(0, len(raw) - 1))
+    other = raw[:place] + bytes([raw[place] ^ data.draw(st.integers(1, 255))]) + raw[place + 1 :]
+    try:
+        found = decode_leaves(other)
+    except InputError:
+        return
+    assert found != leaves
+    assert encode_leaves(found) == other
 
 
-def test_a_record_in_an_unknown_language_is_refused() -> None:
-    raw = from_hex(VECTORS["leaves"][0]["record"])
-    place = raw.index(b"en", 21)
+GOOD = from_hex(VECTORS["groups"][1]["group"])
+HEAD = 6
+"""Bytes before a group's columns; the first of them is that of the kinds."""
+
+
+def with_columns(count: int, columns: bytes) -> bytes:
+    return count.to_bytes(2, "big") + len(columns).to_bytes(4, "big") + columns
+
+
+HOSTILE = {
+    "no leaves": with_columns(0, b""),
+    "too many leaves": with_columns(GROUP + 1, bytes(GROUP)),
+    "more bytes than so many leaves have": with_columns(1, bytes(2_000)),
+    "a size beyond its end": GOOD[:2] + (len(GOOD) - HEAD + 1).to_bytes(4, "big") + GOOD[HEAD:],
+    "a size before its end": GOOD[:2] + (len(GOOD) - HEAD - 1).to_bytes(4, "big") + GOOD[HEAD:],
+    "something behind its columns": with_columns(3, GOOD[HEAD:] + b"\0"),
+    "fewer leaves than its columns have": with_columns(2, GOOD[HEAD:]),
+    "more leaves than its columns have": with_columns(4, GOOD[HEAD:]),
+    "all leaves a group may have, of few bytes": with_columns(GROUP, GOOD[HEAD:]),
+    "a kind that is none": with_columns(3, b"\x01\x06" + GOOD[HEAD + 2 :]),
+    "a form that is none": with_columns(3, b"\x02" + GOOD[HEAD + 1 :]),
+    "the same kind three times": with_columns(3, b"\x00" + GOOD[HEAD + 1 : HEAD + 2] * 3 + GOOD[HEAD + 2 :]),
+    "a time beyond 48 bits": with_columns(3, GOOD[HEAD : HEAD + 63] + b"\x00\x01" + GOOD[HEAD + 65 :]),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_what_is_no_group_is_refused(kind: str) -> None:
+    with pytest.raises(InputError):
+        decode_leaves(HOSTILE[kind])
+    with pytest.raises(InputError):
+        decode_leaves(GOOD + HOSTILE[kind])
+
+
+def test_a_leaf_in_an_unknown_language_is_refused() -> None:
+    place = GOOD.index(b"\x01en")
     with pytest.raises(InputError, match="language"):
-        decode_records(raw[:place] + b"xx" + raw[place + 2 :])
+        decode_leaves(GOOD[:place] + b"\x01xx" + GOOD[place + 3 :])
 
 
 @pytest.mark.parametrize("size", [0, 64, 224, 255, 481, 1056, 65535])
-def test_a_passkeys_record_says_a_length_that_an_assertion_has(size: int) -> None:
-    record = next(of_vector(vector["leaf"]) for vector in VECTORS["leaves"] if len(vector["leaf"]["signature"]) == 962)
-    raw = record.encode()
-    place = raw.index(record.signature) - 2
-    changed = raw[:place] + size.to_bytes(2, "big") + raw[place + 2 :] + bytes(70_000)
-    with pytest.raises(InputError, match="no passkey's assertion"):
-        decode_records(changed)
-    assert record_size(raw[: place + 1], 0) > len(raw)
+def test_a_passkeys_assertion_has_a_length_that_one_may_have(size: int) -> None:
+    leaf = next(leaf for leaf in map(of_vector, VECTORS["groups"][0]["leaves"]) if len(leaf.signature) == 480)
+    raw = encode_leaves([leaf])[HEAD:]
+    place = raw.index(leaf.signature)
+    changed = raw[: place - 2] + size.to_bytes(2, "big") + bytes(min(size, 1_056)) + raw[place + 480 :]
+    with pytest.raises(InputError):
+        decode_leaves(with_columns(1, changed))
     if size != 64:
         with pytest.raises(InputError):
-            record._replace(signature=bytes(size)).encode()
+            encode_leaves([leaf._replace(signature=bytes(size))])
 
 
 @pytest.mark.parametrize(
     "change", [{"subject": bytes(32)}, {"signature": bytes(66)}, {"signature": bytes(63)}, {"enrolled": bytes(64)}]
 )
-def test_what_has_no_record_is_refused(change: dict[str, bytes]) -> None:
-    record = of_vector(VECTORS["leaves"][0]["leaf"])
-    with pytest.raises(InputError, match="no record"):
-        record._replace(**change).encode()
+def test_what_no_section_can_hold_is_refused(change: dict[str, bytes]) -> None:
+    leaf = of_vector(VECTORS["groups"][0]["leaves"][0])
+    with pytest.raises(InputError, match="no section"):
+        encode_leaves([leaf._replace(**change)])
+
+
+def test_bytes_claim_no_more_leaves_than_they_hold() -> None:
+    """However much of it is the same, a leaf takes bytes of its own: what is read is not many times what came."""
+    leaf = of_vector(VECTORS["groups"][1]["leaves"][0])
+    many = [leaf] * GROUP
+    assert len(encode_leaves(many)) >= 150 * GROUP

@@ -30,7 +30,7 @@ from placet.core.consent import ConsentFields
 from placet.core.ecdsa import P256_N, SECP256K1_N
 from placet.core.enrolment_batch import Enrolments, checked, signed
 from placet.core.errors import InputError, NotFoundError, PlacetError, StateError
-from placet.core.leaves import decode_records
+from placet.core.leaves import decode_leaves
 from placet.core.merkle import batch_root
 from placet.core.signature_forms import read as read_signature
 from placet.core.signatures import Key, P256Key
@@ -421,7 +421,7 @@ def test_consents_come_in_by_enrolments_in_a_batch(make_environment, tmp_path: P
     assert part.enrolments == (name,)
     shown = environment.vault.enrolments(*name)
     assert checked(shown.batch, shown.joined, environment.deployment.consents) == enrolments
-    assert [record.enrolled for record in decode_records(part.records)] == [line.enrolled for line in lines.values()]
+    assert [record.enrolled for record in decode_leaves(part.leaves)] == [line.enrolled for line in lines.values()]
     with pytest.raises(NotFoundError):
         environment.vault.enrolments(*without.batch.name)
     alone = Submission.of_row(next(iter(lines.values())))

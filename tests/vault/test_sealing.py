@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from placet.core.errors import DataError, StateError
 from placet.core.evidence import ErasedLeaf
-from placet.core.leaves import decode_records
+from placet.core.leaves import decode_leaves
 from placet.core.merkle import dataset_root
 from placet.core.row import row_commitment
 from placet.vault import tables as tables_module
@@ -176,7 +176,7 @@ def test_erase_leaves_nothing(environment) -> None:
     environment.restart()
     shown = environment.vault.leaves(environment.offer.id, lawful.root, 0)
     assert shown.erased == (ErasedLeaf(consent=consent.id, row=leaf.row, batch=leaf.batch),)
-    assert [record.subject for record in decode_records(shown.records)] == [other.details.enrolment]
+    assert [record.subject for record in decode_leaves(shown.leaves)] == [other.details.enrolment]
     assert list(environment.records.candidates(environment.offer.id)) == [other.id]
     assert environment.lawful().count == 1
 

@@ -9,7 +9,7 @@ import pytest
 from placet.core.errors import NotFoundError, StateError
 from placet.core.evidence import Section
 from placet.core.hashing import sha256
-from placet.core.leaves import decode_records
+from placet.core.leaves import decode_leaves
 from placet.jobs import evidence
 from placet.jobs.evidence import Beside
 from placet.vault import lawful_answers
@@ -33,7 +33,7 @@ async def test_in_parts(environment, door, monkeypatch: pytest.MonkeyPatch) -> N
     assert (whole.total, whole.count, whole.batches) == (len(ids), len(ids), (root,))
     monkeypatch.setattr(lawful_answers, "PART", 3)
     parts = [await door.leaves(environment.offer.id, lawful.root, start) for start in range(0, len(ids), 3)]
-    assert b"".join(part.records for part in parts) == whole.records
+    assert [leaf for part in parts for leaf in leaves_of(part)] == leaves_of(whole)
     assert {part.total for part in parts} == {len(ids)}
     assert (await door.leaves(environment.offer.id, lawful.root, len(ids))).count == 0
     with pytest.raises(NotFoundError):
@@ -65,7 +65,7 @@ async def test_in_the_document_or_beside_it(environment, door, monkeypatch: pyte
     document, _, rest = b"".join(beside.pieces(b"{}")).partition(b"\n")
     joined, ids_joined = rest[: leaves.size], rest[leaves.size :]
     assert document == b"{}"
-    assert [record.leaf() for record in decode_records(joined)] == list(inside)
+    assert [leaf.leaf() for leaf in decode_leaves(joined)] == list(inside)
     assert (sha256(joined), sha256(ids_joined)) == (leaves.hash, batch.leaves.hash)
     assert ids_joined == b"".join(sorted(ids))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from placet.audit.reading import Columns, LeafContext, read_leaves
 from placet.audit.sections import Sections
@@ -36,6 +37,8 @@ class ShownSet:
 
     def every(self) -> Iterator[tuple[ConsentId, bytes, BatchRoot]]:
         """Consent, row and batch of every leaf that has an id, erased ones among them, ascending."""
+        if not self.erased and not self.columns.wordless.total:
+            return zip(self._consents, self.rows, self.batches, strict=True)
         shown = zip(self.ids, self.rows, self.batches, strict=True)
         live = ((ident, row, batch) for ident, row, batch in shown if ident is not None)
         gone = ((leaf.consent, leaf.row, leaf.batch) for leaf in self.erased)
@@ -47,24 +50,33 @@ class ShownSet:
 
     @property
     def ids(self) -> Iterator[ConsentId | None]:
-        return (None if ident == NO_CONSENT else ConsentId(ident) for ident in _each(self.columns.ids))
+        return (None if ident == NO_CONSENT else ident for ident in self._consents)
+
+    @property
+    def _consents(self) -> list[ConsentId]:
+        return cast("list[ConsentId]", _each(self.columns.ids))
+
+    def among(self, consents: Collection[ConsentId]) -> Iterator[ConsentId]:
+        """Those of all leaves that are among these consents, ascending."""
+        return (ident for ident, _, _ in self.every() if ident in consents) if consents else iter(())
 
     def until(self) -> Iterator[tuple[ConsentId, int]]:
         """The last second of each consent that has an id, in Unix seconds."""
-        spans = zip(self.ids, self.columns.spans(), strict=True)
-        return ((ident, last) for ident, (_, last, _, _) in spans if ident is not None)
+        spans = zip(self.ids, self.columns.not_after, strict=True)
+        return ((ident, last) for ident, last in spans if ident is not None)
 
     @property
-    def rows(self) -> Iterator[bytes]:
+    def rows(self) -> list[bytes]:
         return _each(self.columns.rows)
 
     @property
-    def batches(self) -> Iterator[BatchRoot]:
-        return map(BatchRoot, _each(self.columns.batches))
+    def batches(self) -> list[BatchRoot]:
+        return cast("list[BatchRoot]", _each(self.columns.batches))
 
 
-def _each(column: bytearray) -> Iterator[bytes]:
-    return (bytes(column[start : start + 32]) for start in range(0, len(column), 32))
+def _each(column: bytes | bytearray) -> list[bytes]:
+    column = bytes(column)
+    return [column[start : start + 32] for start in range(0, len(column), 32)]
 
 
 class ShownLeaves:
@@ -88,7 +100,7 @@ class ShownLeaves:
 
 def batch_leaves(batch: Batch, sections: Sections) -> list[ConsentId]:
     """A batch's consent ids. InputError for a section that does not hold so many."""
-    return list(map(ConsentId, _each(_joined(batch.leaves, sections))))
+    return cast("list[ConsentId]", _each(_joined(batch.leaves, sections)))
 
 
 def shown_enrolments(shown: ShownEnrolments, sections: Sections, domain: Domain) -> Enrolments:

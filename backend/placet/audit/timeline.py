@@ -63,7 +63,7 @@ def repetitions(case: Case) -> tuple[Repetition, ...]:
             continue
         shown = readable_sets(case).get((index, 1))
         whole = shown is not None and not shown.erased and shown.columns.broken is None
-        first = min((first for _, _, first, _ in shown.columns.spans()), default=None) if shown and whole else None
+        first = min(shown.columns.first_opening, default=None) if shown and whole else None
         counted.append(
             Repetition(
                 provider=case.name(case.owners[index]),
@@ -116,7 +116,7 @@ def _happenings(case: Case) -> Iterator[Happening]:
 def _withdrawals(case: Case) -> Iterator[Happening]:
     """Withdrawals that touch this job's leaves or named consents, up to its end."""
     ended = {entry.consent for entry in case.facts.withdrawn}
-    ids = {i for s in readable_sets(case).values() for i, _, _ in s.every() if i in ended}
+    ids = {ident for shown in readable_sets(case).values() for ident in shown.among(ended)}
     ids |= {i.consent for i in case.inputs if i.named}
     owners = {entry.offer: party for entry, party in zip(case.inputs, case.owners, strict=True)}
     for entry in case.facts.withdrawn:

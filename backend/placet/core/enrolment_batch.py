@@ -7,7 +7,7 @@ one signature, and for each pair one hash and a look into the list.
 
 from __future__ import annotations
 
-import itertools
+import operator
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -74,7 +74,7 @@ def enrolments_root(leaves: Sequence[bytes]) -> EnrolmentRoot:
     """The RFC 6962 root over leaves as `enrolment_leaf` gives them. InputError unless there are some, ascending."""
     if not leaves:
         raise InputError("a batch of enrolments has at least one", expected="one pair or more", found=0)
-    if any(one >= other for one, other in itertools.pairwise(leaves)):
+    if not all(map(operator.lt, leaves, leaves[1:])):
         raise InputError("a batch's enrolments do not ascend, or one stands twice", code="enrolments.order")
     return EnrolmentRoot(rfc6962_nodes(list(leaves)))
 

@@ -84,7 +84,7 @@ class NamedConsent(Value):
 class InputEvidence(Value):
     """All that supports one input in one attempt. `input` counts over all inputs of the plan.
 
-    `leaves` and `erased` together are the lawful tree's, each ascending by consent id; leaves in a section are records
+    `leaves` and `erased` together are the lawful tree's, each ascending by consent id; leaves in a section are columns
     (`core.leaves`). All are empty, and `named` is set, for a named consent.
     """
 

@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Iterable, Sequence
 
 from placet.core.errors import InputError
-from placet.core.hashing import keccak, sha256
+from placet.core.hashing import keccak, keccak_256, sha256
 from placet.core.ids import BatchRoot, ConsentId
 
 
@@ -19,28 +20,38 @@ def _pair(a: bytes, b: bytes) -> bytes:
 
 
 def _ascending(leaves: Sequence[bytes], what: str) -> None:
-    for i in range(1, len(leaves)):
-        if leaves[i - 1] >= leaves[i]:
-            raise InputError(f"{what} must be strictly ascending", found=f"leaf {i} is not above leaf {i - 1}")
+    if not all(map(operator.lt, leaves, leaves[1:])):
+        i = next(i for i in range(1, len(leaves)) if leaves[i - 1] >= leaves[i])
+        raise InputError(f"{what} must be strictly ascending", found=f"leaf {i} is not above leaf {i - 1}")
 
 
 def batch_levels(leaves: Sequence[ConsentId]) -> list[list[bytes]]:
     """All levels of the batch tree, leaves first; an odd node is carried up. InputError if empty or not ascending."""
+    levels = [_batch_leaves(leaves)]
+    while len(levels[-1]) > 1:
+        levels.append(_batch_above(levels[-1]))
+    return levels
+
+
+def _batch_leaves(leaves: Sequence[ConsentId]) -> list[bytes]:
     if not leaves:
         raise InputError("a batch has at least one consent", expected="one leaf or more", found=0)
     _ascending(leaves, "a batch's leaves")
-    levels: list[list[bytes]] = [list(leaves)]
-    while len(level := levels[-1]) > 1:
-        above = [_pair(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
-        if len(level) % 2:
-            above.append(level[-1])
-        levels.append(above)
-    return levels
+    return list(leaves)
+
+
+def _batch_above(level: Sequence[bytes]) -> list[bytes]:
+    pairs = zip(level[::2], level[1::2], strict=False)
+    above = [keccak_256(one + other if one < other else other + one).digest() for one, other in pairs]
+    return [*above, level[-1]] if len(level) % 2 else above
 
 
 def batch_root(leaves: Sequence[ConsentId]) -> BatchRoot:
     """Root of the batch tree over ascending consent ids."""
-    return BatchRoot(batch_levels(leaves)[-1][0])
+    level = _batch_leaves(leaves)
+    while len(level) > 1:
+        level = _batch_above(level)
+    return BatchRoot(level[0])
 
 
 class BatchTree:
@@ -145,17 +156,11 @@ def rfc6962_holds(root: bytes, leaf: bytes, index: int, leaves: int, path: Seque
 
 def lawful_root(leaves: Iterable[tuple[ConsentId, bytes]]) -> bytes:
     """Root over (consent id, row commitment), ascending by consent id, row commitments unique; InputError otherwise."""
-    nodes, rows, last = list[bytes](), set[bytes](), b""
-    for consent, row in leaves:
-        if nodes and last >= consent:
-            found = f"leaf {len(nodes)} is not above leaf {len(nodes) - 1}"
-            raise InputError("lawful leaves must be strictly ascending", found=found)
-        nodes.append(sha256(b"\x00", consent, row))
-        rows.add(row)
-        last = consent
-    if len(rows) != len(nodes):
+    pairs = list(leaves)
+    _ascending([consent for consent, _ in pairs], "lawful leaves")
+    if len({row for _, row in pairs}) != len(pairs):
         raise InputError("two lawful leaves name the same row", expected="each row once")
-    return rfc6962_nodes(nodes)
+    return rfc6962_nodes([hashlib.sha256(b"\x00" + consent + row).digest() for consent, row in pairs])
 
 
 def dataset_root(commitments: Sequence[bytes]) -> bytes:

@@ -30,7 +30,7 @@ from placet.core.evidence import (
     SignedStanding,
 )
 from placet.core.ids import BatchRoot, ConsentId, EnrolmentRoot, JobId, OfferId
-from placet.core.leaves import decode_records
+from placet.core.leaves import decode_leaves
 from placet.core.noise_opening import NoiseOpening, SealedNoise
 from placet.core.noise_sealing import seal_noise
 from placet.core.plan import Amendment, Seal
@@ -223,7 +223,7 @@ class _Shown:
     enrolments: set[tuple[bytes, EnrolmentRoot]] = field(default_factory=set)
 
     def take(self, part: LeavesPart) -> None:
-        """All of a part but its records."""
+        """All of a part but its leaves."""
         self.erased.extend(part.erased)
         self.batches.update(part.batches)
         self.enrolments.update(part.enrolments)
@@ -233,13 +233,13 @@ async def _leaves(vault: RowSource, offer: OfferId, root: bytes, beside: Beside)
     part, whole = await vault.leaves(offer, root, 0), _Shown()
     if part.passed == part.total <= MAX_INLINE:
         whole.take(part)
-        whole.leaves = tuple(record.leaf() for record in decode_records(part.records))
+        whole.leaves = tuple(leaf.leaf() for leaf in decode_leaves(part.leaves))
         return whole
 
     async def parts() -> AsyncIterator[tuple[int, bytes]]:
         shown, passed = part, 0
         while True:
-            yield shown.count, shown.records
+            yield shown.count, shown.leaves
             passed += shown.passed
             whole.take(shown)
             if passed >= shown.total:

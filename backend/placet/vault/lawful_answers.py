@@ -11,7 +11,7 @@ from placet.core.enrolment import is_root
 from placet.core.errors import ConsentError, NotFoundError, StateError
 from placet.core.evidence import ErasedLeaf
 from placet.core.ids import BatchRoot, ConsentId, EnrolmentRoot, OfferId
-from placet.core.leaves import LeafRecord
+from placet.core.leaves import LeafRecord, encode_leaves
 from placet.core.values import to_hex
 from placet.vault.admission import table_breaches
 from placet.vault.candidates import Candidates
@@ -121,7 +121,7 @@ class LawfulAnswers(VaultState):
             total=len(packed) // LEAF,
             passed=len(leaves),
             count=len(part),
-            records=b"".join(record.encode() for record in part),
+            leaves=encode_leaves(part),
             erased=tuple(
                 ErasedLeaf(consent=leaf.consent, row=leaf.row, batch=leaf.batch)
                 for leaf in leaves

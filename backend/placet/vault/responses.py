@@ -76,14 +76,14 @@ class DeadLeaves(Value):
 
 
 class LeavesPart(Value):
-    """Some of a lawful set's leaves as records (`core.leaves`), what is left of erased ones among them, the batches
-    that hold both, the batches of enrolments that the records rely on, by enroller and root, how many leaves it went
+    """Some of a lawful set's leaves in columns (`core.leaves`), what is left of erased ones among them, the batches
+    that hold both, the batches of enrolments that the former rely on, by enroller and root, how many leaves it went
     through, and how many the set has in all."""
 
     total: int
     passed: int
     count: int
-    records: Octets
+    leaves: Octets
     erased: tuple[ErasedLeaf, ...]
     batches: tuple[BatchRoot, ...]
     enrolments: tuple[tuple[Address, EnrolmentRoot], ...]

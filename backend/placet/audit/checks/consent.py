@@ -192,18 +192,25 @@ def batches(case: Case, tell: Findings) -> None:
             tell.fail("each batch once", "one twice", party)
     for _, shown in lawful_sets(case, tell):
         offer = case.inputs[shown.input].offer
+        inside = {
+            root: ids
+            for root, ids in contents[shown.party].items()
+            if (offer, root) in anchored and anchored[offer, root].block <= case.terms.block
+        }
+        tell.looked += shown.count - shown.columns.wordless.total
         for ident, _, root in shown.every():
-            tell.looked += 1
-            at, inside = anchored.get((offer, root)), contents[shown.party].get(root)
+            if root in inside and ident in inside[root]:
+                continue
+            at, known = anchored.get((offer, root)), contents[shown.party].get(root)
             if at is None or at.block > case.terms.block:
                 tell.fail(
                     f"{leaf_name(shown, ident)} in a batch anchored at or before block {case.terms.block}",
                     "never anchored" if at is None else f"anchored in block {at.block}",
                     shown.party,
                 )
-            if inside is None:
+            if known is None:
                 tell.fail(f"the leaves of batch {to_hex(root)}", "not shown", shown.party)
-            elif ident not in inside:
+            elif ident not in known:
                 tell.fail(leaf_name(shown, ident) + " in its batch", "not among the batch's leaves", shown.party)
     if case.facts.opened is not None and case.terms.block >= case.facts.opened.at.block:
         tell.fail(f"lawful sets as of a block before {case.facts.opened.at.block}", case.terms.block)
@@ -213,17 +220,26 @@ def batches(case: Case, tell: Findings) -> None:
 def time(case: Case, tell: Findings) -> None:
     """notBefore is not after the opening's time, notAfter not before the plan's deadline."""
     for _, shown in lawful_sets(case, tell):
-        for place, (not_before, not_after, _, _) in enumerate(shown.columns.spans()):
-            _window(tell, case, partial(leaf_name, shown, place), not_before, not_after, shown.party)
+        not_before, not_after = shown.columns.not_before, shown.columns.not_after
+        if _covers_time(case, max(not_before, default=0), min(not_after, default=2**48)):
+            tell.looked += len(not_before)
+            continue
+        for place, window in enumerate(zip(not_before, not_after, strict=True)):
+            _window(tell, case, partial(leaf_name, shown, place), *window, shown.party)
 
 
 def _window(tell: Findings, case: Case, what: Callable[[], str], not_before: int, not_after: int, party: int) -> None:
     tell.looked += 1
     opened = case.facts.opened
-    if opened is not None and not (not_before <= opened.at.timestamp and opened.deadline <= not_after):
+    if opened is not None and not _covers_time(case, not_before, not_after):
         tell.fail(
             f"{what()} valid from {opened.at.timestamp} to {opened.deadline}", f"{not_before} to {not_after}", party
         )
+
+
+def _covers_time(case: Case, not_before: int, not_after: int) -> bool:
+    opened = case.facts.opened
+    return opened is None or (not_before <= opened.at.timestamp and opened.deadline <= not_after)
 
 
 @check(GROUP, "uses", "Every leaf covers this opening of its offer")
@@ -231,11 +247,13 @@ def uses(case: Case, tell: Findings) -> None:
     """firstOpening ≤ opening < firstOpening + uses, and the plan's `opensBefore` is the smallest such end (or no later
     than it, where the end of an erased leaf is not known)."""
     for attempt, shown in lawful_sets(case, tell):
-        least = None
-        for place, (_, _, first, uses) in enumerate(shown.columns.spans()):
-            end = first + uses
-            least = end if least is None or end < least else least
-            _covers(tell, case, partial(leaf_name, shown, place), shown.input, first, end, shown.party)
+        firsts, ends = shown.columns.first_opening, [*shown.columns.opens_before]
+        latest, least, opening = max(firsts, default=0), min(ends, default=None), case.opening(shown.input)
+        if least is not None and opening is not None and latest <= opening < least:
+            tell.looked += len(ends)
+        else:
+            for place, (first, end) in enumerate(zip(firsts, ends, strict=True)):
+                _covers(tell, case, partial(leaf_name, shown, place), shown.input, first, end, shown.party)
         if attempt.number == 1 and least is not None:
             planned = case.inputs[shown.input].opens_before
             if shown.erased:

@@ -43,7 +43,7 @@ def withdrawn(case: Case, tell: Findings) -> None:
 
 def _dead(case: Case, shown: ShownSet, moment: Moment) -> Iterator[tuple[ConsentId, str]]:
     offer = case.inputs[shown.input].offer
-    for ident, _, _ in shown.every():
+    for ident in shown.among(case.withdrawals.by_offer.get(offer, {})):
         entry = case.withdrawals.before(offer, ident, moment)
         if entry is not None:
             yield ident, f"{entry.kind} in block {entry.at.block}"
