@@ -133,9 +133,9 @@ class LeafReader:
     ) -> list[ConsentId]:
         ids = self._ids(consents)
         digests = self._domain.digests(identity or NO_CONSENT for identity in ids)
-        signed = self._verifiers.accept_many(owners, digests, signatures)
-        if None in ids or not all(signed):
-            for place, (identity, is_signed) in enumerate(zip(ids, signed, strict=True)):
+        verdicts = self._verifiers.accept_many(owners, digests, signatures)
+        if None in ids or not all(verdicts):
+            for place, (identity, is_signed) in enumerate(zip(ids, verdicts, strict=True)):
                 if identity is None:
                     columns.wordless.add((first + place, self._fault(consents[place])))
                 elif not is_signed:
@@ -224,18 +224,18 @@ def read_leaves(context: LeafContext, leaves: tuple[Leaf, ...] | Section, sectio
 def _chunks(pieces: Iterable[bytes], columns: Columns) -> Iterator[tuple[bytes, int]]:
     """Whole groups of at least `CHUNK` leaves together, and the number of leaves before them. Where no more can be told
     apart, the columns are broken."""
-    held, count, first = list[bytes](), 0, 0
+    groups, count, first = list[bytes](), 0, 0
     try:
         for leaves, group in split_groups(pieces):
-            held.append(group)
+            groups.append(group)
             count += leaves
             if count >= CHUNK:
-                yield b"".join(held), first
-                held, count, first = [], 0, first + count
+                yield b"".join(groups), first
+                groups, count, first = [], 0, first + count
     except InputError as error:
         columns.broken = str(error)
-    if held:
-        yield b"".join(held), first
+    if groups:
+        yield b"".join(groups), first
 
 
 def _on_all_cores(context: LeafContext, chunks: Iterator[tuple[bytes, int]]) -> Iterator[Columns]:

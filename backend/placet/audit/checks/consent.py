@@ -201,16 +201,16 @@ def batches(case: Case, tell: Findings) -> None:
         for ident, _, root in shown.every():
             if root in inside and ident in inside[root]:
                 continue
-            at, known = anchored.get((offer, root)), contents[shown.party].get(root)
+            at, ids = anchored.get((offer, root)), contents[shown.party].get(root)
             if at is None or at.block > case.terms.block:
                 tell.fail(
                     f"{leaf_name(shown, ident)} in a batch anchored at or before block {case.terms.block}",
                     "never anchored" if at is None else f"anchored in block {at.block}",
                     shown.party,
                 )
-            if known is None:
+            if ids is None:
                 tell.fail(f"the leaves of batch {to_hex(root)}", "not shown", shown.party)
-            elif ident not in known:
+            elif ident not in ids:
                 tell.fail(leaf_name(shown, ident) + " in its batch", "not among the batch's leaves", shown.party)
     if case.facts.opened is not None and case.terms.block >= case.facts.opened.at.block:
         tell.fail(f"lawful sets as of a block before {case.facts.opened.at.block}", case.terms.block)
