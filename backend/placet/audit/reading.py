@@ -26,7 +26,7 @@ from placet.core.enrolment_batch import BatchName, Claim, enrolment_leaf
 from placet.core.errors import InputError, PlacetError
 from placet.core.evidence import Leaf, Section
 from placet.core.ids import NO_CONSENT, ConsentId
-from placet.core.leaves import LeafRecord, decode_leaves, split_groups
+from placet.core.leaves import LeafColumns, LeafRecord, decode_group, split_groups
 from placet.core.offers import Offer, Scope
 from placet.core.processes import end_with_parent
 from placet.core.trust import Deployment, TrustList
@@ -37,6 +37,8 @@ CHUNK = 1_024
 """Leaves that a process reads at a time."""
 _AHEAD = 3
 """Chunks that wait for each process."""
+WINDOW = ("not_before", "not_after", "first_opening", "uses")
+"""Columns of a consent's times and openings."""
 INVALID = "a signature that does not verify"
 
 
@@ -72,10 +74,8 @@ class Columns:
         self.ids += more.ids
         self.rows += more.rows
         self.batches += more.batches
-        self.not_before += more.not_before
-        self.not_after += more.not_after
-        self.first_opening += more.first_opening
-        self.uses += more.uses
+        for name in WINDOW:
+            getattr(self, name).extend(getattr(more, name))
         self.wordless.join(more.wordless)
         self.unsigned.join(more.unsigned)
         self.unenrolled.join(more.unenrolled)
@@ -107,48 +107,36 @@ class LeafReader:
         except PlacetError as error:
             self._without_words = str(error)
 
-    def read(self, leaves: Sequence[LeafRecord], first: int) -> Columns:
+    def read(self, leaves: LeafColumns, first: int) -> Columns:
         """Columns of some leaves, the first being leaf number `first`."""
         columns = Columns()
-        if leaves:
-            consents, signatures, enrollers, subjects, enrolled, rows, batches = zip(*leaves, strict=True)
-            owners, *window, enrolments, _, _ = zip(*consents, strict=True)
-            columns.ids += b"".join(self._signed(consents, owners, signatures, first, columns))
-            columns.rows += b"".join(rows)
-            columns.batches += b"".join(batches)
-            columns.not_before, columns.not_after, columns.first_opening, columns.uses = map(_integers, window)
-            words = zip(
-                range(first, first + len(leaves)), owners, enrolments, enrollers, subjects, enrolled, strict=True
-            )
-            self._enrolled(words, columns)
+        columns.ids += b"".join(self._signed(leaves, first, columns))
+        columns.rows += b"".join(leaves.rows)
+        columns.batches += b"".join(leaves.batches)
+        for name in WINDOW:
+            setattr(columns, name, array("q", getattr(leaves, name)))
+        self._enrolled(leaves, first, columns)
         return columns
 
-    def _signed(
-        self,
-        consents: Sequence[ConsentFields],
-        owners: Sequence[bytes],
-        signatures: Sequence[bytes],
-        first: int,
-        columns: Columns,
-    ) -> list[ConsentId]:
-        ids = self._ids(consents)
+    def _signed(self, leaves: LeafColumns, first: int, columns: Columns) -> list[ConsentId]:
+        ids = self._ids(leaves)
         digests = self._domain.digests(identity or NO_CONSENT for identity in ids)
-        verdicts = self._verifiers.accept_many(owners, digests, signatures)
+        verdicts = self._verifiers.accept_many(leaves.owners, digests, leaves.signatures)
         if None in ids or not all(verdicts):
-            for place, (identity, is_signed) in enumerate(zip(ids, verdicts, strict=True)):
+            for place, (identity, is_signed, consent) in enumerate(zip(ids, verdicts, leaves.consents(), strict=True)):
                 if identity is None:
-                    columns.wordless.add((first + place, self._fault(consents[place])))
+                    columns.wordless.add((first + place, self._fault(ConsentFields(*consent))))
                 elif not is_signed:
-                    columns.unsigned.add((first + place, owners[place]))
+                    columns.unsigned.add((first + place, consent[0]))
         return [identity or NO_CONSENT for identity in ids]
 
-    def _ids(self, consents: Sequence[ConsentFields]) -> Sequence[ConsentId | None]:
+    def _ids(self, leaves: LeafColumns) -> Sequence[ConsentId | None]:
         if self._wording is None:
-            return [None] * len(consents)
+            return [None] * len(leaves.owners)
         try:
-            return self._wording.ids(consents)
+            return self._wording.ids(leaves.consents())
         except PlacetError:  # over a language, of which some may be good
-            return [self._identity(consent) for consent in consents]
+            return [self._identity(ConsentFields(*consent)) for consent in leaves.consents()]
 
     def _identity(self, consent: ConsentFields) -> ConsentId | None:
         try:
@@ -166,11 +154,11 @@ class LeafReader:
             return str(error)
         raise RuntimeError("a consent that has an id")
 
-    def _enrolled(self, words: Iterable[tuple[int, bytes, bytes, bytes, bytes, bytes]], columns: Columns) -> None:
-        """`words`: place, owner, the consent's enrolment, enroller, what this signed for, and its word."""
+    def _enrolled(self, leaves: LeafColumns, first: int, columns: Columns) -> None:
         enrollers, provider, claims, last = self._enrollers, self._provider, columns.claims, (b"", b"")
         claim = Claim([], [])
-        for place, owner, enrolment, enroller, subject, enrolled in words:
+        words = zip(leaves.owners, leaves.enrolments, leaves.enrollers, leaves.subjects, leaves.enrolled, strict=True)
+        for place, (owner, enrolment, enroller, subject, enrolled) in enumerate(words, first):
             if subject != enrolment or subject == NO_ENROLMENT:
                 columns.unenrolled.add((place, f"enrolled as {to_hex(enrolment)}", to_hex(subject)))
             elif enroller not in enrollers:
@@ -186,10 +174,6 @@ class LeafReader:
                 elif not is_enrolled(owner, enroller, subject, enrolled, self._namespace, self._domain):
                     expected = f"enrolled by {to_hex(enroller)} under {self._namespace}"
                     columns.unenrolled.add((place, expected, INVALID))
-
-
-def _integers(numbers: Iterable[int]) -> array[int]:
-    return array("q", numbers)
 
 
 @dataclass(frozen=True)
@@ -209,7 +193,7 @@ class LeafContext:
 def read_leaves(context: LeafContext, leaves: tuple[Leaf, ...] | Section, sections: Sections) -> Columns:
     """All leaves that are shown. NotFoundError for a section that is not in `sections`."""
     if not isinstance(leaves, Section):
-        return context.reader().read([*map(LeafRecord.of, leaves)], 0)
+        return context.reader().read(LeafColumns.of([*map(LeafRecord.of, leaves)]), 0) if leaves else Columns()
     columns = Columns()
     try:
         for part in _on_all_cores(context, _chunks(sections.read(leaves), columns)):
@@ -245,7 +229,7 @@ def _on_all_cores(context: LeafContext, chunks: Iterator[tuple[bytes, int]]) -> 
         return
     two = next(chunks, None)
     if two is None:
-        yield context.reader().read(decode_leaves(one[0]), one[1])
+        yield _read(context.reader(), *one)
         return
     chunks, processes = itertools.chain((one, two), chunks), os.cpu_count() or 1
     names = ("offer", "scope", "deployment", "trust")
@@ -283,4 +267,12 @@ def _start(offer: str, scope: str, deployment: str, trust: str, provider: bytes)
 def _work(chunk: bytes, first: int) -> Columns:
     if _reader is None:
         raise RuntimeError("a worker starts with its documents")
-    return _reader.read(decode_leaves(chunk), first)
+    return _read(_reader, chunk, first)
+
+
+def _read(reader: LeafReader, chunk: bytes, first: int) -> Columns:
+    """All of its groups."""
+    columns = Columns()
+    for _, group in split_groups((chunk,)):
+        columns.join(reader.read(decode_group(group), first + len(columns)))
+    return columns

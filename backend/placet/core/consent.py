@@ -69,6 +69,10 @@ class ConsentFields(NamedTuple):
     language: Language = ENGLISH
 
 
+AnyFields = tuple[bytes, int, int, int, int, bytes, bytes, Language]
+"""The same, in that order, where a million go through: `ConsentFields`, or as a tuple."""
+
+
 class Grant(NamedTuple):
     """The contract's `Grant`: a consent with hashes in place of texts."""
 

@@ -23,12 +23,12 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from placet.core.consent import CompactConsent, ConsentFields
+from placet.core.consent import AnyFields, CompactConsent, ConsentFields
 from placet.core.enrolment import AnyEnrolment, enrolment_of, is_root
 from placet.core.errors import InputError
 from placet.core.evidence import Leaf
 from placet.core.ids import BatchRoot
-from placet.core.languages import LANGUAGES, TAGS
+from placet.core.languages import LANGUAGES, TAGS, Language
 from placet.core.webauthn import LONGEST, SHORTEST
 
 GROUP = 2_048
@@ -81,6 +81,39 @@ class LeafRecord(NamedTuple):
         consent = CompactConsent.of(self.consent)
         enrolment = enrolment_of(self.enroller, self.subject, self.enrolled)
         return Leaf(consent=consent, signature=self.signature, enrolment=enrolment, row=self.row, batch=self.batch)
+
+
+class LeafColumns(NamedTuple):
+    """The same of many leaves, a column each value; `subjects` are what the enrollers signed for."""
+
+    owners: Sequence[bytes]
+    not_before: Sequence[int]
+    not_after: Sequence[int]
+    first_opening: Sequence[int]
+    uses: Sequence[int]
+    enrolments: Sequence[bytes]
+    salts: Sequence[bytes]
+    languages: Sequence[Language]
+    signatures: Sequence[bytes]
+    enrollers: Sequence[bytes]
+    subjects: Sequence[bytes]
+    enrolled: Sequence[bytes]
+    rows: Sequence[bytes]
+    batches: Sequence[bytes]
+
+    @classmethod
+    def of(cls, leaves: Sequence[LeafRecord]) -> LeafColumns:
+        """At least one."""
+        consents, *words = zip(*leaves, strict=True)
+        return cls(*zip(*consents, strict=True), *words)
+
+    def consents(self) -> Iterator[AnyFields]:
+        """Each consent's fields."""
+        return zip(*self[:8], strict=True)
+
+    def records(self) -> list[LeafRecord]:
+        words = zip(map(ConsentFields._make, self.consents()), *self[8:], strict=True)
+        return [*map(LeafRecord._make, words)]
 
 
 def encode_leaves(leaves: Iterable[LeafRecord], size: int = GROUP) -> bytes:
@@ -179,10 +212,11 @@ def split_groups(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
 
 def decode_leaves(joined: bytes) -> list[LeafRecord]:
     """Whole groups, one after the other. InputError for anything else."""
-    return [leaf for _, group in split_groups((joined,)) for leaf in _decode(group)]
+    return [leaf for _, group in split_groups((joined,)) for leaf in decode_group(group).records()]
 
 
-def _decode(group: bytes) -> list[LeafRecord]:
+def decode_group(group: bytes) -> LeafColumns:
+    """One group's leaves. InputError for what is none."""
     count, _ = _HEAD.unpack_from(group)
     read = _Columns(group)
     kinds = [kind[0] for kind in read.shared(1, count)]
@@ -211,18 +245,20 @@ def _decode(group: bytes) -> list[LeafRecord]:
     enrolled = [read.each(65, count - roots), read.shared(32, roots)]
     rows, batches = read.each(32, count), read.shared(32, count)
     read.demand_end()
-    consents = zip(owners, *times, *openings, enrolments, salts, languages, strict=True)
-    words = zip(
-        map(ConsentFields._make, consents),
+    return LeafColumns(
+        owners,
+        *times,
+        *openings,
+        enrolments,
+        salts,
+        languages,
         _spread(signatures, owner_kinds),
         enrollers,
         enrolments,
         _spread(enrolled, [kind // _KINDS for kind in kinds]),
         rows,
-        map(BatchRoot, batches),
-        strict=True,
+        batches,
     )
-    return [*map(LeafRecord._make, words)]
 
 
 def _spread(columns: Sequence[Sequence[bytes]], kinds: Sequence[int]) -> Sequence[bytes]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import Any
 
 from placet.core import eip712
-from placet.core.consent import ConsentFields, consent_id
+from placet.core.consent import AnyFields, ConsentFields, consent_id
 from placet.core.errors import ConsentError, InputError
 from placet.core.hashing import keccak_256
 from placet.core.ids import ConsentId
@@ -37,21 +38,24 @@ class Wording:
             raise ConsentError("the consent's times or uses make no sense", code="consent.window")
         return identity
 
-    def ids(self, consents: Iterable[ConsentFields]) -> list[ConsentId | None]:
-        """The same of many; None where one has no id."""
+    def ids(self, consents: Iterable[AnyFields]) -> list[ConsentId | None]:
+        """The same of many; None where one has no id. What the last one had too is not hashed again."""
         frames, offer, ids = self._frames, self._id, list[ConsentId | None]()
+        last, begun = None, keccak_256()
         for owner, not_before, not_after, first_opening, uses, enrolment, salt, language in consents:
             if not_before > not_after or first_opening + uses >= 2**32:
                 ids.append(None)
                 continue
-            frame = frames.get(language) or self._frame(language)
-            try:
-                notice = frame.notice_hash(not_before, not_after, uses)
-            except InputError:
-                ids.append(None)
-                continue
-            details = frame.begun.copy()
-            details.update(frame.rest + notice + enrolment + salt)
+            if last != (window := (not_before, not_after, uses, language)):
+                frame = frames.get(language) or self._frame(language)
+                try:
+                    begun = frame.details(not_before, not_after, uses)
+                except InputError:
+                    ids.append(None)
+                    continue
+                last = window
+            details = begun.copy()
+            details.update(enrolment + salt)
             ids.append(consent_id(owner, offer, not_before, not_after, first_opening, uses, details.digest()))
         return ids
 
@@ -66,13 +70,15 @@ class _Frame:
     def __init__(self, offer: Offer, scope: Scope, names: Names, language: Language) -> None:
         texts = (language, *offer_words(offer, scope, names, language))
         words = b"".join((_DETAILS, *(eip712.text(text) for text in texts)))
-        self.begun, self.rest = keccak_256(words[:_BLOCK]), words[_BLOCK:]
+        self._begun, self._rest = keccak_256(words[:_BLOCK]), words[_BLOCK:]
         self._language: Language = language
         before, after = notice_frame(offer, scope, names, language)
         self._before, self._after = hashlib.sha256(before.encode()), after.encode()
 
-    def notice_hash(self, not_before: int, not_after: int, uses: int) -> bytes:
-        """SHA-256 of the notice; what stands before its window is hashed once for all."""
-        digest = self._before.copy()
-        digest.update(window_words(not_before, not_after, uses, self._language).encode() + self._after)
-        return digest.digest()
+    def details(self, not_before: int, not_after: int, uses: int) -> Any:
+        """The hash of the details as far as the notice; what stands before a notice's window is hashed once for all."""
+        notice = self._before.copy()
+        notice.update(window_words(not_before, not_after, uses, self._language).encode() + self._after)
+        begun = self._begun.copy()
+        begun.update(self._rest + notice.digest())
+        return begun
