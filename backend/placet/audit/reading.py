@@ -7,6 +7,7 @@ leaf.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import multiprocessing
 import operator
@@ -255,6 +256,7 @@ def _start(offer: str, scope: str, deployment: str, trust: str, provider: bytes)
     global _reader
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
+    gc.disable()
     _reader = LeafReader(
         parse(Offer, offer),
         parse(Scope, scope),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -87,19 +88,17 @@ class RowCheck:
         ids = self._wording.ids([row[0] for row in rows])
         digests = self._domain.digests(identity or NO_ENROLMENT for identity in ids)
         signed = self._verifiers.accept_many([row[0][0] for row in rows], digests, [row[1] for row in rows])
+        enrollers, namespace, domain = self._enrollers, self._namespace, self._domain
         return [
-            identity if is_signed and self._is_enrolled(row) else None
-            for identity, is_signed, row in zip(ids, signed, rows, strict=True)
+            identity
+            if is_signed
+            and (subject := consent[5]) != NO_ENROLMENT
+            and enroller in enrollers
+            and (opening is None or subject_commitment(*opening) == subject)
+            and (is_root(enrolled) or is_enrolled(consent[0], enroller, subject, enrolled, namespace, domain))
+            else None
+            for identity, is_signed, (consent, _, enroller, enrolled, opening) in zip(ids, signed, rows, strict=True)
         ]
-
-    def _is_enrolled(self, row: BatchRow) -> bool:
-        consent, _, enroller, enrolled, opening = row
-        subject = consent[5]
-        if subject == NO_ENROLMENT or enroller not in self._enrollers:
-            return False
-        if opening is not None and subject_commitment(*opening) != subject:
-            return False
-        return is_root(enrolled) or is_enrolled(consent[0], enroller, subject, enrolled, self._namespace, self._domain)
 
 
 class Checked(NamedTuple):
@@ -113,20 +112,33 @@ class Checked(NamedTuple):
 
 def check_rows(check: RowCheck, rows: Sequence[BatchRow], first: int) -> Checked:
     """What some rows say, the first being number `first`. InputError names the first bad one."""
-    ids, claims = list[ConsentId](), dict[BatchName, Claim]()
-    for place, (identity, row) in enumerate(zip(check.accepted(rows), rows, strict=True)):
-        try:
-            ids.append(check.demand(row) if identity is None else identity)
-            if place:
-                demand_above(ids[-2], ids[-1])
-        except PlacetError as error:
-            raise at_row(first + place, error) from None
-        if is_root(row.enrolled):
-            name = row.enroller, row.enrolled
-            claim = claims.get(name) or claims.setdefault(name, Claim([], []))
+    accepted = check.accepted(rows)
+    ids = [identity for identity in accepted if identity is not None]
+    if len(ids) < len(rows) or not all(map(operator.lt, ids, ids[1:])):
+        ids = _demanded(check, accepted, rows, first)
+    claims, last, claim = dict[BatchName, Claim](), (b"", b""), Claim([], [])
+    for place, (consent, _, enroller, enrolled, _) in enumerate(rows):
+        if is_root(enrolled):
+            if last != (name := (enroller, enrolled)):
+                last, claim = name, claims.setdefault(name, Claim([], []))
             claim.places.append(place)
-            claim.leaves.append(enrolment_leaf(row.consent.owner, row.consent.enrolment))
+            claim.leaves.append(enrolment_leaf(consent[0], consent[5]))
     return Checked(ids, batch_root(ids), claims)
+
+
+def _demanded(
+    check: RowCheck, ids: Sequence[ConsentId | None], rows: Sequence[BatchRow], first: int
+) -> list[ConsentId]:
+    """Their ids, each there and ascending. InputError names the first row that is not good."""
+    good = list[ConsentId]()
+    for number, (identity, row) in enumerate(zip(ids, rows, strict=True), first):
+        try:
+            good.append(check.demand(row) if identity is None else identity)
+            if len(good) > 1:
+                demand_above(*good[-2:])
+        except PlacetError as error:
+            raise at_row(number, error) from None
+    return good
 
 
 def demand_above(last: ConsentId, identity: ConsentId) -> None:

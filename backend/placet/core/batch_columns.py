@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import numpy as np
 
 from placet.core.batch_file import BatchHeader, BatchRow, at_row
-from placet.core.consent import ConsentFields
+from placet.core.consent import many_fields
 from placet.core.enrolment import is_root
 from placet.core.errors import InputError
 from placet.core.hashing import document_bytes
@@ -262,7 +262,7 @@ def decode(table: pa.Table, first: int) -> list[BatchRow]:
         owners = [owner + (key or b"") for owner, key in zip(owners, cells["key"], strict=True)]
     consents = zip(owners, *numbers, cells["enrolment"], cells["salt"], cells["language"], strict=True)
     words = _signatures(first, cells), cells["enroller"], _enrolled(first, cells), _openings(first, cells)
-    return [*map(BatchRow._make, zip(map(ConsentFields._make, consents), *words, strict=True))]
+    return [*map(functools.partial(tuple.__new__, BatchRow), zip(many_fields(consents), *words, strict=True))]
 
 
 _Cells = dict[str, list[Any]]

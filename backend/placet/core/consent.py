@@ -7,8 +7,9 @@ consent can't say something else than its offer. The compact form leaves the der
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, ValidationError, model_validator
@@ -71,6 +72,11 @@ class ConsentFields(NamedTuple):
 
 AnyFields = tuple[bytes, int, int, int, int, bytes, bytes, Language]
 """The same, in that order, where a million go through: `ConsentFields`, or as a tuple."""
+
+
+def many_fields(consents: Iterable[AnyFields]) -> Iterator[ConsentFields]:
+    """Tuples under their names; in half of `_make`'s time, which looks at each one's length."""
+    return map(partial(tuple.__new__, ConsentFields), consents)
 
 
 class Grant(NamedTuple):

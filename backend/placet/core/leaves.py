@@ -23,7 +23,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from placet.core.consent import AnyFields, CompactConsent, ConsentFields
+from placet.core.consent import AnyFields, CompactConsent, ConsentFields, many_fields
 from placet.core.enrolment import AnyEnrolment, enrolment_of, is_root
 from placet.core.errors import InputError
 from placet.core.evidence import Leaf
@@ -112,7 +112,7 @@ class LeafColumns(NamedTuple):
         return zip(*self[:8], strict=True)
 
     def records(self) -> list[LeafRecord]:
-        words = zip(map(ConsentFields._make, self.consents()), *self[8:], strict=True)
+        words = zip(many_fields(self.consents()), *self[8:], strict=True)
         return [*map(LeafRecord._make, words)]
 
 
