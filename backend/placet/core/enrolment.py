@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from typing import Annotated
 
 from pydantic import Field
 
 from placet.core import eip712
 from placet.core.errors import InputError, SignatureError
-from placet.core.hashing import keccak, sha256
+from placet.core.hashing import keccak
 from placet.core.ids import EnrolmentRoot
 from placet.core.offers import Scope
 from placet.core.signatures import Verifiers
@@ -89,7 +90,7 @@ def subject_commitment(subject: str, salt: bytes) -> bytes:
     """H(subject, salt): SHA-256("placet.subject/1" ‖ salt ‖ UTF-8 subject)."""
     if len(salt) != 32:
         raise InputError("a subject's salt has 32 bytes", found=f"{len(salt)} bytes")
-    return sha256(b"placet.subject/1" + salt + subject.encode())
+    return hashlib.sha256(b"placet.subject/1" + salt + subject.encode()).digest()
 
 
 def enrolment_hash(owner: bytes, namespace: str | None, subject: bytes) -> bytes:

@@ -7,6 +7,7 @@ one signature, and for each pair one hash and a look into the list.
 
 from __future__ import annotations
 
+import hashlib
 import operator
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from pydantic import Field
 
 from placet.core import eip712
 from placet.core.errors import ConsentError, InputError
-from placet.core.hashing import document_bytes, sha256
+from placet.core.hashing import document_bytes
 from placet.core.ids import EnrolmentRoot
 from placet.core.merkle import rfc6962_nodes
 from placet.core.namespace import Namespace
@@ -62,7 +63,7 @@ class EnrolmentsHeader(EnrolmentBatch):
 
 def enrolment_leaf(owner: bytes, subject: bytes) -> bytes:
     """A pair's leaf in the tree: SHA-256(0x00 ‖ subject commitment ‖ owner)."""
-    return sha256(b"\x00" + subject + owner)
+    return hashlib.sha256(b"\x00" + subject + owner).digest()
 
 
 def enrolments_hash(namespace: str, root: bytes) -> bytes:

@@ -91,18 +91,21 @@ def _differences(scope: Scope, provider: str, consumer: str, words: Words) -> tu
 
 def window_words(not_before: int, not_after: int, uses: int, language: Language = ENGLISH) -> str:
     """The one line of a notice that differs between consents to an offer."""
-    return _window(uses, language) % (_when(not_before), _when(not_after))
+    before, after = window_until(not_after, uses, language)
+    return before + when(not_before) + after
 
 
-@functools.lru_cache(maxsize=256)
-def _window(uses: int, language: Language) -> str:
-    """The line with `%s` for its begin and, behind that, for its end: a million consents have it, each for its own
-    times."""
+@functools.lru_cache(maxsize=4096)
+def window_until(not_after: int, uses: int, language: Language) -> tuple[str, str]:
+    """The line before and behind the time at which it begins: many of a million consents have these, each from a time
+    of its own."""
     sentence = "notice-window-of-one" if uses == 1 else "notice-window"
-    return words_of(language).say(sentence, begin="%s", end="%s", uses=uses)
+    before, after = words_of(language).say(sentence, begin="%s", end=when(not_after), uses=uses).split("%s")
+    return before, after
 
 
-def _when(timestamp: int) -> str:
+def when(timestamp: int) -> str:
+    """A time in Unix seconds, as notices say it. InputError beyond the calendar."""
     day, second = divmod(timestamp, 86_400)
     return f"{_date(day)} {_MINUTES[second // 60]}:{_SECONDS[second % 60]} UTC"
 

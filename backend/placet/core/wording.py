@@ -12,7 +12,7 @@ from placet.core.errors import ConsentError, InputError
 from placet.core.hashing import keccak_256
 from placet.core.ids import ConsentId
 from placet.core.languages import ENGLISH, Language
-from placet.core.notice import notice_frame, window_words
+from placet.core.notice import notice_frame, when, window_until, window_words
 from placet.core.offers import Names, Offer, Scope, offer_words
 
 _BLOCK = 136
@@ -73,12 +73,13 @@ class _Frame:
         self._begun, self._rest = keccak_256(words[:_BLOCK]), words[_BLOCK:]
         self._language: Language = language
         before, after = notice_frame(offer, scope, names, language)
-        self._before, self._after = hashlib.sha256(before.encode()), after.encode()
+        self._before, self._after = hashlib.sha256(before.encode()), after
 
     def details(self, not_before: int, not_after: int, uses: int) -> Any:
         """The hash of the details as far as the notice; what stands before a notice's window is hashed once for all."""
+        before, after = window_until(not_after, uses, self._language)
         notice = self._before.copy()
-        notice.update(window_words(not_before, not_after, uses, self._language).encode() + self._after)
+        notice.update(f"{before}{when(not_before)}{after}{self._after}".encode())
         begun = self._begun.copy()
         begun.update(self._rest + notice.digest())
         return begun
