@@ -159,6 +159,16 @@ def test_a_section_that_is_none_is_its_signers_lie(kind: str) -> None:
     assert "consent.roots" in {r.name for r in failed(report)}
 
 
+def test_what_comes_before_a_broken_group_is_judged() -> None:
+    class Forger(Simulation):
+        def sign_consent(self, owner: Any, consent: Any) -> bytes:
+            return super().sign_consent(key("forger"), consent)
+
+    bundle, sections = shown(Forger(), lambda joined: joined + joined[:-1])
+    names = [r.name for r in failed(verify(bundle, sections=sections)) if NAMES[1] in r.named]
+    assert names == ["consent.roots", "consent.signatures"]
+
+
 def test_a_section_that_counts_wrongly() -> None:
     bundle, sections = shown(Simulation(), lambda joined: joined, count=5)
     report = verify(bundle, sections=sections)

@@ -15,7 +15,7 @@ import os
 import signal
 from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 
@@ -120,7 +120,7 @@ class LeafReader:
         return columns
 
     def _signed(self, leaves: LeafColumns, first: int, columns: Columns) -> list[ConsentId]:
-        ids = self._ids(leaves)
+        ids = [None] * len(leaves.owners) if self._wording is None else self._wording.ids(leaves.consents())
         digests = self._domain.digests(identity or NO_CONSENT for identity in ids)
         verdicts = self._verifiers.accept_many(leaves.owners, digests, leaves.signatures)
         if None in ids or not all(verdicts):
@@ -130,20 +130,6 @@ class LeafReader:
                 elif not is_signed:
                     columns.unsigned.add((first + place, consent[0]))
         return [identity or NO_CONSENT for identity in ids]
-
-    def _ids(self, leaves: LeafColumns) -> Sequence[ConsentId | None]:
-        if self._wording is None:
-            return [None] * len(leaves.owners)
-        try:
-            return self._wording.ids(leaves.consents())
-        except PlacetError:  # over a language, of which some may be good
-            return [self._identity(ConsentFields(*consent)) for consent in leaves.consents()]
-
-    def _identity(self, consent: ConsentFields) -> ConsentId | None:
-        try:
-            return None if self._wording is None else self._wording.consent_id(consent)
-        except PlacetError:
-            return None
 
     def _fault(self, consent: ConsentFields) -> str:
         """Why it has no id."""
