@@ -132,8 +132,10 @@ async def working(
         extensions = () if sessions is None else (HostedEnclaves(sessions),)
         context = dataclasses.replace(lifetime.job_context(node), extensions=extensions)
         async with lifetime.jobs(node, context, RUNS, door) as app.state.runner:
-            told = exporting(node.settings.traces, node.address, node.settings.institution.name, app.state.runner.store)
-            async with told:
+            traces = exporting(
+                node.settings.traces, node.address, node.settings.institution.name, app.state.runner.store
+            )
+            async with traces:
                 yield
 
 

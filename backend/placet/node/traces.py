@@ -39,7 +39,7 @@ _ENDS = frozenset({"refused", *(name for name, _ in ENDS.values())})
 
 
 @dataclass(frozen=True)
-class Step:
+class TraceSpan:
     """A span: its own id, its parent's or None, its name, its times in nanoseconds, and what it says."""
 
     trace: int
@@ -59,17 +59,17 @@ class JobSteps:
         self._institution = institution
         self._times: OrderedDict[bytes, tuple[int, int]] = OrderedDict()
 
-    def take(self, number: int, moment: Mapping[str, Any]) -> Iterator[Step]:
+    def take(self, number: int, moment: Mapping[str, Any]) -> Iterator[TraceSpan]:
         """The steps that a moment, as `all_happenings` has it, ends."""
         job, at, status = from_hex(moment["job"]), round(moment["at"] * 1e9), str(moment["status"])
         first, before = self._times.get(job, (at, at))
         about = self._attributes(job, moment)
         parent = _span_id(job, self._institution, 0)
         trace = int.from_bytes(job[:16], "big")
-        yield Step(trace, _span_id(job, self._institution, number), parent, status, before, at, about)
+        yield TraceSpan(trace, _span_id(job, self._institution, number), parent, status, before, at, about)
         if status in _ENDS:
             self._times.pop(job, None)
-            yield Step(trace, parent, None, f"job {status}", first, at, about)
+            yield TraceSpan(trace, parent, None, f"job {status}", first, at, about)
             return
         self._times[job] = first, at
         while len(self._times) > _MOST:
@@ -128,7 +128,7 @@ async def _export(collector: str, institution: bytes, name: str, store: JobStore
         exporter.shutdown()  # type: ignore[no-untyped-call]
 
 
-def _span(step: Step, name: str) -> ReadableSpan:
+def _span(step: TraceSpan, name: str) -> ReadableSpan:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.trace import SpanContext, Status, StatusCode, TraceFlags
