@@ -27,7 +27,7 @@ PURE = (
     "confusable-homoglyphs",
     "jinja2",
     "markupsafe",
-    "phonenumbers",
+    "phonenumberslite",
     "pydantic",
     "rfc8785",
     "typing-extensions",
