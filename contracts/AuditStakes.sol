@@ -7,14 +7,17 @@ import {IAuditStakes} from "./interfaces/IAuditStakes.sol";
 import {IJobLedger} from "./interfaces/IJobLedger.sol";
 import {JobId, StakeId} from "./interfaces/Types.sol";
 import {Claims} from "./libraries/Claims.sol";
+import {JobHash} from "./libraries/JobHash.sol";
 import {Signers} from "./libraries/Signers.sol";
 
-/// @title What does a false row cost?
+/// @title What does a false row, or another circuit, cost?
 contract AuditStakes is IAuditStakes, EIP712, Signers, Claims {
     bytes32 private constant STAKE = keccak256(
-        "Stake(bytes32 job,uint32 party,address holder,address auditor,address beneficiary,address token,uint96 amount,uint48 findBy,uint32 answerSeconds)"
+        "Stake(bytes32 job,uint32 party,address holder,address auditor,address beneficiary,address token,uint96 amount,uint48 findBy,uint32 answerSeconds,uint8 subject)"
     );
     bytes32 private constant FINDING = keccak256("Finding(bytes32 stake,uint8 fault,bytes32 evidence)");
+    bytes32 private constant GARBLING_FINDING =
+        keccak256("GarblingFinding(bytes32 stake,bytes32 message,bytes32 evidence)");
     bytes32 private constant UPHOLDING = keccak256("Upholding(bytes32 stake,bytes32 evidence)");
 
     /// @inheritdoc IAuditStakes
@@ -46,15 +49,29 @@ contract AuditStakes is IAuditStakes, EIP712, Signers, Claims {
         external
         nonReentrant
     {
-        StakeId stake = stakeId(terms);
-        _requireStatus(stake, Status.Held);
-        if (fault == Fault.None) revert NoFault();
-        if (block.timestamp > terms.findBy) revert TooLateToReport(terms.findBy, block.timestamp);
+        StakeId stake = _reportable(terms, Subject.Places);
+        if (fault != Fault.Refused && fault != Fault.FalseOpening) revert NoFault();
         if (IJobLedger(ledger).jobs(terms.job).sealedAt == 0) revert NotSealed(terms.job);
         _requireAuditor(terms, hashFinding(stake, fault, evidence), signature);
-        uint48 answerBy = uint48(block.timestamp) + terms.answerSeconds;
-        _stakes[stake] = Stake(Status.Reported, fault, answerBy);
-        emit FaultReported(stake, terms.job, fault, evidence, answerBy);
+        _report(terms, stake, fault, evidence);
+    }
+
+    /// @inheritdoc IAuditStakes
+    function reportGarbling(
+        Terms calldata terms,
+        Commitment calldata commitment,
+        bytes32 evidence,
+        bytes calldata signature
+    ) external nonReentrant {
+        StakeId stake = _reportable(terms, Subject.Garblings);
+        bytes32 message = JobHash.garblingCommitment(terms.job, terms.party, commitment);
+        address recorder = IJobLedger(ledger).recorder(terms.job, terms.party);
+        // A party that the ledger does not know has recorder zero, for which nobody signs.
+        if (!_hasSigned(recorder, JobHash.digest(ledger, message), commitment.signature)) {
+            revert NotCommitted(terms.job, terms.party);
+        }
+        _requireAuditor(terms, hashGarblingFinding(stake, message, evidence), signature);
+        _report(terms, stake, Fault.OtherCircuit, evidence);
     }
 
     /// @inheritdoc IAuditStakes
@@ -83,7 +100,7 @@ contract AuditStakes is IAuditStakes, EIP712, Signers, Claims {
         StakeId stake = stakeId(terms);
         Stake storage held = _stakes[stake];
         if (held.status == Status.Held) {
-            if (!_endedUnsealed(terms.job)) _requireOver(terms.findBy);
+            if (terms.subject != Subject.Places || !_endedUnsealed(terms.job)) _requireOver(terms.findBy);
             _return(terms, stake);
         } else if (held.status == Status.Reported) {
             _requireOver(held.until);
@@ -111,8 +128,27 @@ contract AuditStakes is IAuditStakes, EIP712, Signers, Claims {
     }
 
     /// @inheritdoc IAuditStakes
+    function hashGarblingFinding(StakeId stake, bytes32 message, bytes32 evidence) public view returns (bytes32) {
+        return _hashTypedDataV4(keccak256(abi.encode(GARBLING_FINDING, stake, message, evidence)));
+    }
+
+    /// @inheritdoc IAuditStakes
     function hashUpholding(StakeId stake, bytes32 evidence) public view returns (bytes32) {
         return _hashTypedDataV4(keccak256(abi.encode(UPHOLDING, stake, evidence)));
+    }
+
+    /// @dev The id of a stake on which a finding about this may lie now.
+    function _reportable(Terms calldata terms, Subject subject) private view returns (StakeId stake) {
+        stake = stakeId(terms);
+        _requireStatus(stake, Status.Held);
+        if (terms.subject != subject) revert WrongSubject(stake, terms.subject);
+        if (block.timestamp > terms.findBy) revert TooLateToReport(terms.findBy, block.timestamp);
+    }
+
+    function _report(Terms calldata terms, StakeId stake, Fault fault, bytes32 evidence) private {
+        uint48 answerBy = uint48(block.timestamp) + terms.answerSeconds;
+        _stakes[stake] = Stake(Status.Reported, fault, answerBy);
+        emit FaultReported(stake, terms.job, fault, evidence, answerBy);
     }
 
     function _return(Terms calldata terms, StakeId stake) private {
@@ -127,7 +163,7 @@ contract AuditStakes is IAuditStakes, EIP712, Signers, Claims {
         emit StakeSlashed(stake, terms.job, terms.beneficiary, terms.amount, evidence);
     }
 
-    /// @dev Then nothing will ever be drawn from it.
+    /// @dev Then no place will ever be drawn of it.
     function _endedUnsealed(JobId job) private view returns (bool) {
         IJobLedger.JobStatus status = IJobLedger(ledger).jobs(job).status;
         return status == IJobLedger.JobStatus.Aborted || status == IJobLedger.JobStatus.Cancelled;

@@ -208,6 +208,7 @@ _OPTIONS = "each argument is an option of the command line"
 _PROTOCOL = "all that two parties must agree on, each by its name"
 LARGE: dict[str, str] = {
     "cli.audit.audit": _OPTIONS,
+    "cli.audit_certificate.certificate": _OPTIONS,
     "cli.audit_replay.replay": _OPTIONS,
     "cli.batches.check": _OPTIONS,
     "cli.audit_sample.sample": _OPTIONS,

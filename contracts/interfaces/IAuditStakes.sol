@@ -4,17 +4,25 @@ pragma solidity 0.8.37;
 import {IClaims} from "./IClaims.sol";
 import {JobId, StakeId} from "./Types.sol";
 
-/// @title What does a false row cost?
-/// @notice A party of a job puts a stake up before the job computes; the job's auditor draws places by the hash of a block after
-/// the seal and has the party open them (off chain). Each stake is under its own terms, and its id is their EIP-712 struct hash:
+/// @title What does a false row, or another circuit, cost?
+/// @notice A party of a job puts a stake up before the job computes. What it answers for is one of two things. *Places*: the job's
+/// auditor draws places by the hash of a block after the seal and has the party open them (off chain). *Garblings*: the party garbles
+/// a circuit, opens all garblings but one, and who catches it at another circuit has a certificate that the auditor judges (off
+/// chain: it makes a garbling again, which is far too dear here). Each stake is under its own terms, and its id is their EIP-712 struct hash:
 /// who relies on a stake works the id out from the plan that all signed, and a deposit under any other terms is another
 /// stake. So the contract needs no word of a plan, nobody can take another's id, and a stake ends once:
 ///
-///     None ── deposit ──▶ Held ── findBy passed, or the job ended unsealed: settle ──▶ Returned
-///                          └───── report ──▶ Reported ── no answer in time: settle ──▶ Slashed
+///     None ── deposit ──▶ Held ── findBy passed, or nothing can be drawn any more: settle ──▶ Returned
+///                          └───── report, reportGarbling ──▶ Reported ── no answer in time: settle ──▶ Slashed
 ///                                             └───────── answer ──▶ Answered ── not upheld in time: settle ──▶ Returned
 ///                                                                    └───────── uphold ──▶ Slashed
 interface IAuditStakes is IClaims {
+    /// @notice What a stake answers for.
+    enum Subject {
+        Places,
+        Garblings
+    }
+
     /// @param job the job that the stake is for
     /// @param party the party's number in its plan
     /// @param holder who deposits, answers and gets the stake back: the party's payee
@@ -24,6 +32,7 @@ interface IAuditStakes is IClaims {
     /// @param amount in the token's smallest unit
     /// @param findBy last time to report
     /// @param answerSeconds how long the holder has to answer a finding, and then the auditor to uphold it
+    /// @param subject what the stake answers for
     struct Terms {
         JobId job;
         uint32 party;
@@ -34,12 +43,29 @@ interface IAuditStakes is IClaims {
         uint96 amount;
         uint48 findBy;
         uint32 answerSeconds;
+        Subject subject;
     }
 
     enum Fault {
         None,
         Refused,
-        FalseOpening
+        FalseOpening,
+        OtherCircuit
+    }
+
+    /// @notice The message in which a garbler commits to its garblings, as its recorder signs all messages of a job (EIP-712
+    /// `Message` in the ledger's domain, tag "garbled.committed").
+    /// @param attempt of the job
+    /// @param sequence the message's number among those of the garbler to the receiver
+    /// @param receiver number of the party that it went to
+    /// @param digest SHA-256 of what it says: the commitment itself tells numbers of rows and stays off the chain
+    /// @param signature of the garbler's recorder
+    struct Commitment {
+        uint32 attempt;
+        uint32 sequence;
+        uint32 receiver;
+        bytes32 digest;
+        bytes signature;
     }
 
     enum Status {
@@ -77,7 +103,7 @@ interface IAuditStakes is IClaims {
     /// @notice The holder has answered in time.
     /// @param stake the stake's id
     /// @param job its job
-    /// @param opening hash of the opening that it hands to the auditor
+    /// @param opening hash of what it hands to the auditor
     /// @param upholdBy last time for the auditor to uphold its finding
     event FaultAnswered(StakeId indexed stake, JobId indexed job, bytes32 opening, uint48 upholdBy);
 
@@ -118,8 +144,18 @@ interface IAuditStakes is IClaims {
     /// @param job its id
     error NotSealed(JobId job);
 
-    /// @notice A finding names a fault.
+    /// @notice A finding about places names a fault of places.
     error NoFault();
+
+    /// @notice The stake answers for something else.
+    /// @param stake its id
+    /// @param found what it answers for
+    error WrongSubject(StakeId stake, Subject found);
+
+    /// @notice The stake's party has not signed this commitment in this job.
+    /// @param job the job's id
+    /// @param party the party's number
+    error NotCommitted(JobId job, uint32 party);
 
     /// @notice The auditor has not signed this.
     /// @param auditor the terms' auditor
@@ -140,16 +176,32 @@ interface IAuditStakes is IClaims {
     /// Whoever is owed the stake against tokens that lie about balances, change them later or can freeze them.
     function deposit(Terms calldata terms) external returns (StakeId stake);
 
-    /// @notice Files the auditor's finding; the holder may answer for `answerSeconds`. Anybody may send it.
+    /// @notice Files the auditor's finding about drawn places; the holder may answer for `answerSeconds`. Anybody may send it.
     /// @param evidence hash of the auditor's finding document
     /// @param signature of the auditor over `Finding`
     /// @custom:not-protected The holder against an auditor that lies, beyond its right to answer and a public trace: all parties
     /// signed the plan that names this auditor. That the places were drawn: whoever has the finding draws them again.
     function report(Terms calldata terms, Fault fault, bytes32 evidence, bytes calldata signature) external;
 
+    /// @notice Files the auditor's finding that a garbler garbled another circuit; the holder may answer for `answerSeconds`.
+    /// Anybody may send it, whatever has become of the job: who is caught at it is caught before a seal. The contract sees by the
+    /// garbler's own signature that it committed to these garblings, in this job, to this receiver. That one of them is
+    /// another circuit's is the auditor's word: whoever has the finding makes that garbling again.
+    /// @param commitment what the garbler signed
+    /// @param evidence hash of the auditor's finding document, which has the certificate in it
+    /// @param signature of the auditor over `GarblingFinding`
+    /// @custom:not-protected The holder against an auditor that lies about garblings to which the holder did commit, beyond its right
+    /// to answer and a public trace. That the plan has garblings opened: parties put up such a stake under such plans alone.
+    function reportGarbling(
+        Terms calldata terms,
+        Commitment calldata commitment,
+        bytes32 evidence,
+        bytes calldata signature
+    ) external;
+
     /// @notice The holder's answer, in time: the stake goes back unless the auditor upholds its finding.
-    /// @param opening hash of the opening that the holder hands to the auditor, sealed to him
-    /// @custom:not-protected The auditor against an answer whose opening never comes: it upholds the finding.
+    /// @param opening hash of what the holder hands to the auditor: its opening of places, or what it says of a certificate
+    /// @custom:not-protected The auditor against an answer of which nothing more ever comes: it upholds the finding.
     function answer(Terms calldata terms, bytes32 opening) external;
 
     /// @notice The auditor's second word, after an answer: the stake is lost. Anybody may send it.
@@ -160,7 +212,8 @@ interface IAuditStakes is IClaims {
 
     /// @notice Ends a stake whose time is over: back to its holder, or lost where a finding was not answered. Anybody may call;
     /// pays nobody by itself.
-    /// @custom:not-protected An auditor that is late.
+    /// @custom:not-protected An auditor that is late. Holders of stakes on garblings against waiting until `findBy`: a job that a
+    /// cheat ended is unsealed too.
     function settle(Terms calldata terms) external;
 
     /// @notice Where a stake stands.
@@ -174,6 +227,11 @@ interface IAuditStakes is IClaims {
     /// @notice What the auditor signs to report.
     /// @custom:not-protected Signers who don't check the fields.
     function hashFinding(StakeId stake, Fault fault, bytes32 evidence) external view returns (bytes32);
+
+    /// @notice What the auditor signs to report another circuit.
+    /// @param message EIP-712 struct hash of the message in which the garbler committed to it
+    /// @custom:not-protected Signers who don't check the fields.
+    function hashGarblingFinding(StakeId stake, bytes32 message, bytes32 evidence) external view returns (bytes32);
 
     /// @notice What the auditor signs to uphold.
     /// @custom:not-protected Signers who don't check the fields.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+
+import {IAuditStakes} from "../interfaces/IAuditStakes.sol";
 import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
 import {IJobLedger} from "../interfaces/IJobLedger.sol";
 import {JobId} from "../interfaces/Types.sol";
@@ -23,6 +26,9 @@ library JobHash {
         keccak256("Amendment(bytes32 job,uint32 attempt,bytes32[] roots,bytes24[] epochs)");
     bytes32 internal constant SEAL = keccak256(
         "Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,bytes24[] epochs,uint96[] payouts)"
+    );
+    bytes32 internal constant MESSAGE = keccak256(
+        "Message(bytes32 job,uint32 attempt,uint32 sequence,uint32 sender,uint32 receiver,string tag,bytes32 digest)"
     );
     bytes32 internal constant CANCELLATION = keccak256("Cancellation(bytes32 job)");
 
@@ -97,5 +103,32 @@ library JobHash {
 
     function cancellation(JobId job) internal pure returns (bytes32) {
         return keccak256(abi.encode(CANCELLATION, job));
+    }
+
+    /// @notice Of the message in which a party of a job commits to its garblings.
+    function garblingCommitment(JobId job, uint32 sender, IAuditStakes.Commitment calldata c)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(
+            abi.encode(
+                MESSAGE, job, c.attempt, c.sequence, sender, c.receiver, keccak256("garbled.committed"), c.digest
+            )
+        );
+    }
+
+    /// @notice What is signed of such a struct for a ledger, for who is not that ledger.
+    function digest(address ledger, bytes32 structHash) internal view returns (bytes32) {
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256("Placet Jobs"),
+                keccak256("1"),
+                block.chainid,
+                ledger
+            )
+        );
+        return MessageHashUtils.toTypedDataHash(domain, structHash);
     }
 }

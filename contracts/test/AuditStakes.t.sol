@@ -44,7 +44,7 @@ contract AuditStakesTest is StakeBase {
 
     function test_each_term_is_in_the_id() public view {
         IAuditStakes.Terms memory t = termsOf(JobId.wrap("job"), 0);
-        StakeId[10] memory ids;
+        StakeId[11] memory ids;
         ids[0] = stakes.stakeId(t);
         t.job = JobId.wrap("other");
         ids[1] = stakes.stakeId(t);
@@ -64,6 +64,8 @@ contract AuditStakesTest is StakeBase {
         ids[8] = stakes.stakeId(t);
         t.answerSeconds = 8;
         ids[9] = stakes.stakeId(t);
+        t.subject = IAuditStakes.Subject.Garblings;
+        ids[10] = stakes.stakeId(t);
         for (uint256 i = 1; i < ids.length; ++i) {
             for (uint256 j = 0; j < i; ++j) {
                 vm.assertTrue(StakeId.unwrap(ids[i]) != StakeId.unwrap(ids[j]));
@@ -260,6 +262,9 @@ contract AuditStakesTest is StakeBase {
         bytes memory signature = sign(AUDITOR, stakes.hashFinding(stake, IAuditStakes.Fault.None, "evidence"));
         vm.expectRevert(abi.encodeWithSelector(IAuditStakes.NoFault.selector));
         stakes.report(t, IAuditStakes.Fault.None, "evidence", signature);
+        signature = sign(AUDITOR, stakes.hashFinding(stake, IAuditStakes.Fault.OtherCircuit, "evidence"));
+        vm.expectRevert(abi.encodeWithSelector(IAuditStakes.NoFault.selector));
+        stakes.report(t, IAuditStakes.Fault.OtherCircuit, "evidence", signature);
         signature = sign(AUDITOR, stakes.hashFinding(stake, FALSE, "evidence"));
         vm.warp(FIND_BY + 1);
         vm.expectRevert(abi.encodeWithSelector(IAuditStakes.TooLateToReport.selector, FIND_BY, FIND_BY + 1));
@@ -293,5 +298,133 @@ contract AuditStakesTest is StakeBase {
         bytes memory signature = sign(AUDITOR, stakes.hashFinding(stakes.stakeId(t), FALSE, "evidence"));
         vm.expectRevert(wrongStatus(t, IAuditStakes.Status.None));
         stakes.report(t, FALSE, "evidence", signature);
+    }
+
+    // ---------------------------------------------------------------- garblings
+
+    function test_another_circuit_costs_the_stake_of_a_job_that_ended_unsealed() public {
+        JobId job = open(planOf(1));
+        IAuditStakes.Terms memory t = garbling(job, 0);
+        vm.prank(relay(1));
+        ledger.abort(job, "caught");
+        vm.expectRevert(abi.encodeWithSelector(IAuditStakes.TooEarlyToSettle.selector, FIND_BY, NOW));
+        stakes.settle(t);
+        vm.expectEmit(true, true, true, true);
+        emit IAuditStakes.FaultReported(
+            stakes.stakeId(t), job, IAuditStakes.Fault.OtherCircuit, "evidence", NOW + ANSWER
+        );
+        reportGarbling(t, AUDITOR);
+        vm.warp(NOW + ANSWER + 1);
+        stakes.settle(t);
+        assertStake(t, IAuditStakes.Status.Slashed);
+        vm.assertEq(owedTo(consumer()), STAKE);
+    }
+
+    function test_who_is_accused_of_another_circuit_may_answer() public {
+        IAuditStakes.Terms memory t = garbling(open(planOf(1)), 0);
+        IAuditStakes.Terms memory other = garbling(t.job, 1);
+        reportGarbling(t, AUDITOR);
+        reportGarbling(other, AUDITOR);
+        answer(t);
+        answer(other);
+        uphold(other, AUDITOR);
+        assertStake(other, IAuditStakes.Status.Slashed);
+        vm.warp(NOW + ANSWER + 1);
+        stakes.settle(t);
+        assertStake(t, IAuditStakes.Status.Returned);
+        vm.assertEq(owedTo(relay(0)), STAKE);
+    }
+
+    function garblingRefused(
+        IAuditStakes.Terms memory t,
+        IAuditStakes.Commitment memory c,
+        bytes memory signature,
+        bytes memory expected
+    ) private {
+        vm.expectRevert(expected);
+        stakes.reportGarbling(t, c, "evidence", signature);
+        assertStake(t, IAuditStakes.Status.Held);
+    }
+
+    function notCommitted(IAuditStakes.Terms memory t) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(IAuditStakes.NotCommitted.selector, t.job, t.party);
+    }
+
+    /// @dev The auditor alone can accuse nobody: each field of what the garbler signed is looked at, and by whom.
+    function test_nobody_is_accused_of_garblings_to_which_it_did_not_commit() public {
+        IAuditStakes.Terms memory t = garbling(open(planOf(1)), 0);
+        IAuditStakes.Commitment memory c = saidBy(AUDITOR, t, "garbled.committed");
+        garblingRefused(t, c, signGarbling(AUDITOR, t, c), notCommitted(t));
+        c = saidBy(0x2001, t, "garbled.committed");
+        garblingRefused(t, c, signGarbling(AUDITOR, t, c), notCommitted(t));
+        c = saidBy(0x2000, t, "garbled.pads");
+        garblingRefused(t, c, signGarbling(AUDITOR, t, c), notCommitted(t));
+        c = committed(garblingTermsOf(open(planOf(2)), 0));
+        garblingRefused(t, c, signGarbling(AUDITOR, t, c), notCommitted(t));
+        c = committed(garblingTermsOf(t.job, 1));
+        garblingRefused(t, c, signGarbling(AUDITOR, t, c), notCommitted(t));
+        for (uint256 field = 0; field < 5; ++field) {
+            c = committed(t);
+            if (field == 0) c.attempt = 2;
+            if (field == 1) c.sequence = 5;
+            if (field == 2) c.receiver = 2;
+            if (field == 3) c.digest = sha256("another");
+            if (field == 4) c.signature = "";
+            garblingRefused(t, c, signGarbling(AUDITOR, t, c), notCommitted(t));
+        }
+        reportGarbling(t, AUDITOR);
+        assertStake(t, IAuditStakes.Status.Reported);
+    }
+
+    function test_the_ledger_knows_who_commits() public {
+        IAuditStakes.Terms memory t = garblingTermsOf(JobId.wrap("never opened"), 0);
+        vm.prank(t.holder);
+        stakes.deposit(t);
+        IAuditStakes.Commitment memory c = committed(t);
+        garblingRefused(t, c, signGarbling(AUDITOR, t, c), notCommitted(t));
+        c.signature = new bytes(65);
+        garblingRefused(t, c, signGarbling(AUDITOR, t, c), notCommitted(t));
+    }
+
+    function test_who_is_not_the_auditor_accuses_no_garbler() public {
+        IAuditStakes.Terms memory t = garbling(open(planOf(1)), 0);
+        IAuditStakes.Commitment memory c = committed(t);
+        bytes memory expected = abi.encodeWithSelector(IAuditStakes.NotAuditor.selector, vm.addr(AUDITOR));
+        garblingRefused(t, c, signGarbling(CONSUMER, t, c), expected);
+        garblingRefused(t, c, signGarbling(AUDITOR, garbling(t.job, 1), c), expected);
+        bytes32 digest = stakes.hashFinding(stakes.stakeId(t), IAuditStakes.Fault.OtherCircuit, "evidence");
+        garblingRefused(t, c, sign(AUDITOR, digest), expected);
+        IAuditStakes.Commitment memory later = committed(t);
+        later.sequence = 5;
+        garblingRefused(t, c, signGarbling(AUDITOR, t, later), expected);
+        bytes memory signature = signGarbling(AUDITOR, t, c);
+        vm.expectRevert(expected);
+        stakes.reportGarbling(t, c, "another", signature);
+    }
+
+    function test_a_stake_answers_for_its_own_subject_alone() public {
+        JobId job = sealedOf(1);
+        IAuditStakes.Terms memory t = garbling(job, 0);
+        bytes memory wrong = abi.encodeWithSelector(IAuditStakes.WrongSubject.selector, stakes.stakeId(t), t.subject);
+        bytes memory signature = sign(AUDITOR, stakes.hashFinding(stakes.stakeId(t), FALSE, "evidence"));
+        vm.expectRevert(wrong);
+        stakes.report(t, FALSE, "evidence", signature);
+        t = deposited(job, 1);
+        IAuditStakes.Commitment memory c = committed(t);
+        wrong = abi.encodeWithSelector(IAuditStakes.WrongSubject.selector, stakes.stakeId(t), t.subject);
+        garblingRefused(t, c, signGarbling(AUDITOR, t, c), wrong);
+    }
+
+    function test_another_circuit_is_reported_in_time_and_once() public {
+        IAuditStakes.Terms memory t = garbling(open(planOf(1)), 0);
+        IAuditStakes.Commitment memory c = committed(t);
+        bytes memory signature = signGarbling(AUDITOR, t, c);
+        vm.warp(FIND_BY + 1);
+        bytes memory late = abi.encodeWithSelector(IAuditStakes.TooLateToReport.selector, FIND_BY, FIND_BY + 1);
+        garblingRefused(t, c, signature, late);
+        vm.warp(FIND_BY);
+        stakes.reportGarbling(t, c, "evidence", signature);
+        vm.expectRevert(wrongStatus(t, IAuditStakes.Status.Reported));
+        stakes.reportGarbling(t, c, "evidence", signature);
     }
 }

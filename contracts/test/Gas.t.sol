@@ -162,6 +162,11 @@ contract GasTest is StakeBase {
         vm.snapshotGasLastCall("AuditStakes", "answer");
         uphold(t, AUDITOR);
         vm.snapshotGasLastCall("AuditStakes", "uphold");
+        provision(coin, 2);
+        vm.prank(relay(2));
+        coin.approve(address(stakes), 2 * STAKE);
+        reportGarbling(garbling(job, 2), AUDITOR);
+        vm.snapshotGasLastCall("AuditStakes", "report another circuit");
         t = deposited(job, 2);
         vm.warp(FIND_BY + 1);
         stakes.settle(t);

@@ -26,7 +26,7 @@ contract StakeInvariantsTest is StakeBase {
     function targetSelectors() public view returns (FuzzSelector[] memory targets) {
         targets = new FuzzSelector[](1);
         targets[0].addr = address(handler);
-        targets[0].selectors = new bytes4[](8);
+        targets[0].selectors = new bytes4[](9);
         targets[0].selectors[0] = handler.put.selector;
         targets[0].selectors[1] = handler.find.selector;
         targets[0].selectors[2] = handler.reply.selector;
@@ -35,6 +35,7 @@ contract StakeInvariantsTest is StakeBase {
         targets[0].selectors[5] = handler.abort.selector;
         targets[0].selectors[6] = handler.claim.selector;
         targets[0].selectors[7] = handler.pass.selector;
+        targets[0].selectors[8] = handler.accuse.selector;
     }
 
     /// @dev What is held or owed is there, to the unit; nothing comes out twice.
@@ -73,13 +74,16 @@ contract StakeInvariantsTest is StakeBase {
         }
         handler.find(0, true, 1);
         handler.find(1, false, 1);
-        handler.find(2, false, 1);
+        handler.accuse(2, 1);
         handler.find(3, true, 1);
         handler.reply(1);
         handler.reply(2);
         handler.insist(2, 1);
         handler.abort();
         handler.settle(3);
+        handler.settle(5);
+        vm.assertTrue(handler.end(5) == IAuditStakes.Status.None, "a cheat ends a job unsealed too");
+        handler.accuse(5, 1);
         handler.pass(2 hours);
         handler.settle(0);
         handler.settle(1);
@@ -90,13 +94,13 @@ contract StakeInvariantsTest is StakeBase {
         handler.settle(5);
         IAuditStakes.Status slashed = IAuditStakes.Status.Slashed;
         IAuditStakes.Status returned = IAuditStakes.Status.Returned;
-        IAuditStakes.Status[6] memory expected = [slashed, returned, slashed, returned, returned, returned];
+        IAuditStakes.Status[6] memory expected = [slashed, returned, slashed, returned, returned, slashed];
         for (uint256 i = 0; i < 6; ++i) {
             vm.assertEq(uint256(handler.end(i)), uint256(expected[i]));
         }
         vm.assertEq(handler.ends(), 6);
         handler.claim(3);
-        vm.assertEq(handler.paidOut(), 2 * STAKE);
+        vm.assertEq(handler.paidOut(), 3 * STAKE);
         invariant_stakes_end_once_and_what_came_in_is_held_owed_or_paid();
     }
 }

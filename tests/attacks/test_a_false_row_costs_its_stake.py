@@ -17,8 +17,8 @@ from live import PROVIDERS, LiveConsortium
 from placet.chain.events import JobSealed
 from placet.chain.states import JobStatus
 from placet.core.auditor_sealing import auditor_secret
+from placet.core.findings import SignedFinding
 from placet.core.masking import public_key
-from placet.core.sample import SignedFinding
 from placet.core.signatures import Key
 from placet.core.stakes import Fault, finding_hash
 from placet.core.values import from_hex, parse, to_hex

@@ -53,7 +53,7 @@ def test_every_check_looks_at_something() -> None:
         "model.made": "nobody registered a model of this job",
         "model.card": "nobody registered a model of this job",
         "model.handed-out": "no model left this job in clear",
-        "stakes.in": "the plan names no random audit",
+        "stakes.in": "the plan names no audit with stakes",
     }
     assert all(c.rule and c.title for c in CHECKS)
 

@@ -101,7 +101,7 @@ def test_who_agreed_to_an_auditor_whom_its_offer_does_not_name_is_named(
 
 def test_a_job_without_audit_has_nothing_to_check() -> None:
     (result,) = [r for r in report(Simulation()).results if r.name == "stakes.in"]
-    assert result.reason == "the plan names no random audit"
+    assert result.reason == "the plan names no audit with stakes"
 
 
 @pytest.mark.parametrize("fault", ["late", "lacking"])

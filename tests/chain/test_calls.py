@@ -19,7 +19,7 @@ from placet.core.errors import InputError, Reverted
 from placet.core.hashing import keccak
 from placet.core.offers import Offer, Subjects
 from placet.core.plan import Amendment, Input, Party, Plan, Seal, cancellation_hash
-from placet.core.stakes import Fault, StakeTerms, finding_hash, upholding_hash
+from placet.core.stakes import Fault, StakeTerms, Subject, finding_hash, garbling_finding_hash, upholding_hash
 from placet.core.trust import Contract, Deployment
 from placet.core.values import ZERO20, ZERO32, to_hex
 from placet.core.withdrawal import withdrawal_hash
@@ -251,7 +251,7 @@ def test_plans_and_seals_hash_the_same_on_chain(environment: Any, plan: Plan, se
 
 stakes = st.builds(
     StakeTerms, job=bytes32, party=u32, holder=address, auditor=address, beneficiary=address, token=address,
-    amount=st.integers(0, 2**96 - 1), find_by=u48, answer_seconds=u32,
+    amount=st.integers(0, 2**96 - 1), find_by=u48, answer_seconds=u32, subject=st.sampled_from(Subject),
 )  # fmt: skip
 
 
@@ -264,6 +264,8 @@ def test_stakes_and_findings_hash_the_same_on_chain(
     assert ask(environment, "AuditStakes", "stakeId", terms.to_tuple()) == stake
     finding = domain.digest(finding_hash(stake, fault, evidence))
     assert ask(environment, "AuditStakes", "hashFinding", stake, int(fault), evidence) == finding
+    garbling = domain.digest(garbling_finding_hash(stake, terms.job, evidence))
+    assert ask(environment, "AuditStakes", "hashGarblingFinding", stake, terms.job, evidence) == garbling
     upholding = domain.digest(upholding_hash(stake, evidence))
     assert ask(environment, "AuditStakes", "hashUpholding", stake, evidence) == upholding
 

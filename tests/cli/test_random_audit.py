@@ -78,3 +78,28 @@ def test_who_decides_about_a_plan_reads_what_its_stake_is_lost_for() -> None:
                  "Lender is owed the stake", "within 86400 s"):  # fmt: skip
         assert part in words
     assert "puts up no stake" in audit_words(audit | {"stake": "0"})
+
+
+def test_a_stake_on_garblings_needs_no_key_and_no_places() -> None:
+    request = audit_request(LENDER, WHOLE._replace(auditor="Keyless", garblings=True))
+    assert request is not None and request.key is None
+    assert request.of_garblings(CONSUMER).beneficiary == CONSUMER
+    with pytest.raises(InputError, match="nothing is drawn"):
+        audit_request(LENDER, WHOLE._replace(places=460, garblings=True))
+
+
+def test_who_garbles_reads_what_its_stake_is_lost_for() -> None:
+    audit = {
+        "auditor": {"address": to_hex(AUDITOR), "name": "Court of Audit"},
+        "places": None,
+        "token": TOKEN,
+        "stake": "500",
+        "beneficiary": {"address": to_hex(CONSUMER), "name": "Lender"},
+        "find_by": 1_800_000_000,
+        "answer_seconds": 86_400,
+    }
+    words = audit_words(audit)
+    for part in ("Court of Audit judges a certificate", f"a stake of 500 of {TOKEN}", "2027-01-15 08:00:00 UTC",
+                 "Lender is owed it", "within 86400 s"):  # fmt: skip
+        assert part in words
+    assert "garbles nothing, and puts up no stake" in audit_words(audit | {"stake": "0"})

@@ -82,6 +82,7 @@ AUDIENCES = {
     "Total": "person",
     "Statement": "relyingParty",
     "Finding": "stake",
+    "GarblingFinding": "stake",
     "Upholding": "stake",
 }
 """What names whom a signature is for: a field, or the domain where a contract of one chain is all of the audience."""

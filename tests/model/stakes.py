@@ -1,4 +1,4 @@
-"""What stakes of random audits mean, in plain Python. Accounts are numbers; there is one token.
+"""What stakes on audits mean, in plain Python. Accounts are numbers; there is one token.
 
 An action that is not allowed raises `Refused`.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from model.reference import Refused
-from placet.core.stakes import Fault, StakeStatus
+from placet.core.stakes import Fault, StakeStatus, Subject
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Terms:
     amount: int
     find_by: int
     answer_seconds: int
+    subject: Subject = Subject.PLACES
 
 
 @dataclass
@@ -35,10 +36,11 @@ class Held:
 @dataclass
 class Stakes:
     """`purses` is who has how much of the token, of which the contract may take all; `unsealed` the jobs that go on,
-    `failed` those that ended without a seal: all others are sealed."""
+    `failed` those that ended without a seal: all others are sealed. `recorders`: who signs messages, by job and party."""
 
     purses: dict[int, int]
     unsealed: set[int]
+    recorders: dict[tuple[int, int], int]
     failed: set[int] = field(default_factory=set)
     slots: dict[Terms, Held] = field(default_factory=dict)
     owed: dict[int, int] = field(default_factory=dict)
@@ -66,16 +68,23 @@ class Stakes:
         self.slot(terms).status = StakeStatus.HELD
 
     def report(self, terms: Terms, fault: Fault, signer: int, now: int) -> None:
-        slot = self._demand(terms, StakeStatus.HELD)
-        if fault is Fault.NONE:
+        slot = self._demand_about(terms, Subject.PLACES, now)
+        if fault in (Fault.NONE, Fault.OTHER_CIRCUIT):
             raise Refused("NoFault")
-        if now > terms.find_by:
-            raise Refused("TooLateToReport")
         if terms.job in self.unsealed | self.failed:
             raise Refused("NotSealed")
         if signer != terms.auditor:
             raise Refused("NotAuditor")
         slot.status, slot.fault, slot.until = StakeStatus.REPORTED, fault, now + terms.answer_seconds
+
+    def report_garbling(self, terms: Terms, committed: int, signer: int, now: int) -> None:
+        """`committed`: whoever signed what the garbler is said to have committed to."""
+        slot = self._demand_about(terms, Subject.GARBLINGS, now)
+        if committed != self.recorders.get((terms.job, terms.party)):
+            raise Refused("NotCommitted")
+        if signer != terms.auditor:
+            raise Refused("NotAuditor")
+        slot.status, slot.fault, slot.until = StakeStatus.REPORTED, Fault.OTHER_CIRCUIT, now + terms.answer_seconds
 
     def answer(self, terms: Terms, sender: int, now: int) -> None:
         if sender != terms.holder:
@@ -97,7 +106,7 @@ class Stakes:
         """A finding that nobody answered costs the stake; in all other ways it comes back."""
         slot = self.slot(terms)
         if slot.status is StakeStatus.HELD:
-            over = now > terms.find_by or terms.job in self.failed
+            over = now > terms.find_by or (terms.subject is Subject.PLACES and terms.job in self.failed)
         elif slot.status in (StakeStatus.REPORTED, StakeStatus.ANSWERED):
             over = now > slot.until
         else:
@@ -113,6 +122,14 @@ class Stakes:
         if not self.owed.get(payee):
             raise Refused("NothingOwed")
         self.purses[payee] += self.owed.pop(payee)
+
+    def _demand_about(self, terms: Terms, subject: Subject, now: int) -> Held:
+        slot = self._demand(terms, StakeStatus.HELD)
+        if terms.subject is not subject:
+            raise Refused("WrongSubject")
+        if now > terms.find_by:
+            raise Refused("TooLateToReport")
+        return slot
 
     def _demand(self, terms: Terms, status: StakeStatus) -> Held:
         slot = self.slot(terms)

@@ -1,4 +1,4 @@
-"""Stakes of random audits: contract and model go through the same histories and must agree after every step."""
+"""Stakes on audits: contract and model go through the same histories and must agree after every step."""
 
 from __future__ import annotations
 
@@ -14,9 +14,18 @@ from model.sides import BothSides, by_histories, go_through_histories
 from placet.chain.client import Chain
 from placet.chain.deploy import deploy, deploy_token
 from placet.chain.local import LocalChain
+from placet.core.garbling import COMMITTED
 from placet.core.plan import Party, Plan, Seal
-from placet.core.stakes import Fault, StakeStatus, StakeTerms, finding_hash, upholding_hash
-from placet.core.trail import trail_head, trail_start
+from placet.core.stakes import (
+    Fault,
+    StakeStatus,
+    StakeTerms,
+    Subject,
+    finding_hash,
+    garbling_finding_hash,
+    upholding_hash,
+)
+from placet.core.trail import Message, SignedMessage, trail_head, trail_start
 from placet.core.values import ZERO20, ZERO32
 
 MONEY = 50
@@ -44,7 +53,9 @@ class Machine(BothSides):
         super().__init__(chain)
         self.token = token
         purses = dict.fromkeys(Who, 0) | dict.fromkeys(HOLDERS, MONEY)
-        self.stakes = model.Stakes(purses, {SEALED, OPEN, ABORTED})
+        self.stakes = model.Stakes(
+            purses, {SEALED, OPEN, ABORTED}, {(job, 0): Who.CONSUMER for job in (SEALED, OPEN, ABORTED)}
+        )
         self.terms: dict[model.Terms, StakeTerms] = {}
         self.plans = [plan_of(number, self.now) for number in range(3)]
         self.jobs = [plan.job(chain.deployment.jobs) for plan in self.plans]
@@ -90,12 +101,14 @@ class Machine(BothSides):
                 self.stakes.unsealed.discard(SEALED)
         self.deposit(self.draft(SEALED, 0, 10, 60, 20), False)
 
-    def draft(self, job: int, party: int, amount: int, seconds: int, answer: int) -> model.Terms:
+    def draft(
+        self, job: int, party: int, amount: int, seconds: int, answer: int, subject: Subject = Subject.PLACES
+    ) -> model.Terms:
         holder = HOLDERS[party]
-        terms = model.Terms(job, party, holder, AUDITOR, Who.CONSUMER, amount, self.now + seconds, answer)
+        terms = model.Terms(job, party, holder, AUDITOR, Who.CONSUMER, amount, self.now + seconds, answer, subject)
         self.terms[terms] = StakeTerms(
             self.jobs[job], party, KEYS[holder].address, KEYS[AUDITOR].address, KEYS[Who.CONSUMER].address, self.token,
-            amount, terms.find_by, answer,
+            amount, terms.find_by, answer, subject,
         )  # fmt: skip
         return terms
 
@@ -106,10 +119,13 @@ class Machine(BothSides):
         amount=st.sampled_from([10, 10, 10, 20, 60, 0]),
         seconds=st.sampled_from([60, 60, 5, 1, 0]),
         answer=st.sampled_from([20, 20, 20, 2, 0]),
+        subject=st.sampled_from(Subject),
         stranger=seldom,
     )
-    def another(self, job: int, party: int, amount: int, seconds: int, answer: int, stranger: bool) -> None:
-        self.deposit(self.draft(job, party, amount, seconds, answer), stranger)
+    def another(
+        self, job: int, party: int, amount: int, seconds: int, answer: int, subject: Subject, stranger: bool
+    ) -> None:
+        self.deposit(self.draft(job, party, amount, seconds, answer, subject), stranger)
 
     def deposit(self, terms: model.Terms, stranger: bool) -> None:
         sender = Who.STRANGER if stranger else Who(terms.holder)
@@ -121,7 +137,12 @@ class Machine(BothSides):
     def deposit_again(self, data: st.DataObject, stranger: bool) -> None:
         self.deposit(data.draw(st.sampled_from([*self.terms])), stranger)
 
-    @rule(data=st.data(), fault=st.sampled_from([*Fault][1:] * 4 + [Fault.NONE]), stranger=seldom, edge=edges)
+    @rule(
+        data=st.data(),
+        fault=st.sampled_from([Fault.REFUSED, Fault.FALSE_OPENING] * 4 + [Fault.NONE, Fault.OTHER_CIRCUIT]),
+        stranger=seldom,
+        edge=edges,
+    )
     def report(self, data: st.DataObject, fault: Fault, stranger: bool, edge: int | None) -> None:
         terms = data.draw(st.sampled_from([*self.terms, *self.in_status(StakeStatus.HELD) * 8]))
         self.at(terms.find_by, edge)
@@ -129,6 +150,23 @@ class Machine(BothSides):
         signature = KEYS[signer].sign(self.chain.deployment.stakes.digest(finding_hash(stake.id, fault, word(1))))
         call = self.calls.report(stake, fault, word(1), signature)
         self.same(KEYS[Who.STRANGER], call, self.stakes.report, terms, fault, signer, self.now + 1)
+        self.agree_on(terms)
+
+    @rule(data=st.data(), forged=seldom, stranger=seldom, edge=edges)
+    def report_garbling(self, data: st.DataObject, forged: bool, stranger: bool, edge: int | None) -> None:
+        """`forged`: what the garbler is said to have committed to is signed by the auditor."""
+        garbling = [terms for terms in self.in_status(StakeStatus.HELD) if terms.subject is Subject.GARBLINGS]
+        terms = data.draw(st.sampled_from([*self.terms, *garbling * 8]))
+        self.at(terms.find_by, edge)
+        signer, author = Who.STRANGER if stranger else AUDITOR, AUDITOR if forged else Who.CONSUMER
+        stake, domains = self.terms[terms], self.chain.deployment
+        message = Message(
+            job=stake.job, attempt=1, sequence=2, sender=stake.party, receiver=3, tag=COMMITTED, digest=word(4)
+        )
+        signed = SignedMessage(message=message, signature=KEYS[author].sign(domains.jobs.digest(message.hash)))
+        struct = garbling_finding_hash(stake.id, message.hash, word(1))
+        call = self.calls.report_garbling(stake, signed, word(1), KEYS[signer].sign(domains.stakes.digest(struct)))
+        self.same(KEYS[Who.STRANGER], call, self.stakes.report_garbling, terms, author, signer, self.now + 1)
         self.agree_on(terms)
 
     @rule(data=st.data(), stranger=seldom, edge=edges)

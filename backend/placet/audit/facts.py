@@ -273,7 +273,7 @@ class AcceptedMeasurement(Value):
 
 
 class StakeFact(Value):
-    """A stake that somebody put up for the job's random audit, and what became of it. `fault`: what the auditor
+    """A stake that somebody put up for the job's audit, and what became of it. `fault`: what the auditor
     reported, as the contract numbers it."""
 
     stake: StakeId

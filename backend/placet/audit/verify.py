@@ -68,8 +68,8 @@ were current. Released keys are the sealed ones; who withheld his is named.
 *Payment.* The escrow took the plan's rewards and pot and paid them as the job's end demands, the pot as the seal
 divides it; and the seal divides it as the recorded metrics say.
 
-*Stakes.* Where the terms name a random audit, each party that is a part of it put up its stake before any step of the
-job was recorded. The notes tell what findings lie on them and how those ended.
+*Stakes.* Where the terms name a random audit, or a stake on garblings, each party that is a part of it put up its stake
+before any step of the job was recorded. The notes tell what findings lie on them and how those ended.
 
 The verdict is *tampered* if any check failed, else *disputed* if any is disputed, else *incomplete* if evidence is
 missing or the auditor brought no deployment and trust list of his own, else *lawfully erased* if records of consents

@@ -13,6 +13,8 @@ from placet.core.plan import Terms
 
 MAX_ROWS = 1_000_000
 EMBEDDED, GARBLED = "embedded", "garbled"
+GARBLER = "provider"
+"""The role that garbles."""
 _BY_ENGINE = {EMBEDDED: (GARBLED,), "spu": ("cheetah",)}
 ENGINES = tuple(_BY_ENGINE)
 

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 
+from placet.catalogue.circuit_psi import GARBLER, CircuitParameters
 from placet.catalogue.spec import CONSUMER, MODEL_COLUMNS, P, RecipeParameters, RecipeSpec, Role
 from placet.catalogue.specs import spec_of
 from placet.core.errors import PlanError
 from placet.core.hashing import canonical
+from placet.core.ids import JobId
 from placet.core.lawful import Aligns, Use
 from placet.core.model_table import MODEL_TABLE
 from placet.core.offers import Subjects
 from placet.core.plan import Plan, Terms, demand_fit
+from placet.core.stakes import StakeTerms, stake_of
 from placet.models.contribution import Division
 
 
@@ -53,12 +56,29 @@ class DeclaredTerms:
         columns = {party: self.spec.samples(role, self.parameters) for party, role in enumerate(self.terms.roles)}
         return {party: column for party, column in columns.items() if column is not None}
 
+    @property
+    def garbler(self) -> int | None:
+        """Number of the party whose garblings are opened; None where the plan has none opened."""
+        return self.terms.roles.index(GARBLER) if opens_garblings(self.parameters) else None
+
+    @property
+    def staking(self) -> tuple[int, ...]:
+        """Numbers of the parties that put up stakes."""
+        if self.terms.garbling is not None and self.garbler is not None:
+            return (self.garbler,)
+        return () if self.terms.audit is None else tuple(self.sampled)
+
 
 @dataclass(frozen=True, slots=True)
 class DeclaredJob(DeclaredTerms):
     """A plan whose terms are a recipe's."""
 
     plan: Plan
+
+    def stakes(self, job: JobId) -> dict[int, StakeTerms]:
+        """What each party that stakes puts up, by its number; `job` is this plan's."""
+        audit = self.terms.staked
+        return {} if audit is None else {party: stake_of(self.plan, audit, job, party) for party in self.staking}
 
     def use(self, number: int) -> Use:
         """What the job does with an input, by its number among all of the plan's."""
@@ -76,6 +96,11 @@ class DeclaredJob(DeclaredTerms):
             operations=self.plan.operations,
             named=self.plan.inputs[number].named,
         )
+
+
+def opens_garblings(parameters: RecipeParameters) -> bool:
+    """Does somebody garble, who opens all garblings but one?"""
+    return isinstance(parameters, CircuitParameters) and parameters.covert is not None
 
 
 def use_of(
@@ -144,6 +169,13 @@ def declared_terms(terms: Terms, parties: Sequence[bytes], consumer: bytes) -> D
         raise PlanError(
             "the plan names a random audit of a job in which nobody commits to values",
             expected="no audit, or a recipe and parameters with verified sums",
+            found=spec.name,
+            code="plan.audit",
+        )
+    if terms.garbling is not None and job.garbler is None:
+        raise PlanError(
+            "the plan names a stake on garblings of a job in which none is opened",
+            expected="no such stake, or the protocol garbled with covert",
             found=spec.name,
             code="plan.audit",
         )

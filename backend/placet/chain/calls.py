@@ -12,6 +12,7 @@ from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
 from placet.core.offers import Offer, Subjects
 from placet.core.plan import Amendment, Plan, Seal
 from placet.core.stakes import Fault, StakeTerms
+from placet.core.trail import SignedMessage
 from placet.core.trust import Deployment
 from placet.core.values import ZERO32
 
@@ -179,8 +180,14 @@ class Calls:
         """Anybody, under the auditor's signature over the finding."""
         return self._stake("report", terms.to_tuple(), int(fault), evidence, signature)
 
+    def report_garbling(self, terms: StakeTerms, committed: SignedMessage, evidence: bytes, signature: bytes) -> Call:
+        """Anybody, under the auditor's signature over the finding and the garbler's over what it committed to."""
+        message = committed.message
+        said = (message.attempt, message.sequence, message.receiver, message.digest, committed.signature)
+        return self._stake("reportGarbling", terms.to_tuple(), said, evidence, signature)
+
     def answer(self, terms: StakeTerms, opening: bytes) -> Call:
-        """The holder: the hash of the opening that it hands to the auditor."""
+        """The holder: the hash of what it hands to the auditor."""
         return self._stake("answer", terms.to_tuple(), opening)
 
     def uphold(self, terms: StakeTerms, evidence: bytes, signature: bytes) -> Call:

@@ -59,7 +59,7 @@ SIGNATURES = """
     MeasurementAccepted(address indexed provider, bytes32 indexed measurement, uint8 class)
     MeasurementRetired(address indexed provider, bytes32 indexed measurement)
     StakeDeposited(bytes32 indexed stake, bytes32 indexed job, uint32 indexed party,
-            (bytes32,uint32,address,address,address,address,uint96,uint48,uint32) terms)
+            (bytes32,uint32,address,address,address,address,uint96,uint48,uint32,uint8) terms)
     FaultReported(bytes32 indexed stake, bytes32 indexed job, uint8 fault, bytes32 evidence, uint48 answerBy)
     FaultAnswered(bytes32 indexed stake, bytes32 indexed job, bytes32 opening, uint48 upholdBy)
     StakeReturned(bytes32 indexed stake, bytes32 indexed job, address holder, uint96 amount)
@@ -164,7 +164,7 @@ def event_of(contract: str, topics: Sequence[bytes], data: bytes, place: LogPlac
             return None
         values["terms"] = offer_of(values["terms"])
     if kind is StakeDeposited:
-        values["terms"] = StakeTerms(*values["terms"])
+        values["terms"] = StakeTerms.of(values["terms"])
     if kind is DatasetRegistered:
         values["subjects"] = subjects_of(values["subjects"])
     return kind(

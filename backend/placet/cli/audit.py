@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from placet.cli.audit_certificate import certificate
 from placet.cli.audit_replay import replay
 from placet.cli.audit_sample import sample
 from placet.cli.inputs import (
@@ -47,6 +48,7 @@ class AuditCommands(Commands):
 commands = typer.Typer(cls=AuditCommands, invoke_without_command=True)
 commands.command("replay")(replay)
 commands.command("sample")(sample)
+commands.command("certificate")(certificate)
 EXIT = {"intact": 0, "tampered": 3, "disputed": 4, "incomplete": 5, "lawfully-erased": 6}
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 
@@ -21,21 +19,20 @@ from placet.cli.inputs import (
     write_new,
 )
 from placet.cli.output import emit, say, write_line
-from placet.core.errors import ConfigError, InputError, NotFoundError, PeerError, PlacetError, StateError
+from placet.core.errors import ConfigError, InputError, PeerError, PlacetError, StateError
 
 if TYPE_CHECKING:
     from placet.audit.case import Case
     from placet.audit.sampling import SampledParty
     from placet.chain.client import Chain
+    from placet.core.findings import SignedFinding
     from placet.core.ids import JobId
     from placet.core.plan import Plan, RandomAudit
-    from placet.core.sample import SampleFinding, SampleOpening, SignedFinding
+    from placet.core.sample import SampleFinding, SampleOpening
     from placet.core.signatures import Key
     from placet.core.stakes import StakeTerms
 
 EXIT = {"true": 0, "false-opening": 3, "refused": 5}
-SECONDS = 240.0
-"""For which a party's node is waited for."""
 
 
 def sample(
@@ -67,15 +64,15 @@ def sample(
     auditor = Key(load_secret(key, passphrase(passphrase_file)))
     case = _case(chain, trusted, identity, auditor)
     out.mkdir(parents=True)
-    findings = []
+    findings, outcomes = [], set()
     for finding, opening in _findings(case, chain, auditor):
         findings.append(_signed(chain, case, auditor, finding))
+        outcomes.add(finding.outcome)
         _keep(out, findings[-1], opening if rows else None)
         if not as_json:
             _tell(case, finding)
     if as_json:
         emit({"findings": [one.to_json() for one in findings]})
-    outcomes = {one.finding.outcome for one in findings}
     if code := next((EXIT[one] for one in ("false-opening", "refused") if one in outcomes), 0):
         raise typer.Exit(code)
 
@@ -214,39 +211,16 @@ def _ended_by_now(known: SampledParty, opening: SampleOpening, chain: Chain) -> 
 
 def _asked(case: Case, party: int, auditor: Key) -> SampleOpening:
     """What the party's node opens to the auditor. PlacetError where it does not."""
-    import httpx
-
+    from placet.cli.auditor_requests import NodeOfInstitution
     from placet.core.auditor_sealing import auditor_secret
-    from placet.core.requests import RequestParts, signed_request
     from placet.core.sample import MAX_SAMPLE, SealedSample
     from placet.core.sample_sealing import open_sample
     from placet.core.values import parse, to_hex
-    from placet.owner.wire import refusal
 
-    address = case.parties[party].signer[:20]
-    try:
-        institution = case.trust.institution(address)
-    except NotFoundError:
-        raise PeerError("the trust list has no such institution", found=to_hex(address)) from None
-    url = f"{institution.api.rstrip('/')}/v1/jobs/{to_hex(case.bundle.job)}/sample"
-    request = RequestParts(address, "POST", urlsplit(url).path, b"")
-    expiry, domain = int(time.time()) + int(SECONDS), case.deployment.consents
-    header = signed_request(auditor.address, auditor.sign, request, expiry=expiry, domain=domain).header()
-    content = bytearray()
-    try:
-        with (
-            httpx.Client(timeout=httpx.Timeout(SECONDS, connect=5.0), trust_env=False) as client,
-            client.stream("POST", url, headers={"Authorization": header, "Accept-Encoding": "identity"}) as answer,
-        ):
-            for piece in answer.iter_raw():
-                content += piece
-                if len(content) > 3 * MAX_SAMPLE:
-                    raise PeerError("the opening is too large", expected=f"at most {3 * MAX_SAMPLE} bytes")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise PeerError("the party's node does not answer", found=type(error).__name__) from None
-    if answer.status_code != 200:
-        raise refusal(answer.status_code, bytes(content), institution.api)
-    sealed = parse(SealedSample, bytes(content), limit=3 * MAX_SAMPLE, what="sealed opening")
+    node = NodeOfInstitution(case.trust, case.parties[party].signer[:20])
+    path = f"/v1/jobs/{to_hex(case.bundle.job)}/sample"
+    content = node.ask(auditor, case.deployment.consents, "POST", path, limit=3 * MAX_SAMPLE)
+    sealed = parse(SealedSample, content, limit=3 * MAX_SAMPLE, what="sealed opening")
     if (sealed.job, sealed.party) != (case.bundle.job, party):
         raise PeerError("an opening of another job or party", found=f"party {sealed.party}")
     return open_sample(sealed, auditor_secret(auditor.secret))
@@ -254,18 +228,13 @@ def _asked(case: Case, party: int, auditor: Key) -> SampleOpening:
 
 def _signed(chain: Chain, case: Case, auditor: Key, finding: SampleFinding) -> SignedFinding:
     """Under what the contract asks for now: a finding, or, where the party has answered one, its upholding."""
-    from placet.core.sample import SignedFinding
-    from placet.core.stakes import Fault, StakeStatus, finding_hash, stake_of, upholding_hash
+    from placet.core.findings import SignedFinding, finding_struct
+    from placet.core.stakes import StakeStatus, stake_of
 
     plan, audit = _planned(case)
     status = chain.stake(stake_of(plan, audit, finding.job, finding.party)).status
     upholds = status is StakeStatus.ANSWERED and finding.fault is not None
-    struct = (
-        upholding_hash(finding.stake, finding.hash())
-        if upholds
-        else finding_hash(finding.stake, finding.fault or Fault.NONE, finding.hash())
-    )
-    signature = auditor.sign(chain.deployment.stakes.digest(struct))
+    signature = auditor.sign(chain.deployment.stakes.digest(finding_struct(finding, upholds)))
     return SignedFinding(finding=finding, upholds=upholds, signature=signature)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from placet.core.ids import OfferId
     from placet.core.lawful import Aligns
     from placet.core.offers import Scope
-    from placet.jobs.messages import JobRequest, ModelInput, OwnInput, RandomAuditRequest
+    from placet.jobs.messages import AuditStakeRequest, JobRequest, ModelInput, OwnInput
     from placet.owner.drafts import Offered
 
 MAX_REWARD = 2**96
@@ -32,12 +32,12 @@ MAX_PARAMETER = 1 << 20
 
 class Payment(NamedTuple):
     """What the job costs, in the smallest unit of a token: for each provider, and to be divided among all parties; and
-    the random audit for which the providers put up stakes."""
+    the audit for which the providers put up stakes."""
 
     reward: int
     pot: int
     token: str | None
-    audit: RandomAuditRequest | None = None
+    audit: AuditStakeRequest | None = None
 
 
 def plan(
@@ -83,7 +83,7 @@ def plan(
         typer.Option(
             "--auditor",
             help="An auditor of the trust list, by name or address, to whom places of each provider are opened that "
-            "the chain draws; with --stake and --token.",
+            "the chain draws, or, with the parameter covert, who judges another circuit; with --stake and --token.",
         ),
     ] = None,
     stake: Annotated[
@@ -98,7 +98,7 @@ def plan(
 
     operator, spec = Operator(config), spec_of(recipe)
     given = _parameters(parameter or [])
-    audit = audit_request(operator, AuditOptions(auditor, stake, places, token))
+    audit = audit_request(operator, AuditOptions(auditor, stake, places, token, given.get("covert") is not None))
     payment = Payment(reward, pot, None if audit is not None and reward + pot == 0 else token, audit)
     facts = None if model is None else model_inputs.facts_of(operator, model)
     request = _under(consent, planned(operator, spec, given, offers or (), engine, payment, facts))
@@ -211,7 +211,7 @@ def _scaled(spec: RecipeSpec[Any], parameters: RecipeParameters, scopes: Sequenc
 
 
 def _demand_auditor(
-    spec: RecipeSpec[Any], parameters: RecipeParameters, scopes: Sequence[Scope], audit: RandomAuditRequest | None
+    spec: RecipeSpec[Any], parameters: RecipeParameters, scopes: Sequence[Scope], audit: AuditStakeRequest | None
 ) -> None:
     """InputError where an offer, whose rows the audit draws, does not name its auditor."""
     from placet.core.lawful import auditor_breaches

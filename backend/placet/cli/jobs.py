@@ -38,6 +38,7 @@ commands.command()(job_plan.plan)
 commands.command()(job_stakes.stakes)
 commands.command()(job_stakes.report)
 commands.command()(job_stakes.answer)
+commands.command()(job_stakes.certificate)
 Job = Annotated[str, typer.Argument(help="The job's id.")]
 By = Annotated[str | None, typer.Option("--by", help="Who decides; this system's user unless given.")]
 

@@ -156,9 +156,10 @@ PROOF_TAG = Struct("ProofTag(bytes32 consent,bytes32 tag)")
 RECEIPT = Struct("Receipt(bytes owner,bytes32 consent,bytes32 document)")
 STAKE = Struct(
     "Stake(bytes32 job,uint32 party,address holder,address auditor,address beneficiary,address token,uint96 amount,"
-    "uint48 findBy,uint32 answerSeconds)"
+    "uint48 findBy,uint32 answerSeconds,uint8 subject)"
 )
 FINDING = Struct("Finding(bytes32 stake,uint8 fault,bytes32 evidence)")
+GARBLING_FINDING = Struct("GarblingFinding(bytes32 stake,bytes32 message,bytes32 evidence)")
 UPHOLDING = Struct("Upholding(bytes32 stake,bytes32 evidence)")
 
 _DOMAIN = Struct("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")

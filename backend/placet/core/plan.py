@@ -200,17 +200,13 @@ MOST_DRAWN = 10_000
 """Places of one party that a random audit draws, at the most."""
 
 
-class RandomAudit(Value):
-    """The random audit after a job's seal. The hash of block `delay` after the seal's draws `places` places of each
-    party whose role the recipe samples; it opens them to `auditor`, sealed to its X25519 `key`. Before anybody
-    computes, such a party stakes `stake` of `token`, in the smallest unit, which `beneficiary` is owed if it is lost.
-    The auditor may report a fault until `find_seconds` after the plan's `settle_by`; the party then has
-    `answer_seconds` to answer, and the auditor as long to uphold its finding."""
+class AuditStake(Value):
+    """What lies on an audit. Before anybody computes, a party that is a part of it stakes `stake` of `token`, in the
+    smallest unit, which `beneficiary` is owed if it is lost. `auditor` may report a fault until `find_seconds` after
+    the plan's `settle_by`; the party then has `answer_seconds` to answer, and the auditor as long to uphold its
+    finding."""
 
     auditor: Address
-    key: Bytes32
-    places: Annotated[int, Field(ge=1, le=MOST_DRAWN, strict=True)]
-    delay: Annotated[int, Field(ge=1, le=1_000, strict=True)]
     token: Address
     stake: Annotated[BigUint, Field(ge=1, lt=2**96)]
     beneficiary: Address
@@ -218,11 +214,26 @@ class RandomAudit(Value):
     answer_seconds: Annotated[int, Field(ge=60, le=2_592_000, strict=True)]
 
 
+class RandomAudit(AuditStake):
+    """The random audit after a job's seal. The hash of block `delay` after the seal's draws `places` places of each
+    party whose role the recipe samples; it opens them to the auditor, sealed to its X25519 `key`."""
+
+    key: Bytes32
+    places: Annotated[int, Field(ge=1, le=MOST_DRAWN, strict=True)]
+    delay: Annotated[int, Field(ge=1, le=1_000, strict=True)]
+
+
+class GarblingAudit(AuditStake):
+    """The stake of a party that garbles, where the plan has garblings opened: it is lost where the evaluator's
+    certificate convinces the auditor that another circuit was garbled."""
+
+
 class Terms(Value):
     """The plan document behind `Plan.terms`: which recipe runs on what, and for whom its result is encrypted.
 
     `roles` has one name a party, `inputs` one alias an input (flattened); `block` is the N of the lawful sets;
-    `standing` is there where the job is an opening of a standing plan, `audit` where places of it are drawn.
+    `standing` is there where the job is an opening of a standing plan, `audit` where places of it are drawn,
+    `garbling` where the garbler stakes.
     """
 
     type: Literal["placet.terms"] = "placet.terms"
@@ -238,6 +249,12 @@ class Terms(Value):
     on_withdrawal: Literal["drop", "abort"]
     standing: Annotated[OpeningRef | None, Field(exclude_if=lambda value: value is None)] = None
     audit: Annotated[RandomAudit | None, Field(exclude_if=lambda value: value is None)] = None
+    garbling: Annotated[GarblingAudit | None, Field(exclude_if=lambda value: value is None)] = None
+
+    @property
+    def staked(self) -> AuditStake | None:
+        """The audit for which parties put up stakes: no recipe has both."""
+        return self.audit or self.garbling
 
     @model_validator(mode="after")
     def _small(self) -> Terms:

@@ -12,7 +12,7 @@ encrypted to the auditor (`core.sample_sealing`), since it tells of persons.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -21,7 +21,7 @@ from placet.core.ids import ConsentId, JobId, StakeId
 from placet.core.plan import MOST_DRAWN
 from placet.core.row import MAX_COLUMNS, RowForm, cell_digest, cell_value
 from placet.core.stakes import Fault
-from placet.core.values import U32, U48, Address, Bytes32, Name, Octets, Signature, Value, Whole
+from placet.core.values import U32, U48, Address, Bytes32, Name, Octets, Value, Whole
 
 MAX_SAMPLE = 128 << 20
 """Bytes of an opening at the most."""
@@ -158,15 +158,3 @@ class SampleFinding(Value):
 
     def hash(self) -> bytes:
         return document_hash(self)
-
-
-class SignedFinding(Value):
-    """A finding under the auditor's signature (EIP-712 `Finding`, or `Upholding` where the party has answered), which
-    anybody may send to the contract."""
-
-    finding: SampleFinding
-    upholds: bool = False
-    signature: Signature
-
-    def to_json(self) -> dict[str, Any]:
-        return self.model_dump(mode="json")

@@ -7,12 +7,12 @@ what was expected, what was found. Hashes have 32 bytes; amounts are in the toke
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
 from placet.core.ids import ConsentId, JobId, OfferId
-from placet.core.plan import MAX_INPUTS, MAX_PARTIES, Amendment, Input, Plan, RandomAudit, Seal, Terms
+from placet.core.plan import MAX_INPUTS, MAX_PARTIES, Amendment, GarblingAudit, Input, Plan, RandomAudit, Seal, Terms
 from placet.core.standing import MAX_OPENINGS, StandingPlan
 from placet.core.text import demand_seen
 from placet.core.values import (
@@ -216,12 +216,13 @@ class Sponsorship(Value):
         return self.open_by_from(now) + self.deadline_seconds
 
 
-class RandomAuditRequest(Value):
-    """The random audit that a sponsor wants, as `RandomAudit` in the terms has it: 460 places find a share of one
-    percent of false rows with a chance of 99 %. The consumer is owed lost stakes unless a `beneficiary` is named."""
+class AuditStakeRequest(Value):
+    """The audit that a sponsor wants stakes on, as `RandomAudit` or `GarblingAudit` in the terms has it, by what the
+    job does: 460 places find a share of one percent of false rows with a chance of 99 %. The consumer is owed lost
+    stakes unless a `beneficiary` is named. `key`, `places` and `delay` are for places alone."""
 
     auditor: Address
-    key: Bytes32
+    key: Bytes32 | None = None
     token: Address
     stake: BigUint
     places: int = 460
@@ -231,8 +232,16 @@ class RandomAuditRequest(Value):
     answer_seconds: int = 86_400
 
     def of(self, consumer: bytes) -> RandomAudit:
-        """InputError for what no plan may say."""
-        return parse(RandomAudit, {**self.to_json(), "beneficiary": to_hex(self.beneficiary or consumer)}, what="audit")
+        """Of drawn places. InputError for what no plan may say."""
+        return parse(RandomAudit, self._owed_to(consumer), what="audit")
+
+    def of_garblings(self, consumer: bytes) -> GarblingAudit:
+        """InputError as `of`."""
+        fields = {name: value for name, value in self._owed_to(consumer).items() if name in GarblingAudit.model_fields}
+        return parse(GarblingAudit, fields, what="audit")
+
+    def _owed_to(self, consumer: bytes) -> dict[str, Any]:
+        return {**self.to_json(), "beneficiary": to_hex(self.beneficiary or consumer)}
 
 
 class JobRequest(Sponsorship):
@@ -245,7 +254,7 @@ class JobRequest(Sponsorship):
     providers: Annotated[tuple[ProviderRequest, ...], Field(min_length=1, max_length=15)]
     own: Annotated[OwnInput | None, Field(exclude_if=lambda value: value is None)] = None
     model: Annotated[ModelInput | None, Field(exclude_if=lambda value: value is None)] = None
-    audit: Annotated[RandomAuditRequest | None, Field(exclude_if=lambda value: value is None)] = None
+    audit: Annotated[AuditStakeRequest | None, Field(exclude_if=lambda value: value is None)] = None
 
 
 class StandingRequest(Value):

@@ -17,7 +17,7 @@ from placet.core.ids import DatasetId, OfferId
 from placet.core.lawful import Use, breaches
 from placet.core.lineage import Lineage, model_breaches
 from placet.core.offers import Scope, Subjects
-from placet.core.plan import Party, Plan, Terms
+from placet.core.plan import Party, Plan, RandomAudit, Terms
 from placet.core.purposes import PURPOSES, purpose_id
 from placet.core.values import to_hex
 from placet.jobs.certificates import tls_key
@@ -82,29 +82,21 @@ class PlanPolicy:
             await ask_chain(extension.demand, context, plan, terms)
 
     async def _demand_audit(self, job: DeclaredJob) -> None:
-        """PlanError unless auditor and key are the trust list's, and a stake of this party's is within its own limits;
-        StateError where it has not so much. Who proposed another key could read the rows, and the auditor, who can't,
-        would call them refused."""
-        audit, context = job.terms.audit, self.context
+        """PlanError unless the auditor is the trust list's, and a stake of this party's is within its own limits;
+        StateError where it has not so much."""
+        audit, context = job.terms.staked, self.context
         if audit is None:
             return
         if not context.trust.is_auditor(audit.auditor):
             raise PlanError(
-                "the plan's random audit names nobody whom the trust list has as an auditor",
+                "the plan's audit names nobody whom the trust list has as an auditor",
                 found=to_hex(audit.auditor),
                 code="plan.audit",
             )
-        key = context.trust.auditor_key(audit.auditor)
-        if key != audit.key:
-            raise PlanError(
-                "the plan's random audit opens rows to a key that is not the auditor's",
-                expected="the auditor's key in the trust list" if key is None else to_hex(key),
-                found=to_hex(audit.key),
-                remedy="add the auditor's entry with his key, by `placet trust auditor` and `placet trust add`",
-                code="plan.audit",
-            )
+        if isinstance(audit, RandomAudit):
+            self._demand_key(audit)
         most = context.stakes.get(audit.token, 0)
-        if job.plan.party_of(context.address) not in job.sampled:
+        if job.plan.party_of(context.address) not in job.staking:
             return
         if audit.stake > most:
             raise PlanError(
@@ -115,6 +107,19 @@ class PlanPolicy:
                 code="plan.stake",
             )
         await demand_stake(context, audit.token, audit.stake)
+
+    def _demand_key(self, audit: RandomAudit) -> None:
+        """PlanError unless rows are opened to the trust list's key. Who proposed another one could read them, and the
+        auditor, who can't, would call them refused."""
+        key = self.context.trust.auditor_key(audit.auditor)
+        if key != audit.key:
+            raise PlanError(
+                "the plan's random audit opens rows to a key that is not the auditor's",
+                expected="the auditor's key in the trust list" if key is None else to_hex(key),
+                found=to_hex(audit.key),
+                remedy="add the auditor's entry with his key, by `placet trust auditor` and `placet trust add`",
+                code="plan.audit",
+            )
 
     async def demand_use(self, offer: OfferId, use: Use) -> None:
         """ConsentError unless the offer, its scope and its dataset allow this use, and PlanError for a purpose that

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
-from placet.catalogue.declared import declared_terms, demand_divided
+from placet.catalogue.declared import declared_terms, demand_divided, opens_garblings
 from placet.catalogue.spec import Role
 from placet.catalogue.specs import spec_of
 from placet.chain.intents import Intents
@@ -65,18 +65,21 @@ def terms_of(context: JobContext, request: JobRequest, block: int, opening: Open
     """What a request's job runs, over the lawful sets of a block."""
     spec = spec_of(request.recipe)
     seats = spec.seats(len(request.providers) + 1)
+    parameters, audit = spec.parse(request.parameters), request.audit
+    garbles = opens_garblings(parameters)
     return Terms(
         recipe=spec.name,
         recipe_version=spec.version,
         engine=request.engine,
-        parameters=spec.parse(request.parameters).to_json(),
+        parameters=parameters.to_json(),
         roles=tuple(seat.name for seat in seats),
         inputs=tuple(one.alias for seat in seats for one in seat.inputs),
         block=block,
         consumer_key=consumer_key(context),
         on_withdrawal=spec.on_withdrawal,
         standing=opening,
-        audit=None if request.audit is None else request.audit.of(context.address),
+        audit=None if audit is None or garbles else audit.of(context.address),
+        garbling=audit.of_garblings(context.address) if audit is not None and garbles else None,
     )
 
 

@@ -1,5 +1,5 @@
-"""Stakes of a job whose plan names a random audit: this institution's own goes in by itself, and nobody computes before
-those of all who are a part of the audit are in, at confirmation depth."""
+"""Stakes of a job whose plan names an audit with stakes: this institution's own goes in by itself, and nobody computes
+before those of all who are a part of the audit are in, at confirmation depth."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from placet.catalogue.declared import declared
 from placet.chain.intents import Intents
 from placet.chain.threaded import ask_chain
 from placet.core.errors import StateError
-from placet.core.stakes import StakeStatus, StakeTerms, stake_of
+from placet.core.stakes import StakeStatus, StakeTerms, Subject
 from placet.core.values import to_hex
 from placet.jobs.allowance import Allowances, TokenPayment
 from placet.jobs.context import JobContext
@@ -19,13 +19,8 @@ _LASTING = (StakeStatus.HELD, StakeStatus.REPORTED, StakeStatus.ANSWERED)
 
 
 def stakes_of(record: JobRecord) -> dict[int, StakeTerms]:
-    """By party; none where the plan names no random audit."""
-    audit = record.terms.audit
-    if audit is None:
-        return {}
-    return {
-        party: stake_of(record.plan, audit, record.job, party) for party in declared(record.plan, record.terms).sampled
-    }
+    """By party; none where the plan names no audit."""
+    return {} if record.terms.staked is None else declared(record.plan, record.terms).stakes(record.job)
 
 
 async def demand_stake(context: JobContext, token: bytes, amount: int) -> None:
@@ -82,13 +77,14 @@ class Stakes:
 
     async def settle(self, record: JobRecord) -> None:
         """End every stake of the job whose time is over, and fetch what this institution is owed of stakes."""
-        context, audit = self._context, record.terms.audit
+        context, audit = self._context, record.terms.staked
         if audit is None:
             return
         now = (await ask_chain(context.chain.head)).timestamp
         for party, terms in stakes_of(record).items():
             state = await ask_chain(context.chain.stake, terms)
-            over = now > (state.until or terms.find_by) or record.ended in ("aborted", "cancelled")
+            unsealed = terms.subject is Subject.PLACES and record.ended in ("aborted", "cancelled")
+            over = now > (state.until or terms.find_by) or (unsealed and state.status is StakeStatus.HELD)
             if state.status in _LASTING and over:
                 name = f"settle-stake:{record.job.hex()}:{party}:{state.status.value}"
                 await self._intents.carry(name, context.calls.settle_stake(terms), context.address)

@@ -41,14 +41,68 @@ abstract contract StakeBase is Base {
             token: address(coin),
             amount: STAKE,
             findBy: FIND_BY,
-            answerSeconds: ANSWER
+            answerSeconds: ANSWER,
+            subject: IAuditStakes.Subject.Places
         });
+    }
+
+    function garblingTermsOf(JobId job, uint32 party) internal view returns (IAuditStakes.Terms memory t) {
+        t = termsOf(job, party);
+        t.subject = IAuditStakes.Subject.Garblings;
     }
 
     function deposited(JobId job, uint32 party) internal returns (IAuditStakes.Terms memory t) {
         t = termsOf(job, party);
         vm.prank(t.holder);
         stakes.deposit(t);
+    }
+
+    function garbling(JobId job, uint32 party) internal returns (IAuditStakes.Terms memory t) {
+        t = garblingTermsOf(job, party);
+        vm.prank(t.holder);
+        stakes.deposit(t);
+    }
+
+    function messageHash(IAuditStakes.Terms memory t, IAuditStakes.Commitment memory c, string memory tag)
+        internal
+        pure
+        returns (bytes32)
+    {
+        bytes32 kind = keccak256(
+            "Message(bytes32 job,uint32 attempt,uint32 sequence,uint32 sender,uint32 receiver,string tag,bytes32 digest)"
+        );
+        return
+            keccak256(
+                abi.encode(kind, t.job, c.attempt, c.sequence, t.party, c.receiver, keccak256(bytes(tag)), c.digest)
+            );
+    }
+
+    /// @dev What a holder's recorder says to the consumer in the first attempt, under a tag.
+    function saidBy(uint256 key, IAuditStakes.Terms memory t, string memory tag)
+        internal
+        view
+        returns (IAuditStakes.Commitment memory c)
+    {
+        c = IAuditStakes.Commitment(1, 4, 3, sha256("committed"), "");
+        c.signature = sign(key, digestOf(address(ledger), "Placet Jobs", messageHash(t, c, tag)));
+    }
+
+    function committed(IAuditStakes.Terms memory t) internal view returns (IAuditStakes.Commitment memory) {
+        return saidBy(0x2000 + t.party, t, "garbled.committed");
+    }
+
+    function signGarbling(uint256 key, IAuditStakes.Terms memory t, IAuditStakes.Commitment memory c)
+        internal
+        view
+        returns (bytes memory)
+    {
+        bytes32 message = messageHash(t, c, "garbled.committed");
+        return sign(key, stakes.hashGarblingFinding(stakes.stakeId(t), message, "evidence"));
+    }
+
+    function reportGarbling(IAuditStakes.Terms memory t, uint256 key) internal {
+        IAuditStakes.Commitment memory c = committed(t);
+        stakes.reportGarbling(t, c, "evidence", signGarbling(key, t, c));
     }
 
     function report(IAuditStakes.Terms memory t, IAuditStakes.Fault fault, uint256 key) internal {

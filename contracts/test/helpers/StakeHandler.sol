@@ -7,7 +7,7 @@ import {IAuditStakes} from "../../interfaces/IAuditStakes.sol";
 import {JobId} from "../../interfaces/Types.sol";
 import {StakeBase} from "./StakeBase.sol";
 
-/// @notice Random lives of six stakes, of three parties of a sealed job and of an open one, and what they must have led to.
+/// @notice Random lives of six stakes, of three parties of a sealed job and of an open one, the last of which garbles, and what they must have led to.
 contract StakeHandler is StakeBase {
     JobId[2] private _jobs;
     /// @dev By stake: how it ended, and how often.
@@ -32,7 +32,8 @@ contract StakeHandler is StakeBase {
     }
 
     function termsAt(uint256 which) public view returns (IAuditStakes.Terms memory) {
-        return termsOf(_jobs[which / 3 % 2], uint32(which % 3));
+        (JobId job, uint32 party) = (_jobs[which / 3 % 2], uint32(which % 3));
+        return party == 2 ? garblingTermsOf(job, party) : termsOf(job, party);
     }
 
     function payee(uint256 which) public pure returns (address) {
@@ -54,6 +55,17 @@ contract StakeHandler is StakeBase {
         try stakes.report(t, fault, "evidence", sign(by % 5 == 0 ? STRANGER : AUDITOR, digest)) {
             vm.assertTrue(by % 5 != 0, "a stranger's finding");
             vm.assertTrue(which / 3 % 2 == 0, "a finding in an open job");
+            vm.assertTrue(which % 3 != 2, "drawn places of a garbler");
+        } catch {}
+    }
+
+    function accuse(uint256 which, uint256 by) external {
+        IAuditStakes.Terms memory t = termsAt(which);
+        IAuditStakes.Commitment memory c = by % 7 == 0 ? saidBy(AUDITOR, t, "garbled.committed") : committed(t);
+        try stakes.reportGarbling(t, c, "evidence", signGarbling(by % 5 == 0 ? STRANGER : AUDITOR, t, c)) {
+            vm.assertTrue(by % 5 != 0, "a stranger's finding");
+            vm.assertTrue(by % 7 != 0, "what the garbler did not sign");
+            vm.assertTrue(which % 3 == 2, "garblings of who garbles nothing");
         } catch {}
     }
 

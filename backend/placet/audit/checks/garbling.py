@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from placet.audit.case import Case
 from placet.audit.checks.exchange import signed_messages
-from placet.audit.findings import Findings, Uncheckable, check
-from placet.catalogue.circuit_psi import CircuitParameters
-from placet.catalogue.match_statistics import MatchStatisticsParameters
-from placet.catalogue.overlap import OverlapParameters
+from placet.audit.findings import Findings, check
+from placet.audit.garbling import garbled_otherwise
+from placet.catalogue.circuit_psi import GARBLER, CircuitParameters
 from placet.catalogue.spec import CONSUMER
 from placet.core.errors import PlacetError
-from placet.core.garbling import CHOICE, COMMITTED, GarblingComplaint, counting_context
+from placet.core.garbling import CHOICE, COMMITTED, GarblingComplaint
 from placet.core.hashing import sha256
 
 GROUP = "flow"
@@ -36,7 +33,7 @@ def garblings(case: Case, tell: Findings) -> None:
     if not case.evidence:
         return tell.skip("no evidence")
     roles = case.terms.roles
-    garbler, evaluator = roles.index("provider"), roles.index(CONSUMER)
+    garbler, evaluator = roles.index(GARBLER), roles.index(CONSUMER)
     if case.final is not None:
         for party, tag in ((garbler, COMMITTED), (evaluator, CHOICE)):
             _once(case, tell, party, tag, case.final.number)
@@ -66,7 +63,7 @@ def _judge(case: Case, tell: Findings, party: int, complaint: GarblingComplaint,
     if not _signed(case, party, complaint):
         return tell.fail(f"{where} signed by it", "something else", party)
     try:
-        cheated = _cheated(case, complaint, parameters)
+        cheated = garbled_otherwise(complaint, parameters, case.bundle.job)
     except PlacetError:
         cheated = False
     if cheated:
@@ -80,29 +77,6 @@ def _signed(case: Case, party: int, complaint: GarblingComplaint) -> bool:
     place = (complaint.attempt, complaint.accused, party, COMMITTED, sha256(complaint.payload))
     messages = signed_messages(case, lambda one: (one.attempt, one.sender, one.receiver, one.tag, one.digest) == place)
     return next(messages, None) is not None
-
-
-def _cheated(case: Case, complaint: GarblingComplaint, parameters: CircuitParameters) -> bool:
-    try:
-        from placet.protocols.garbled import CheatingCertificate, CountTerms, judged
-    except ImportError as missing:
-        raise Uncheckable("garblings are made again by Placet's command line, not in a browser") from missing
-    certificate = CheatingCertificate(
-        complaint.index,
-        complaint.choice,
-        complaint.choosing_seed,
-        complaint.own_seed,
-        complaint.answers,
-        complaint.payload,
-    )
-    terms = CountTerms(
-        (1, 1),
-        summed=isinstance(parameters, MatchStatisticsParameters),
-        noisy=isinstance(parameters, OverlapParameters),
-        smallest=parameters.smallest_group,
-        garblings=parameters.garblings,
-    )
-    return asyncio.run(judged(certificate, terms, counting_context(case.bundle.job, complaint.attempt)))
 
 
 CHECKS = (garblings,)

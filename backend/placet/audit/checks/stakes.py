@@ -1,35 +1,33 @@
-"""Were the stakes of a random audit in before anybody computed, and what became of them?"""
+"""Were the stakes of a job's audit in before anybody computed, and what became of them?"""
 
 from __future__ import annotations
 
 from placet.audit.case import Case
 from placet.audit.facts import StakeFact
 from placet.audit.findings import Findings, check
-from placet.core.stakes import stake_of
+from placet.core.plan import Terms
+from placet.core.stakes import Fault
 from placet.core.values import to_hex
 
 GROUP = "stakes"
 
 
-@check(GROUP, "in", "All stakes of the random audit were in before anybody computed")
+@check(GROUP, "in", "All stakes on the job were in before anybody computed")
 def stakes_in(case: Case, tell: Findings) -> None:
-    """Where the terms name a random audit, each party that is a part of it put up the stake that follows from plan and
-    terms, before any step of the job was recorded. The notes tell which stakes a finding lies on, and how it ended:
-    whether a finding is right the auditor's document says, not this audit."""
-    if case.plan is None or case.terms is None or case.terms.audit is None:
-        return tell.skip("the plan names no random audit")
+    """Where the terms name a random audit, or a stake on garblings, each party that is a part of it put up the stake
+    that follows from plan and terms, before any step of the job was recorded. The notes tell which stakes a finding
+    lies on, and how it ended: whether a finding is right the auditor's document says, not this audit."""
+    if case.plan is None or case.terms is None or case.terms.staked is None:
+        return tell.skip("the plan names no audit with stakes")
     if case.declared is None:
         return tell.skip("terms that are no recipe's")
-    parties, audit = case.declared.sampled, case.terms.audit
+    stakes = case.declared.stakes(case.bundle.job)
     deposits = {fact.stake: fact for fact in case.facts.stakes}
     first = min((record.at.order for record in case.facts.recorded), default=None)
-    tell.note(
-        f"random audit: block {_block(case, audit.delay)} draws up to {audit.places} places of each of {len(parties)} "
-        f"parties for {_auditor(case, audit.auditor)}"
-    )
-    for party in parties:
+    tell.note(_audit_words(case, case.terms, len(stakes)))
+    for party, terms in stakes.items():
         tell.looked += 1
-        fact = deposits.get(stake_of(case.plan, audit, case.bundle.job, party).id)
+        fact = deposits.get(terms.id)
         if fact is None:
             if first is not None:
                 tell.fail(f"the stake of {case.name(party)} on chain", "none", party)
@@ -40,6 +38,16 @@ def stakes_in(case: Case, tell: Findings) -> None:
             )
         if (words := _words(fact)) is not None:
             tell.note(f"{case.name(party)}: {words}")
+
+
+def _audit_words(case: Case, terms: Terms, parties: int) -> str:
+    if (audit := terms.audit) is not None:
+        return (
+            f"random audit: block {_block(case, audit.delay)} draws up to {audit.places} places of each of {parties} "
+            f"parties for {_auditor(case, audit.auditor)}"
+        )
+    judge = "nobody" if terms.garbling is None else _auditor(case, terms.garbling.auditor)
+    return f"a stake lies on the garblings: {judge} judges a certificate of another circuit"
 
 
 def _auditor(case: Case, address: bytes) -> str:
@@ -55,9 +63,11 @@ def _words(fact: StakeFact) -> str | None:
     """What became of a stake on which a finding lies."""
     if fact.reported is None:
         return None
-    fault = {1: "the auditor reports that its places were not opened"}.get(
-        fact.fault, "the auditor reports a false opening"
-    )
+    words: dict[int, str] = {
+        Fault.REFUSED: "the auditor reports that its places were not opened",
+        Fault.OTHER_CIRCUIT: "the auditor reports that it garbled another circuit",
+    }
+    fault = words.get(fact.fault, "the auditor reports a false opening")
     answered = "" if fact.answered is None else ", it answered"
     end = {
         "slashed": ", and the stake is lost",

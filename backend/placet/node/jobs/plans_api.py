@@ -39,11 +39,12 @@ class PlanParty(BaseModel):
 
 
 class PlanAudit(BaseModel):
-    """The random audit that a plan names. `stake`: what this institution puts up of `token` before it computes, in the
-    smallest unit; 0 where no places of it are drawn. `find_by` ends the time to report something of it."""
+    """The audit that a plan names: of `places` that are drawn of each provider, or, by null, of garblings. `stake`:
+    what this institution puts up of `token` before it computes, in the smallest unit; 0 where nothing is found of it.
+    `find_by` ends the time to report something of it."""
 
     auditor: Named
-    places: int
+    places: int | None
     token: Address
     stake: U96
     beneficiary: Named
@@ -151,16 +152,16 @@ def _answer(context: JobContext, record: HeldPlan) -> PlanResponse:
 
 
 def _audit(context: JobContext, plan: Plan, terms: Terms) -> PlanAudit | None:
-    audit, trust = terms.audit, context.trust
+    audit, trust = terms.staked, context.trust
     if audit is None:
         return None
-    drawn = plan.party_of(context.address) in declared(plan, terms).sampled
+    stakes = plan.party_of(context.address) in declared(plan, terms).staking
     auditor = next((one.name for one in trust.auditors if one.address == audit.auditor), to_hex(audit.auditor))
     return PlanAudit(
         auditor=Named(address=audit.auditor, name=auditor),
-        places=audit.places,
+        places=None if terms.audit is None else terms.audit.places,
         token=audit.token,
-        stake=audit.stake if drawn else 0,
+        stake=audit.stake if stakes else 0,
         beneficiary=named(trust, audit.beneficiary),
         find_by=plan.settle_by + audit.find_seconds,
         answer_seconds=audit.answer_seconds,

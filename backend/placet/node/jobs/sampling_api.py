@@ -1,4 +1,5 @@
-"""Random audits over HTTP: the drawn places for the auditor whom the plan names, and the stakes that lie on them."""
+"""Audits with stakes over HTTP: the drawn places, or the certificate of another circuit, for the auditor whom the plan
+names, and the stakes that lie on them."""
 
 from __future__ import annotations
 
@@ -6,18 +7,21 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from placet.chain.threaded import ask_chain
+from placet.core.certificates import GarblingAnswer, GarblingCertificate, GarblingFinding
 from placet.core.errors import AccessError, StateError
+from placet.core.findings import SignedFinding
 from placet.core.hashing import document_hash
 from placet.core.ids import JobId, StakeId
-from placet.core.sample import SealedSample, SignedFinding
-from placet.core.stakes import StakeStatus, StakeTerms
-from placet.core.values import U48, Address, BigUint, to_hex
+from placet.core.sample import SealedSample
+from placet.core.stakes import StakeStatus, StakeTerms, Subject
+from placet.core.values import U48, Address, BigUint, Bytes32, to_hex
+from placet.jobs.garbling_certificate import certificate_of
 from placet.jobs.records import JobRecord
 from placet.jobs.runner import Runner
 from placet.jobs.sampling import opened_sample, sealed_sample
 from placet.jobs.stakes import stakes_of
 from placet.node.consents.models import Named
-from placet.node.http.auth import Institution, InstitutionOrAuditor
+from placet.node.http.auth import Caller, Institution, InstitutionOrAuditor
 from placet.node.http.dependencies import TheRunner
 from placet.node.http.problems import problems
 from placet.node.jobs.api import named
@@ -43,22 +47,32 @@ class StakeResponse(BaseModel):
 
 
 class StakeList(BaseModel):
-    """Of all parties that are a part of the random audit."""
+    """Of all parties that are a part of the audit."""
 
     stakes: list[StakeResponse]
+
+
+class Contest(BaseModel):
+    """Of garblings: the finding whose certificate is none, by its hash; null where no finding was shown."""
+
+    finding: Bytes32 | None = None
 
 
 @router.post("/v1/jobs/{job}/sample", response_model=SealedSample, responses=problems(403, 404, 409))
 async def sample(runner: TheRunner, job: JobId, caller: InstitutionOrAuditor) -> SealedSample:
     """Open the drawn places of a sealed job to the auditor whom its plan names, sealed to his key."""
     record = await runner.store.threaded.job(job)
-    audit = record.terms.audit
-    if audit is not None and not caller.institution and caller.signer != audit.auditor:
-        raise AccessError(
-            "another auditor's sample", expected=to_hex(audit.auditor), found=to_hex(caller.signer or b""),
-            code="access.auditor",
-        )  # fmt: skip
+    _demand_named(record, caller)
     return await sealed_sample(record, await opened_sample(runner.context, runner.store, job))
+
+
+@router.get("/v1/jobs/{job}/certificate", response_model=GarblingCertificate, responses=problems(403, 404))
+async def certificate(runner: TheRunner, job: JobId, caller: InstitutionOrAuditor) -> GarblingCertificate:
+    """The certificate that the provider garbled another circuit, for the auditor whom the plan names, or, where it
+    names none, any of the trust list. NotFoundError `certificate.none` where this institution has none."""
+    record = await runner.store.threaded.job(job)
+    _demand_named(record, caller)
+    return await certificate_of(runner, record)
 
 
 @router.get("/v1/jobs/{job}/stakes", response_model=StakeList, responses=problems(403, 404))
@@ -75,17 +89,27 @@ async def settle(runner: TheRunner, job: JobId, _: Institution) -> StakeList:
     return await _listed(runner, record)
 
 
-@router.post("/v1/jobs/{job}/stakes/answer", response_model=SealedSample, responses=problems(403, 404, 409))
-async def answer(runner: TheRunner, job: JobId, _: Institution) -> SealedSample:
-    """Answer the auditor's finding: the hash of this institution's opening goes on chain, and the opening, sealed to
-    the auditor, is the answer here: hand it to him, if he can't fetch it. StateError `stake.unreported` where nothing
-    waits for an answer."""
+@router.post(
+    "/v1/jobs/{job}/stakes/answer",
+    response_model=SealedSample | GarblingAnswer,
+    responses=problems(403, 404, 409),
+)
+async def answer(
+    runner: TheRunner, job: JobId, _: Institution, contest: Contest | None = None
+) -> SealedSample | GarblingAnswer:
+    """Answer the auditor's finding: a hash goes on chain, and what it is of is the answer here: hand it to him. Of
+    drawn places that is this institution's opening, sealed to him; of garblings, what it says of the finding.
+    StateError `stake.unreported` where nothing waits for an answer."""
     record = await runner.store.threaded.job(job)
     await _demand_reported(runner, record)
-    opening = await opened_sample(runner.context, runner.store, job)
     terms = stakes_of(record)[record.party]
-    call = runner.context.calls.answer(terms, opening.hash())
-    await runner.intents.carry(f"answer-fault:{job.hex()}", call, runner.context.address)
+    if terms.subject is Subject.GARBLINGS:
+        shown = None if contest is None else contest.finding
+        said = GarblingAnswer(job=job, party=record.party, stake=terms.id, finding=shown)
+        await _answered(runner, terms, said.hash())
+        return said
+    opening = await opened_sample(runner.context, runner.store, job)
+    await _answered(runner, terms, opening.hash())
     return await sealed_sample(record, opening)
 
 
@@ -94,24 +118,39 @@ async def finding(runner: TheRunner, job: JobId, signed: SignedFinding, _: Insti
     """Bring an auditor's signed finding on chain. StateError `finding.none` for one that finds no fault, or of another
     job's stake."""
     record = await runner.store.threaded.job(job)
-    shown = signed.finding
+    shown, calls = signed.finding, runner.context.calls
     terms = stakes_of(record).get(shown.party)
     if shown.fault is None:
-        raise StateError(
-            "the finding finds no fault: nothing is to be reported", found=shown.outcome, code="finding.none"
-        )
+        raise StateError("the finding finds no fault: nothing is to be reported", found="all true", code="finding.none")
     if terms is None or terms.id != shown.stake:
         raise StateError("the finding is of another job's stake", found=to_hex(shown.stake), code="finding.none")
     # With the signature: a forged one must not hold up the auditor's own.
     name = f"finding:{document_hash(signed).hex()}"
-    calls = runner.context.calls
-    call = (
-        calls.uphold(terms, shown.hash(), signed.signature)
-        if signed.upholds
-        else calls.report(terms, shown.fault, shown.hash(), signed.signature)
-    )
+    if signed.upholds:
+        call = calls.uphold(terms, shown.hash(), signed.signature)
+    elif isinstance(shown, GarblingFinding):
+        call = calls.report_garbling(terms, shown.certificate.committed, shown.hash(), signed.signature)
+    else:
+        call = calls.report(terms, shown.fault, shown.hash(), signed.signature)
     await runner.intents.carry(name, call)
     return await _listed(runner, record)
+
+
+def _demand_named(record: JobRecord, caller: Caller) -> None:
+    """AccessError `access.auditor` for an auditor whom the plan, which names one, does not name."""
+    audit = record.terms.staked
+    if audit is not None and not caller.institution and caller.signer != audit.auditor:
+        raise AccessError(
+            "the plan names another auditor",
+            expected=to_hex(audit.auditor),
+            found=to_hex(caller.signer or b""),
+            code="access.auditor",
+        )
+
+
+async def _answered(runner: Runner, terms: StakeTerms, said: bytes) -> None:
+    call = runner.context.calls.answer(terms, said)
+    await runner.intents.carry(f"answer-fault:{terms.job.hex()}", call, runner.context.address)
 
 
 async def _demand_reported(runner: Runner, record: JobRecord) -> None:
