@@ -1,16 +1,17 @@
-"""Attacks on the live consortium: a member's node that lies, calls under stolen keys, what the auditor says."""
+"""Attacks on the live consortium: a member's node that lies, calls under stolen keys, stakes, what the auditor
+says."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from live import LiveConsortium
+from live import PROVIDERS, LiveConsortium
 from placet.chain.calls import Call
 from placet.chain.sender import Sender
 from placet.core.errors import Reverted
@@ -21,6 +22,8 @@ from placet.sandbox import program
 from placet.sandbox.forking import ForkRequest
 
 ROGUE = Path(__file__).with_name("rogue.py")
+STAKE = 500
+"""What each provider of the consortium puts up."""
 
 
 @contextlib.contextmanager
@@ -60,3 +63,26 @@ def notebook(consortium: LiveConsortium, who: str) -> JobStore:
 def over(consortium: LiveConsortium, job: str, limit: str) -> None:
     """Let time pass until a job's `open_by`, `deadline` or `settle_by` is over."""
     consortium.pass_time(getattr(notebook(consortium, "consumer").job(from_hex(job)).plan, limit))
+
+
+@contextlib.contextmanager
+def staking(consortium: LiveConsortium, *, most: int = STAKE, who: Sequence[str] = PROVIDERS) -> Iterator[None]:
+    """These providers put up stakes; afterwards their policy is as before."""
+    made, before = consortium.made, {}
+    for one in who:
+        settings = made.members[one].folder / "node.toml"
+        before[one] = settings.read_text()
+        settings.write_text(f'{before[one]}\n[[policy.stakes]]\ntoken = "{made.token}"\nmost = {most}\n')
+        _restarted(consortium, one)
+    try:
+        yield
+    finally:
+        for one, text in before.items():
+            (made.members[one].folder / "node.toml").write_text(text)
+            _restarted(consortium, one)
+
+
+def _restarted(consortium: LiveConsortium, who: str) -> None:
+    consortium.made.kill(f"{who}-node")
+    consortium.made.start_node(who)
+    consortium.made.wait_healthy(who)

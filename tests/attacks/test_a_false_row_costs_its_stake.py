@@ -3,14 +3,12 @@ one that opens nothing, an honest one that answers in time keeps it, and nobody 
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.attacks.liars import over, rogue
+from tests.attacks.liars import STAKE, over, rogue, staking
 
 from follow import TIMES
 from live import PROVIDERS, LiveConsortium
@@ -25,32 +23,9 @@ from placet.core.values import from_hex, parse, to_hex
 from placet.sandbox.consortium import wait
 
 pytestmark = pytest.mark.slow  # tests/audit/test_sampling.py judges openings, contracts/test slashes, by default
-STAKE, DELAY, ANSWER = 500, 2, 1800
+DELAY, ANSWER = 2, 1800
 TOO_MUCH = 10**12
 PARTIES = {"north": 0, "south": 1, "fund": 2}
-
-
-@contextlib.contextmanager
-def staking(consortium: LiveConsortium, *, most: int = STAKE) -> Iterator[None]:
-    """The providers put up stakes; afterwards their policy is as before."""
-    made, before = consortium.made, {}
-    for who in PROVIDERS:
-        settings = made.members[who].folder / "node.toml"
-        before[who] = settings.read_text()
-        settings.write_text(f'{before[who]}\n[[policy.stakes]]\ntoken = "{made.token}"\nmost = {most}\n')
-        _restarted(consortium, who)
-    try:
-        yield
-    finally:
-        for who, text in before.items():
-            (made.members[who].folder / "node.toml").write_text(text)
-            _restarted(consortium, who)
-
-
-def _restarted(consortium: LiveConsortium, who: str) -> None:
-    consortium.made.kill(f"{who}-node")
-    consortium.made.start_node(who)
-    consortium.made.wait_healthy(who)
 
 
 @dataclass

@@ -36,7 +36,8 @@ class Held:
 @dataclass
 class Stakes:
     """`purses` is who has how much of the token, of which the contract may take all; `unsealed` the jobs that go on,
-    `failed` those that ended without a seal: all others are sealed. `recorders`: who signs messages, by job and party."""
+    `failed` those that ended without a seal: all others are sealed. `recorders`: who signs messages, by job
+    and party."""
 
     purses: dict[int, int]
     unsealed: set[int]
