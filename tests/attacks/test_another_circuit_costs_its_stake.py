@@ -141,7 +141,7 @@ def test_another_circuit_costs_the_stake(consortium: LiveConsortium) -> None:
     request: dict[str, Any] = {
         "recipe": "match-count",
         "engine": "embedded",
-        "parameters": {**CUSTOMER, "smallest_group": 3, "protocol": "garbled", "covert": 8},
+        "parameters": {**CUSTOMER, "smallest_group": 3, "protocol": "garbled", "covert": 2},
         "providers": [north],
         "token": "0x" + "00" * 20,
         "audit": {

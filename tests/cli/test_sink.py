@@ -291,6 +291,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "{id} --all --sandbox {new}",
         "{id} --config {toml}",
     ),
+    "audit certificate": (
+        "{id} --url {url} --key {key} --out {new} --report " + FILES,
+        "{id} --url {url} --file {json} --json " + FILES,
+        "{evil} --url {url} --file {evil} " + FILES,
+    ),
     "audit sample": (
         "{id} --url {url} --key {key} --out {new} " + FILES,
         "{evil} --url {url} --key {key} --out {new} --rows --json " + FILES,
@@ -359,7 +364,12 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "job stakes": ("--config {node} {id}", "--config {node} {id} --settle --json"),
     "job report": ("--config {node} {id} --file {json}", "--config {node} {id} --file {evil}"),
-    "job answer": ("--config {node} {id} --out {new}", "--config {node} {evil} --out {new}"),
+    "job answer": (
+        "--config {node} {id} --out {new}",
+        "--config {node} {evil} --out {new}",
+        "--config {node} {id} --finding {json} --out {new}",
+    ),
+    "job certificate": ("--config {node} {id} --out {new}", "--config {node} {evil} --out {new}"),
     "job held": ("--config {node}",),
     "job approve": ("--config {node} {id} --by {evil}",),
     "job refuse": ("--config {node} {id} --reason {evil}",),

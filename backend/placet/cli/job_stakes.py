@@ -11,7 +11,6 @@ import typer
 from placet.cli.inputs import AsJson, NodeConfig, read, read_job, when, write_new
 from placet.cli.operator import Operator
 from placet.cli.output import emit, say, table
-from placet.core.certificates import MAX_CERTIFICATE
 
 if TYPE_CHECKING:
     from placet.core.findings import SignedFinding
@@ -27,7 +26,7 @@ def stakes(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """The stakes that lie on a job's random audit, and where each stands."""
+    """The stakes that lie on a job's audit, and where each stands."""
     operator, path = Operator(config), f"/v1/jobs/{_id(job)}/stakes"
     _show(operator.ask("POST", f"{path}/settle") if settle else operator.ask("GET", path), as_json)
 
@@ -83,6 +82,7 @@ def certificate(
 
 def read_finding(file: Path) -> SignedFinding:
     """InputError for a file that is none."""
+    from placet.core.certificates import MAX_CERTIFICATE
     from placet.core.findings import SignedFinding
     from placet.core.values import parse
 

@@ -69,10 +69,10 @@ export interface Plan {
   readonly by: string | null;
   readonly reason: string | null;
 }
-/** The random audit that a plan names; `stake` is the own institution's, in the smallest unit of `token`. */
+/** The audit that a plan names, of drawn places or, by null, of garblings; `stake` is the own institution's, in the smallest unit of `token`. */
 export interface PlanAudit {
   readonly auditor: Named;
-  readonly places: number;
+  readonly places: number | null;
   readonly token: string;
   readonly stake: string;
   readonly beneficiary: Named;

@@ -41,6 +41,13 @@ export interface Draft {
   readonly hours: { readonly open: string; readonly compute: string; readonly settle: string };
 }
 
+/** Does the provider open garblings, on which a stake may lie? */
+export const opensGarblings = (draft: Draft): boolean => pruned(draft.parameters.covert) !== undefined;
+
+/** Those to whom rows of a chosen offer may be opened, and whose key the trust list has; of garblings anybody in it. */
+export const mayAudit = (draft: Draft, { address, key }: Auditor): boolean =>
+  opensGarblings(draft) || (key !== null && draft.chosen.some((one) => one.scope.auditors?.includes(address)));
+
 export const choicesOf = (offered: readonly OfferedBy[], recipe: string): readonly Choice[] =>
   offered.flatMap(({ provider, offers }) =>
     offers.filter((one) => one.scope.recipes.includes(recipe) && one.scope.identifier !== undefined).map((one) => ({ ...one, provider })),
@@ -97,7 +104,7 @@ export function emptyDraft(recipe: Recipe): Draft {
 export function settled(draft: Draft, recipe: Recipe, datasets: readonly Dataset[], own: Named): Draft {
   const scope = draft.chosen[0]?.scope;
   const fitting = ownOffers(datasets, recipe, own, scope?.purpose);
-  const auditor = draft.chosen.some((one) => one.scope.auditors?.includes(draft.auditor?.address ?? "")) ? draft.auditor : null;
+  const auditor = draft.auditor !== null && mayAudit(draft, draft.auditor) ? draft.auditor : null;
   return filledIn({ ...draft, auditor, own: fitting.find((one) => one.id === draft.own?.id) ?? fitting[0] ?? null }, recipe, scope);
 }
 

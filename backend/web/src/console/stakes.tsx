@@ -1,22 +1,22 @@
-/** The random audit of a plan, what lies on it, and how one is asked for. */
+/** The audit of a plan, what lies on it, and how one is asked for. */
 import { fieldId } from "./fields.tsx";
 import { get, type Named, type Plan, type PlanAudit, type Stake } from "./api.ts";
 import { left, numberOf, t, timeOf, tOr } from "./i18n.ts";
 import { Facts, Table, useLoad } from "./parts.tsx";
-import type { Draft } from "./request.ts";
+import { mayAudit, opensGarblings, type Draft } from "./request.ts";
 import type { Fault } from "./schema.ts";
 
 const timeFor = (seconds: number): string => left(seconds) ?? "";
 const staked = (audit: PlanAudit): boolean => audit.stake !== "0";
 
-/** What a person reads of a plan's random audit before deciding. */
+/** What a person reads of a plan's audit before deciding. */
 export function AuditOf({ plan: { audit } }: { plan: Plan }) {
   if (audit === null) return null;
-  const stake = staked(audit) ? t("plan.units", { amount: numberOf(audit.stake) }) : t("audit.nothing");
+  const stake = staked(audit) ? t("plan.units", { amount: numberOf(audit.stake) }) : t(audit.places === null ? "garbling.nothing" : "audit.nothing");
   return (
     <section>
-      <h2>{t("audit.title")}</h2>
-      <p>{t("audit.about", { auditor: audit.auditor.name, places: numberOf(audit.places) })}</p>
+      <h2>{t(audit.places === null ? "garbling.title" : "audit.title")}</h2>
+      <p>{audit.places === null ? t("garbling.about", { auditor: audit.auditor.name }) : t("audit.about", { auditor: audit.auditor.name, places: numberOf(audit.places) })}</p>
       <Facts
         rows={[
           [t("audit.auditor"), audit.auditor.name],
@@ -25,7 +25,7 @@ export function AuditOf({ plan: { audit } }: { plan: Plan }) {
             ? ([
                 [t("plan.token"), <code>{audit.token}</code>],
                 [t("audit.lost-to"), audit.beneficiary.name],
-                [t("audit.keep-until"), timeOf(audit.find_by)],
+                [t(audit.places === null ? "garbling.until" : "audit.keep-until"), timeOf(audit.find_by)],
                 [t("audit.answer-in"), timeFor(audit.answer_seconds)],
               ] as const)
             : []),
@@ -38,7 +38,7 @@ export function AuditOf({ plan: { audit } }: { plan: Plan }) {
 /** What signing means for the own stake; nothing where there is none. */
 export function signsStake({ audit }: Plan): string | null {
   if (audit === null || !staked(audit)) return null;
-  return t("sign.stake", { amount: numberOf(audit.stake), beneficiary: audit.beneficiary.name, until: timeOf(audit.find_by), time: timeFor(audit.answer_seconds) });
+  return t(audit.places === null ? "sign.garbling" : "sign.stake", { amount: numberOf(audit.stake), beneficiary: audit.beneficiary.name, until: timeOf(audit.find_by), time: timeFor(audit.answer_seconds) });
 }
 
 /** Where all stakes of a job stand. */
@@ -75,9 +75,7 @@ export interface Auditor extends Named {
   readonly key: string | null;
 }
 
-/** Those to whom rows of a chosen offer may be opened, and whose key the trust list has. */
-export const auditorsOf = (draft: Draft, known: readonly Auditor[]): readonly Auditor[] =>
-  known.filter((one) => one.key !== null && draft.chosen.some((two) => two.scope.auditors?.includes(one.address)));
+export const auditorsOf = (draft: Draft, known: readonly Auditor[]): readonly Auditor[] => known.filter((one) => mayAudit(draft, one));
 
 interface AskedProps {
   readonly known: readonly Auditor[];
@@ -86,15 +84,16 @@ interface AskedProps {
   readonly faults: readonly Fault[];
 }
 
-/** The part of the form that asks for a random audit, where the chosen offers tell owners of an auditor. */
+/** The part of the form that asks for an audit, where somebody may be the auditor. */
 export function AskedAudit({ known, draft, set, faults }: AskedProps) {
   const auditors = auditorsOf(draft, known);
   if (auditors.length === 0) return null;
+  const garblings = opensGarblings(draft);
   const missing = (path: string) => <p class="missing">{faults.find((one) => one.path === path)?.words}</p>;
   return (
     <fieldset>
-      <legend>{t("audit.title")}</legend>
-      <p class="hint">{t("start.audit-about")}</p>
+      <legend>{t(garblings ? "garbling.title" : "audit.title")}</legend>
+      <p class="hint">{t(garblings ? "start.garbling-about" : "start.audit-about")}</p>
       <div class="field">
         <label for={fieldId("auditor")}>
           {t("audit.auditor")} <span class="optional">{t("form.optional")}</span>
@@ -105,7 +104,7 @@ export function AskedAudit({ known, draft, set, faults }: AskedProps) {
           value={draft.auditor?.address ?? ""}
           onChange={(event) => set({ ...draft, auditor: auditors.find((one) => one.address === event.currentTarget.value) ?? null })}
         >
-          <option value="">{t("start.audit-none")}</option>
+          <option value="">{t(garblings ? "start.garbling-none" : "start.audit-none")}</option>
           {auditors.map((one) => (
             <option value={one.address}>{one.name}</option>
           ))}
@@ -115,7 +114,7 @@ export function AskedAudit({ known, draft, set, faults }: AskedProps) {
         <div class="field">
           <label for={fieldId("stake")}>{t("start.stake")}</label>
           <p class="hint" id="stake-help">
-            {t("start.stake-help")}
+            {t(garblings ? "start.garbling-help" : "start.stake-help")}
           </p>
           {missing("stake")}
           <input

@@ -5,7 +5,7 @@ import { get, post, type Dataset, type Job, type Named, type OfferedBy, type Par
 import { Field, fieldId } from "./fields.tsx";
 import { left, listOf, numberOf, purposeName, recipeName, roleName, t, tOr } from "./i18n.ts";
 import { Facts, Loaded, Table, useLoad, useWork } from "./parts.tsx";
-import { bounds, bringsOwn, choicesOf, emptyDraft, faultsOf, ownOffers, requestOf, seats, settled, takesModel, withModel, type Choice, type Draft } from "./request.ts";
+import { bounds, bringsOwn, choicesOf, emptyDraft, faultsOf, opensGarblings, ownOffers, requestOf, seats, settled, takesModel, withModel, type Choice, type Draft } from "./request.ts";
 import { resolved, type Fault, type JsonObject } from "./schema.ts";
 import { AskedAudit, type Auditor } from "./stakes.tsx";
 
@@ -421,7 +421,7 @@ function Confirm({ recipe, of, draft, own, checked, back }: ConfirmProps) {
           ...(draft.pot === "" ? [] : [[t("plan.pot"), t("plan.units", { amount: numberOf(draft.pot) })] as const]),
           ...(draft.auditor === null
             ? []
-            : [[t("audit.title"), t("start.audit-asked", { auditor: draft.auditor.name, amount: numberOf(draft.stake) })] as const]),
+            : [[t(opensGarblings(draft) ? "garbling.title" : "audit.title"), t("start.audit-asked", { auditor: draft.auditor.name, amount: numberOf(draft.stake) })] as const]),
           [t("start.hours-open"), left(Number(draft.hours.open) * 3600) ?? t("start.hours-node")],
           ...(checked.cost === null ? [] : [[t("start.cost"), <span lang="en">{checked.cost}</span>] as const]),
         ]}
