@@ -117,7 +117,8 @@ def test_no_request_that_openapi_can_express_is_an_error_of_the_server(
         "GET /v1/jobs/{job}/request": {409},
         "POST /v1/jobs/{job}/cancel": {202},
         "POST /v1/jobs/{job}/noise": {409},  # neither has noise that could be opened
-        # Neither plan names a random audit: there are no stakes to show or settle, and nothing to open or answer.
+        # Neither plan names an audit: there are no stakes to show or settle, and nothing to open or answer.
+        "GET /v1/jobs/{job}/certificate": set(),
         "GET /v1/jobs/{job}/stakes": {200},
         "POST /v1/jobs/{job}/stakes/settle": {200},
         "POST /v1/jobs/{job}/stakes/answer": {409},

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from placet.core.certificates import GarblingFinding
 from placet.core.sample import SampleFinding
 from placet.core.stakes import Fault, finding_hash, garbling_finding_hash, upholding_hash
 from placet.core.values import Signature, Value
-
-Finding = Annotated[SampleFinding | GarblingFinding, Field(discriminator="type")]
 
 
 def finding_struct(finding: SampleFinding | GarblingFinding, upholds: bool) -> bytes:
@@ -26,7 +22,7 @@ def finding_struct(finding: SampleFinding | GarblingFinding, upholds: bool) -> b
 class SignedFinding(Value):
     """A finding under the auditor's signature (`finding_struct`), which anybody may send to the contract."""
 
-    finding: Finding
+    finding: SampleFinding | GarblingFinding
     upholds: bool = False
     signature: Signature
 
