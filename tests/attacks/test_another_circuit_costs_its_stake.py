@@ -9,17 +9,23 @@ from typing import Any
 import pytest
 from tests.attacks.liars import STAKE, rogue, staking
 from tests.attacks.test_a_garbler_of_another_circuit_is_named import CHOSEN, AuditedCounting, smaller_group
+from tests.audit.simulator import NAMES
 
 from declaring import CUSTOMER
 from follow import until
 from garbling import IdealTransfers
 from live import LiveConsortium
+from placet.audit.facts import StakeFact
 from placet.audit.garbling import demand_convincing
+from placet.audit.verify import verify
+from placet.catalogue.declared import declared_terms
 from placet.core.certificates import GarblingCertificate, GarblingFinding
 from placet.core.errors import PlanError, ProtocolError
 from placet.core.findings import SignedFinding
 from placet.core.garbling import COMMITTED
+from placet.core.plan import GarblingAudit, RandomAudit, Terms
 from placet.core.signatures import Key, Verifiers
+from placet.core.stakes import Fault, stake_of
 from placet.core.values import from_hex, parse, to_hex
 from placet.protocols.garbled import covert_evaluator
 
@@ -127,6 +133,64 @@ def test_an_honest_garbler_is_accused_of_nothing(caught: Any, monkeypatch: pytes
     with pytest.raises(ProtocolError) as refusal:
         judge(simulation, certificate)
     assert refusal.value.found == "the plan's circuit", "all else of it is right"
+
+
+# ------------------------------------------------------------------------------------------------------- the stake
+
+
+AUDIT = GarblingAudit(
+    auditor=b"\1" * 20, token=b"\3" * 20, stake=500, beneficiary=b"\4" * 20, find_seconds=3600, answer_seconds=600
+)
+
+
+class StakedCounting(AuditedCounting):
+    """Its garbler stakes, or, by `lacking`, does not; in the end the stake is lost."""
+
+    lacking = False
+
+    def make_terms(self, fields: dict[str, Any]) -> Terms:
+        return Terms(**dict(super().make_terms(fields)) | {"garbling": AUDIT})
+
+    def _open(self) -> None:
+        super()._open()
+        if not self.lacking:
+            terms = stake_of(self.plan, AUDIT, self.job, 0)
+            fault = {"fault": int(Fault.OTHER_CIRCUIT), "reported": self.tick(), "end": "slashed", "ended": self.tick()}
+            self.facts["stakes"].append(
+                StakeFact(stake=terms.id, party=0, holder=terms.holder, amount=500, deposited=self.tick(), **fault)
+            )
+
+
+def test_the_audit_tells_what_became_of_the_stake() -> None:
+    report = verify(StakedCounting().bundle())
+    assert f"{NAMES[0]}: the auditor reports that it garbled another circuit, and the stake is lost" in report.notes
+    assert any(note.startswith("a stake lies on the garblings") for note in report.notes)
+
+
+def test_who_computes_without_its_stake_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also by a stake for drawn places: that is another one."""
+    monkeypatch.setattr(StakedCounting, "lacking", True)
+    (result,) = [one for one in verify(StakedCounting().bundle()).results if one.name == "stakes.in"]
+    assert result.named == (NAMES[0],)
+
+
+def test_no_plan_puts_a_stake_on_garblings_that_nobody_opens(caught: Any) -> None:
+    """Nor a random audit on a job in which nobody commits to values."""
+    simulation, shown = caught
+    signers = [one.signer for one in simulation.plan.parties]
+
+    def refused(terms: Terms) -> None:
+        with pytest.raises(PlanError) as refusal:
+            declared_terms(terms, signers, simulation.plan.consumer)
+        assert refusal.value.code == "plan.audit"
+
+    uncovered = {name: value for name, value in shown.terms.parameters.items() if name != "covert"}
+    fields = {name: getattr(shown.terms, name) for name in Terms.model_fields}
+    assert declared_terms(Terms(**fields | {"garbling": AUDIT}), signers, simulation.plan.consumer).staking == (0,)
+    refused(Terms(**fields | {"garbling": AUDIT, "parameters": uncovered}))
+    drawn = RandomAudit(**dict(AUDIT), key=bytes(32), places=1, delay=1)
+    refused(Terms(**fields | {"audit": drawn}))
+    refused(Terms(**fields | {"audit": drawn, "garbling": AUDIT}))
 
 
 # -------------------------------------------------------------------------------------------------- between real nodes
