@@ -46,6 +46,7 @@ SCOPES: tuple[dict[str, Any], ...] = (
     {"output": "rows", "personal": False, "enrollers": [], "identifier": None, "namespace": None},
     {"auditors": [to_hex(AUDITOR)]},
     {"auditors": [to_hex(AUDITOR), to_hex(THIRD)], "output": "aggregate", "personal": False, "enrollers": []},
+    {"data_life": 90, "smallest_group": 5},
 )
 
 

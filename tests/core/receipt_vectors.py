@@ -29,8 +29,8 @@ KEY = Key(b"\x11" * 32)
 NAMES = {KEY.address if address == PROVIDER else address: name for address, name in OTHERS.items()}
 REGISTRY = b"\xc0" * 20
 DOMAIN = receipt_domain(31337, REGISTRY)
-_CASES = (0, 4, 8, 30)
-"""Of notices.json: persons' data, in each language, and once with an auditor."""
+_CASES = (0, 4, 8, 30, 36)
+"""Of notices.json: persons' data, in each language, once with an auditor and once with a data life."""
 
 
 def moment(block: int, at: int) -> dict[str, Any]:

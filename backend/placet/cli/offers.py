@@ -79,6 +79,13 @@ def make(
             help="For a model: how many of those it was learned from may have withdrawn; none unless given.",
         ),
     ] = None,
+    data_life: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="For how many days the consumer may keep a result: its node deletes it then. Owners are told.",
+        ),
+    ] = None,
     auditors: Annotated[
         str,
         typer.Option(
@@ -148,6 +155,8 @@ def make(
         terms["smallest_change"] = smallest_change
     if tolerated_withdrawals is not None:
         terms["tolerated_withdrawals"] = tolerated_withdrawals
+    if data_life is not None:
+        terms["data_life"] = data_life
     for doubt in doubts(terms["title"], office.trust.names):
         say(f"warning: {doubt}")
     scope = _scope(office, terms)

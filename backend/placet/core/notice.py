@@ -47,6 +47,7 @@ def notice_frame(offer: Offer, scope: Scope, names: Names, language: Language = 
         say(gets, consumer=consumer, output=output, number=group),
         *_bounds(scope, words),
         *_noise(offer, words),
+        *_kept(scope, consumer, words),
         say("notice-parties", parties=words.list(names(party) for party in scope.parties)),
         *_audited(scope, provider, names, words),
         *_differences(scope, provider, consumer, words),
@@ -69,6 +70,13 @@ def _noise(offer: Offer, words: Words) -> tuple[str, ...]:
         return ()
     whole, rest = divmod(epsilon_hundredths(offer.budget), 100)
     return (words.say("notice-budget", epsilon=f"{whole}.{rest:02}"),)
+
+
+def _kept(scope: Scope, consumer: str, words: Words) -> tuple[str, ...]:
+    """How long the consumer may keep a result."""
+    if scope.data_life is None:
+        return ()
+    return (words.say("notice-data-life", consumer=consumer, days=scope.data_life),)
 
 
 def _audited(scope: Scope, provider: str, names: Names, words: Words) -> tuple[str, ...]:

@@ -86,6 +86,15 @@ class Offer(Value):
         return OfferId(eip712.OFFER.hash(self))
 
 
+MAX_DATA_LIFE = 36_525
+"""Days, a hundred years."""
+DataLife = Annotated[int, Field(strict=True, ge=1, le=MAX_DATA_LIFE)]
+"""Days for which a result may be kept; AA's word."""
+_MODELS = (CLEAR_MODEL, TREE_MODEL, SHARED_MODEL)
+MAX_DATA_LIFE = 36_525
+"""Days, a hundred years."""
+DataLifeDays = Annotated[int, Field(strict=True, ge=1, le=MAX_DATA_LIFE)]
+"""For how many days a result may be kept."""
 _GAPS = tuple(words_of(ENGLISH).gaps)
 """The outputs in which something begins at an edge."""
 
@@ -110,7 +119,9 @@ class Scope(Value):
     `auditors` are those to whom rows may be opened that the chain draws after a job's seal; none: nobody.
     `smallest_change` is for persons' rows: a job whose matches differ from those of an earlier one of the same consumer
     ends, unless by so many people or by none. `tolerated_withdrawals` is for a model: how many of those it was learned
-    from may have withdrawn, none where it is not said. A scope without one of these nine has no such field.
+    from may have withdrawn, none where it is not said. `data_life`
+    is how many days the consumer may keep a job's result, from the job's completion on; nobody says when it ends where
+    there is none. A scope without one of these ten has no such field.
     """
 
     type: Literal["placet.scope"] = "placet.scope"
@@ -149,6 +160,7 @@ class Scope(Value):
         None
     )
     tolerated_withdrawals: Annotated[U32 | None, Field(exclude_if=_empty)] = None
+    data_life: Annotated[DataLifeDays | None, Field(exclude_if=_empty)] = None
     recipes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=16)]
     parties: Annotated[tuple[Address, ...], Field(min_length=1, max_length=16)]
     auditors: Annotated[tuple[Address, ...], Field(max_length=16, exclude_if=_empty)] = ()
@@ -198,6 +210,12 @@ class Scope(Value):
     def _withdrawals_of_models(self) -> Scope:
         if self.tolerated_withdrawals is not None and self.personal:
             raise ValueError("withdrawals are tolerated of a model, which is the institution's own")
+        return self
+
+    @model_validator(mode="after")
+    def _life_of_results(self) -> Scope:
+        if self.data_life is not None and self.output in (CLEAR_MODEL, TREE_MODEL, SHARED_MODEL):
+            raise ValueError("a data life is a result's, and a model stays in a vault")
         return self
 
     @model_validator(mode="after")

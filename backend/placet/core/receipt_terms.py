@@ -162,12 +162,26 @@ def _process(facts: ReceiptFacts) -> dict[str, Any]:
             "dct:valid": f"{_iso(consent.not_before)}/{_iso(consent.not_after)}",
             "dpv:hasDuration": _durations(facts),
         },
-        "dpv:hasStorageCondition": {
-            "@type": "dpv:StorageDuration",
-            "dct:description": "the record of this consent",
-            "dpv:hasDuration": {"@type": "dpv:UntilEventDuration", "rdf:value": _KEPT},
-        },
+        "dpv:hasStorageCondition": _storage(facts),
     }
+
+
+def _storage(facts: ReceiptFacts) -> dict[str, Any] | list[dict[str, Any]]:
+    """How long the provider keeps the record of the consent, and, where the offer says it, the consumer a result."""
+    record = {
+        "@type": "dpv:StorageDuration",
+        "dct:description": "the record of this consent",
+        "dpv:hasDuration": {"@type": "dpv:UntilEventDuration", "rdf:value": _KEPT},
+    }
+    days = facts.scope.data_life
+    if days is None:
+        return record
+    result = {
+        "@type": "dpv:StorageDuration",
+        "dct:description": "a job's result at its recipient, from the job's completion on",
+        "dpv:hasDuration": {"@type": "dpv:TemporalDuration", "rdf:value": f"P{days}D"},
+    }
+    return [record, result]
 
 
 def _data(facts: ReceiptFacts) -> list[dict[str, Any]]:

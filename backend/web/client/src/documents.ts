@@ -29,6 +29,7 @@ export interface Scope {
   readonly smallest_gap?: string;
   readonly smallest_change?: number;
   readonly tolerated_withdrawals?: number;
+  readonly data_life?: number;
   readonly recipes: readonly string[];
   readonly parties: readonly Hex[];
   readonly auditors?: readonly Hex[];
@@ -39,7 +40,7 @@ export interface Scope {
 
 const SCOPE_FIELDS = new Set(
   ("type version title provider purpose columns identifier namespace matched_by decimals bounds output smallest_group " +
-    "smallest_gap smallest_change tolerated_withdrawals recipes parties auditors enrollers personal salt").split(" "),
+    "smallest_gap smallest_change tolerated_withdrawals data_life recipes parties auditors enrollers personal salt").split(" "),
 );
 
 /** A scope with a field that this library has no words for must not be signed. */
