@@ -46,6 +46,7 @@ DOORS: dict[str, frozenset[str]] = {
     "audit.collect": frozenset({"core", "models", "catalogue", "chain", "protocols"}),
     "study": frozenset({"core", "models", "catalogue", "vault"}),
     "witness": frozenset({"core", "chain"}),
+    "interchange": frozenset({"core"}),
     "sandbox": frozenset(
         {
             "core",
@@ -76,7 +77,7 @@ DOORS: dict[str, frozenset[str]] = {
             "node",
             "company",
         }
-        | {"identity", "owner", "audit", "sandbox", "study", "pages", "witness"}
+        | {"identity", "owner", "audit", "sandbox", "study", "pages", "witness", "interchange"}
     ),
 }
 # What only some rooms may touch, and how it would be imported.
@@ -214,6 +215,7 @@ LARGE: dict[str, str] = {
     "cli.audit_sample.sample": _OPTIONS,
     "cli.compare.join": _OPTIONS,
     "cli.compare.start": _OPTIONS,
+    "cli.consent_interchange.export": _OPTIONS,
     "cli.job_plan.plan": _OPTIONS,
     "cli.offers.make": _OPTIONS,
     "cli.owner_grant.grant": _OPTIONS,

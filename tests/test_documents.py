@@ -31,6 +31,7 @@ FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = [block for page in PAGES for block in FENCE.findall(page.read_text())]
 
 LISTED = {
+    "placet consent import": "the artefact is another system's; tests/cli/test_institutions.py does the same",
     "scripts/setup": "every test stands on it; the tutorials start a sandbox",
     "scripts/bench job --json": "takes minutes: tests/scripts/test_bench_job.py measures a job",
     ".venv/bin/pip wheel": "builds from the checkout: tests/sandbox/test_installed.py builds and installs a wheel",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import secrets
+import time
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +107,50 @@ def test_an_owner_consents_looks_checks_and_withdraws(institutions: Institutions
         "owner", "check", "--wallet", "wallet", consent, "--url", institutions.chain.url, "--json"
     ).json
     assert (checked["chain_says"], checked["ended"]) == ("withdrawn", True)
+
+
+def test_a_request_of_another_system_is_signed_within_it_and_goes_out_again(institutions: Institutions) -> None:
+    """Account Aggregator's artefact in, the owner's consent, and Account Aggregator's artefact out, with its status as
+    of a block, before the withdrawal and after it."""
+    samples = Path(__file__).resolve().parents[1] / "interchange" / "samples"
+    artefact = json.loads((samples / "aa-artefact.json").read_text())
+    ends = int(time.time()) + 86_400
+    artefact["ConsentDetail"] |= {
+        "consentStart": "2020-01-01T00:00:00.000Z",
+        "consentExpiry": datetime.datetime.fromtimestamp(ends, datetime.UTC).isoformat(),
+    }
+    (institutions.folder / "artefact.json").write_text(json.dumps(artefact))
+    asked = ("consent", "import", "artefact.json", "--from", "account-aggregator", "--out", "request.json")
+    assert "ACTIVE there, given in our words; signature unchecked" in institutions.run(*asked).out
+
+    offer = institutions.run(*offer_words(institutions, "For a month", "--data-life", "30")).out.strip()
+    grant = ("owner", "grant", "--wallet", "wallet", "--api", institutions.api, "--subject", "C1", "--yes")
+    grant = (*grant, "--code-file", "code", "--uses", "5", "--request", "request.json", "--json")
+    given = institutions.run(*grant, "--offer", offer)
+    assert "deletes each result at most 30 days after" in given.err
+    consent = given.json["id"]
+    assert given.json["not_after"] == ends
+    wait_for(lambda: listed(institutions, consent)["status"] == "given", "consent on chain")
+
+    institutions.run("consent", "receipt", consent, "--config", "bank/node.toml", "--out", "given.json")
+    ours = ("--deployment", "deployment.json", "--trust", "trust.json", "--url", institutions.chain.url)
+    out = ("consent", "export", "given.json", "--to", "account-aggregator", "--terms", samples / "aa-terms.json")
+    report = institutions.run(*out, "--out", "out.json", *ours, "--json").json
+    written = json.loads((institutions.folder / "out.json").read_text())
+    detail = written["ConsentDetail"]
+    assert (report["status"], written["status"], written["consentId"]) == ("given", "ACTIVE", consent)
+    assert (detail["fetchType"], detail["DataLife"]) == ("ONETIME", {"unit": "DAY", "value": 30})
+    assert "Customer" in report["from_author"]
+
+    institutions.run("owner", "withdraw", "--wallet", "wallet", consent)
+    wait_for(lambda: listed(institutions, consent)["status"] == "withdrawn", "withdrawal on chain")
+    assert "ended since the receipt" in institutions.fails(*out, "--out", "late.json", *ours).err
+    institutions.run("owner", "receipt", "--wallet", "wallet", consent, "--out", "ended.json")
+    out = ("consent", "export", "ended.json", "--to", "uk-open-banking", "--terms", samples / "uk-terms.json")
+    shown = institutions.run(*out, "--out", "uk.json", *ours).out
+    assert "no counterpart: data life" in shown
+    data = json.loads((institutions.folder / "uk.json").read_text())["Data"]
+    assert (data["Status"], data["StatusReason"][0]["StatusReasonCode"]) == ("CANC", "CN01")
 
 
 def test_an_institution_revokes_and_erases(institutions: Institutions) -> None:

@@ -421,6 +421,16 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "owner receipt": ("--wallet {wallet} {id} --out {new}", "--wallet {wallet} {evil} --out {new}"),
     "owner access": ("--wallet {wallet} --out {new}",),
     "owner check-receipt": ("{json} --url {url} " + FILES, "{txt} " + FILES, "{evil} " + FILES),
+    "consent import": (
+        "{json} --from account-aggregator --out {new}",
+        "{txt} --from uk-open-banking --out {new} --key {txt} --signature {txt}",
+        "{json} --from {evil} --out {new}",
+    ),
+    "consent receipt": ("{id} --config {toml} --out {new}", "{evil} --config {toml} --out {new}"),
+    "consent export": (
+        "{json} --to uk-open-banking --terms {json} --out {new} " + FILES,
+        "{evil} --to {evil} --terms {evil} --out {new} " + FILES,
+    ),
     "identity init": (
         "{new} --name {evil} --namespace urn:example:person --deployment {deployment} --passphrase-file {txt}",
         "{new} --name Registry --namespace {evil} --deployment {deployment} --passphrase-file {txt}",

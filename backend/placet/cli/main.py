@@ -45,6 +45,11 @@ _ENTRIES = {
     "erase": Entry(
         "placet.cli.erasure", "erase", "Delete all that node and running vault hold of a consent, for good."
     ),
+    "consent": Entry(
+        "placet.cli.consent_interchange",
+        "commands",
+        "Consents of other systems: Account Aggregator's and UK Open Banking's, in and out.",
+    ),
     "enclave": Entry("placet.cli.enclave", "commands", "Which enclave measurements the institution accepts."),
     "compare": Entry(
         "placet.cli.compare", "commands", "Compare two versions of a contract in an enclave; for the companies."

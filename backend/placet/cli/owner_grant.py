@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from placet.core.ids import OfferId
     from placet.core.languages import Language
     from placet.core.trust import TrustList
+    from placet.interchange.requests import ConsentRequest
     from placet.owner.drafts import Draft, Offered, SignedConsent
     from placet.owner.keys import KeyKind
     from placet.owner.wallet import Wallet
@@ -91,6 +92,10 @@ def grant(
         bool, typer.Option("--by-wallet", help="Show who you are by a wallet of the EU, which then shows the code.")
     ] = False,
     kind: Annotated[str, typer.Option(help="The fresh key's curve: secp256k1 or p256.")] = "secp256k1",
+    request: Annotated[
+        Path | None,
+        typer.Option(help="A request of another system (placet consent import): nothing beyond it is signed."),
+    ] = None,
     language: Annotated[str, typer.Option(help="In which language you read and sign: en, de or zh.")] = "en",
     url: OptionalUrl = None,
     yes: Annotated[bool, typer.Option("--yes", help="Sign without asking. The notice is shown all the same.")] = False,
@@ -108,7 +113,8 @@ def grant(
     if tongue is None:
         raise typer.BadParameter("--language is one of " + ", ".join(LANGUAGES))
     opened = open_wallet(wallet, passphrase_file)
-    options = GrantOptions(enroller, subject, code_file, by_wallet, KeyKind(kind), tongue, url, yes)
+    bounds = None if request is None else _request(request)
+    options = GrantOptions(enroller, subject, code_file, by_wallet, KeyKind(kind), tongue, url, yes, bounds)
     signed, status = asyncio.run(_grant(opened, api, read_offer(offer), read_span(until), uses, options))
     if as_json:
         emit({"id": to_hex(signed.consent.id), "status": status, "not_after": signed.consent.not_after})
@@ -128,6 +134,7 @@ class GrantOptions(NamedTuple):
     language: Language
     url: str | None
     yes: bool
+    request: ConsentRequest | None
 
 
 async def _grant(
@@ -149,9 +156,22 @@ async def _grant(
         who = options.subject or _asked(f"Who you are, by {kind}", "PLACET_SUBJECT")
         opening = parse(EnrolmentOpening, {"subject": who, "salt": to_hex(secrets.token_bytes(32))}, what="the subject")
         key = client.new_key(options.kind)
-        end = int(time.time()) + seconds
+        begin = int(time.time())
+        end = begin + seconds
+        if options.request is not None:
+            from placet.interchange.requests import demand_within
+
+            begin, end, uses = demand_within(options.request, offered.scope, now=begin, not_after=end, uses=uses)
         commitment, tongue = opening.commitment, options.language
-        draft = await client.draft(offered, key.signer, not_after=end, uses=uses, enrolment=commitment, language=tongue)
+        draft = await client.draft(
+            offered,
+            key.signer,
+            not_before=begin,
+            not_after=end,
+            uses=uses,
+            enrolment=commitment,
+            language=tongue,
+        )
         _show(draft)
         if not options.yes and ask_line("Do you consent? [y/N]").lower() not in ("y", "yes"):
             raise stop("nothing was signed, nothing was sent; y is yes, and --yes signs without asking")
@@ -175,6 +195,16 @@ async def _grant(
         )
         wallet.put(record)
         return signed, await client.submit(signed)
+
+
+def _request(file: Path) -> ConsentRequest:
+    from placet.core.values import parse
+    from placet.interchange.requests import MAX_REQUEST, ConsentRequest
+
+    text = read_text(file, "request", limit=MAX_REQUEST)
+    bounds = parse(ConsentRequest, text, limit=MAX_REQUEST, what=f"request {file}")
+    say(f"{bounds.system}: {bounds.status} there; its signature is {bounds.signature}, and yours is what counts here")
+    return bounds
 
 
 def _warn(trust: TrustList, offers: list[Offered]) -> None:
