@@ -54,6 +54,7 @@ def test_every_check_looks_at_something() -> None:
         "model.card": "nobody registered a model of this job",
         "model.handed-out": "no model left this job in clear",
         "stakes.in": "the plan names no audit with stakes",
+        "retention.deleted": "the terms name no data life",
     }
     assert all(c.rule and c.title for c in CHECKS)
 

@@ -361,3 +361,19 @@ def test_a_use_is_allowed_if_and_only_if_all_of_it_was_shown(
     if "columns" in by_rule:
         assert by_rule["columns"] == ", ".join(sorted(read - shown))
     assert rules(replace(asked, provider=STRANGER), of, offer(of, operations=allowed))[0] == "provider"
+
+
+@pytest.mark.parametrize(
+    ("days", "life", "allowed"),
+    [(None, None, True), (9, None, True), (30, 30, True), (29, 30, True), (31, 30, False), (None, 30, False)],
+)
+def test_no_result_is_kept_for_longer_than_owners_were_shown(days: int | None, life: int | None, allowed: bool) -> None:
+    assert rules(use(data_life=days), scope(data_life=life)) == ([] if allowed else ["data-life"])
+
+
+def test_a_data_life_is_of_a_result_and_no_model() -> None:
+    with pytest.raises(ValidationError, match="stays in a vault"):
+        scope(data_life=30, output="model", smallest_gap=None)
+    for days in (0, 36_526, True):
+        with pytest.raises(ValidationError):
+            scope(data_life=days)

@@ -336,7 +336,7 @@ def stays_lawful(base: Draft, draft: Draft) -> bool | None:
     if draft.terms["parameters"] != base.terms["parameters"]:
         return None
     same = all(getattr(draft, name) == getattr(base, name) for name in ("signers", "outputs", "plan"))
-    before, after = ({k: v for k, v in one.terms.items() if k != "audit"} for one in (base, draft))
+    before, after = ({k: v for k, v in one.terms.items() if k not in ("audit", "data_life")} for one in (base, draft))
     terms = after == before or (
         after | {"engine": "embedded"} == before
         and base.terms["parameters"].get("psi") == "ecdh"  # the one thing that runs on two engines
@@ -355,6 +355,9 @@ def stays_lawful(base: Draft, draft: Draft) -> bool | None:
         and "edges" not in base.terms["parameters"]
         and all(audit.auditor in after.scope.get("auditors", ()) for role, _, after in each if role == "provider")
     )
+    days = draft.terms.get("data_life")
+    lives = [life for _, _, one in each if (life := one.scope.get("data_life")) is not None]
+    told &= not lives or (days is not None and days <= min(lives))
     return same and terms and told and all(_stays(base, role, before, after) for role, before, after in each)
 
 
@@ -363,7 +366,7 @@ def _stays(base: Draft, role: str, before: Brought, after: Brought) -> bool:
     compared = {key["column"] for key in parameters.get("alignment", {}).get("keys", [])}
     free = {
         *("columns", "decimals", "smallest_group", "smallest_gap", "smallest_change", "recipes", "parties"),
-        *("matched_by", "bounds", "auditors"),
+        *("matched_by", "bounds", "auditors", "data_life"),
     }
     if "namespace" not in parameters:
         free |= {"identifier", "namespace"}
@@ -445,6 +448,7 @@ SCOPE: dict[str, Any] = {
     "found by": st.just((None, None)) | st.tuples(st.sampled_from(("customer", "name")), st.sampled_from(_KINDS)),
     "matched_by": st.lists(st.sampled_from(_COLUMNS), max_size=3, unique=True).map(tuple),
     "auditors": st.lists(st.sampled_from(AUDITORS), max_size=2).map(tuple),
+    "data_life": st.sampled_from((None, 1, 30, 90)),
 }
 OFFER: dict[str, Any] = {
     "purpose": _PURPOSES.map(purpose_id),
@@ -463,6 +467,7 @@ TERMS: dict[str, Any] = {
     "engine": st.sampled_from(("embedded", "spu", "hardware", "simulated", "gpu")),
     "on_withdrawal": st.sampled_from(("drop", "abort")),
     "audit": st.sampled_from((None, *AUDITS)),
+    "data_life": st.sampled_from((None, 1, 30, 31)),
 }
 PARAMETERS: dict[str, Any] = {
     "identifier": st.sampled_from(_COLUMNS),

@@ -71,6 +71,8 @@ divides it; and the seal divides it as the recorded metrics say.
 *Stakes.* Where the terms name a random audit, or a stake on garblings, each party that is a part of it put up its stake
 before any step of the job was recorded. The notes tell what findings lie on them and how those ended.
 
+*Retention.* Where the terms name a data life, the consumer signed that it deleted the result when that was over.
+
 The verdict is *tampered* if any check failed, else *disputed* if any is disputed, else *incomplete* if evidence is
 missing or the auditor brought no deployment and trust list of his own, else *lawfully erased* if records of consents
 that died later were erased, else *intact*. A check that does not apply (no seal in an aborted job) is skipped with its
@@ -100,6 +102,7 @@ from placet.audit.checks import (
     payment,
     plan,
     proof,
+    retention,
     seal,
     stakes,
     sums,
@@ -139,6 +142,7 @@ CHECKS: tuple[Check, ...] = (
     *seal.CHECKS,
     *payment.CHECKS,
     *stakes.CHECKS,
+    *retention.CHECKS,
 )
 
 

@@ -29,6 +29,7 @@ class PlannedUse(TypedDict):
     purpose: bytes
     operations: int
     named: bool
+    data_life: int | None
 
 
 def auditor_of(terms: Terms) -> bytes | None:
@@ -95,6 +96,7 @@ class DeclaredJob(DeclaredTerms):
             purpose=self.plan.purpose,
             operations=self.plan.operations,
             named=self.plan.inputs[number].named,
+            data_life=self.terms.data_life,
         )
 
 

@@ -108,9 +108,7 @@ def activity(offer: Offer, scope: Scope, openings: int, names: Names) -> Process
             *(RecordedParty(name=names(one), address=one, gets=drawn) for one in scope.auditors),
         ),
         parties=tuple(RecordedParty(name=names(one), address=one, gets="messages of the protocol") for one in others),
-        retention="used until each consent's own end, its last use, or its withdrawal; its record until erased"
-        if scope.personal
-        else "used until the institution's consent ends",
+        retention=_retention(scope),
         measures=tuple(_measure(recipe, offer.operations) for recipe in scope.recipes),
         openings=openings,
     )
@@ -130,6 +128,15 @@ def _measure(recipe: str, allowed: int) -> RecordedMeasure:
         engines=spec.engines,
         rests_on=tuple(_RESTS_ON[flag] for flag in used),
     )
+
+
+def _retention(scope: Scope) -> str:
+    used = (
+        "used until each consent's own end, its last use, or its withdrawal; its record until erased"
+        if scope.personal
+        else "used until the institution's consent ends"
+    )
+    return used if scope.data_life is None else f"{used}; a result for {scope.data_life} days at its recipient"
 
 
 def lines(record: ProcessingRecord) -> Sequence[str]:

@@ -293,6 +293,7 @@ def _request(
         ),
         own=own,
         audit=payment.audit,
+        data_life=min((one.scope.data_life for one in offers if one.scope.data_life is not None), default=None),
     )
 
 

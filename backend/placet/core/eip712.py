@@ -154,6 +154,7 @@ TOTAL = Struct(
 STATEMENT = Struct("Statement(bytes32 key,bytes32 job,address prover,address relyingParty,uint48 until)")
 PROOF_TAG = Struct("ProofTag(bytes32 consent,bytes32 tag)")
 RECEIPT = Struct("Receipt(bytes owner,bytes32 consent,bytes32 document)")
+RESULT_DELETION = Struct("ResultDeletion(bytes32 job,uint48 keepUntil,uint48 deleted)")
 STAKE = Struct(
     "Stake(bytes32 job,uint32 party,address holder,address auditor,address beneficiary,address token,uint96 amount,"
     "uint48 findBy,uint32 answerSeconds,uint8 subject)"

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from placet.core.complaints import Complaint
 from placet.core.consent import CompactConsent
+from placet.core.deletion import SignedDeletion
 from placet.core.enrolment import AnyEnrolment
 from placet.core.enrolment_batch import EnrolmentBatch
 from placet.core.hashing import document_hash
@@ -116,7 +117,8 @@ class SignedStanding(Value):
 
 class Evidence(Value):
     """One party's evidence about one job. `steps` and messages cover all attempts; `cards` are those of the model that
-    it registered as the job's; `complaints` show what another party signed and what contradicts it."""
+    it registered as the job's; `complaints` show what another party signed and what contradicts it; `deletion` is its
+    record of the result's."""
 
     type: Literal["placet.evidence"] = "placet.evidence"
     version: Literal[1] = 1
@@ -138,6 +140,7 @@ class Evidence(Value):
     complaints: Annotated[
         tuple[Complaint, ...], Field(max_length=MAX_PARTIES, exclude_if=lambda complaints: not complaints)
     ] = ()
+    deletion: Annotated[SignedDeletion | None, Field(exclude_if=lambda value: value is None)] = None
 
     def hash(self) -> bytes:
         return document_hash(self)

@@ -69,7 +69,8 @@ class Use:
     `amounts` are the columns that the job computes with and their decimals by the terms, the same in all that come
     together; `bounds` those that are added up within bounds, and these. `shown`: the role sees first which of its rows
     match. `model`: the one of which the input is a part. `spends`: of the privacy budgets of offer and dataset, in
-    nano-rho. `auditor`: to whom rows of it are opened that the chain draws after the seal."""
+    nano-rho. `auditor`: to whom rows of it are opened that the chain draws after the seal. `data_life`: for how many
+    days the consumer keeps the result, by the terms; None for no end."""
 
     recipe: str
     provider: bytes
@@ -88,6 +89,7 @@ class Use:
     bounds: tuple[tuple[str, Bounds], ...] = ()
     spends: int = 0
     auditor: bytes | None = None
+    data_life: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,7 @@ def scope_breaches(
     yield from alignment_breaches(use.aligns, scope)
     yield from _scaled(use, scope)
     yield from _bounded(use, scope)
+    yield from data_life_breaches(use.data_life, scope)
     yield from _whose(use, scope, subjects, model)
 
 
@@ -211,6 +214,19 @@ def auditor_breaches(auditor: bytes | None, scope: Scope) -> Iterator[Breach]:
             ", ".join(map(to_hex, scope.auditors)) or "no random audit: the scope names no auditor",
             to_hex(auditor),
             "leave the random audit out; or take an offer that tells owners of it: placet offer make --auditors",
+        )
+
+
+def data_life_breaches(days: int | None, scope: Scope) -> Iterator[Breach]:
+    """What a scope says against a result that is kept for so many days: owners signed when it is deleted."""
+    life = scope.data_life
+    if life is not None and (days is None or days > life):
+        yield Breach(
+            "data-life",
+            "the consumer keeps the result for longer than the owners were shown",
+            f"a data life of at most {life} days",
+            "no end" if days is None else f"{days} days",
+            "name it in the request, as placet job plan does",
         )
 
 

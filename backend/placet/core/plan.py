@@ -12,6 +12,7 @@ from placet.core import eip712
 from placet.core.errors import PlanError
 from placet.core.hashing import canonical, document_hash, keccak
 from placet.core.ids import NO_CONSENT, ConsentId, JobId, OfferId
+from placet.core.offers import DataLifeDays
 from placet.core.signatures import Verifiers
 from placet.core.text import demand_seen
 from placet.core.values import (
@@ -233,7 +234,8 @@ class Terms(Value):
 
     `roles` has one name a party, `inputs` one alias an input (flattened); `block` is the N of the lawful sets;
     `standing` is there where the job is an opening of a standing plan, `audit` where places of it are drawn,
-    `garbling` where the garbler stakes.
+    `garbling` where the garbler stakes. The consumer keeps the result for `data_life` days from the job's end on, and
+    for ever where there is none.
     """
 
     type: Literal["placet.terms"] = "placet.terms"
@@ -250,6 +252,7 @@ class Terms(Value):
     standing: Annotated[OpeningRef | None, Field(exclude_if=lambda value: value is None)] = None
     audit: Annotated[RandomAudit | None, Field(exclude_if=lambda value: value is None)] = None
     garbling: Annotated[GarblingAudit | None, Field(exclude_if=lambda value: value is None)] = None
+    data_life: Annotated[DataLifeDays | None, Field(exclude_if=lambda value: value is None)] = None
 
     @property
     def staked(self) -> AuditStake | None:

@@ -119,6 +119,7 @@ class Agreement:
                 purpose=request.purpose,
                 operations=int(job.spec.operations_on(job.terms.engine)),
                 named=one.alias == seat.model,
+                data_life=request.terms.data_life,
             )
             for one in seat.inputs
         ]

@@ -109,6 +109,7 @@ async def gather(runner: Runner, job: JobId, beside: Beside) -> Evidence:
         seal=next((SignedSeal(seal=seal, signatures=given) for seal, given in seals if seal == sealed), None),
         cards=await ask_store(runner.context.cards, job),
         complaints=await ask_store(runner.settlement.complaints, job),
+        deletion=await threaded.deletion(job),
     )
 
 

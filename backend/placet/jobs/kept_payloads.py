@@ -124,6 +124,12 @@ class KeptPayloads:
                     self._total = None
                     path.unlink(missing_ok=True)
 
+    def forget(self, job: JobId) -> None:
+        """Remove all that is kept of a job."""
+        with self._lock:
+            forget(self._folder, (job,))
+            self._total = None
+
     def _wanted(self, store: JobStore, job: JobId, attempt: int, now: int) -> bool:
         record = store.find(job)
         if record is None or store.phase(job, attempt) is Phase.FAILED:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, JsonValue
 
 from placet.core.ids import ConsentId, JobId, OfferId
+from placet.core.offers import DataLifeDays
 from placet.core.plan import MAX_INPUTS, MAX_PARTIES, Amendment, GarblingAudit, Input, Plan, RandomAudit, Seal, Terms
 from placet.core.standing import MAX_OPENINGS, StandingPlan
 from placet.core.text import demand_seen
@@ -246,7 +247,7 @@ class AuditStakeRequest(Value):
 
 class JobRequest(Sponsorship):
     """`POST /v1/jobs`: what the sponsor, who is also the consumer, wants computed. No `own` where the recipe takes
-    nothing of the consumer."""
+    nothing of the consumer. `data_life`: the days for which the consumer keeps the result; as offers demand it."""
 
     recipe: Name
     engine: Name = "embedded"
@@ -255,6 +256,7 @@ class JobRequest(Sponsorship):
     own: Annotated[OwnInput | None, Field(exclude_if=lambda value: value is None)] = None
     model: Annotated[ModelInput | None, Field(exclude_if=lambda value: value is None)] = None
     audit: Annotated[AuditStakeRequest | None, Field(exclude_if=lambda value: value is None)] = None
+    data_life: Annotated[DataLifeDays | None, Field(exclude_if=lambda value: value is None)] = None
 
 
 class StandingRequest(Value):

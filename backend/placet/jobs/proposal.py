@@ -80,6 +80,7 @@ def terms_of(context: JobContext, request: JobRequest, block: int, opening: Open
         standing=opening,
         audit=None if audit is None or garbles else audit.of(context.address),
         garbling=audit.of_garblings(context.address) if audit is not None and garbles else None,
+        data_life=request.data_life,
     )
 
 

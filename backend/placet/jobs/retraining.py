@@ -38,5 +38,6 @@ def again(plan: Plan, terms: Terms, purpose: str, own: bytes) -> JobRequest:
             for party in plan.parties
             if party.signer != own
         ),
+        data_life=terms.data_life,
         own=OwnInput(offer=rows[own].offer, consent=rows[own].consent if rows[own].named else None),
     )

@@ -116,11 +116,15 @@ class Runner:
         return bool(going)
 
     async def _tidy(self, now: float) -> None:
-        """Remove payloads that no replay will ask for, once an hour and when a job has ended."""
-        payloads = self.context.payloads
-        if payloads is not None and now >= self._tidy_at:
-            self._tidy_at = now + TIDY_SECONDS
-            await ask_store(payloads.sweep, self.store, await ask_chain(self.context.chain.now))
+        """Remove results whose data life is over, and payloads that no replay will ask for, once an hour and when a job
+        has ended."""
+        if now < self._tidy_at:
+            return
+        self._tidy_at, payloads = now + TIDY_SECONDS, self.context.payloads
+        at = await ask_chain(self.context.chain.now)
+        await self.settlement.lives.sweep(at)
+        if payloads is not None:
+            await ask_store(payloads.sweep, self.store, at)
 
     async def stop(self) -> None:
         """Cancel what is running; the next start goes on from the database."""

@@ -21,6 +21,7 @@ from placet.core.verified_sums import SumComplaint
 from placet.jobs import model_parts
 from placet.jobs.attempts import Attempts
 from placet.jobs.context import JobContext, RowSource
+from placet.jobs.data_life import DataLives
 from placet.jobs.masked_outputs import masked_outputs
 from placet.jobs.party_run import Say
 from placet.jobs.progress import CHAIN, PARTIES, blocks_more
@@ -67,6 +68,7 @@ class Settlement:
         self.runs = attempts.runs
         self.intents = intents
         self.say = say
+        self.lives = DataLives(attempts.context, attempts.store)
 
     def _events(self, record: JobRecord, kind: type[Event]) -> tuple[list[Event], int]:
         """All that the chain tells of the job, and how many blocks its `kind` of event lacks to its depth: 0 once it is
@@ -131,6 +133,7 @@ class Settlement:
         for event in events:
             if isinstance(event, JobAborted):
                 await self.say(record, "abort-reason", code=_reason(event.reason))
+        await self.lives.note(record, events)
         if state.status is not JobStatus.CANCELLED:
             for attempt in await self.store.threaded.attempts(record.job):
                 try:
@@ -273,6 +276,14 @@ class Settlement:
     def result(self, job: JobId) -> dict[str, object]:
         """The result, for its consumer; StateError while there is none, and where this party refused it."""
         result = self._kept(job, decoded)
+        if result is None and (signed := self.store.deletion(job)) is not None:
+            raise StateError(
+                "the result is deleted: its data life is over",
+                expected=f"a question by {signed.deletion.keep_until}",
+                found=f"deleted at {signed.deletion.deleted}",
+                remedy="run the job again, while consents live",
+                code="job.deleted",
+            )
         if result is None:
             raise StateError("there is no result here", remedy="wait until the job completed, and ask its consumer")
         if refused := refusal_in(result):

@@ -75,6 +75,7 @@ class StandingPlans:
                     purpose=fixed.purpose,
                     operations=fixed.operations,
                     named=any(own.consent),
+                    data_life=fixed.terms.data_life,
                 ),
             )
             for one, own in zip(seat.inputs, inputs, strict=True)

@@ -17,6 +17,7 @@ from placet.core.ids import JobId, OfferId
 from placet.core.plan import Plan, Terms
 from placet.core.values import parse, to_hex
 from placet.jobs.attempt_store import AttemptStore
+from placet.jobs.life_store import LifeStore
 from placet.jobs.moment_store import MomentStore
 from placet.jobs.progress import Waits
 from placet.jobs.records import JobRecord, hexes, octets_of
@@ -27,7 +28,7 @@ GOING = "going"
 """For `JobStore.page`: jobs that have not ended."""
 
 
-class JobStore(AttemptStore, MomentStore):
+class JobStore(AttemptStore, MomentStore, LifeStore):
     """Synchronous; each call is one transaction. Coroutines call `threaded`, which is the same in threads.
 
     `waits` is what each job waits for; `called` are jobs at which another party asked to look now.
@@ -219,3 +220,7 @@ class ThreadedJobStore(Threaded[JobStore]):
     all_moments = threaded(JobStore.all_moments)
     last_moment = threaded(JobStore.last_moment)
     follow = threaded(JobStore.follow)
+    keep_until = threaded(JobStore.keep_until)
+    overdue = threaded(JobStore.overdue)
+    delete_result = threaded(JobStore.delete_result)
+    deletion = threaded(JobStore.deletion)

@@ -68,6 +68,14 @@ samples = sa.Table(
     sa.Column("until", sa.BigInteger, nullable=False),
 )
 """What attempts keep for the random audit that their plan names, and when nothing can be found in it any more."""
+lives = sa.Table(
+    "job_data_lives",
+    metadata,
+    sa.Column("job", sa.LargeBinary(32), primary_key=True),
+    sa.Column("keep_until", sa.BigInteger, nullable=False, index=True),
+    sa.Column("deletion", sa.Text),
+)
+"""Until when this party keeps what it has of a result, and what it signed when it had deleted that."""
 agreements = sa.Table(
     "job_agreements",
     metadata,
