@@ -47,6 +47,7 @@ SCOPES: tuple[dict[str, Any], ...] = (
     {"auditors": [to_hex(AUDITOR)]},
     {"auditors": [to_hex(AUDITOR), to_hex(THIRD)], "output": "aggregate", "personal": False, "enrollers": []},
     {"data_life": 90, "smallest_group": 5},
+    {"data_life": 1},
 )
 
 

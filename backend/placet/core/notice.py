@@ -76,7 +76,8 @@ def _kept(scope: Scope, consumer: str, words: Words) -> tuple[str, ...]:
     """How long the consumer may keep a result."""
     if scope.data_life is None:
         return ()
-    return (words.say("notice-data-life", consumer=consumer, days=scope.data_life),)
+    sentence = "notice-data-life-of-one" if scope.data_life == 1 else "notice-data-life"
+    return (words.say(sentence, consumer=consumer, days=scope.data_life),)
 
 
 def _audited(scope: Scope, provider: str, names: Names, words: Words) -> tuple[str, ...]:

@@ -103,7 +103,9 @@ export function notice(offer: Offer, scope: Scope, names: Names, window: Window,
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([column, [low, high]]) => words.say("notice-bounds", { column, low, high })),
     ...(offer.budget > 0 ? [words.say("notice-budget", { epsilon: epsilon(offer.budget) })] : []),
-    ...(scope.data_life !== undefined ? [words.say("notice-data-life", { consumer, days: scope.data_life })] : []),
+    ...(scope.data_life !== undefined
+      ? [words.say(scope.data_life === 1 ? "notice-data-life-of-one" : "notice-data-life", { consumer, days: scope.data_life })]
+      : []),
     words.say("notice-parties", { parties: words.list(scope.parties.map(names)) }),
     ...(scope.auditors?.length
       ? [words.say("notice-auditors", { provider, auditors: words.list(scope.auditors.map(names)) })]
