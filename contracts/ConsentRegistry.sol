@@ -118,6 +118,16 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         }
     }
 
+    /// @inheritdoc IConsentRegistry
+    function anchorErasure(OfferId id, ConsentId consent, bytes32 receipt) external {
+        OfferRecord storage o = _known(id);
+        if (!_actsForProvider(o)) revert NotProviderOrRelay(id, o.provider, msg.sender);
+        ConsentSlot slot = _consents[consent];
+        if (!slot.ended()) revert ConsentNotEnded(consent, slot.status());
+        if (slot.offerIndex() != o.index) revert ConsentToAnotherOffer(consent, id);
+        emit ErasureAnchored(id, consent, receipt);
+    }
+
     // --------------------------------------------------------------------- owner
 
     /// @inheritdoc IConsentRegistry

@@ -144,6 +144,12 @@ interface IConsentRegistry {
     /// @param reason a code or the hash of a text
     event ConsentRevoked(OfferId indexed offer, ConsentId indexed consent, bool proven, bytes24 head, bytes32 reason);
 
+    /// @notice An offer's provider says that it erased what it held of an ended consent.
+    /// @param offer the offer that the consent is to
+    /// @param consent the consent's id
+    /// @param receipt hash of the receipt that the provider signed for the consent's owner
+    event ErasureAnchored(OfferId indexed offer, ConsentId indexed consent, bytes32 receipt);
+
     /// @notice An ended consent was shown to lie in a batch of its offer, which changed the epoch.
     /// @param offer the consent's offer
     /// @param consent the consent's id
@@ -185,7 +191,12 @@ interface IConsentRegistry {
     /// @param status how it ended
     error ConsentEnded(ConsentId consent, Status status);
 
-    /// @notice Only an ended consent can be proven.
+    /// @notice The consent is not to this offer.
+    /// @param consent its id
+    /// @param offer the offer's id
+    error ConsentToAnotherOffer(ConsentId consent, OfferId offer);
+
+    /// @notice Only an ended consent can be proven, or told to be erased.
     /// @param consent its id
     /// @param status what it is now
     error ConsentNotEnded(ConsentId consent, Status status);
@@ -318,6 +329,11 @@ interface IConsentRegistry {
     function revokeMany(Grant[] calldata grants, bytes32 reason, BatchProof[] calldata proofs)
         external
         returns (uint256 ended);
+
+    /// @notice Tells that the provider (or its relay) erased its record of an ended consent. Changes nothing; again is allowed.
+    /// @param receipt hash of the receipt that the provider signed for the consent's owner; goes into the event only
+    /// @custom:not-protected The owner against a provider that keeps a copy: the event dates its word, which the receipt signs.
+    function anchorErasure(OfferId offerId, ConsentId consent, bytes32 receipt) external;
 
     // --------------------------------------------------------------------- owner
 

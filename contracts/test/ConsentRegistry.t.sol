@@ -405,6 +405,36 @@ contract ConsentRegistryTest is Base {
         vm.assertEq(registry.revokeMany(grants, "court", proofs), 0);
     }
 
+    function test_anchorErasure_of_an_ended_consent() public {
+        (IConsentRegistry.Grant memory g, ConsentId id) = give(1);
+        vm.prank(provider(0));
+        vm.expectRevert(
+            abi.encodeWithSelector(IConsentRegistry.ConsentNotEnded.selector, id, IConsentRegistry.Status.Given)
+        );
+        registry.anchorErasure(g.offer, id, "receipt");
+
+        registry.withdraw(g, signWithdrawal(OWNER, g));
+        vm.expectEmit(true, true, true, true);
+        emit IConsentRegistry.ErasureAnchored(g.offer, id, "receipt");
+        vm.prank(provider(0));
+        registry.anchorErasure(g.offer, id, "receipt");
+    }
+
+    function test_anchorErasure_by_others_and_of_others() public {
+        (IConsentRegistry.Grant memory g, ConsentId id) = give(1);
+        registry.withdraw(g, signWithdrawal(OWNER, g));
+        vm.prank(relay(1));
+        vm.expectRevert(
+            abi.encodeWithSelector(IConsentRegistry.NotProviderOrRelay.selector, g.offer, provider(0), relay(1))
+        );
+        registry.anchorErasure(g.offer, id, "receipt");
+
+        OfferId other = offers[1];
+        vm.prank(provider(1));
+        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.ConsentToAnotherOffer.selector, id, other));
+        registry.anchorErasure(other, id, "receipt");
+    }
+
     function test_two_lists_chain_everything_that_ended() public {
         (bytes24 proven, bytes24 unproven) = (0, 0);
         for (uint256 salt = 1; salt <= 4; ++salt) {

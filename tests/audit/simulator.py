@@ -187,6 +187,12 @@ class Simulation:
             Withdrawn(offer=offer, consent=consent, kind=kind, at=at, head=heads[offer], proven=at if proven else None)
         )
 
+    def anchor_erasure(self, provider: int, consent: bytes) -> None:
+        """The provider tells the chain that it erased the record of an ended consent."""
+        at, ended = self.tick(), self.facts["withdrawn"]
+        place = next(i for i, w in enumerate(ended) if (w.offer, w.consent) == (self.offers[provider].id, consent))
+        ended[place] = ended[place].model_copy(update={"erased": at})
+
     def prove(self, provider: int, consent: bytes) -> None:
         """An ended, unproven consent is shown to lie in a batch."""
         offer, at = self.offers[provider].id, self.tick()

@@ -26,13 +26,17 @@ def without(simulation: Simulation, shown: InputEvidence, *places: int, **change
     return shown.model_copy(update={"leaves": left, "erased": tuple(sorted(gone, key=lambda leaf: leaf.consent))})
 
 
-def erase(simulation: Simulation, *places: int, kind: str | None = "withdrawn", **changed: bytes) -> Bundle:
-    """Kind None: the consents of these leaves stay alive."""
+def erase(
+    simulation: Simulation, *places: int, kind: str | None = "withdrawn", anchored: bool = True, **changed: bytes
+) -> Bundle:
+    """Kind None: the consents of these leaves stay as they are."""
     whole = simulation.evidence(PROVIDER)
     for place in places:
         person = next(p for p in simulation.people[PROVIDER] if p.leaf == whole.inputs[0].leaves[place])
         if kind is not None:
             simulation.withdraw(PROVIDER, person.consent.id, kind=kind)
+            if anchored:
+                simulation.anchor_erasure(PROVIDER, person.consent.id)
     inputs = tuple(without(simulation, shown, *places, **changed) for shown in whole.inputs)
     return simulation.bundle(whole.model_copy(update={"inputs": inputs}))
 
@@ -81,6 +85,31 @@ def test_the_record_of_a_living_consent_is_missing_evidence() -> None:
     assert failed(report) == []
 
 
+def test_an_erasure_that_was_not_anchored_is_missing_evidence() -> None:
+    report = verify(erase(Simulation(), 2, anchored=False))
+    assert report.verdict is Verdict.INCOMPLETE
+    assert [r.name for r in report.results if r.incomplete] == ["consent.erased"]
+    assert f"{B} shows 1 records as erased whose erasure it has not anchored" in report.headline
+
+
+def test_an_anchored_erasure_covers_no_other_record() -> None:
+    """Who erases one person lawfully can't hide another behind that."""
+    simulation = Simulation()
+    erase(simulation, 0)
+    erase(simulation, 1, anchored=False)
+    assert verify(erase(simulation, 0, kind=None)).verdict is Verdict.LAWFULLY_ERASED
+    assert verify(erase(simulation, 0, 1, kind=None)).verdict is Verdict.INCOMPLETE
+
+
+def test_an_erasure_counts_from_the_end_on() -> None:
+    simulation = Simulation()
+    bundle = erase(simulation, 2)
+    facts = bundle.facts
+    early = tuple(one.model_copy(update={"erased": one.at}) for one in facts.withdrawn)
+    report = verify(bundle.model_copy(update={"facts": facts.model_copy(update={"withdrawn": early})}))
+    assert "consent.erased" in [r.name for r in report.results if r.incomplete]
+
+
 def test_a_leaf_that_was_never_signed_is_no_erased_one() -> None:
     for changed in ({"consent": h("invented")}, {"row": h("another row")}):
         report = verify(erase(Simulation(), 1, **changed))
@@ -122,6 +151,7 @@ def test_erased_over_several_attempts() -> None:
     simulation = Simulation(withdraw=(1,))
     whole = simulation.evidence(0)
     dead = simulation.facts["withdrawn"][0].consent
+    simulation.anchor_erasure(0, dead)
     inputs = []
     for shown in whole.inputs:
         ids = [next(p.consent.id for p in simulation.people[0] if p.leaf == leaf) for leaf in shown.leaves]
@@ -137,6 +167,8 @@ def test_a_record_is_counted_once_for_all_attempts() -> None:
     first = simulation.facts["withdrawn"][0].consent
     person = next(p for p in simulation.people[0] if p.consent.id != first and p.leaf in whole.inputs[-1].leaves)
     simulation.withdraw(0, person.consent.id, kind="revoked")
+    for consent in (first, person.consent.id):
+        simulation.anchor_erasure(0, consent)
     bare = {p.leaf.consent.salt for p in simulation.people[0] if p.consent.id in (first, person.consent.id)}
     inputs = tuple(
         without(simulation, shown, *(n for n, leaf in enumerate(shown.leaves) if leaf.consent.salt in bare))

@@ -309,6 +309,9 @@ class FactReader(ABC):
 
     def _withdrawn(self, offer: OfferId) -> Iterator[Withdrawn]:
         later = {e.consent: self.moment(e) for e in self.all((events.WithdrawalProven,), offer=offer)}
+        erased: dict[ConsentId, Moment] = {}
+        for anchored in self.all((events.ErasureAnchored,), offer=offer):
+            erased.setdefault(anchored.consent, self.moment(anchored))
         ended: list[events.ConsentWithdrawn | events.ConsentRevoked] = [
             *self.all((events.ConsentWithdrawn,), offer=offer),
             *self.all((events.ConsentRevoked,), offer=offer),
@@ -322,6 +325,7 @@ class FactReader(ABC):
                 at=at,
                 head=e.head,
                 proven=at if e.proven else later.get(e.consent),
+                erased=erased.get(e.consent),
             )
 
     def _given(self, consent: ConsentId) -> Iterator[Given]:

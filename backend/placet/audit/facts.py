@@ -156,7 +156,8 @@ class Anchored(Value):
 
 class Withdrawn(Value):
     """A consent of an offer that has ended. `proven` is when it changed the epoch; `head` is that of the list that it
-    entered when it ended: the epoch if it was proven at once, else that of the unproven ends."""
+    entered when it ended: the epoch if it was proven at once, else that of the unproven ends. `erased` is when its
+    provider first anchored that its record is erased."""
 
     offer: OfferId
     consent: ConsentId
@@ -164,6 +165,7 @@ class Withdrawn(Value):
     at: Moment
     head: Bytes24
     proven: Moment | None = None
+    erased: Annotated[Moment | None, Field(exclude_if=lambda value: value is None)] = None
 
 
 class Given(Value):

@@ -25,7 +25,8 @@ every attempt says what its offer says (the words are derived again), is signed 
 whom scope and trust list name (where the scope names nobody, the provider's own signature is reported as
 *self-enrolled*), lies in a batch that was anchored in time, covers the time to the deadline and the opening's number.
 The leaves hash to the root that was signed. Of a consent that was withdrawn or revoked since, the record may be
-erased: its leaf still counts for root, batch and withdrawals.
+erased, once its provider has anchored the erasure of exactly this consent: its leaf still counts for root, batch and
+withdrawals.
 
 *Withdrawal.* Nobody who had withdrawn was in a set that was used; epochs were current at the opening and at each
 amendment; amendments are signed by all parties and only drop rows; at the seal nobody who had withdrawn is in the

@@ -118,6 +118,10 @@ class Calls:
         """Many revocations; `NO_PROOF` where there is no batch."""
         return self._consent("revokeMany", grants, reason, proofs)
 
+    def anchor_erasure(self, offer: OfferId, consent: ConsentId, receipt: bytes) -> Call:
+        """Provider or relay: the hash of its receipt for the erasure of an ended consent."""
+        return self._consent("anchorErasure", offer, consent, receipt)
+
     def open(self, plan: Plan, signatures: Sequence[bytes]) -> Call:
         """Anybody, under the signatures of parties, consumer and sponsor."""
         return self._job("open", plan.to_tuple(), signatures)

@@ -38,6 +38,7 @@ SIGNATURES = """
     BatchAnchored(bytes32 indexed offer, bytes32 indexed root)
     ConsentWithdrawn(bytes32 indexed offer, bytes32 indexed consent, bool proven, bytes24 head)
     ConsentRevoked(bytes32 indexed offer, bytes32 indexed consent, bool proven, bytes24 head, bytes32 reason)
+    ErasureAnchored(bytes32 indexed offer, bytes32 indexed consent, bytes32 receipt)
     WithdrawalProven(bytes32 indexed offer, bytes32 indexed consent, bytes32 batch, bytes24 epoch)
     JobOpened(bytes32 indexed job, address indexed consumer, address indexed sponsor, bytes32 terms, uint48 openBy,
             uint48 deadline, uint48 settleBy, uint32[] openings)

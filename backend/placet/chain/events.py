@@ -126,6 +126,13 @@ class ConsentRevoked(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ErasureAnchored(Event):
+    offer: OfferId
+    consent: ConsentId
+    receipt: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
 class WithdrawalProven(Event):
     offer: OfferId
     consent: ConsentId
@@ -311,6 +318,7 @@ CONTRACTS: dict[str, tuple[type[Event], ...]] = {
         BatchAnchored,
         ConsentWithdrawn,
         ConsentRevoked,
+        ErasureAnchored,
         WithdrawalProven,
     ),
     "JobLedger": (

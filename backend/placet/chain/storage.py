@@ -76,6 +76,17 @@ def demand_space(folder: Path) -> None:
         raise error
 
 
+def overwrite_deleted(engine: Engine) -> None:
+    """After a deletion on SQLite: empty the write-ahead log too, so that no copy of what is deleted stays."""
+    if engine.dialect.name != "sqlite":
+        return
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
     place: BaseException | None = error

@@ -126,6 +126,19 @@ def read_address(text: str) -> bytes:
     return address_of(text)
 
 
+def read_signer(text: str) -> bytes:
+    """An owner's `0x…` key: an address, or a verifier's with a P-256 key."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from placet.core.values import Signer, invalid
+
+    try:
+        key: bytes = TypeAdapter(Signer).validate_python(text)
+    except ValidationError as error:
+        raise invalid("the owner's key", error) from None
+    return key
+
+
 def read_name(text: str, what: str = "name") -> str:
     """A name, title or reason that people will read, as its author typed it; in NFC, which keyboards and files don't
     always give. InputError if a part of it is not seen."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli import owner_check, owner_grant, owner_prove, owner_receipt
+from placet.cli import owner_check, owner_erase, owner_grant, owner_prove, owner_receipt
 from placet.cli.inputs import AsJson, DeploymentFile, PassphraseFile, TrustFile, passphrase, read, read_consent, when
 from placet.cli.output import emit, table, write_line
 from placet.cli.wallets import ConsentArgument, WalletFolder, client_of, key_of, open_wallet
@@ -177,4 +177,5 @@ def uses(
 commands.command()(owner_check.check)
 commands.command()(owner_receipt.receipt)
 commands.command()(owner_receipt.access)
+commands.command()(owner_erase.erase)
 commands.command("check-receipt")(owner_receipt.check_receipt)

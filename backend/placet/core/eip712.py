@@ -155,6 +155,7 @@ STATEMENT = Struct("Statement(bytes32 key,bytes32 job,address prover,address rel
 PROOF_TAG = Struct("ProofTag(bytes32 consent,bytes32 tag)")
 RECEIPT = Struct("Receipt(bytes owner,bytes32 consent,bytes32 document)")
 RESULT_DELETION = Struct("ResultDeletion(bytes32 job,uint48 keepUntil,uint48 deleted)")
+ERASURE = Struct("ErasureReceipt(address holder,bytes32 consent,bytes32 document)")
 STAKE = Struct(
     "Stake(bytes32 job,uint32 party,address holder,address auditor,address beneficiary,address token,uint96 amount,"
     "uint48 findBy,uint32 answerSeconds,uint8 subject)"

@@ -7,10 +7,12 @@ from placet.core.values import Value, parse
 from placet.jobs.agreement import Agreement
 from placet.jobs.attempts import Attempts
 from placet.jobs.context import JobContext, Questions
+from placet.jobs.erasing import Erasing
 from placet.jobs.messages import (
     MAX_ASKED,
     AmendRequest,
     AttemptRef,
+    EraseRequest,
     PlanRef,
     PrepareRequest,
     SealRequest,
@@ -24,7 +26,8 @@ from placet.jobs.store import JobStore
 
 
 class PeerAnswers:
-    """`agreement` answers for plans, `attempts` for what follows; extensions of the context bring their own."""
+    """`agreement` answers for plans, `attempts` for what follows, `Erasing` where a person is to be forgotten;
+    extensions of the context bring their own."""
 
     def __init__(self, context: JobContext, store: JobStore, runs: Runs) -> None:
         self.agreement = agreement = Agreement(context, store, runs)
@@ -42,6 +45,7 @@ class PeerAnswers:
             "roots": (AttemptRef, attempts.roots),
             "amend": (AmendRequest, attempts.amend),
             "seal": (SealRequest, attempts.seal),
+            "erase": (EraseRequest, Erasing(context, store).erase),
         }
         for extension in context.extensions:
             self._questions |= extension.questions(context, agreement.entries.fresh)

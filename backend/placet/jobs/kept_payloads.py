@@ -124,10 +124,10 @@ class KeptPayloads:
                     self._total = None
                     path.unlink(missing_ok=True)
 
-    def forget(self, job: JobId) -> None:
-        """Remove all that is kept of a job."""
+    def forget(self, jobs: Iterable[JobId]) -> None:
+        """Remove all that is kept of these jobs."""
         with self._lock:
-            forget(self._folder, (job,))
+            forget(self._folder, jobs)
             self._total = None
 
     def _wanted(self, store: JobStore, job: JobId, attempt: int, now: int) -> bool:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
+from placet.core.erasure import MAX_JOBS, SignedErasure
 from placet.core.ids import ConsentId, JobId, OfferId
 from placet.core.offers import DataLifeDays
 from placet.core.plan import MAX_INPUTS, MAX_PARTIES, Amendment, GarblingAudit, Input, Plan, RandomAudit, Seal, Terms
@@ -68,6 +69,25 @@ class PrepareRequest(Value):
     purpose: Bytes32
     parties: Annotated[tuple[Address, ...], Field(min_length=1, max_length=MAX_PARTIES)]
     deadline: U48
+
+
+class EraseRequest(Value):
+    """`erase`: delete what you hold of the person who gave this consent, out of `jobs` that used it. `salt` and `mark`
+    are `core.erasure.person_mark`'s, by which the person's row in a result is found. Refused with `erasure.living`
+    unless the chain, at the asked one's own endpoint, says that the consent has ended; `erasure.going` while one of the
+    jobs goes on; `erasure.job` for a job in which the asker brought no rows of that offer."""
+
+    offer: OfferId
+    consent: ConsentId
+    jobs: Annotated[tuple[JobId, ...], Field(min_length=1, max_length=MAX_JOBS)]
+    salt: Bytes32
+    mark: Bytes32
+
+
+class EraseResponse(Value):
+    """Answers `erase`, when it is done; the same again is answered anew."""
+
+    erasure: SignedErasure
 
 
 class PartyEntry(Value):

@@ -6,7 +6,7 @@ A frame (8 bytes of length) of JSON, and behind it the JSON of `rows`, where the
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from placet.core.text_columns import Texts
 
 ROWS = "rows"
+PERSON = "customer"
+"""Under which name a row of a result says whose it is."""
 _WIDTH, _MOST = 8, 1 << 32
 
 
@@ -63,6 +65,14 @@ def decoded(content: bytes) -> dict[str, Any]:
     """A kept result."""
     result, rows = _parts(content)
     return {ROWS: json.loads(rows), **result} if rows else result
+
+
+def without_person(content: bytes, is_person: Callable[[str], bool]) -> bytes | None:
+    """A kept result without the rows of a person; None where it has none of them."""
+    result = decoded(content)
+    rows = result.get(ROWS) or []
+    left = [row for row in rows if not is_person(str(row.get(PERSON)))]
+    return None if len(left) == len(rows) else encoded(result | {ROWS: left})
 
 
 def _parts(content: bytes) -> tuple[dict[str, Any], bytes]:

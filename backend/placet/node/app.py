@@ -131,11 +131,9 @@ async def working(
     async with lifetime.following(node, *loops), enclaves(node) as sessions:
         extensions = () if sessions is None else (HostedEnclaves(sessions),)
         context = dataclasses.replace(lifetime.job_context(node), extensions=extensions)
-        async with lifetime.jobs(node, context, RUNS, door) as app.state.runner:
-            traces = exporting(
-                node.settings.traces, node.address, node.settings.institution.name, app.state.runner.store
-            )
-            async with traces:
+        async with lifetime.jobs(node, context, RUNS, door) as runner, lifetime.telling(node, runner):
+            app.state.runner = runner
+            async with exporting(node.settings.traces, node.address, node.settings.institution.name, runner.store):
                 yield
 
 

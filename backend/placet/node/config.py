@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork
 from pydantic_settings import SettingsConfigDict
 
 from placet.core.enclave_policy import MAX_AGE
+from placet.core.erasure import Retention
 from placet.core.errors import ConfigError
 from placet.core.purposes import PURPOSES
 from placet.core.receipts import Jurisdiction
@@ -83,11 +84,14 @@ class ColumnWords(_Section):
 
 class DatasetWords(_Section):
     """What others are told of a table: all who ask (`public`), the other institutions of the trust list (`trusted`) or
-    none but the institution itself; and what people should know of it. Offers are public, whatever stands here."""
+    none but the institution itself; and what people should know of it. Offers are public, whatever stands here.
+    `retain`: for how long the law has the institution keep records of consents to offers of it whose owners asked for
+    their erasure, and why; the owner is told."""
 
     visible: Literal["public", "trusted", "nobody"] = "trusted"
     about: Text | None = None
     refreshed: date | None = None
+    retain: Retention | None = None
     columns: Annotated[dict[str, ColumnWords], Field(max_length=1000)] = Field(default_factory=dict)
 
 

@@ -14,10 +14,11 @@ from placet.jobs.certificates import tls_key
 from placet.jobs.context import EnginePorts, JobContext
 from placet.jobs.kept_payloads import KeptPayloads, Retention
 from placet.jobs.link import Acknowledged, unpack
+from placet.jobs.messages import EraseRequest, EraseResponse
 from placet.jobs.recipe import Runs
 from placet.jobs.runner import Runner
 from placet.node.config import NodeSettings
-from placet.node.consents import uses
+from placet.node.consents import erasing, uses
 from placet.node.jobs.peers import PeerLink, PeerServer, private_key, tls_context
 from placet.node.loops import GOING, PROBE_SECONDS, SLOW, follow_chain, run_forever, send, watch_index
 from placet.node.service import Node
@@ -133,6 +134,17 @@ async def jobs(node: Node, context: JobContext, runs: Runs, door: socket.socket 
         await asyncio.gather(task, return_exceptions=True)
         await runner.stop()
         await context.engine_ports.close()
+
+
+@contextlib.asynccontextmanager
+async def telling(node: Node, runner: Runner) -> AsyncIterator[None]:
+    """The erasures that owners asked for, told to other institutions."""
+
+    async def ask(holder: bytes, request: EraseRequest) -> EraseResponse:
+        return await runner.peer_client.ask(holder, "erase", request, EraseResponse)
+
+    async with _running((run_forever(node, "erasures", 1.0, lambda: erasing.tick(node, ask), node.erasing),)):
+        yield
 
 
 async def answer_peer(runner: Runner, asker: bytes, what: str, body: bytes) -> bytes:

@@ -108,9 +108,10 @@ class Node:
     """Everything that belongs to one institution's node.
 
     `moved` is sent when the chain was read, so that there may be new events of ours, or deeper ones; `relaying` when
-    the database has something new for the relay. `withdrawing` has threads for withdrawals alone: they wait for no
-    other request's. `signers` asks contracts about signatures, which keeps no other request waiting.
-    `lookups` asks the vault for those who ask about their consents: two at a time, which keep no job waiting.
+    the database has something new for the relay, `erasing` when it has an erasure. `withdrawing` has threads for
+    withdrawals alone: they wait for no other request's. `signers` asks contracts about signatures, which keeps no other
+    request waiting. `lookups` asks the vault for those who ask about their consents: two at a time, which keep no job
+    waiting.
     """
 
     settings: NodeSettings
@@ -139,6 +140,7 @@ class Node:
     counts: Counts = field(default_factory=Counts)
     moved: Signal = field(default_factory=Signal)
     relaying: Signal = field(default_factory=Signal)
+    erasing: Signal = field(default_factory=Signal)
     withdrawing: Executor = field(default_factory=lambda: ThreadPoolExecutor(4, "withdrawing"), repr=False)
     _seen: _Seen = field(default_factory=_Seen, repr=False)
     _taken_back: int = field(default=0, repr=False)

@@ -159,6 +159,43 @@ uses = sa.Table(
 """Which consents a run used: `consents` are ids of one prefix (12 bits), 32 bytes each, from `first` on ascending. One
 row a prefix and not one a consent, since a run may use millions."""
 
+erasures = sa.Table(
+    "node_erasures",
+    metadata,
+    sa.Column("consent", _bytes(32), primary_key=True),
+    sa.Column("owner", _bytes(32), nullable=False),
+    sa.Column("offer", _bytes(32), nullable=False),
+    sa.Column("asked", sa.BigInteger, nullable=False),
+    sa.Column("due", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.String(400)),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("jobs", sa.LargeBinary),
+    sa.Column("receipt", sa.Text),
+    sa.Column("block", sa.BigInteger),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("retry_at", sa.BigInteger, nullable=False, default=0),
+    sa.Column("error", sa.String(200)),
+    sa.Index("node_erasures_owner", "owner"),
+    sa.Index("node_erasures_state", "state"),
+)
+"""Consents whose erasure was asked for: asked → told (others know) → erased → anchored. `owner` is a keyed tag, by
+which the owner finds them when his key is here no more; until `due` the law keeps the record, for `reason`."""
+
+erasure_notices = sa.Table(
+    "node_erasure_notices",
+    metadata,
+    sa.Column("consent", _bytes(32), primary_key=True),
+    sa.Column("holder", _bytes(20), primary_key=True),
+    sa.Column("jobs", sa.LargeBinary, nullable=False),
+    sa.Column("mark", sa.LargeBinary),
+    sa.Column("receipt", sa.Text),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("retry_at", sa.BigInteger, nullable=False, default=0),
+    sa.Column("error", sa.String(200)),
+)
+"""Whom an erasure is told to. `mark`: sealed, by what the holder finds the person; gone once the holder's `receipt` is
+here. `jobs`: ids, 32 bytes each."""
+
 leadership = sa.Table(
     "node_leadership",
     metadata,
@@ -259,17 +296,6 @@ def insert_new(connection: sa.Connection, table: sa.Table, values: dict[str, Any
     key = table.primary_key.columns.values()[0]
     added = insert(connection, table).values(**values).on_conflict_do_nothing().returning(key)
     return connection.execute(added).first() is not None
-
-
-def overwrite_deleted(engine: sa.Engine) -> None:
-    """After a deletion on SQLite: empty the write-ahead log too, so that no copy of what is deleted stays."""
-    if engine.dialect.name != "sqlite":
-        return
-    connection = engine.raw_connection()
-    try:
-        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    finally:
-        connection.close()
 
 
 def now() -> int:

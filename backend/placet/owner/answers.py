@@ -7,9 +7,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from placet.core.consent import CompactConsent, Consent
+from placet.core.erasure import SignedErasure
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 from placet.core.offers import Offer, Scope
-from placet.core.values import U32, U48, Bytes32, quotation
+from placet.core.values import U32, U48, Address, Bytes32, quotation
 
 
 class _Answer(BaseModel):
@@ -95,6 +96,35 @@ class AccessAnswer(BaseModel):
     consents: Annotated[tuple[JsonValue, ...], Field(max_length=10_000)]
     jobs: Annotated[tuple[JsonValue, ...], Field(max_length=100_000)]
     cursor: Annotated[str, Field(max_length=400)] | None = None
+
+
+class InstitutionAnswer(_Answer):
+    address: Address
+    name: Annotated[str, *quotation(1000)]
+
+
+class HolderAnswer(_Answer):
+    """An institution by its address and what it has signed of an erasure; nothing yet where it has not answered."""
+
+    institution: InstitutionAnswer
+    erasure: SignedErasure | None = None
+
+
+class ErasureAnswer(_Answer):
+    """How far the erasure of a consent is, by its provider's node."""
+
+    consent: ConsentId
+    state: Annotated[str, Field(max_length=40)]
+    asked: U48
+    retain_until: U48 | None = None
+    reason: Annotated[str, *quotation(1000)] | None = None
+    erasure: SignedErasure | None = None
+    block: int | None = None
+    holders: Annotated[tuple[HolderAnswer, ...], Field(max_length=1000)] = ()
+
+
+class ErasuresAnswer(_Answer):
+    erasures: Annotated[tuple[ErasureAnswer, ...], Field(max_length=10_000)]
 
 
 class WithdrawalDraftAnswer(_Answer):

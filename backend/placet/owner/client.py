@@ -38,6 +38,8 @@ from placet.owner.answers import (
     ConsentAnswer,
     ConsentsAnswer,
     DraftAnswer,
+    ErasureAnswer,
+    ErasuresAnswer,
     OffersAnswer,
     TagAnswer,
     UseAnswer,
@@ -319,6 +321,28 @@ class OwnerClient:
         if found != consent.id:
             raise ConsentError("the receipt is for another consent", expected=to_hex(consent.id), found=to_hex(found))
         return receipt
+
+    async def erase(self, api: str, provider: bytes, key: Signing) -> tuple[ErasureAnswer, ...]:
+        """Ask the provider's node to forget all that `key` gave and that has ended, and to tell whoever else holds it;
+        again changes nothing. What came of it so far, as of `erasures`."""
+        return await self._erasures("POST", api, provider, key)
+
+    async def erasures(self, api: str, provider: bytes, key: Signing) -> tuple[ErasureAnswer, ...]:
+        """What came of it, receipts checked. SignatureError for one that its holder did not sign."""
+        return await self._erasures("GET", api, provider, key)
+
+    async def _erasures(self, method: str, api: str, provider: bytes, key: Signing) -> tuple[ErasureAnswer, ...]:
+        path = f"/v1/owners/{to_hex(key.signer)}/erasure"
+        answer = await ask(self._http, ErasuresAnswer, method, api, path, signer=self._signer(key, provider))
+        for one in answer.erasures:
+            signed = [
+                (provider, one.erasure),
+                *((holder.institution.address, holder.erasure) for holder in one.holders),
+            ]
+            for holder, erasure in signed:
+                if erasure is not None:
+                    erasure.demand(holder, one.consent, self.deployment.receipts)
+        return answer.erasures
 
     async def withdraw(self, api: str, key: Signing, consent: Consent, batch: BatchAnswer | None = None) -> str:
         """Withdraw a consent of `key` and return its status. ConsentError if the node's draft withdraws another one.

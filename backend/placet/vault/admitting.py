@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Sequence
 from placet.core.consent import CompactConsent, Consent, demand_derived
 from placet.core.enrolment import Enrolment, EnrolmentOpening, accepted_enrollers
 from placet.core.enrolment_batch import Enrolments
-from placet.core.errors import ConsentError, InputError, PlacetError, SignatureError, StateError
+from placet.core.erasure import person_mark
+from placet.core.errors import ConsentError, InputError, NotFoundError, PlacetError, SignatureError, StateError
 from placet.core.ids import BatchRoot, ConsentId, OfferId
 from placet.core.merkle import batch_root
 from placet.core.offers import Offer, Scope
@@ -120,6 +121,15 @@ class Admissions(VaultState):
             raise InputError("these are not the batch's leaves", expected=to_hex(root), code="batch.root")
         with self._lock:
             self._records.note_batch(offer, root, leaves)
+
+    def mark(self, consent: ConsentId, salt: bytes) -> bytes | None:
+        """Of the person who gave a consent; None where the vault does not know who that is."""
+        with self._lock:
+            try:
+                opening = self._records.one(consent, None).record.opening
+            except NotFoundError:
+                return None
+        return None if opening is None else person_mark(salt, opening.subject)
 
     def erase(self, consent: ConsentId) -> bool:
         with self._lock:

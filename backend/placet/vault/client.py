@@ -188,6 +188,10 @@ class VaultClient:
         arguments = frames.RowsArguments(job=job, plan=plan, terms=terms, attempt=attempt, input=input)
         return await self._call("model", arguments, KeptModel)
 
+    async def mark(self, consent: ConsentId, salt: bytes) -> bytes | None:
+        """By what others find the person of a consent (`core.erasure.person_mark`); None where nothing is known."""
+        return (await self._call("mark", frames.MarkArguments(consent=consent, salt=salt), frames.Mark)).mark
+
     async def erase(self, consent: ConsentId) -> bool:
         """Delete a consent's record, signature, enrolment and opening for good; False if there was none."""
         return (await self._call("erase", frames.ConsentArguments(consent=consent), frames.Erased)).erased

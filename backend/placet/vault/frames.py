@@ -201,6 +201,15 @@ class Erased(Value):
     erased: bool
 
 
+class MarkArguments(Value):
+    consent: ConsentId
+    salt: Bytes32
+
+
+class Mark(Value):
+    mark: Bytes32 | None
+
+
 async def read_frame(reader: asyncio.StreamReader, limit: int) -> bytes:
     """The next frame; LimitError if it is larger than `limit`, IncompleteReadError if the peer stops."""
     return await reader.readexactly(announced(await reader.readexactly(WIDTH), limit))

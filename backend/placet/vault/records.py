@@ -14,6 +14,7 @@ from placet.core.at_rest import AtRest, context
 from placet.core.consent import CompactConsent
 from placet.core.enrolment import AnyEnrolment, EnrolmentOpening
 from placet.core.enrolment_batch import BatchName, EnrolmentBatch, Enrolments
+from placet.core.erasure import own_consent
 from placet.core.errors import InputError, NotFoundError, StateError
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, OfferId
 from placet.core.offers import Offer, Scope
@@ -37,15 +38,6 @@ _WITH_BATCH = sa.select(CONSENTS, sa.func.length(BATCHES.c.leaves).label("size")
 
 _INSERT = str(sqlite.insert(CONSENTS).on_conflict_do_nothing().compile(dialect=sqlite.dialect()))
 """Consent, offer, sealed, owner, batch. Given to SQLite as it is: a million rows take half a minute less."""
-
-
-def own_consent() -> StateError:
-    """The refusal to erase an institution's own consent."""
-    return StateError(
-        "an institution's own consent is of no person, and is the evidence of its jobs",
-        remedy="revoke it instead",
-        code="consent.own",
-    )
 
 
 def _unknown(consent: ConsentId) -> NotFoundError:

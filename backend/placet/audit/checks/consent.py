@@ -9,6 +9,7 @@ from functools import partial
 from placet.audit.case import Case
 from placet.audit.checks.agreed import UNTOLD
 from placet.audit.checks.leaves import lawful_sets, leaf_name
+from placet.audit.facts import Withdrawn
 from placet.audit.findings import Findings, Truncated, check
 from placet.audit.reading import INVALID
 from placet.audit.shown import ShownSet, batch_leaves, shown_enrolments
@@ -272,25 +273,33 @@ def _covers(tell: Findings, case: Case, what: Callable[[], str], index: int, fir
 
 @check(GROUP, "erased", "What can no longer be shown was erased lawfully")
 def erased(case: Case, tell: Findings) -> None:
-    """A leaf may be shown without its record only where its consent is over: withdrawn by its owner or revoked by the
-    provider, on chain. Its signature, enrolment, times and uses can't be checked any more; that it is in the signed
-    set and in its batch, and was alive when it was used, still is. An erased record of a living consent is missing
-    evidence. A party's erased records are counted once, in however many attempts their leaves are, and those that the
-    provider itself ended apart."""
-    gone: dict[int, dict[ConsentId, str | None]] = defaultdict(dict)
+    """A leaf may be shown without its record only where its consent is over, withdrawn by its owner or revoked by the
+    provider, and the provider anchored since that it erased that consent's record: both on chain, for exactly this
+    consent. Its signature, enrolment, times and uses can't be checked any more; that it is in the signed set and in its
+    batch, and was alive when it was used, still is. Any other record that is not shown is missing evidence. A party's
+    erased records are counted once, in however many attempts their leaves are, and those that the provider itself ended
+    apart."""
+    gone: dict[int, dict[ConsentId, Withdrawn | None]] = defaultdict(dict)
     for _, shown in lawful_sets(case, tell):
         over = case.withdrawals.by_offer.get(case.inputs[shown.input].offer, {})
         tell.looked += shown.count
         for leaf in shown.erased:
-            gone[shown.party][leaf.consent] = over[leaf.consent].kind if leaf.consent in over else None
-    for party, kinds in gone.items():
-        ended = Counter(kinds.values())
-        if ended[None]:
-            what = "records of consents that are neither withdrawn nor revoked"
-            tell.lack(f"{case.name(party)} erased {ended[None]} {what}")
+            gone[shown.party][leaf.consent] = over.get(leaf.consent)
+    for party, ends in gone.items():
+        living = sum(end is None for end in ends.values())
+        if living:
+            tell.lack(f"{case.name(party)} erased {living} records of consents that are neither withdrawn nor revoked")
+        silent = sum(end is not None and not _anchored_since(end) for end in ends.values())
+        if silent:
+            tell.lack(f"{case.name(party)} shows {silent} records as erased whose erasure it has not anchored")
+        ended = Counter[str](end.kind for end in ends.values() if end is not None and _anchored_since(end))
         counts = [f"{ended[kind]} {by}" for kind, by in _ENDED_BY.items() if ended[kind]]
         if counts:
             tell.erase(f"{case.name(party)} erased records of consents: {', '.join(counts)}")
+
+
+def _anchored_since(end: Withdrawn) -> bool:
+    return end.erased is not None and end.erased.order > end.at.order
 
 
 CHECKS = (named, roots, signatures, enrolments, batches, time, uses, erased)

@@ -16,7 +16,7 @@ from placet.core.values import Signer
 from placet.node.consents import (
     access,
     admission,
-    erasure,
+    erasures,
     export,
     lookup,
     models,
@@ -182,7 +182,36 @@ async def erase(node: TheNode, caller: AnyCaller, client: ClientAddress, id: Con
     """Forget an ended consent for good, here and in the vault, for its owner. Its number stays on the chain."""
     if caller.signer is None:
         raise AccessError("only its owner erases a consent over HTTP", remedy="placet erase", code="access.owner")
-    return models.Erasure(id=id, erased=await erasure.erase_for_owner(node, id, caller.signer, client))
+    row = await lookup.row_of(node, id, caller.signer, client)
+    return models.Erasure(id=id, erased=await erasures.erase(node, row))
+
+
+@router.post(
+    "/v1/owners/{owner}/erasure",
+    status_code=202,
+    response_model=erasures.OwnersErasures,
+    responses=problems(401, 403, 409),
+    openapi_extra=_SIGNED,
+)
+async def erase_owner(
+    node: TheNode, caller: AnyCaller, client: ClientAddress, owner: Signer
+) -> erasures.OwnersErasures:
+    """Forget a person, whose consents have all ended: here, in the vault, and at everybody who took part in a job with
+    them. Each that has forgotten signs a receipt. For himself, and for the institution that he asked otherwise."""
+    _demand_himself(caller, owner)
+    return await erasures.ask(node, owner, client)
+
+
+@router.get(
+    "/v1/owners/{owner}/erasure",
+    response_model=erasures.OwnersErasures,
+    responses=problems(401, 403),
+    openapi_extra=_SIGNED,
+)
+async def erasure_of(node: TheNode, caller: AnyCaller, owner: Signer) -> erasures.OwnersErasures:
+    """What came of it: the receipts, who has not answered yet, what the law has this institution keep until when."""
+    _demand_himself(caller, owner)
+    return await erasures.of_owner(node, owner)
 
 
 @router.get("/v1/export", response_model=models.Export, responses=problems(401, 403), openapi_extra=_SIGNED)
@@ -210,9 +239,13 @@ async def accessed(
 ) -> access.OwnersAccess:
     """The export of one owner, and what was done with it: the jobs that used his consents, who took part, who got the
     result, who was paid. For himself, and for the institution that answers him."""
+    _demand_himself(caller, owner)
+    return await access.of_owner(node, owner, cursor, client)
+
+
+def _demand_himself(caller: Caller, owner: bytes) -> None:
     if not caller.institution and caller.signer != owner:
         raise AccessError("only an owner himself asks what was done with his data", code="access.owner")
-    return await access.of_owner(node, owner, cursor, client)
 
 
 def _owner(caller: Caller) -> bytes | None:

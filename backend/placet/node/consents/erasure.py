@@ -6,17 +6,17 @@ import asyncio
 
 import sqlalchemy as sa
 
-from placet.chain.threaded import ask_chain
+from placet.chain.storage import overwrite_deleted
 from placet.core.enrolment import NO_ENROLMENT
+from placet.core.erasure import own_consent
 from placet.core.errors import StateError
 from placet.core.ids import ConsentId
 from placet.jobs import kept_payloads
 from placet.node.config import NodeSettings
-from placet.node.consents import lookup, proof_tags, queries, uses
+from placet.node.consents import proof_tags, uses
 from placet.node.consents.admission import owners_budget
 from placet.node.consents.models import ConsentStatus
-from placet.node.service import Node
-from placet.node.state import consents, counters, nonces, overwrite_deleted, withdrawals
+from placet.node.state import consents, counters, nonces, withdrawals
 from placet.vault.client import VaultClient
 
 
@@ -33,23 +33,6 @@ async def erase_everywhere(settings: NodeSettings, engine: sa.Engine, vault: Vau
     return here or there
 
 
-async def erase_for_owner(node: Node, consent: ConsentId, owner: bytes, client: str) -> bool:
-    """As `erase_everywhere`, for the owner himself, at the address `client`. NotFoundError for another's; StateError
-    unless the chain says that
-    it is over. Of one that expired or is used up the audit of a job demands the record, and one that a running job has
-    used up could leave that job without it: both can be withdrawn first."""
-    row = await lookup.row_of(node, consent, owner, client)
-    status = await ask_chain(queries.status_of, node, row)
-    if status not in _ENDED:
-        raise StateError(
-            "the consent has not ended", expected=" or ".join(_ENDED), found=status, remedy="withdraw it first"
-        )
-    return await erase_everywhere(node.settings, node.engine, node.vault, consent)
-
-
-_ENDED = (ConsentStatus.WITHDRAWN, ConsentStatus.REVOKED, ConsentStatus.REFUSED)
-
-
 def erase(engine: sa.Engine, consent: ConsentId) -> bool:
     """Forget a consent with its owner's key, salt, signature, uses, tag and withdrawal; False if there was none.
 
@@ -58,16 +41,7 @@ def erase(engine: sa.Engine, consent: ConsentId) -> bool:
     stays in the outbox as it does on chain.
     """
     with engine.begin() as connection:
-        row = connection.execute(sa.select(consents).where(consents.c.id == consent)).mappings().first()
-        open_ = sa.select(withdrawals).where(withdrawals.c.consent == consent, withdrawals.c.state == "written")
-        if row is not None and bytes(row["enrolment"]) == NO_ENROLMENT:
-            from placet.vault.records import own_consent  # with it comes all that keeps them, numpy too
-
-            raise own_consent()
-        if row is not None and row["status"] in (ConsentStatus.PENDING, ConsentStatus.ANCHORING):
-            raise StateError("the consent is on its way to the chain", remedy="erase it once it is given")
-        if connection.execute(open_).first() is not None:
-            raise StateError("the consent's withdrawal is on its way to the chain", remedy="erase it afterwards")
+        row = _unneeded(connection, consent)
         connection.execute(sa.delete(withdrawals).where(withdrawals.c.consent == consent))
         uses.forget(connection, consent)
         proof_tags.forget(connection, consent)
@@ -76,6 +50,24 @@ def erase(engine: sa.Engine, consent: ConsentId) -> bool:
             _forget_key(connection, bytes(row["owner"]))
     overwrite_deleted(engine)
     return erased
+
+
+def demand_unneeded(engine: sa.Engine, consent: ConsentId) -> None:
+    """StateError where `erase` would raise it."""
+    with engine.begin() as connection:
+        _unneeded(connection, consent)
+
+
+def _unneeded(connection: sa.Connection, consent: ConsentId) -> sa.RowMapping | None:
+    row = connection.execute(sa.select(consents).where(consents.c.id == consent)).mappings().first()
+    open_ = sa.select(withdrawals).where(withdrawals.c.consent == consent, withdrawals.c.state == "written")
+    if row is not None and bytes(row["enrolment"]) == NO_ENROLMENT:
+        raise own_consent()
+    if row is not None and row["status"] in (ConsentStatus.PENDING, ConsentStatus.ANCHORING):
+        raise StateError("the consent is on its way to the chain", remedy="erase it once it is given")
+    if connection.execute(open_).first() is not None:
+        raise StateError("the consent's withdrawal is on its way to the chain", remedy="erase it afterwards")
+    return row
 
 
 def _forget_key(connection: sa.Connection, owner: bytes) -> None:

@@ -9,6 +9,7 @@ import asyncio
 
 import sqlalchemy as sa
 
+from placet.chain.storage import overwrite_deleted
 from placet.chain.threaded import ask_chain
 from placet.core.consent_trees import KeptTag, ProofTag
 from placet.core.errors import NotFoundError, StateError
@@ -16,7 +17,7 @@ from placet.core.ids import ConsentId, OfferId
 from placet.node.consents import lookup, models, queries
 from placet.node.consents.models import ConsentStatus
 from placet.node.service import Node
-from placet.node.state import insert_new, now, overwrite_deleted, proof_tags, reading
+from placet.node.state import insert_new, now, proof_tags, reading
 
 PAGE = 1_000
 

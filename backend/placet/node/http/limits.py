@@ -84,6 +84,10 @@ class SubjectKey:
     def name(self, offer: OfferId, subject: str) -> str:
         return hmac.digest(self._key, offer + subject.encode(), hashlib.sha256).hex()
 
+    def owner(self, owner: bytes) -> bytes:
+        """An owner's key, found again by who has it (32 bytes)."""
+        return hmac.digest(self._key, b"owner " + owner, hashlib.sha256)
+
     def client(self, window: int, what: str, client: str) -> str:
         """The same for requests of an address in one window of time."""
         return hmac.digest(self._key, f"client {window} {what} {client}".encode(), hashlib.sha256).hex()

@@ -18,6 +18,7 @@ from placet.catalogue.spec import scale
 from placet.core.hashing import canonical
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import UNFIT, RecipeRun
+from placet.jobs.results import PERSON
 from placet.jobs.step_recorder import name_of
 from placet.protocols.mpc import additive
 from placet.protocols.order import restore
@@ -100,7 +101,7 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
     if parameters.edges is not None:
         bands = restore(levels.combine(parameters, parts, len(customers), scratch), order)
         return {
-            "rows": [{"customer": c, "level": str(b)} for c, b in zip(customers, bands, strict=True)],
+            "rows": [{PERSON: c, "level": str(b)} for c, b in zip(customers, bands, strict=True)],
             "report": report,
         }
     if parameters.verifies:
@@ -111,7 +112,7 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
 
 
 def _totals(customers: list[str], totals: list[int], report: dict[str, Any]) -> dict[str, Any]:
-    rows = [{"customer": c, "total": str(t)} for c, t in zip(customers, totals, strict=True)]
+    rows = [{PERSON: c, "total": str(t)} for c, t in zip(customers, totals, strict=True)]
     return {"rows": rows, "report": report}
 
 

@@ -35,7 +35,7 @@ from placet.core.text_columns import Places, Texts, listed, texts, written, writ
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
-from placet.jobs.results import PersonRows
+from placet.jobs.results import PERSON, PersonRows
 from placet.jobs.step_recorder import StepRecorder, name_of
 from placet.protocols import fhe, psi
 from placet.protocols.psi import salted_hash
@@ -153,7 +153,7 @@ def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, An
         matched = _places(state.rounds, _read(parts[0], len(state.rounds)))
     hits = np.sort(np.concatenate(matched))
     return {
-        "rows": PersonRows("customer", state.customers.take(pa.array(hits))),
+        "rows": PersonRows(PERSON, state.customers.take(pa.array(hits))),
         "report": report(state.rounds, matched, state.rules),
     }
 
