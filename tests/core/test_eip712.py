@@ -79,6 +79,7 @@ AUDIENCES = {
     "Evidence": "job",
     "ProofTag": "domain",
     "Receipt": "owner",
+    "ErasureReceipt": "consent",
     "Total": "person",
     "Statement": "relyingParty",
     "Finding": "stake",

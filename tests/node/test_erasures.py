@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from tests.node.conftest import NodeEnvironment, Owner, Running, node_at
 
 from placet.chain.events import ErasureAnchored
-from placet.core.erasure import ErasureReceipt, Retention, SignedErasure, person_mark
+from placet.core.erasure import ErasureReceipt, RecordRetention, SignedErasure, person_mark
 from placet.core.errors import PeerError, SignatureError
 from placet.core.ids import ConsentId, JobId
 from placet.core.signatures import Key
@@ -168,7 +168,7 @@ async def test_what_the_law_keeps_is_told_and_goes_in_its_time(
 ) -> None:
     settings = environment.settings(tmp_path / "node")
     tables = {"customers", "accounts", *(info.name for info in await _tables(environment, tmp_path))}
-    retain = Retention(days=30, reason="Money laundering act, section 8")
+    retain = RecordRetention(days=30, reason="Money laundering act, section 8")
     words = {name: DatasetWords(retain=retain) for name in tables}
     async with node_at(environment, settings.model_copy(update={"datasets": words})) as node:
         consent = await withdrawn(node, owner)

@@ -49,5 +49,5 @@ def _erase_consent(config: Path, identity: ConsentId) -> None:
     from placet.node.service import open_node
 
     node = open_node(NodeSettings.load(config))
-    erased = asyncio.run(erase_for_institution(node, identity))
-    write_line("erased" if erased else "there was nothing")
+    was_here = asyncio.run(erase_for_institution(node, identity))
+    write_line("erased" if was_here else "there was nothing")

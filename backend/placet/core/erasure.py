@@ -33,7 +33,7 @@ RECORD: tuple[Erased, ...] = ("record", "keys", "uses", "tag", "withdrawal")
 """What the consent's provider holds of it."""
 
 
-class Retention(Value):
+class RecordRetention(Value):
     """How long the law makes an institution keep a consent's record after its owner asked for its erasure, and why."""
 
     days: Annotated[int, Field(ge=1, le=36_500, strict=True)]

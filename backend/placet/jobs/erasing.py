@@ -32,8 +32,8 @@ class Erasing:
     async def erase(self, asker: bytes, request: EraseRequest) -> EraseResponse:
         """Done when it answers. PeerError as `EraseRequest` says; of a job that this institution does not know it holds
         nothing."""
-        found = [await self._store.threaded.find(job) for job in request.jobs]
-        records = [record for record in found if record is not None]
+        known = [await self._store.threaded.find(job) for job in request.jobs]
+        records = [record for record in known if record is not None]
         for record in records:
             _demand_theirs(record, asker, request)
         await ask_chain(self._demand_ended, request)
@@ -53,20 +53,20 @@ class Erasing:
 
     def _forget(self, records: list[JobRecord], request: EraseRequest) -> EraseResponse:
         jobs = [record.job for record in records]
-        erased: tuple[Erased, ...] = ("payloads",)
+        what: tuple[Erased, ...] = ("payloads",)
         if self._context.payloads is not None:
             self._context.payloads.forget(jobs)
         for record in records:
             if record.result is not None:
                 self._forget_row(record.job, record.result, request)
-                erased = ("payloads", "result")
+                what = ("payloads", "result")
         overwrite_deleted(self._context.engine)
         receipt = ErasureReceipt(
             chain_id=self._context.deployment.chain_id,
             registry=self._context.deployment.consent_registry.address,
             holder=self._context.address,
             consent=request.consent,
-            erased=erased,
+            erased=what,
             jobs=tuple(sorted(jobs)),
             at=int(time.time()),
         )
@@ -74,8 +74,8 @@ class Erasing:
         return EraseResponse(erasure=signed)
 
     def _forget_row(self, job: JobId, closed: bytes, request: EraseRequest) -> None:
-        kept = self._at_rest.open(closed, b"result")
-        left = without_person(kept, lambda name: hmac.compare_digest(person_mark(request.salt, name), request.mark))
+        result = self._at_rest.open(closed, b"result")
+        left = without_person(result, lambda name: hmac.compare_digest(person_mark(request.salt, name), request.mark))
         if left is not None:
             self._store.keep_result(job, self._at_rest.seal(left, b"result"))
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork
 from pydantic_settings import SettingsConfigDict
 
 from placet.core.enclave_policy import MAX_AGE
-from placet.core.erasure import Retention
+from placet.core.erasure import RecordRetention
 from placet.core.errors import ConfigError
 from placet.core.purposes import PURPOSES
 from placet.core.receipts import Jurisdiction
@@ -91,7 +91,7 @@ class DatasetWords(_Section):
     visible: Literal["public", "trusted", "nobody"] = "trusted"
     about: Text | None = None
     refreshed: date | None = None
-    retain: Retention | None = None
+    retain: RecordRetention | None = None
     columns: Annotated[dict[str, ColumnWords], Field(max_length=1000)] = Field(default_factory=dict)
 
 

@@ -190,7 +190,9 @@ class VaultClient:
 
     async def mark(self, consent: ConsentId, salt: bytes) -> bytes | None:
         """By what others find the person of a consent (`core.erasure.person_mark`); None where nothing is known."""
-        return (await self._call("mark", frames.MarkArguments(consent=consent, salt=salt), frames.Mark)).mark
+        return (
+            await self._call("mark", frames.PersonMarkArguments(consent=consent, salt=salt), frames.PersonMark)
+        ).mark
 
     async def erase(self, consent: ConsentId) -> bool:
         """Delete a consent's record, signature, enrolment and opening for good; False if there was none."""

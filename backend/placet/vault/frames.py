@@ -201,12 +201,12 @@ class Erased(Value):
     erased: bool
 
 
-class MarkArguments(Value):
+class PersonMarkArguments(Value):
     consent: ConsentId
     salt: Bytes32
 
 
-class Mark(Value):
+class PersonMark(Value):
     mark: Bytes32 | None
 
 

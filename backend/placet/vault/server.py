@@ -176,7 +176,7 @@ def _calls(vault: Vault) -> dict[str, tuple[type[Value], Handler]]:
         "keep_model": (frames.KeepArguments, keep_model),
         "settle_model": (frames.JobArguments, settle_model),
         "model": (frames.RowsArguments, lambda a: vault.model(_row_request(a))),
-        "mark": (frames.MarkArguments, lambda a: frames.Mark(mark=vault.mark(a.consent, a.salt))),
+        "mark": (frames.PersonMarkArguments, lambda a: frames.PersonMark(mark=vault.mark(a.consent, a.salt))),
         "erase": (frames.ConsentArguments, lambda a: frames.Erased(erased=vault.erase(a.consent))),
     }
 

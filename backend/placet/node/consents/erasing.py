@@ -51,8 +51,8 @@ async def tick(node: Node, ask: Ask) -> float:
             await carry_on(node, ConsentId(row["consent"]))
         except PlacetError as error:
             await asyncio.to_thread(_later, node, erasures, row, error)
-    written = await asyncio.to_thread(_unanswered, node)
-    await asyncio.gather(*(_tell(node, ask, row) for row in written))
+    unanswered = await asyncio.to_thread(_unanswered, node)
+    await asyncio.gather(*(_tell(node, ask, row) for row in unanswered))
     anchoring = await ask_chain(_anchor, node)
     return node.settings.sync_seconds if anchoring else REST
 
@@ -68,7 +68,7 @@ async def carry_on(node: Node, consent: ConsentId) -> bool:
         row = await asyncio.to_thread(_row, node, consent)
     if row["state"] != TOLD or row["due"] > now():
         return False
-    erased = await erasure.erase_everywhere(node.settings, node.engine, node.vault, consent)
+    was_here = await erasure.erase_everywhere(node.settings, node.engine, node.vault, consent)
     receipt = ErasureReceipt(
         chain_id=node.deployment.chain_id,
         registry=node.deployment.consent_registry.address,
@@ -81,7 +81,7 @@ async def carry_on(node: Node, consent: ConsentId) -> bool:
     signed = SignedErasure.of(receipt, node.deployment.receipts, node.keys.signer.sign)
     values = {"state": ERASED, "receipt": signed.model_dump_json(), "attempts": 0, "retry_at": 0, "error": None}
     await asyncio.to_thread(_set, node, erasures, erasures.c.consent == consent, values)
-    return erased
+    return was_here
 
 
 def _write_notices(node: Node, row: sa.RowMapping, mark: bytes | None) -> None:
@@ -98,8 +98,8 @@ def _write_notices(node: Node, row: sa.RowMapping, mark: bytes | None) -> None:
             sealed = None if mark is None else at_rest.seal(mark, _context(consent, holder))
             entry = {"consent": consent, "holder": holder, "jobs": b"".join(theirs), "mark": sealed, "attempts": 0}
             insert_new(connection, notices, entry | {"retry_at": 0})
-        told = {"state": TOLD, "jobs": b"".join(jobs)}
-        connection.execute(sa.update(erasures).where(erasures.c.consent == consent).values(told))
+        values = {"state": TOLD, "jobs": b"".join(jobs)}
+        connection.execute(sa.update(erasures).where(erasures.c.consent == consent).values(values))
     kept_payloads.forget(node.settings.received, jobs)
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from placet.chain.threaded import ask_chain
 from placet.core.enrolment import NO_ENROLMENT
-from placet.core.erasure import Retention, SignedErasure, own_consent
+from placet.core.erasure import RecordRetention, SignedErasure, own_consent
 from placet.core.errors import NotFoundError, PlacetError, StateError
 from placet.core.ids import ConsentId, OfferId
 from placet.core.times import UnixTime
@@ -84,9 +84,9 @@ async def erase(node: Node, row: queries.Row) -> bool:
     consent = ConsentId(row["id"])
     await asyncio.to_thread(erasure.demand_unneeded, node.engine, consent)
     await _note(node, row, await _retention(node, OfferId(row["offer"])))
-    erased = await erasing.carry_on(node, consent)
+    was_here = await erasing.carry_on(node, consent)
     node.erasing.send()
-    return erased
+    return was_here
 
 
 async def erase_for_institution(node: Node, consent: ConsentId) -> bool:
@@ -117,7 +117,7 @@ async def _demand_ended(node: Node, row: queries.Row) -> None:
         )
 
 
-async def _note(node: Node, row: queries.Row, retention: Retention | None) -> None:
+async def _note(node: Node, row: queries.Row, retention: RecordRetention | None) -> None:
     if bytes(row["enrolment"]) == NO_ENROLMENT:
         raise own_consent()
     at = now()
@@ -140,7 +140,7 @@ def _insert(node: Node, values: dict[str, object]) -> None:
         insert_new(connection, erasures, values)
 
 
-async def _retention(node: Node, offer: OfferId) -> Retention | None:
+async def _retention(node: Node, offer: OfferId) -> RecordRetention | None:
     """What the settings say of the table that the offer is of."""
     if not any(words.retain for words in node.settings.datasets.values()):
         return None
@@ -162,13 +162,15 @@ def _answer(node: Node, owner: bytes) -> OwnersErasures:
     with reading(node.engine) as connection:
         rows = connection.execute(mine).mappings().all()
         ids = [row["consent"] for row in rows]
-        told = connection.execute(sa.select(notices).where(notices.c.consent.in_(ids)).order_by(notices.c.holder))
+        rows_of_notices = connection.execute(
+            sa.select(notices).where(notices.c.consent.in_(ids)).order_by(notices.c.holder)
+        )
         by_consent: dict[bytes, list[ToldHolder]] = {}
-        for one in told.mappings():
+        for one in rows_of_notices.mappings():
             holder = bytes(one["holder"])
             institution = Named(address=holder, name=node.trust.name_or_address(holder))
-            answered = ToldHolder(institution=institution, erasure=_receipt(one["receipt"]))
-            by_consent.setdefault(bytes(one["consent"]), []).append(answered)
+            entry = ToldHolder(institution=institution, erasure=_receipt(one["receipt"]))
+            by_consent.setdefault(bytes(one["consent"]), []).append(entry)
     return OwnersErasures(
         erasures=[
             ErasureResponse(
