@@ -118,6 +118,7 @@ INSTITUTION = [
     "curl --fail-with-body -s -H @auth.header http://127.0.0.1:8611/v1/jobs/$job/trail",
     "placet audit 0x…job",
     "placet owner withdraw --wallet wallet $given",
+    "placet owner erase --wallet wallet $given",
     "placet revoke",
     "placet enclave accept",
     "placet erase",
@@ -275,6 +276,9 @@ def before(start: str, here: Session) -> str:
         if start.startswith(reader):  # once the batch that the consent lies in is on chain: readers are slower
             here.sh(f"""n=0; until placet owner list --wallet wallet --passphrase-file {passphrase} |
                 grep -q given; do n=$((n+1)); [ $n -lt 300 ]; sleep 0.2; done""")
+    if start.startswith("placet owner erase"):  # once the chain has the withdrawal
+        here.sh("""n=0; until placet owner list --wallet wallet --passphrase-file passphrases/owner |
+            grep -q withdrawn; do n=$((n+1)); [ $n -lt 300 ]; sleep 0.2; done""")
     if start == "placet revoke":
         here.sh("\n".join(block("given=$(placet owner grant").splitlines()[:2]))
         here.names["0x…consent"] = here.value("given")
