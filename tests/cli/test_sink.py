@@ -282,7 +282,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "doctor": ("--config {node}", "--config {node} --json", "--config {toml}"),
     "grant": ("--config {node} --offer {id}", "--config {node} --offer {evil}"),
     "revoke": ("--config {node} {id} --reason {evil} --timeout 1",),
-    "erase": ("--config {node} {id}", "--config {node} {evil}"),
+    "erase": ("--config {node} {id}", "--config {node} {evil}", "--config {node} --owner {evil}", "--config {node}"),
     "recipes": ("",),
     "catalogue": ("--config {node}", "--config {node} --own --search {evil} --json"),
     "audit replay": (
@@ -419,6 +419,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "owner check": ("--wallet {wallet} {id} --url {url}",),
     "owner receipt": ("--wallet {wallet} {id} --out {new}", "--wallet {wallet} {evil} --out {new}"),
+    "owner erase": ("--wallet {wallet} {id}", "--wallet {wallet} {evil} --look"),
     "owner access": ("--wallet {wallet} --out {new}",),
     "owner check-receipt": ("{json} --url {url} " + FILES, "{txt} " + FILES, "{evil} " + FILES),
     "consent import": (

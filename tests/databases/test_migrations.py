@@ -80,7 +80,7 @@ def upgraded(before: Rows) -> Rows:
         fresh["node_consents"] = [row | {"language": "en"} for row in before["node_consents"]]
         fresh |= {"job_standing": [], "job_openings": [], "job_held": [], "job_samples": []}
         fresh |= {"node_leadership": [], "node_sessions": [], "node_reservations": []}
-        fresh |= {"node_proof_tags": [], "job_data_lives": []}
+        fresh |= {"node_proof_tags": [], "job_data_lives": [], "node_erasures": [], "node_erasure_notices": []}
     if "lawful" in before:
         fresh |= {"matches": [], "models": [], "enrolments": []}
         batch_of = {leaf: row["root"] for row in before["batches"] for leaf in _leaves(row["leaves"])}

@@ -53,5 +53,5 @@ def delete_result(context: JobContext, store: JobStore, job: JobId, deletion: Si
     """All that this node holds of a job's result, with what it `signed` of that; whatever the reason. Twice is as
     once."""
     if context.payloads is not None:
-        context.payloads.forget(job)
+        context.payloads.forget((job,))
     store.delete_result(job, deletion)
