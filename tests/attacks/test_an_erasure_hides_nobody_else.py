@@ -5,6 +5,7 @@ What an auditor makes of it is in `tests/audit/test_erased.py`.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import replace
 from pathlib import Path
@@ -85,6 +86,14 @@ async def test_the_persons_row_goes_and_no_other(erased: Erased) -> None:
     await erased.ask(erased.request())  # the answer was lost
     await erased.ask(erased.request("nobody-9"))
     assert erased.rows == ROWS[1:]
+
+
+async def test_two_who_are_forgotten_at_once_do_not_bring_each_other_back(erased: Erased) -> None:
+    other = ConsentId(b"\x22" * 32)
+    erased.dead[erased.offer(PROVIDER)].add(other)
+    requests = (erased.request(), erased.request("bert-44", consent=other))
+    await asyncio.gather(*(erased.ask(request) for request in requests))
+    assert erased.rows == []
 
 
 async def test_nobody_is_forgotten_whose_consent_lives(erased: Erased) -> None:

@@ -7,6 +7,7 @@ searched for as it was sealed: a row that is deleted and not overwritten would s
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -92,7 +93,8 @@ def test_nothing_leads_to_who_was_erased(consortium: LiveConsortium) -> None:
     before = found(folder, values, given.subject)
     assert before >= {"salt of the consent", "signature", "the vault's record", "the consumer's result"}, before
 
-    consortium.withdraw(given)
+    other = consortium.give("south", next(who for who in consortium.silent if who in consortium.balances["south"]))
+    consortium.withdraw(given, other)
     asked = erasure_of(consortium, given, ask=True)
     assert asked.reason is None
 
@@ -117,3 +119,9 @@ def test_nothing_leads_to_who_was_erased(consortium: LiveConsortium) -> None:
     assert "Bank North erased records of consents: 1 withdrawn by their owners" in report["notes"], report
     assert isinstance(parse(SignedErasure, consumer.model_dump_json()), SignedErasure)
     assert ConsentId(given.id) == answer.consent and to_hex(given.id) in asked.model_dump_json()
+
+    # Who comes to the counter.
+    words = ("--config", "south/node.toml", "--owner", to_hex(other.key.signer))
+    (counter,) = json.loads(consortium.made.run("erase", *words))
+    assert (counter["consent"], counter["holders"]) == (to_hex(other.id), [])
+    wait(lambda: erasure_of(consortium, other, ask=False).state == "anchored", "the anchor")

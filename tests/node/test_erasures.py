@@ -11,9 +11,10 @@ import pytest
 import sqlalchemy as sa
 from tests.node.conftest import NodeEnvironment, Owner, Running, node_at
 
+from placet.chain.erasures import anchored_in
 from placet.chain.events import ErasureAnchored
 from placet.core.erasure import ErasureReceipt, RecordRetention, SignedErasure, person_mark
-from placet.core.errors import PeerError, SignatureError
+from placet.core.errors import PeerError, SignatureError, StateError
 from placet.core.ids import ConsentId, JobId
 from placet.core.signatures import Key
 from placet.core.values import from_hex, parse, to_hex
@@ -107,6 +108,10 @@ async def test_an_owner_is_forgotten_and_the_chain_says_so(node: Running, owner:
     receipt = signed.demand(node.node.address, identity, domain)
     (event,) = node.environment.chain.events([ErasureAnchored], 0, node.environment.chain.confirmed(), consent=identity)
     assert (event.receipt, event.block) == (receipt.hash, told["block"])
+    assert anchored_in(node.environment.chain, receipt) == event.block
+    with pytest.raises(StateError) as refused_receipt:
+        anchored_in(node.environment.chain, receipt.model_copy(update={"at": receipt.at + 1}))
+    assert refused_receipt.value.code == "state.erasure"
     later = signed.model_copy(update={"receipt": receipt.model_copy(update={"at": receipt.at + 1})})
     for false, holder in ((later, node.node.address), (signed, THIRD.address)):
         with pytest.raises(SignatureError):

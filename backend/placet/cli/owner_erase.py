@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from placet.cli.inputs import AsJson, PassphraseFile, read_consent, when
+from placet.cli.inputs import AsJson, PassphraseFile, demand_url, read_consent, when
 from placet.cli.output import emit, write_line
 from placet.cli.wallets import ConsentArgument, WalletFolder, client_of, key_of, open_wallet
 
@@ -19,6 +19,15 @@ def erase(
     wallet: WalletFolder,
     consent: ConsentArgument,
     look: Annotated[bool, typer.Option("--look", help="Ask for nothing; see what came of it.")] = False,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url",
+            envvar="PLACET_CHAIN_URL",
+            help="A chain endpoint of your own choice, which must hold the provider's receipt if there is one.",
+            callback=demand_url,
+        ),
+    ] = None,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -32,6 +41,14 @@ def erase(
             return await call(record.api, record.provider, key_of(opened, record))
 
     answers = asyncio.run(ask())
+    if url is not None:
+        from placet.chain.client import Chain
+        from placet.chain.erasures import anchored_in
+
+        chain = Chain(url, opened.deployment)
+        chain.check()
+        for receipt in (one.erasure.receipt for one in answers if one.erasure is not None):
+            anchored_in(chain, receipt)
     if as_json:
         emit([answer.model_dump(mode="json") for answer in answers])
         return

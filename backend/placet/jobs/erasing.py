@@ -56,9 +56,10 @@ class Erasing:
         what: tuple[Erased, ...] = ("payloads",)
         if self._context.payloads is not None:
             self._context.payloads.forget(jobs)
-        for record in records:
-            if record.result is not None:
-                self._forget_row(record.job, record.result, request)
+        for job in jobs:
+            closed = self._store.job(job).result  # as others who were forgotten since have left it
+            if closed is not None:
+                self._forget_row(job, closed, request)
                 what = ("payloads", "result")
         overwrite_deleted(self._context.engine)
         receipt = ErasureReceipt(

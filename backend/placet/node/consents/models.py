@@ -169,7 +169,7 @@ class Uses(_Answer):
 
 
 class Erasure(_Answer):
-    """`erased`: false where nothing was left."""
+    """`erased`: false where nothing was left, or the law has the institution keep it for a while."""
 
     id: ConsentId
     erased: bool
