@@ -10,7 +10,10 @@ from placet.audit.bundle import Bundle
 from placet.audit.findings import CheckStatus
 from placet.audit.outcome import AuditReport, Verdict
 from placet.audit.verify import verify
+from placet.core.errors import InputError
 from placet.core.evidence import ErasedLeaf, InputEvidence
+from placet.core.hashing import canonical
+from placet.core.values import parse
 
 PROVIDER = 1
 A, B, C, D = NAMES
@@ -61,6 +64,13 @@ def test_erased_after_the_end_of_its_consent(places: tuple[int, ...], kind: str)
     assert next(p.people for p in report.parties if p.name == B) == 4
     assert "LAWFULLY ERASED" in drawn.text(report)[0]
     assert "lawfully erased" in drawn.html(report)
+
+
+def test_a_bundle_says_that_an_erasure_does_not_reach_it() -> None:
+    body = Simulation().bundle().to_json()
+    assert body["copies"] == "whoever-keeps-this-file-erases-it"
+    with pytest.raises(InputError):
+        parse(Bundle, canonical(body | {"copies": "kept for ever"}))
 
 
 def test_the_report_tells_whose_word_ended_them() -> None:
