@@ -24,7 +24,7 @@ def erase(
         typer.Option(
             "--url",
             envvar="PLACET_CHAIN_URL",
-            help="A chain endpoint of your own choice, which must hold the provider's receipt if there is one.",
+            help="A chain endpoint of your own choice, which must hold the receipt that the provider calls anchored.",
             callback=demand_url,
         ),
     ] = None,
@@ -47,8 +47,9 @@ def erase(
 
         chain = Chain(url, opened.deployment)
         chain.check()
-        for receipt in (one.erasure.receipt for one in answers if one.erasure is not None):
-            anchored_in(chain, receipt)
+        for one in answers:
+            if one.erasure is not None and one.block is not None:
+                anchored_in(chain, one.erasure.receipt)
     if as_json:
         emit([answer.model_dump(mode="json") for answer in answers])
         return
