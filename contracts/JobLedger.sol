@@ -35,6 +35,12 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         uint32 count;
     }
 
+    /// @dev One word, so that one storage proof shows a whole list: `count` in its lowest 8 bytes, `head` in the rest.
+    struct JobList {
+        uint64 count;
+        bytes24 head;
+    }
+
     /// @inheritdoc IJobLedger
     IConsentRegistry public immutable registry;
     /// @inheritdoc IJobLedger
@@ -46,6 +52,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
     mapping(bytes32 start => Trail) private _trails;
     /// @inheritdoc IJobLedger
     mapping(JobId job => bool) public refunded;
+    mapping(bytes32 signer => JobList) private _lists;
 
     constructor(IConsentRegistry registry_, IRewardEscrow escrow_, address[] memory verifiers)
         EIP712("Placet Jobs", "1")
@@ -90,6 +97,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         emit JobOpened(
             job, plan.consumer, plan.sponsor, plan.terms, plan.openBy, plan.deadline, plan.settleBy, openings
         );
+        _enterLists(plan, job);
         // Last: the token is the sponsor's choice and may call back.
         if (total != 0) escrow.fund(job, plan.token, plan.sponsor, SafeCast.toUint96(total));
     }
@@ -248,6 +256,12 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IJobLedger
+    function jobList(bytes32 signer) external view returns (uint64 count, bytes24 head) {
+        JobList storage list = _lists[signer];
+        return (list.count, list.head);
+    }
+
+    /// @inheritdoc IJobLedger
     function recorder(JobId job, uint32 party) external view returns (address) {
         return _parties[job][party].recorder;
     }
@@ -302,6 +316,21 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
             for (uint256 k = 0; k < used.length; ++k) {
                 openings[place++] = used[k];
             }
+        }
+    }
+
+    /// @dev The job is the next one of everybody who has signed it. Who stands in the plan twice has it once.
+    function _enterLists(Plan calldata plan, JobId job) private {
+        uint256 count = plan.parties.length;
+        for (uint256 i = 0; i < count + 2; ++i) {
+            if (_standsEarlier(plan, i)) continue;
+            bytes32 signer =
+                i < count ? keccak256(plan.parties[i].signer) : keccak256(abi.encodePacked(_accountAt(plan, i)));
+            JobList memory list = _lists[signer];
+            ++list.count;
+            list.head = bytes24(keccak256(abi.encodePacked(list.head, job, uint64(block.number))));
+            _lists[signer] = list;
+            emit JobListed(signer, job, list.count, list.head);
         }
     }
 

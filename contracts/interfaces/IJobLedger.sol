@@ -109,6 +109,13 @@ interface IJobLedger {
         uint32[] openings
     );
 
+    /// @notice A job that was opened entered the list of one of its signers: a party, the consumer or the sponsor.
+    /// @param signer keccak256 of the signer as ERC-7913 has it: of 20 bytes for an account
+    /// @param job the job's id
+    /// @param number its number in the signer's list, from 1, without a gap
+    /// @param head the list's head after it: the first 24 bytes of keccak256(head before, job, block as uint64), from zero
+    event JobListed(bytes32 indexed signer, JobId indexed job, uint64 number, bytes24 head);
+
     /// @notice A signer took a plan back before it was open.
     /// @param job its id
     /// @param signer the signer's place in the list parties, consumer, sponsor
@@ -430,6 +437,13 @@ interface IJobLedger {
     /// @notice Head and length of a party's trail in an attempt. The head of an empty trail is its starting value.
     /// @custom:not-protected That job, attempt or party exist.
     function trail(JobId job, uint32 attempt, uint32 party) external view returns (bytes32 head, uint32 count);
+
+    /// @notice How many jobs a signer has in its list, and the list's head, from which no job can be left out: every job that was
+    /// opened under this signature, as that of a party, of the consumer or of the sponsor.
+    /// @param signer keccak256 of the signer as ERC-7913 has it: of 20 bytes for an account
+    /// @custom:not-protected Against an institution with another key: a trust list says who is who. A reader against a
+    /// reorganisation.
+    function jobList(bytes32 signer) external view returns (uint64 count, bytes24 head);
 
     /// @notice The account that records for a party; zero if there is none.
     /// @custom:not-protected A reader against a reorganisation.

@@ -16,6 +16,7 @@ from placet.chain.calls import Call
 from placet.chain.client import Chain
 from placet.chain.states import JobStatus
 from placet.core import plan as core_plan
+from placet.core.job_list import FIRST_HEAD, list_head, signer_key
 from placet.core.trail import trail_head, trail_start
 from placet.core.values import ZERO20
 
@@ -91,6 +92,7 @@ class JobSides(BothSides):
         for offer, expected in zip(OFFERS, self.registry.offers, strict=True):
             found = self.chain.offer(offer.id)
             assert (found.epoch, found.openings) == (epoch_of(expected.epoch), expected.openings)
+        self.agree_on_lists()
         paid_in: Counter[bytes] = Counter()
         paid_out: Counter[bytes] = Counter()
         ends: Counter[bytes] = Counter()
@@ -105,6 +107,21 @@ class JobSides(BothSides):
         ended = [job for plan, (_, job) in self.ids.items() if self.ledger.job(plan).status > JobStatus.SEALED]
         assert ends == Counter(ended)
         assert all(paid_out[job] == paid_in[job] for job in ended)
+
+    def agree_on_lists(self) -> None:
+        """Each signer's list is the model's, and its head chains the jobs and the blocks of their openings."""
+        ids = {plan.number: job for plan, (_, job) in self.ids.items()}
+        told = self.chain.events([events.JobListed], self.first_block)
+        opened = {event.job: event.block for event in self.chain.events([events.JobOpened], self.first_block)}
+        for who in Who:
+            key, head = signer_key(KEYS[who].address), FIRST_HEAD
+            jobs = [ids[number] for number in self.ledger.lists.get(who, ())]
+            listed = [event for event in told if event.signer == key]
+            assert [(event.number, event.job) for event in listed] == list(enumerate(jobs, 1))
+            for event in listed:
+                head = list_head(head, event.job, opened[event.job])
+                assert event.head == head
+            assert self.chain.job_list(KEYS[who].address) == (len(jobs), head)
 
     def wait(self, moment: int, before: int | None) -> None:
         """Let the next block stand so many seconds before one after `moment`, unless it is later; None: don't."""

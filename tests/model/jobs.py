@@ -93,6 +93,8 @@ class Ledger:
     def __init__(self, registry: Registry, escrow: Escrow) -> None:
         self.registry, self.escrow = registry, escrow
         self.jobs: dict[int, Job] = {}
+        self.lists: dict[int, list[int]] = {}
+        """By signer, the plans that were opened under its signature, in order."""
 
     def job(self, plan: Plan) -> Job:
         return self.jobs.setdefault(plan.number, Job())
@@ -110,6 +112,8 @@ class Ledger:
                 self.registry.offers[used.offer].openings -= 1
             raise
         job.status, job.attempt, job.opened_at = JobStatus.OPEN, 1, now
+        for signer in set(plan.signers):
+            self.lists.setdefault(signer, []).append(plan.number)
 
     def cancel(self, plan: Plan, place: int, sender: int, signed: int | None) -> None:
         """By one signer alone, before the opening, for ever."""

@@ -13,7 +13,6 @@ from placet.chain import events, proofs
 from placet.chain.blocks import Block
 from placet.chain.client import Chain
 from placet.chain.events import E
-from placet.chain.states import JobStatus
 from placet.core.block_header import read_header
 from placet.core.errors import ChainError
 from placet.core.ids import JobId, OfferId
@@ -22,15 +21,6 @@ from placet.core.plan import Plan
 MOST_LINKED = 10_000
 """Headers of a bundle that follow each other without a gap, at the most: 13 MB. Where a job's oldest fact lies further
 back, only the blocks that hold its facts are taken along."""
-_ENDINGS = {
-    JobStatus.NONE: Ending.UNKNOWN,
-    JobStatus.OPEN: Ending.OPEN,
-    JobStatus.SEALED: Ending.SEALED,
-    JobStatus.COMPLETED: Ending.COMPLETED,
-    JobStatus.CLOSED: Ending.CLOSED,
-    JobStatus.ABORTED: Ending.ABORTED,
-    JobStatus.CANCELLED: Ending.CANCELLED,
-}
 
 
 def facts(chain: Chain, job: JobId, plan: Plan | None) -> ChainFacts:
@@ -63,7 +53,7 @@ class LiveFactReader(FactReader):
         self._seen: set[int] = set()
         head = Moment(block=self._block.number, index=0, timestamp=self._block.timestamp)
         state = chain.job(job, block=self._block.number)
-        super().__init__(job, chain.deployment, head, _ENDINGS[state.status], state.attempt)
+        super().__init__(job, chain.deployment, head, Ending.of_status(state.status), state.attempt)
 
     @cached_property
     def _blocks(self) -> list[Block]:

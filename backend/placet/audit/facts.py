@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from placet.core.errors import InputError
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId, StakeId
 from placet.core.lawful import ModelRef
 from placet.core.offers import Offer, Subjects
@@ -49,6 +50,14 @@ class Ending(StrEnum):
     CLOSED = "closed"
     ABORTED = "aborted"
     CANCELLED = "cancelled"
+
+    @classmethod
+    def of_status(cls, number: int) -> Ending:
+        """By the contract's number. InputError for one that it does not have."""
+        endings = tuple(cls)
+        if number >= len(endings):
+            raise InputError("not what the contract keeps", expected="a job's status", found=number)
+        return endings[number]
 
 
 class Opened(Value):

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from placet.audit.facts import Ending, Moment
 from placet.audit.findings import Result
+from placet.audit.progress import JobProgress
 from placet.core.errors import PlacetError
 from placet.core.ids import JobId
 from placet.core.values import U32, U48, U96, Value
@@ -123,6 +124,7 @@ class AuditReport(Value):
     purpose: str | None
     chain_id: int
     head: Moment
+    progress: JobProgress
     named: tuple[str, ...]
     disputed: tuple[str, ...]
     notes: tuple[str, ...]

@@ -115,6 +115,7 @@ from placet.audit.facts import Ending
 from placet.audit.findings import Check, CheckStatus, Result, listed
 from placet.audit.messages import links
 from placet.audit.outcome import AuditReport, Basis, Verdict
+from placet.audit.progress import JobProgress
 from placet.audit.proof import TrustedBlocks
 from placet.audit.sections import Sections
 from placet.audit.timeline import parties, repetitions, timeline
@@ -187,6 +188,7 @@ def judged(case: Case, basis: Basis) -> AuditReport:
         purpose=_purpose(case),
         chain_id=bundle.deployment.chain_id,
         head=case.facts.head,
+        progress=JobProgress.of(case.facts),
         named=_union(r.named for r in results),
         disputed=_union(r.disputed for r in results if r.status is CheckStatus.DISPUTED),
         notes=(*_union(r.notes for r in results), *_doubts(bundle)),

@@ -34,6 +34,7 @@ from placet.core.consent import Reason, Status
 from placet.core.errors import ChainError, InputError, NotFoundError, Reverted
 from placet.core.hashing import keccak
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
+from placet.core.job_list import signer_key
 from placet.core.plan import Plan, plan_of
 from placet.core.signatures import ContractCheck
 from placet.core.stakes import Fault, StakeStatus, StakeTerms
@@ -182,6 +183,11 @@ class Chain:
         """Head and number of steps of a party's trail on chain."""
         head, count = self._jobs("trail", job, attempt, party, block=block)
         return head, count
+
+    def job_list(self, signer: bytes, *, block: int | None = None) -> tuple[int, bytes]:
+        """How many jobs were opened under a signer's signature, and the head (24 bytes) of the list of them."""
+        count, head = self._jobs("jobList", signer_key(signer), block=block)
+        return count, head
 
     def recorder(self, job: JobId, party: int, *, block: int | None = None) -> bytes:
         """Zero address if there is no such party."""

@@ -42,6 +42,7 @@ SIGNATURES = """
     WithdrawalProven(bytes32 indexed offer, bytes32 indexed consent, bytes32 batch, bytes24 epoch)
     JobOpened(bytes32 indexed job, address indexed consumer, address indexed sponsor, bytes32 terms, uint48 openBy,
             uint48 deadline, uint48 settleBy, uint32[] openings)
+    JobListed(bytes32 indexed signer, bytes32 indexed job, uint64 number, bytes24 head)
     JobCancelled(bytes32 indexed job, uint256 signer)
     StepsRecorded(bytes32 indexed job, uint32 indexed party, uint32 attempt, uint32 from, bytes32[] hashes, bytes32
             head)

@@ -153,6 +153,16 @@ class JobOpened(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class JobListed(Event):
+    """`signer` is a hash (`placet.core.job_list.signer_key`); `head` (24 bytes) is the list's after this job."""
+
+    signer: bytes
+    job: JobId
+    number: int
+    head: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobCancelled(Event):
     job: JobId
     signer: int
@@ -323,6 +333,7 @@ CONTRACTS: dict[str, tuple[type[Event], ...]] = {
     ),
     "JobLedger": (
         JobOpened,
+        JobListed,
         JobCancelled,
         StepsRecorded,
         JobAmended,

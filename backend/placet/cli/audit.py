@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from placet.cli.audit_certificate import certificate
+from placet.cli.audit_institution import institution
 from placet.cli.audit_replay import replay
 from placet.cli.audit_sample import sample
 from placet.cli.inputs import (
@@ -46,6 +47,7 @@ class AuditCommands(Commands):
 
 
 commands = typer.Typer(cls=AuditCommands, invoke_without_command=True)
+commands.command("institution")(institution)
 commands.command("replay")(replay)
 commands.command("sample")(sample)
 commands.command("certificate")(certificate)
@@ -127,7 +129,7 @@ def audit(
 
         known = read_trust(trust)
         elsewhere = _elsewhere(evidence or [], known)
-        signs = _auditor(key, passphrase_file)
+        signs = auditor_key(key, passphrase_file)
         live = LiveAudit(job=read_job(job), key=signs.secret, elsewhere=elsewhere)
         target = None if save is None else str(save)
         handed = _handed(noise or [], None if key is None else signs.secret) | {"trusted": trusted}
@@ -165,7 +167,7 @@ def _elsewhere(given: list[str], trust: TrustList) -> tuple[ElsewhereEvidence, .
 
 def _opened(files: list[Path], key: Path | None, passphrase_file: Path | None) -> dict[str, Any]:
     """As `_handed`, of a saved bundle, which may hold openings: the key is read where there is one."""
-    return _handed(files, None if key is None else _auditor(key, passphrase_file).secret)
+    return _handed(files, None if key is None else auditor_key(key, passphrase_file).secret)
 
 
 def _handed(files: list[Path], secret: bytes | None) -> dict[str, Any]:
@@ -182,7 +184,8 @@ def _handed(files: list[Path], secret: bytes | None) -> dict[str, Any]:
     return {"noise": noise, "secret": None if secret is None else auditor_secret(secret)}
 
 
-def _auditor(key: Path | None, passphrase_file: Path | None) -> Key:
+def auditor_key(key: Path | None, passphrase_file: Path | None) -> Key:
+    """The auditor's, or a stranger's."""
     from placet.core.signatures import Key
 
     if key is None:

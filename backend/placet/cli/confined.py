@@ -68,10 +68,12 @@ class ElsewhereEvidence(Value):
 
 class LiveAudit(Value):
     """The job that is collected from the chain and the parties. `key`: the auditor's secret key, which goes through a
-    pipe between two processes of one user and nowhere else."""
+    pipe between two processes of one user and nowhere else. `at`: the block as of which the chain is read, if not the
+    last confirmed one."""
 
     job: JobId
     key: Annotated[Bytes32, Field(repr=False)]
+    at: Count | None = None
     elsewhere: tuple[ElsewhereEvidence, ...] = ()
 
 
@@ -279,7 +281,7 @@ def _collected(
             heard(len(piece))
             yield piece
 
-    at = None if request.trusted is None else request.trusted.highest
+    at = live.at if request.trusted is None else request.trusted.highest
     bundle = collect(chain, request.trust, live.job, counted, sections, at=at, proving=True)
     return bundle, chain.verifiers, Basis.LIVE_CHAIN
 

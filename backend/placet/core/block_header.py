@@ -25,13 +25,14 @@ MAX_HEADER = 2048
 
 @dataclass(frozen=True)
 class SealedHeader:
-    """A header that hashes to `hash`: number, Unix time, its parent's hash, the root of its receipts and the Bloom
-    filter of its logs (2048 bits)."""
+    """A header that hashes to `hash`: number, Unix time, its parent's hash, the roots of the state and of its receipts,
+    and the Bloom filter of its logs (2048 bits)."""
 
     hash: bytes
     number: int
     timestamp: int
     parent: bytes
+    state_root: bytes
     receipts_root: bytes
     bloom: int
 
@@ -58,6 +59,7 @@ def read_header(raw: bytes) -> SealedHeader:
         number=_number(fields[8]),
         timestamp=_number(fields[11]),
         parent=fields[0],
+        state_root=fields[3],
         receipts_root=fields[5],
         bloom=int.from_bytes(fields[6], "big"),
     )

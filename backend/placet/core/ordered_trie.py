@@ -18,11 +18,12 @@ _Entry = tuple[bytes, bytes]
 
 def ordered_root(values: Sequence[bytes]) -> bytes:
     """The root (32 bytes) of the trie that holds value i under the key rlp(i). No value is empty."""
-    entries = sorted((_nibbles(rlp.encode(rlp.of_int(place))), value) for place, value in enumerate(values))
+    entries = sorted((nibbles(rlp.encode(rlp.of_int(place))), value) for place, value in enumerate(values))
     return keccak(rlp.encode(_node(entries))) if entries else EMPTY
 
 
-def _nibbles(key: bytes) -> bytes:
+def nibbles(key: bytes) -> bytes:
+    """A key's half bytes, one a byte."""
     return bytes(nibble for byte in key for nibble in (byte >> 4, byte & 15))
 
 

@@ -1,0 +1,165 @@
+"""The list of an institution's jobs as of one block, in one file, and what shows that it is whole.
+
+The ledger keeps of each signer how many jobs were opened under its signature, and the head of the list of them. A
+storage proof shows both under the header of a block, and with them how far each job had come; so whoever knows the
+block's hash needs nobody's word for it (`checked`).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from placet.audit.facts import Count, Ending, Moment
+from placet.audit.gaps import Gap, GapKind
+from placet.audit.progress import JobProgress, trail_heads
+from placet.audit.proof import TrustedBlocks
+from placet.core import ledger_storage
+from placet.core.block_header import read_header
+from placet.core.errors import InputError
+from placet.core.hashing import document_hash, keccak
+from placet.core.ids import JobId
+from placet.core.job_list import FIRST_HEAD, list_head, signer_key
+from placet.core.plan import MAX_PARTIES
+from placet.core.state_trie import nodes_by_hash, storage_root, storage_word
+from placet.core.trust import Deployment
+from placet.core.values import U48, Address, Bytes24, Bytes32, Octets, Value, parse, to_hex
+
+MAX_LIST = 256 << 20
+"""Bytes of a list's file."""
+MOST_ATTEMPTS = 1000
+"""Attempts of one job whose trails are looked for."""
+Words = Callable[[list[int]], list[int]]
+"""What stands at these slots of the ledger's storage."""
+
+
+class ListedJob(Value):
+    """The job with this number in the list, the block and the Unix time of its opening, the list's head after it, and
+    how far it had come at the list's block."""
+
+    number: Count
+    job: JobId
+    block: Count
+    opened_at: U48
+    head: Bytes24
+    progress: JobProgress
+
+
+class StateProof(Value):
+    """A block's header in RLP, and nodes of the tries under it."""
+
+    header: Octets
+    nodes: tuple[Octets, ...]
+
+
+class JobList(Value):
+    """All jobs of an institution up to the block `head`: the ledger's number of them, and its head of their list."""
+
+    type: Literal["placet.job-list"] = "placet.job-list"
+    version: Literal[1] = 1
+    deployment: Bytes32
+    institution: Address
+    head: Moment
+    count: Count
+    list_head: Bytes24
+    jobs: tuple[ListedJob, ...]
+    proof: Annotated[StateProof | None, Field(exclude_if=lambda proof: proof is None)] = None
+
+
+def parse_list(raw: bytes) -> JobList:
+    """A list's file; InputError or LimitError, never anything else."""
+    return parse(JobList, raw, limit=MAX_LIST, what="list of jobs")
+
+
+def progress_in(words: Words, job: JobId) -> tuple[JobProgress, int]:
+    """How far a job has come by the ledger's storage, and when it was opened. InputError for what it can't hold."""
+    (word,) = words([ledger_storage.job_slot(job)])
+    state = ledger_storage.JobWord.of(word)
+    if state.parties > MAX_PARTIES or state.attempt > MOST_ATTEMPTS:
+        raise InputError("a job of more trails than are looked for", expected=f"{MOST_ATTEMPTS} attempts")
+    places = list(itertools.product(range(1, state.attempt + 1), range(state.parties)))
+    heads = words([ledger_storage.trail_slot(job, attempt, party) for attempt, party in places])
+    trails = {place: head.to_bytes(32, "big") for place, head in zip(places, heads, strict=True) if head}
+    progress = JobProgress(status=Ending.of_status(state.status), attempt=state.attempt, trails=trail_heads(trails))
+    return progress, state.opened_at
+
+
+def checked(shown: JobList, deployment: Deployment, trusted: TrustedBlocks | None) -> tuple[Gap, ...]:
+    """What is missing from a list, and what in it is not so. Nothing, if it is whole by its own word; with `trusted`,
+    if it is whole as of the newest of these blocks."""
+    if shown.deployment != document_hash(deployment):
+        return (_false("a list of jobs of the ledger that your deployment file names", shown.deployment),)
+    gaps = list(_of_numbers(shown))
+    if shown.proof is not None:
+        gaps += _of_proof(shown, shown.proof, deployment)
+    return tuple(gaps + list(_of_trust(shown, trusted) if trusted is not None else ()))
+
+
+def _of_numbers(shown: JobList) -> Iterator[Gap]:
+    """Numbers from 1 to the ledger's count without a gap, and heads that follow each other to the ledger's."""
+    number, head = 0, FIRST_HEAD
+    for job in shown.jobs:
+        if not number < job.number <= shown.count:
+            yield _false(f"a number from {number + 1} to {shown.count}", job.number, job)
+            return
+        yield from _unlisted(number + 1, job.number - 1)
+        if job.number == number + 1 and list_head(head, job.job, job.block) != job.head:
+            yield _false(f"job {job.number} of the list, in the block of its opening", to_hex(job.job), job)
+        if job.block > shown.head.block:
+            yield _false(f"jobs up to block {shown.head.block}", f"block {job.block}", job)
+        number, head = job.number, job.head
+    yield from _unlisted(number + 1, shown.count)
+    if number == shown.count and head != shown.list_head:
+        yield _false(f"a list with the head {to_hex(shown.list_head)}", to_hex(head))
+
+
+def _of_proof(shown: JobList, proof: StateProof, deployment: Deployment) -> Iterator[Gap]:
+    """The ledger's storage under the header says the same of the list and of each job in it."""
+    try:
+        header, nodes = read_header(proof.header), nodes_by_hash(proof.nodes)
+        if (header.number, header.timestamp) != (shown.head.block, shown.head.timestamp):
+            yield _false(f"the header of block {shown.head.block}", f"that of block {header.number}")
+            return
+        root = storage_root(header.state_root, deployment.job_ledger.address, nodes)
+
+        def words(slots: list[int]) -> list[int]:
+            return [storage_word(root, slot, nodes) for slot in slots]
+
+        (word,) = words([ledger_storage.list_slot(signer_key(shown.institution))])
+        kept = ledger_storage.ListWord.of(word)
+        if kept != ledger_storage.ListWord(shown.count, shown.list_head):
+            yield _false(f"{kept.count} jobs under the head {to_hex(kept.head)}", f"{shown.count} jobs")
+        for job in shown.jobs:
+            if progress_in(words, job.job) != (job.progress, job.opened_at):
+                yield _false("how far the job had come, as the ledger has it", "something else", job)
+    except InputError as error:
+        yield Gap(kind=GapKind.PROOF, words=f"the list is not proven: {error.message}")
+
+
+def _of_trust(shown: JobList, trusted: TrustedBlocks) -> Iterator[Gap]:
+    """The header is that of the newest block that the auditor trusts: an older one may lack jobs."""
+    newest = max(trusted.hashes)
+    if shown.proof is None:
+        yield Gap(kind=GapKind.PROOF, words="the list holds no proof that it is the ledger's")
+    elif shown.head.block != newest:
+        words = f"the list is as of block {shown.head.block}; what was opened up to block {newest} is not shown"
+        yield Gap(kind=GapKind.PROOF, block=newest, words=words)
+    elif (found := keccak(shown.proof.header)) != trusted.hashes[newest]:
+        yield _false(f"block {newest} is {to_hex(trusted.hashes[newest])}, by {trusted.whose}", to_hex(found))
+
+
+def _unlisted(first: int, last: int) -> Iterator[Gap]:
+    if first <= last:
+        which = f"job number {first} is" if first == last else f"jobs number {first} to {last} are"
+        yield Gap(kind=GapKind.JOB, number=first, until=last, words=f"{which} not in the list")
+
+
+def _false(expected: str, found: object, job: ListedJob | None = None) -> Gap:
+    found = to_hex(found) if isinstance(found, bytes) else found
+    words = f"expected {expected}, found {found}"
+    if job is None:
+        return Gap(kind=GapKind.LIST, words=words)
+    return Gap(kind=GapKind.LIST, number=job.number, job=job.job, block=job.block, words=words)
