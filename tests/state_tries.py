@@ -63,5 +63,3 @@ def job_word(status: int, parties: int, attempt: int, opened_at: int) -> int:
 
 def list_word(count: int, head: bytes) -> int:
     return count | int.from_bytes(head, "big") << 64
-
-

@@ -55,19 +55,21 @@ def receipt(logs: list[tuple[bytes, list[bytes], bytes]], kind: bytes = b"\x02")
     return kind + rlp.encode([STATUS, rlp.of_int(21_000), bloom, [[a, t, d] for a, t, d in logs]])
 
 
-def header(number: int, timestamp: int, parent: bytes, receipts: list[bytes], bloom: int) -> bytes:
+def header(
+    number: int, timestamp: int, parent: bytes, receipts: list[bytes], bloom: int, state: bytes = bytes(32)
+) -> bytes:
     root = ordered_root(receipts)
     return rlp.encode(
         [
-            parent, bytes(32), bytes(20), bytes(32), EMPTY, root, bloom.to_bytes(256, "big"), b"", rlp.of_int(number),
+            parent, bytes(32), bytes(20), state, EMPTY, root, bloom.to_bytes(256, "big"), b"", rlp.of_int(number),
             rlp.of_int(30_000_000), rlp.of_int(21_000), rlp.of_int(timestamp), b"", bytes(32), bytes(8),
             rlp.of_int(7), EMPTY, b"", b"", bytes(32), bytes(32),
         ]
     )  # fmt: skip
 
 
-def proven(simulation: Any) -> tuple[Bundle, TrustedBlocks]:
-    """The job's bundle with its proof, and the hash of its last block."""
+def proven(simulation: Any, state: bytes = bytes(32)) -> tuple[Bundle, TrustedBlocks]:
+    """The job's bundle with its proof, and the hash of its last block, which has this root of the state."""
     replay, told = Replay(simulation), simulation.bundle()
     by_block: dict[int, dict[int, Any]] = defaultdict(dict)
     for event in replay.log:
@@ -81,7 +83,7 @@ def proven(simulation: Any) -> tuple[Bundle, TrustedBlocks]:
         bodies = [receipt([one]) for one in filled]
         bloom = bloom_over(item for address, topics, _ in filled for item in (address, *topics))
         time = replay.times.get(number, simulation_time(number))
-        raw = header(number, time, parent, bodies, bloom)
+        raw = header(number, time, parent, bodies, bloom, state if number == last else bytes(32))
         blocks.append(ProvenBlock(header=raw, receipts=tuple(bodies) if bodies else None))
         parent = keccak(raw)
         if told.facts.opened is not None and number == told.facts.opened.at.block:
