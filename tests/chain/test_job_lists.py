@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 from tests.chain.conftest import dev_key, sent
 
+from placet.audit.gaps import GapKind
+from placet.audit.job_list import checked
+from placet.audit.job_list_collect import collect_list
+from placet.audit.proof import TrustedBlocks
 from placet.chain import events
+from placet.chain.rpc import RpcError
 from placet.chain.state_proofs import StateProver
 from placet.core import ledger_storage
 from placet.core.block_header import read_header
@@ -82,3 +87,63 @@ def test_an_endpoint_that_shows_another_state_is_not_believed(environment, monke
     with pytest.raises(ChainError) as refused:
         prover.words([slot])
     assert refused.value.code == "chain.unprovable"
+
+
+def trusting(environment, block: int) -> TrustedBlocks:
+    return TrustedBlocks({block: environment.chain.block(block).hash}, "a friend")
+
+
+def test_a_list_is_read_with_its_proof_as_of_any_confirmed_block(environment) -> None:
+    chain, who = environment.chain, WHO[0].address
+    jobs = [open_job(environment, salt) for salt in range(90, 93)]
+    sent(environment.local, WHO[1].address, environment.calls.record(jobs[1], 1, 1, 0, [b"\5" * 32]))
+    whole = collect_list(chain, who)
+    assert ([one.job for one in whole.jobs], whole.count, whole.list_head) == (jobs, *chain.job_list(who))
+    assert [trail.party for trail in whole.jobs[1].progress.trails] == [1]
+    assert checked(whole, environment.deployment, trusting(environment, whole.head.block)) == ()
+    early = collect_list(chain, who, whole.jobs[1].block)
+    assert [one.job for one in early.jobs] == jobs[:2] and early.jobs[1].progress.trails == ()
+    assert checked(early, environment.deployment, trusting(environment, early.head.block)) == ()
+    assert collect_list(chain, WHO[1].address).jobs == whole.jobs
+    nobody = collect_list(chain, dev_key(9).address)
+    assert (nobody.count, nobody.jobs) == (0, ())
+    assert checked(nobody, environment.deployment, trusting(environment, nobody.head.block)) == ()
+    with pytest.raises(ChainError) as refused:
+        collect_list(chain, who, chain.head().number + 9)
+    assert refused.value.code == "chain.early"
+
+
+def test_an_endpoint_that_tells_of_fewer_jobs_leaves_numbers_out(environment, monkeypatch) -> None:
+    chain, who = environment.chain, WHO[0].address
+    for salt in range(3):
+        open_job(environment, salt)
+    tell = chain.events_of
+    for hidden in (1, 2, 3):
+        monkeypatch.setattr(
+            chain, "events_of", lambda *a, hidden=hidden, **k: [e for e in tell(*a, **k) if e.number != hidden]
+        )
+        shown = collect_list(chain, who)
+        for trusted in (None, trusting(environment, shown.head.block)):
+            gaps = checked(shown, environment.deployment, trusted)
+            assert [(gap.kind, gap.number) for gap in gaps] == [(GapKind.JOB, hidden)]
+
+
+def test_without_storage_proofs_the_ledger_answers(environment, monkeypatch) -> None:
+    """As on chains whose clients hash other fields, or at endpoints that keep no state."""
+    chain, who = environment.chain, WHO[0].address
+    job = open_job(environment, 5)
+    sent(environment.local, WHO[1].address, environment.calls.record(job, 1, 1, 0, [b"\5" * 32]))
+    proven, ask = collect_list(chain, who), chain.rpc.call
+
+    def refuse(name, *values):
+        if name == "eth_getProof":
+            raise RpcError(name, {"code": -32601, "message": "method not found"})
+        return ask(name, *values)
+
+    monkeypatch.setattr(chain.rpc, "call", refuse)
+    told = collect_list(chain, who)
+    assert told.proof is None and told == proven.model_copy(update={"proof": None})
+    assert checked(told, environment.deployment, None) == ()
+    assert [gap.kind for gap in checked(told, environment.deployment, trusting(environment, told.head.block))] == [
+        GapKind.PROOF
+    ]

@@ -165,7 +165,7 @@ def _headline(name: str, shown: JobList, verdict: Verdict, gaps: Sequence[Gap]) 
         erased = " Some records were erased, as they may be." if verdict is Verdict.LAWFULLY_ERASED else ""
         return f"Complete: all {jobs} are there, each with its evidence.{erased}"
     first = next((gap for gap in gaps if gap.kind is GapKind.LIST), gaps[0])
-    where = f" (job number {first.number})" if first.number is not None else ""
+    where = f" (job number {first.number})" if first.job is not None and first.number is not None else ""
     worst = "Not what the ledger holds" if verdict is Verdict.TAMPERED else "Incomplete"
     return f"{worst}: {len(gaps)} gap{'s' * (len(gaps) != 1)} in {jobs}; first: {first.words}{where}."
 

@@ -100,18 +100,18 @@ def checked(shown: JobList, deployment: Deployment, trusted: TrustedBlocks | Non
 
 def _of_numbers(shown: JobList) -> Iterator[Gap]:
     """Numbers from 1 to the ledger's count without a gap, and heads that follow each other to the ledger's."""
-    number, head = 0, FIRST_HEAD
+    number, head, block = 0, FIRST_HEAD, 0
     for job in shown.jobs:
         if not number < job.number <= shown.count:
             yield _false(f"a number from {number + 1} to {shown.count}", job.number, job)
             return
-        yield from _unlisted(number + 1, job.number - 1)
+        yield from _unlisted(number + 1, job.number - 1, block, job.block)
         if job.number == number + 1 and list_head(head, job.job, job.block) != job.head:
             yield _false(f"job {job.number} of the list, in the block of its opening", to_hex(job.job), job)
-        if job.block > shown.head.block:
-            yield _false(f"jobs up to block {shown.head.block}", f"block {job.block}", job)
-        number, head = job.number, job.head
-    yield from _unlisted(number + 1, shown.count)
+        if not block <= job.block <= shown.head.block:
+            yield _false(f"a block from {block} to {shown.head.block}", f"block {job.block}", job)
+        number, head, block = job.number, job.head, job.block
+    yield from _unlisted(number + 1, shown.count, block, shown.head.block)
     if number == shown.count and head != shown.list_head:
         yield _false(f"a list with the head {to_hex(shown.list_head)}", to_hex(head))
 
@@ -151,10 +151,12 @@ def _of_trust(shown: JobList, trusted: TrustedBlocks) -> Iterator[Gap]:
         yield _false(f"block {newest} is {to_hex(trusted.hashes[newest])}, by {trusted.whose}", to_hex(found))
 
 
-def _unlisted(first: int, last: int) -> Iterator[Gap]:
+def _unlisted(first: int, last: int, above: int, below: int) -> Iterator[Gap]:
+    """Nothing is there of these numbers, of jobs that were opened between two blocks."""
     if first <= last:
         which = f"job number {first} is" if first == last else f"jobs number {first} to {last} are"
-        yield Gap(kind=GapKind.JOB, number=first, until=last, words=f"{which} not in the list")
+        words = f"{which} not in the list, opened from block {above} to {below}"
+        yield Gap(kind=GapKind.JOB, number=first, until=last, block=below, words=words)
 
 
 def _false(expected: str, found: object, job: ListedJob | None = None) -> Gap:
