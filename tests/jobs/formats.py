@@ -257,10 +257,30 @@ def trail() -> dict[str, Any]:
     }
 
 
+def job_lists() -> dict[str, Any]:
+    """Two jobs of an account; `slots` are those of its list and of its second job with a trail, `words` as packed."""
+    signer, jobs, head = octets(61, 20), [], bytes(24)
+    for number, block in ((1, 5), (2, 2**33)):
+        job = octets(62 + number)
+        head = keccak(head + job + block.to_bytes(8, "big"))[:24]
+        jobs.append({"number": number, "job": job, "block": block, "head": head})
+    name, trail_ = keccak(signer), keccak(job + (1).to_bytes(32, "big") + (2).to_bytes(32, "big"))
+    return {
+        "signer": signer,
+        "name": name,
+        "jobs": jobs,
+        "slots": {
+            kind: keccak(key + mapping.to_bytes(32, "big"))
+            for kind, key, mapping in (("job", job, 3), ("trail", trail_, 5), ("list", name, 7))
+        },
+        "word": head + (2).to_bytes(8, "big"),
+    }
+
+
 def reference() -> dict[str, Any]:
     """The file's content."""
     made = {
-        "about": "Datasets, masked outputs, randomness, messages, peer frames and trails, as "
+        "about": "Datasets, masked outputs, randomness, messages, peer frames, trails and lists of jobs, as "
         "docs/reference/formats.md defines "
         "them. Byte strings are 0x… hex. Made by tests/jobs/formats.py from the document, without the package.",
         "datasets": datasets(),
@@ -269,6 +289,7 @@ def reference() -> dict[str, Any]:
         "messages": messages(),
         "frames": frames(),
         "trail": trail(),
+        "job_lists": job_lists(),
     }
     return plain(made)
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from placet.core import masking
+from placet.core import ledger_storage, masking
 from placet.core.ceremonies import Ceremony
 from placet.core.eip712 import job_domain
 from placet.core.evidence import Evidence
 from placet.core.hashing import commit, document_bytes, document_hash
+from placet.core.job_list import FIRST_HEAD, list_head, signer_key
 from placet.core.offers import Scope
 from placet.core.plan import Terms, key_hash
 from placet.core.receipts import SignedReceipt
@@ -121,3 +122,21 @@ def test_trails() -> None:
     assert shown(start) == case["start"]
     hashes = list(map(raw, case["step_hashes"]))
     assert [shown(trail_head(start, hashes[: i + 1])) for i in range(2)] == case["heads"]
+
+
+def test_lists_of_jobs() -> None:
+    case, head = VECTORS["job_lists"], FIRST_HEAD
+    name = signer_key(raw(case["signer"]))
+    assert shown(name) == case["name"]
+    for one in case["jobs"]:
+        head = list_head(head, raw(one["job"]), one["block"])
+        assert shown(head) == one["head"]
+    job = raw(case["jobs"][-1]["job"])
+    slots = {
+        "job": ledger_storage.job_slot(job),
+        "trail": ledger_storage.trail_slot(job, 1, 2),
+        "list": ledger_storage.list_slot(name),
+    }
+    assert {kind: shown(slot.to_bytes(32, "big")) for kind, slot in slots.items()} == case["slots"]
+    word = int.from_bytes(raw(case["word"]), "big")
+    assert ledger_storage.ListWord.of(word) == ledger_storage.ListWord(2, head)
