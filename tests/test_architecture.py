@@ -43,6 +43,7 @@ DOORS: dict[str, frozenset[str]] = {
         {"core", "models", "catalogue", "chain.events", "chain.event_types", "protocols", "jobs.randomness"}
     ),
     "audit.chain_facts": frozenset({"core", "chain"}),
+    "audit.job_list_collect": frozenset({"core", "chain"}),
     "audit.collect": frozenset({"core", "models", "catalogue", "chain", "protocols"}),
     "study": frozenset({"core", "models", "catalogue", "vault"}),
     "witness": frozenset({"core", "chain"}),
@@ -210,6 +211,7 @@ _PROTOCOL = "all that two parties must agree on, each by its name"
 LARGE: dict[str, str] = {
     "cli.audit.audit": _OPTIONS,
     "cli.audit_certificate.certificate": _OPTIONS,
+    "cli.audit_institution.institution": _OPTIONS,
     "cli.audit_replay.replay": _OPTIONS,
     "cli.batches.check": _OPTIONS,
     "cli.audit_sample.sample": _OPTIONS,

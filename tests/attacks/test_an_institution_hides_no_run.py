@@ -15,9 +15,9 @@ import tests.audit.conftest as _simulator_beside_its_tests  # noqa: F401 - lets 
 from institutions import BLOCK, listed, reports, simulations, whole
 from simulator import NAMES
 
-from placet.audit.gaps import Gap, GapKind
+from placet.audit.gaps import AuditGap, GapKind
 from placet.audit.institution import InstitutionReport, judge_institution
-from placet.audit.job_list import JobList
+from placet.audit.job_list import InstitutionJobs
 from placet.audit.outcome import AuditReport, Verdict
 from placet.audit.proof import TrustedBlocks
 from placet.audit.verify import verify
@@ -27,7 +27,7 @@ JOBS = range(3)
 
 
 def audited(
-    shown: JobList, bundles: Sequence[AuditReport] | None = None, trusted: TrustedBlocks | None = None
+    shown: InstitutionJobs, bundles: Sequence[AuditReport] | None = None, trusted: TrustedBlocks | None = None
 ) -> InstitutionReport:
     """By an auditor who knows the hash of the list's newest block."""
     own = simulations()[0]
@@ -35,12 +35,12 @@ def audited(
     return judge_institution(shown, given, (), own.deployment, own.trust, trusted=trusted or whole()[1])
 
 
-def without(hidden: int) -> JobList:
+def without(hidden: int) -> InstitutionJobs:
     shown = whole()[0]
     return shown.model_copy(update={"jobs": tuple(job for job in shown.jobs if job.number != hidden + 1)})
 
 
-def renumbered(hidden: int) -> JobList:
+def renumbered(hidden: int) -> InstitutionJobs:
     """The list that the institution would have without this job, count and heads and all."""
     jobs, head = [], FIRST_HEAD
     for number, job in enumerate(without(hidden).jobs, 1):
@@ -53,7 +53,7 @@ def shown_of(hidden: int) -> list[AuditReport]:
     return [report for report in reports() if report.job != simulations()[hidden].job]
 
 
-def only(report: InstitutionReport, kind: GapKind) -> Gap:
+def only(report: InstitutionReport, kind: GapKind) -> AuditGap:
     (gap,) = (gap for gap in report.gaps if gap.kind is kind)
     return gap
 

@@ -10,7 +10,7 @@ from simulator import START, Simulation
 
 from placet.audit.bundle import Bundle
 from placet.audit.facts import Ending, Moment
-from placet.audit.job_list import JobList, ListedJob, StateProof
+from placet.audit.job_list import InstitutionJobs, ListedJob, StateProof
 from placet.audit.outcome import AuditReport
 from placet.audit.progress import JobProgress
 from placet.audit.proof import TrustedBlocks
@@ -56,7 +56,9 @@ def storage_of(bundles: Sequence[Bundle]) -> dict[int, int]:
     return storage
 
 
-def listed(bundles: Sequence[Bundle], block: int = BLOCK, raw: bytes | None = None) -> tuple[JobList, TrustedBlocks]:
+def listed(
+    bundles: Sequence[Bundle], block: int = BLOCK, raw: bytes | None = None
+) -> tuple[InstitutionJobs, TrustedBlocks]:
     """The institution's list of these jobs as of a block, and the hash of the block. `raw`: the header, if there is
     one already."""
     deployment = bundles[0].deployment
@@ -74,7 +76,7 @@ def listed(bundles: Sequence[Bundle], block: int = BLOCK, raw: bytes | None = No
                 progress=JobProgress.of(bundle.facts),
             )
         )  # fmt: skip
-    shown = JobList(
+    shown = InstitutionJobs(
         deployment=document_hash(deployment),
         institution=INSTITUTION,
         head=Moment(block=block, index=0, timestamp=time),
@@ -87,5 +89,5 @@ def listed(bundles: Sequence[Bundle], block: int = BLOCK, raw: bytes | None = No
 
 
 @functools.cache
-def whole() -> tuple[JobList, TrustedBlocks]:
+def whole() -> tuple[InstitutionJobs, TrustedBlocks]:
     return listed([simulation.bundle() for simulation in simulations()])

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from placet.audit.gaps import GapKind
 from placet.audit.institution import InstitutionReport, UnreadBundle, judge_institution, lines
-from placet.audit.job_list import JobList, checked, parse_list
+from placet.audit.job_list import InstitutionJobs, checked, parse_list
 from placet.audit.outcome import Basis, Verdict
 from placet.audit.verify import verify
 from placet.cli import confined
@@ -28,7 +28,7 @@ from state_tries import contract_state
 DEPLOYMENT, TRUST = simulations()[0].deployment, simulations()[0].trust
 
 
-def judged(shown: JobList | None = None, **changes: Any) -> InstitutionReport:
+def judged(shown: InstitutionJobs | None = None, **changes: Any) -> InstitutionReport:
     own, trusted = whole()
     given = {"reports": reports(), "unread": (), "trusted": trusted} | changes
     kept = (given.pop("reports"), given.pop("unread"))
@@ -102,7 +102,7 @@ def test_what_cannot_be_judged_is_told() -> None:
     assert "the chain knows no such job" in report.gaps[0].words
 
 
-FALSE: dict[str, Callable[[JobList], dict[str, Any]]] = {
+FALSE: dict[str, Callable[[InstitutionJobs], dict[str, Any]]] = {
     "a job of another block": lambda shown: {"jobs": (shown.jobs[0].model_copy(update={"block": 7}), *shown.jobs[1:])},
     "another job": lambda shown: {"jobs": (*shown.jobs[:2], shown.jobs[2].model_copy(update={"job": h("other")}))},
     "another order": lambda shown: {"jobs": tuple(reversed(shown.jobs))},
@@ -112,6 +112,7 @@ FALSE: dict[str, Callable[[JobList], dict[str, Any]]] = {
     },
     "fewer, by a count of its own": lambda shown: {"count": 2, "jobs": shown.jobs[:2]},
     "fewer, by count and head": lambda shown: {"count": 2, "jobs": shown.jobs[:2], "list_head": shown.jobs[1].head},
+    "another head": lambda shown: {"list_head": bytes(24), "proof": None},
     "another ending": lambda shown: {
         "jobs": (
             *shown.jobs[:2],
@@ -130,6 +131,14 @@ def test_a_list_that_says_something_else_than_the_ledger_is_tampered(lie: str) -
     report = judged(shown)
     assert report.verdict is Verdict.TAMPERED
     assert GapKind.LIST in kinds(report)
+
+
+def test_as_many_other_jobs_are_not_the_ledgers() -> None:
+    """One job in the place of another, its heads and all."""
+    bundles = [simulation.bundle() for simulation in simulations()]
+    shown = listed([bundles[0], bundles[1], bundles[1]])[0].model_copy(update={"proof": whole()[0].proof})
+    gaps = checked(shown, DEPLOYMENT, whole()[1])
+    assert [gap.kind for gap in gaps] == [GapKind.LIST] and "3 jobs under the head" in gaps[0].words
 
 
 def test_a_proof_without_a_node_or_with_a_changed_header_proves_nothing() -> None:

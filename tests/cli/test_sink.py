@@ -285,6 +285,12 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "erase": ("--config {node} {id}", "--config {node} {evil}", "--config {node} --owner {evil}", "--config {node}"),
     "recipes": ("",),
     "catalogue": ("--config {node}", "--config {node} --own --search {evil} --json"),
+    "audit institution": (
+        "{address} --url {url} --bundles {folder} " + FILES,
+        "{evil} --url {url} --json " + FILES,
+        "{address} --list {json} --bundles {folder} " + FILES,
+        "{address} --url {url} --save {txt} " + FILES,
+    ),
     "audit replay": (
         "{id} --config {node}",
         "{evil} --config {node} --json",

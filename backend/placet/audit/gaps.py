@@ -26,7 +26,7 @@ class GapKind(StrEnum):
     FILE = "file"
 
 
-class Gap(Value):
+class AuditGap(Value):
     """`until`: the last of several numbers; `parties`: by name, those whose evidence or steps are missing."""
 
     kind: GapKind

@@ -13,8 +13,8 @@ from pydantic import Field
 
 from placet.audit.facts import Count, Ending, Moment
 from placet.audit.findings import listed
-from placet.audit.gaps import Gap, GapKind
-from placet.audit.job_list import JobList, ListedJob, checked
+from placet.audit.gaps import AuditGap, GapKind
+from placet.audit.job_list import InstitutionJobs, ListedJob, checked
 from placet.audit.outcome import AuditReport, Basis, Verdict
 from placet.audit.progress import JobProgress
 from placet.audit.proof import TrustedBlocks
@@ -51,7 +51,7 @@ class InstitutionReport(Value):
     head: Moment
     count: Count
     jobs: tuple[JobLine, ...]
-    gaps: tuple[Gap, ...]
+    gaps: tuple[AuditGap, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -64,7 +64,7 @@ class UnreadBundle(Value):
 
 
 def judge_institution(
-    shown: JobList,
+    shown: InstitutionJobs,
     reports: Sequence[AuditReport],
     unread: Sequence[UnreadBundle],
     deployment: Deployment,
@@ -78,7 +78,7 @@ def judge_institution(
     gaps = [*checked(shown, deployment, trusted), *_of_bundles(shown, reports, unread)]
     if trusted is None and not live:
         words = "the list is the word of whoever collected it: give the hash of its block, or your own endpoint"
-        gaps.append(Gap(kind=GapKind.PROOF, block=shown.head.block, words=words))
+        gaps.append(AuditGap(kind=GapKind.PROOF, block=shown.head.block, words=words))
     by_job = _worst_by_job(reports)
     verdict = _verdict(gaps, by_job.values())
     names = {one.address: one.name for one in trust.institutions}
@@ -106,7 +106,9 @@ def _worst_by_job(reports: Sequence[AuditReport]) -> dict[JobId, AuditReport]:
     return by_job
 
 
-def _of_bundles(shown: JobList, reports: Sequence[AuditReport], unread: Sequence[UnreadBundle]) -> Iterator[Gap]:
+def _of_bundles(
+    shown: InstitutionJobs, reports: Sequence[AuditReport], unread: Sequence[UnreadBundle]
+) -> Iterator[AuditGap]:
     by_job, numbers = _worst_by_job(reports), {one.job: one for one in shown.jobs}
     failed = {one.job: one for one in unread if one.job is not None}
     for listed_job in shown.jobs:
@@ -119,13 +121,13 @@ def _of_bundles(shown: JobList, reports: Sequence[AuditReport], unread: Sequence
     for job, report in by_job.items():
         if job not in numbers:
             words = "a bundle about a job that is not in the list"
-            yield Gap(kind=GapKind.UNLISTED, job=job, block=report.head.block, words=words)
+            yield AuditGap(kind=GapKind.UNLISTED, job=job, block=report.head.block, words=words)
     for one in unread:
         if one.job is None or one.job not in numbers:
-            yield Gap(kind=GapKind.FILE, job=one.job, words=f"{one.name} can't be judged: {one.words}")
+            yield AuditGap(kind=GapKind.FILE, job=one.job, words=f"{one.name} can't be judged: {one.words}")
 
 
-def _of_report(shown: JobList, job: ListedJob, report: AuditReport) -> Iterator[Gap]:
+def _of_report(shown: InstitutionJobs, job: ListedJob, report: AuditReport) -> Iterator[AuditGap]:
     silent = tuple(party.name for party in report.parties if not party.evidence)
     if silent:
         yield _gap(GapKind.EVIDENCE, job, f"no evidence of {listed(silent)}", silent)
@@ -148,18 +150,18 @@ def _behind(report: AuditReport, progress: JobProgress) -> tuple[str, ...]:
     return tuple(report.parties[at].name if at < len(report.parties) else f"party {at}" for at in parties)
 
 
-def _gap(kind: GapKind, job: ListedJob, words: str, parties: tuple[str, ...] = ()) -> Gap:
-    return Gap(kind=kind, number=job.number, job=job.job, block=job.block, parties=parties, words=words)
+def _gap(kind: GapKind, job: ListedJob, words: str, parties: tuple[str, ...] = ()) -> AuditGap:
+    return AuditGap(kind=kind, number=job.number, job=job.job, block=job.block, parties=parties, words=words)
 
 
-def _verdict(gaps: Sequence[Gap], reports: Iterable[AuditReport]) -> Verdict:
+def _verdict(gaps: Sequence[AuditGap], reports: Iterable[AuditReport]) -> Verdict:
     """The worst decides."""
     verdicts = [Verdict.INTACT, *(report.verdict for report in reports)]
     verdicts += [Verdict.TAMPERED if gap.kind is GapKind.LIST else Verdict.INCOMPLETE for gap in gaps]
     return min(verdicts, key=_RANK.index)
 
 
-def _headline(name: str, shown: JobList, verdict: Verdict, gaps: Sequence[Gap]) -> str:
+def _headline(name: str, shown: InstitutionJobs, verdict: Verdict, gaps: Sequence[AuditGap]) -> str:
     jobs = f"{shown.count} job{'s' * (shown.count != 1)} of {name} up to block {shown.head.block}"
     if not gaps:
         erased = " Some records were erased, as they may be." if verdict is Verdict.LAWFULLY_ERASED else ""
@@ -182,7 +184,7 @@ def _line(job: ListedJob, report: AuditReport | None) -> JobLine:
     )
 
 
-def _notes(shown: JobList) -> Iterator[str]:
+def _notes(shown: InstitutionJobs) -> Iterator[str]:
     running = [job.number for job in shown.jobs if job.progress.status in (Ending.OPEN, Ending.SEALED)]
     if running:
         yield f"Still running at that block: {listed(f'number {number}' for number in running[:20])}."

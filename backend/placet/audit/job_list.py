@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from placet.audit.facts import Count, Ending, Moment
-from placet.audit.gaps import Gap, GapKind
+from placet.audit.gaps import AuditGap, GapKind
 from placet.audit.progress import JobProgress, trail_heads
 from placet.audit.proof import TrustedBlocks
 from placet.core import ledger_storage
@@ -55,7 +55,7 @@ class StateProof(Value):
     nodes: tuple[Octets, ...]
 
 
-class JobList(Value):
+class InstitutionJobs(Value):
     """All jobs of an institution up to the block `head`: the ledger's number of them, and its head of their list."""
 
     type: Literal["placet.job-list"] = "placet.job-list"
@@ -69,9 +69,9 @@ class JobList(Value):
     proof: Annotated[StateProof | None, Field(exclude_if=lambda proof: proof is None)] = None
 
 
-def parse_list(raw: bytes) -> JobList:
+def parse_list(raw: bytes) -> InstitutionJobs:
     """A list's file; InputError or LimitError, never anything else."""
-    return parse(JobList, raw, limit=MAX_LIST, what="list of jobs")
+    return parse(InstitutionJobs, raw, limit=MAX_LIST, what="list of jobs")
 
 
 def progress_in(words: Words, job: JobId) -> tuple[JobProgress, int]:
@@ -87,7 +87,7 @@ def progress_in(words: Words, job: JobId) -> tuple[JobProgress, int]:
     return progress, state.opened_at
 
 
-def checked(shown: JobList, deployment: Deployment, trusted: TrustedBlocks | None) -> tuple[Gap, ...]:
+def checked(shown: InstitutionJobs, deployment: Deployment, trusted: TrustedBlocks | None) -> tuple[AuditGap, ...]:
     """What is missing from a list, and what in it is not so. Nothing, if it is whole by its own word; with `trusted`,
     if it is whole as of the newest of these blocks."""
     if shown.deployment != document_hash(deployment):
@@ -98,7 +98,7 @@ def checked(shown: JobList, deployment: Deployment, trusted: TrustedBlocks | Non
     return tuple(gaps + list(_of_trust(shown, trusted) if trusted is not None else ()))
 
 
-def _of_numbers(shown: JobList) -> Iterator[Gap]:
+def _of_numbers(shown: InstitutionJobs) -> Iterator[AuditGap]:
     """Numbers from 1 to the ledger's count without a gap, and heads that follow each other to the ledger's."""
     number, head, block = 0, FIRST_HEAD, 0
     for job in shown.jobs:
@@ -116,7 +116,7 @@ def _of_numbers(shown: JobList) -> Iterator[Gap]:
         yield _false(f"a list with the head {to_hex(shown.list_head)}", to_hex(head))
 
 
-def _of_proof(shown: JobList, proof: StateProof, deployment: Deployment) -> Iterator[Gap]:
+def _of_proof(shown: InstitutionJobs, proof: StateProof, deployment: Deployment) -> Iterator[AuditGap]:
     """The ledger's storage under the header says the same of the list and of each job in it."""
     try:
         header, nodes = read_header(proof.header), nodes_by_hash(proof.nodes)
@@ -129,39 +129,39 @@ def _of_proof(shown: JobList, proof: StateProof, deployment: Deployment) -> Iter
             return [storage_word(root, slot, nodes) for slot in slots]
 
         (word,) = words([ledger_storage.list_slot(signer_key(shown.institution))])
-        kept = ledger_storage.ListWord.of(word)
-        if kept != ledger_storage.ListWord(shown.count, shown.list_head):
-            yield _false(f"{kept.count} jobs under the head {to_hex(kept.head)}", f"{shown.count} jobs")
+        ledger = ledger_storage.ListWord.of(word)
+        if ledger != ledger_storage.ListWord(shown.count, shown.list_head):
+            yield _false(f"{ledger.count} jobs under the head {to_hex(ledger.head)}", f"{shown.count} jobs")
         for job in shown.jobs:
             if progress_in(words, job.job) != (job.progress, job.opened_at):
                 yield _false("how far the job had come, as the ledger has it", "something else", job)
     except InputError as error:
-        yield Gap(kind=GapKind.PROOF, words=f"the list is not proven: {error.message}")
+        yield AuditGap(kind=GapKind.PROOF, words=f"the list is not proven: {error.message}")
 
 
-def _of_trust(shown: JobList, trusted: TrustedBlocks) -> Iterator[Gap]:
+def _of_trust(shown: InstitutionJobs, trusted: TrustedBlocks) -> Iterator[AuditGap]:
     """The header is that of the newest block that the auditor trusts: an older one may lack jobs."""
     newest = max(trusted.hashes)
     if shown.proof is None:
-        yield Gap(kind=GapKind.PROOF, words="the list holds no proof that it is the ledger's")
+        yield AuditGap(kind=GapKind.PROOF, words="the list holds no proof that it is the ledger's")
     elif shown.head.block != newest:
         words = f"the list is as of block {shown.head.block}; what was opened up to block {newest} is not shown"
-        yield Gap(kind=GapKind.PROOF, block=newest, words=words)
-    elif (found := keccak(shown.proof.header)) != trusted.hashes[newest]:
-        yield _false(f"block {newest} is {to_hex(trusted.hashes[newest])}, by {trusted.whose}", to_hex(found))
+        yield AuditGap(kind=GapKind.PROOF, block=newest, words=words)
+    elif (own := keccak(shown.proof.header)) != trusted.hashes[newest]:
+        yield _false(f"block {newest} is {to_hex(trusted.hashes[newest])}, by {trusted.whose}", own)
 
 
-def _unlisted(first: int, last: int, above: int, below: int) -> Iterator[Gap]:
+def _unlisted(first: int, last: int, above: int, below: int) -> Iterator[AuditGap]:
     """Nothing is there of these numbers, of jobs that were opened between two blocks."""
     if first <= last:
         which = f"job number {first} is" if first == last else f"jobs number {first} to {last} are"
         words = f"{which} not in the list, opened from block {above} to {below}"
-        yield Gap(kind=GapKind.JOB, number=first, until=last, block=below, words=words)
+        yield AuditGap(kind=GapKind.JOB, number=first, until=last, block=below, words=words)
 
 
-def _false(expected: str, found: object, job: ListedJob | None = None) -> Gap:
+def _false(expected: str, found: object, job: ListedJob | None = None) -> AuditGap:
     found = to_hex(found) if isinstance(found, bytes) else found
     words = f"expected {expected}, found {found}"
     if job is None:
-        return Gap(kind=GapKind.LIST, words=words)
-    return Gap(kind=GapKind.LIST, number=job.number, job=job.job, block=job.block, words=words)
+        return AuditGap(kind=GapKind.LIST, words=words)
+    return AuditGap(kind=GapKind.LIST, number=job.number, job=job.job, block=job.block, words=words)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from placet.audit.facts import Ending, Moment
-from placet.audit.job_list import JobList, ListedJob, StateProof, progress_in
+from placet.audit.job_list import InstitutionJobs, ListedJob, StateProof, progress_in
 from placet.audit.progress import JobProgress, trail_heads
 from placet.chain import events
 from placet.chain.client import Chain
@@ -17,7 +17,7 @@ from placet.core.ids import JobId
 from placet.core.job_list import signer_key
 
 
-def collect_list(chain: Chain, institution: bytes, at: int | None = None) -> JobList:
+def collect_list(chain: Chain, institution: bytes, at: int | None = None) -> InstitutionJobs:
     """The jobs of an institution (20 bytes) up to a block: the last confirmed one, or `at`. What the endpoint does not
     tell of is a gap in the list, and never an error. Without a proof where the endpoint gives none. ChainError for a
     block that is not confirmed, or that was replaced meanwhile."""
@@ -34,22 +34,22 @@ def collect_list(chain: Chain, institution: bytes, at: int | None = None) -> Job
     try:
         prover = StateProver(chain.rpc, chain.deployment.job_ledger.address, head.number)
         (word,) = prover.words([ledger_storage.list_slot(key)])
-        kept = ledger_storage.ListWord.of(word)
+        ledger = ledger_storage.ListWord.of(word)
         progress = [progress_in(prover.words, job) for job in jobs]
         proof = StateProof(header=prover.header, nodes=prover.nodes)
     except ChainError as error:
         if error.code != "chain.unprovable":
             raise
-        kept = ledger_storage.ListWord(*chain.job_list(institution, block=head.number))
+        ledger = ledger_storage.ListWord(*chain.job_list(institution, block=head.number))
         progress, proof = [_progress(chain, job, head.number) for job in jobs], None
     if chain.block(head.number).hash != head.hash:
         raise ChainError("the chain was reorganised while it was read", remedy="collect again", code="chain.moving")
-    return JobList(
+    return InstitutionJobs(
         deployment=document_hash(chain.deployment),
         institution=institution,
         head=Moment(block=head.number, index=0, timestamp=head.timestamp),
-        count=kept.count,
-        list_head=kept.head,
+        count=ledger.count,
+        list_head=ledger.head,
         jobs=tuple(
             ListedJob(
                 number=event.number,

@@ -27,7 +27,7 @@ from placet.core.values import to_hex
 
 if TYPE_CHECKING:
     from placet.audit.institution import UnreadBundle
-    from placet.audit.job_list import JobList
+    from placet.audit.job_list import InstitutionJobs
     from placet.audit.outcome import AuditReport
     from placet.cli.confined import AuditRequest
     from placet.core.trust import Deployment
@@ -66,7 +66,7 @@ def institution(
     from placet.audit.institution import judge_institution, lines
     from placet.audit.proof import TrustedBlocks
     from placet.cli.audit import EXIT, auditor_key
-    from placet.cli.confined import AuditRequest, LiveAudit
+    from placet.cli.confined import AuditRequest
 
     who, own, known = read_address(address), read_deployment(deployment), read_trust(trust)
     if list_ is None and url is None:
@@ -81,17 +81,11 @@ def institution(
         if list_ is not None
         else _live(who, url or "", own, None if hashes is None else hashes.highest)
     )
-    asked = AuditRequest(deployment=own, trust=known, trusted=hashes)
+    request = AuditRequest(deployment=own, trust=known, trusted=hashes, url=url)
     if bundles is not None:
-        asked = asked.model_copy(update={"url": url if list_ is None else None})
-        requests = [(file.name, asked.model_copy(update={"file": str(file)})) for file in _files(bundles, list_)]
+        requests = _of_files(request if list_ is None else request.model_copy(update={"url": None}), bundles, list_)
     else:
-        secret, at = auditor_key(key, passphrase_file).secret, shown.head.block if hashes is None else None
-        requests = []
-        for job in (one.job for one in shown.jobs):
-            target = None if save is None else str(save / f"{to_hex(job)}.bundle")
-            live = {"live": LiveAudit(job=job, key=secret, at=at), "url": url, "save": target}
-            requests.append((to_hex(job), asked.model_copy(update=live)))
+        requests = _of_parties(request, shown, auditor_key(key, passphrase_file).secret, save)
     if save is not None:
         replace(save / LIST, shown.model_dump_json().encode())
     reports, unread = _judged(requests)
@@ -106,14 +100,14 @@ def institution(
         raise typer.Exit(EXIT[report.verdict])
 
 
-def _live(who: bytes, url: str, deployment: Deployment, at: int | None) -> JobList:
+def _live(who: bytes, url: str, deployment: Deployment, at: int | None) -> InstitutionJobs:
     from placet.audit.job_list_collect import collect_list
     from placet.chain.client import Chain
 
     return collect_list(Chain(url, deployment), who, at)
 
 
-def _list(who: bytes, file: Path) -> JobList:
+def _list(who: bytes, file: Path) -> InstitutionJobs:
     """From a file. InputError for another institution's."""
     from placet.audit.job_list import MAX_LIST, parse_list
 
@@ -137,6 +131,25 @@ def _files(folder: Path, list_: Path | None) -> list[Path]:
     except OSError as error:
         raise ConfigError("the folder can't be read", found=f"{folder}: {error.strerror}") from None
     return [file for file in files if file.name != LIST and (list_ is None or not file.samefile(list_))]
+
+
+def _of_files(request: AuditRequest, folder: Path, list_: Path | None) -> list[tuple[str, AuditRequest]]:
+    """By each file's name, what to judge: the bundle in it."""
+    return [(file.name, request.model_copy(update={"file": str(file)})) for file in _files(folder, list_)]
+
+
+def _of_parties(
+    request: AuditRequest, shown: InstitutionJobs, secret: bytes, save: Path | None
+) -> list[tuple[str, AuditRequest]]:
+    """By each job's id, what to judge: what its parties hand out, and the chain as of the list's block."""
+    from placet.cli.confined import LiveAudit
+
+    requests = []
+    for job in (one.job for one in shown.jobs):
+        target = None if save is None else str(save / f"{to_hex(job)}.bundle")
+        live = LiveAudit(job=job, key=secret, at=shown.head.block)
+        requests.append((to_hex(job), request.model_copy(update={"live": live, "save": target})))
+    return requests
 
 
 def _judged(requests: Iterable[tuple[str, AuditRequest]]) -> tuple[list[AuditReport], list[UnreadBundle]]:
