@@ -135,6 +135,7 @@ SANDBOX = [
     "placet owner withdraw --wallet wallet $consent",
     "chain=$(sed",
     "placet audit --bundle job.bundle --deployment deployment.json --trust trust.json\n",
+    "bank=$(sed",
     'sed \'s/"name"',
     "cd ..",
 ]
@@ -155,6 +156,7 @@ SAYS = {
     "placet owner withdraw --wallet wallet $consent": r'"total": "0"',
     "chain=$(sed": r"INTACT",
     "placet audit --bundle": r"INTACT",
+    "bank=$(sed": r"COMPLETE(.|\n)*2  0x",
     "sed 's/": r"TAMPERED",
     "cd ..": r"ended \d+ processes",
 }

@@ -22,10 +22,19 @@ from placet.audit.verify import verify
 from placet.cli import confined
 from placet.cli.main import app
 from placet.core.errors import InputError
+from placet.core.job_list import list_head
 from placet.core.values import to_hex
 from state_tries import contract_state
 
 DEPLOYMENT, TRUST = simulations()[0].deployment, simulations()[0].trust
+
+
+def opened_in(shown: InstitutionJobs, block: int) -> dict[str, Any]:
+    """The list with another block of its last job's opening, heads and all."""
+    last = shown.jobs[-1]
+    head = list_head(shown.jobs[-2].head, last.job, block)
+    jobs = (*shown.jobs[:-1], last.model_copy(update={"block": block, "head": head}))
+    return {"jobs": jobs, "list_head": head, "proof": None}
 
 
 def judged(shown: InstitutionJobs | None = None, **changes: Any) -> InstitutionReport:
@@ -112,6 +121,8 @@ FALSE: dict[str, Callable[[InstitutionJobs], dict[str, Any]]] = {
     },
     "fewer, by a count of its own": lambda shown: {"count": 2, "jobs": shown.jobs[:2]},
     "fewer, by count and head": lambda shown: {"count": 2, "jobs": shown.jobs[:2], "list_head": shown.jobs[1].head},
+    "a job above the list's block": lambda shown: opened_in(shown, BLOCK + 1),
+    "a job below the one before": lambda shown: opened_in(shown, 0),
     "another head": lambda shown: {"list_head": bytes(24), "proof": None},
     "another ending": lambda shown: {
         "jobs": (
