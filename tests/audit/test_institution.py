@@ -100,7 +100,9 @@ def test_a_bad_bundle_is_not_made_good_by_another_of_the_same_job() -> None:
     bad = verify(bundle.model_copy(update={"facts": false}))
     assert bad.verdict is Verdict.TAMPERED
     for order in ([bad, *reports()], [*reports(), bad]):
-        assert judged(reports=order).verdict is Verdict.TAMPERED
+        report = judged(reports=order)
+        assert report.verdict is Verdict.TAMPERED
+        assert [gap.number for gap in report.gaps if gap.kind is GapKind.VERDICT] == [1]
 
 
 def test_what_cannot_be_judged_is_told() -> None:
