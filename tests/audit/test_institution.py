@@ -105,6 +105,12 @@ def test_a_bad_bundle_is_not_made_good_by_another_of_the_same_job() -> None:
         assert [gap.number for gap in report.gaps if gap.kind is GapKind.VERDICT] == [1]
 
 
+def test_a_bundle_of_another_job_is_named() -> None:
+    """By who hands it out, the institution took part in it; by the ledger it did not."""
+    report = judged(reports=[*reports(), verify(Simulation(people=5).bundle())])
+    assert (report.verdict, [gap.kind for gap in report.gaps]) == (Verdict.INCOMPLETE, [GapKind.UNLISTED])
+
+
 def test_what_cannot_be_judged_is_told() -> None:
     job = simulations()[1].job
     failed = UnreadBundle(job=job, name=to_hex(job), words="the chain knows no such job")
@@ -178,6 +184,7 @@ def test_a_ledger_with_more_attempts_than_are_looked_for_is_not_followed() -> No
     crafted = bundle.model_copy(update={"facts": bundle.facts.model_copy(update={"attempt": 2**32 - 1})})
     shown, trusted = listed([crafted])
     assert [gap.kind for gap in checked(shown, DEPLOYMENT, trusted)] == [GapKind.PROOF]
+    assert [gap.kind for gap in checked(shown, DEPLOYMENT, whole()[1])] == [GapKind.LIST], "nor one of no block at all"
 
 
 def test_a_count_that_nobody_can_spell_out_is_one_gap() -> None:

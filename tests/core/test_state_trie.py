@@ -57,6 +57,19 @@ def test_each_node_on_the_way_is_needed_and_each_byte_of_it_counts() -> None:
     assert storage_word(root, slot, whole) == storage[slot]
 
 
+def test_an_extension_of_another_path_shows_that_nothing_is_there() -> None:
+    """Alone, without what lies below it."""
+    by_nibble = {keccak(slot.to_bytes(32, "big"))[0] >> 4: slot for slot in range(64)}
+    first = keccak(by_nibble[3].to_bytes(32, "big"))[0] >> 4
+    twin = next(slot for slot in range(64, 999) if keccak(slot.to_bytes(32, "big"))[0] >> 4 == first)
+    slots = (by_nibble[3], twin)
+    root, nodes = trie({slot.to_bytes(32, "big"): rlp.encode(rlp.of_int(7)) for slot in slots})
+    alone = {root: nodes[root]}
+    assert storage_word(root, by_nibble[4], alone) == 0
+    with pytest.raises(InputError):
+        storage_word(root, twin, alone)
+
+
 @pytest.mark.parametrize(
     "node",
     [

@@ -28,7 +28,7 @@ from placet.core.state_trie import nodes_by_hash, storage_root, storage_word
 from placet.core.trust import Deployment
 from placet.core.values import U48, Address, Bytes24, Bytes32, Octets, Value, parse, to_hex
 
-MAX_LIST = 256 << 20
+MAX_LIST = 64 << 20
 """Bytes of a list's file."""
 MOST_ATTEMPTS = 1000
 """Attempts of one job whose trails are looked for."""
@@ -89,13 +89,18 @@ def progress_in(words: Words, job: JobId) -> tuple[JobProgress, int]:
 
 def checked(shown: InstitutionJobs, deployment: Deployment, trusted: TrustedBlocks | None) -> tuple[AuditGap, ...]:
     """What is missing from a list, and what in it is not so. Nothing, if it is whole by its own word; with `trusted`,
-    if it is whole as of the newest of these blocks."""
+    if it is whole as of the newest of these blocks. A proof is followed only under a trusted hash: how long it is to
+    follow is up to who made the state."""
     if shown.deployment != document_hash(deployment):
         return (_false("a list of jobs of the ledger that your deployment file names", shown.deployment),)
     gaps = list(_of_numbers(shown))
-    if shown.proof is not None:
-        gaps += _of_proof(shown, shown.proof, deployment)
-    return tuple(gaps + list(_of_trust(shown, trusted) if trusted is not None else ()))
+    if trusted is not None:
+        unproven = _not_under(shown, trusted)
+        if unproven is not None:
+            gaps.append(unproven)
+        if shown.proof is not None and trusted.hashes.get(shown.head.block) == keccak(shown.proof.header):
+            gaps += _of_proof(shown, shown.proof, deployment)
+    return tuple(gaps)
 
 
 def _of_numbers(shown: InstitutionJobs) -> Iterator[AuditGap]:
@@ -139,16 +144,18 @@ def _of_proof(shown: InstitutionJobs, proof: StateProof, deployment: Deployment)
         yield AuditGap(kind=GapKind.PROOF, words=f"the list is not proven: {error.message}")
 
 
-def _of_trust(shown: InstitutionJobs, trusted: TrustedBlocks) -> Iterator[AuditGap]:
-    """The header is that of the newest block that the auditor trusts: an older one may lack jobs."""
+def _not_under(shown: InstitutionJobs, trusted: TrustedBlocks) -> AuditGap | None:
+    """Why the list is not proven as of the newest block that the auditor trusts: an older one may lack jobs."""
     newest = max(trusted.hashes)
     if shown.proof is None:
-        yield AuditGap(kind=GapKind.PROOF, words="the list holds no proof that it is the ledger's")
-    elif shown.head.block != newest:
+        return AuditGap(kind=GapKind.PROOF, words="the list holds no proof that it is the ledger's")
+    if shown.head.block != newest:
         words = f"the list is as of block {shown.head.block}; what was opened up to block {newest} is not shown"
-        yield AuditGap(kind=GapKind.PROOF, block=newest, words=words)
-    elif (own := keccak(shown.proof.header)) != trusted.hashes[newest]:
-        yield _false(f"block {newest} is {to_hex(trusted.hashes[newest])}, by {trusted.whose}", own)
+        return AuditGap(kind=GapKind.PROOF, block=newest, words=words)
+    if keccak(shown.proof.header) != trusted.hashes[newest]:
+        expected = f"block {newest} is {to_hex(trusted.hashes[newest])}, by {trusted.whose}"
+        return _false(expected, keccak(shown.proof.header))
+    return None
 
 
 def _unlisted(first: int, last: int, above: int, below: int) -> Iterator[AuditGap]:
