@@ -63,8 +63,8 @@ LOWER = (
     "one running head for many steps (about 28,600 for all of them), and then the chain no longer holds each step",
     "an opening is storage, 22,100 for each new slot: two a party with a reward, two of the escrow, one of the "
     "job. A slot a party less if release, close and abort took the whole plan again",
-    "each signer's list of jobs takes 9,600 of an opening, 5,000 of them for its word and 2,000 for the event; its first "
-    "job 17,100 more",
+    "each signer's list of jobs takes 9,600 of an opening, 5,000 of them for its word and 2,000 for the event; its "
+    "first job 17,100 more",
     "a payout is stored beside its payee, in a word of its own only for a party without a reward; where the plan has "
     "no pot a seal pays 5,000 for a list of zeros, which an empty list would save",
     "a seal stores a key's hash for each party: one slot for all of them if each release brought the others' hashes",
