@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.identity.test_presentations import ANSWERS, ByWallet
 from tests.identity.wallets import Issuer, Wallet
 
 from placet.core.signatures import Key
-from placet.identity.presentations import _TRIES, SECONDS
+from placet.identity.presentations import _TRIES, SECONDS, Presentations
+from placet.identity.wallet import Wallets
 
 
 @pytest.fixture
@@ -39,6 +43,51 @@ async def test_a_victim_who_answers_a_thiefs_request_gives_him_nothing(by_wallet
     assert (await by_wallet.answer(request, victim)).status_code == 404
     for guess in ("", "a", request["state"], request["nonce"]):
         assert (await by_wallet.service.ask(thief, "ada", guess or "x")).status_code == 403
+
+
+async def test_of_two_answers_at_once_one_counts_with_its_own_person(
+    by_wallet: ByWallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thief answers his own request with his own wallet while the victim's answer is checked: neither is told a
+    code that would enrol his key for the other."""
+    thief = Key()
+    request = await by_wallet.link(thief)
+    both, check = threading.Barrier(2), Wallets.subject
+
+    def together(wallets: Wallets, *words: str, **more: str) -> str:
+        subject = check(wallets, *words, **more)
+        both.wait(30)
+        return subject
+
+    monkeypatch.setattr(Wallets, "subject", together)
+    people = list(by_wallet.service.codes)[:2]
+    answers = await asyncio.gather(*(by_wallet.answer(request, Wallet(by_wallet.issuer, one)) for one in people))
+    assert sorted(answer.status_code for answer in answers) == [200, 404]
+    (place,) = (n for n, answer in enumerate(answers) if answer.status_code == 200)
+    code = parse_qs(urlsplit(answers[place].json()["redirect_uri"]).fragment)["code"][0]
+    assert (await by_wallet.service.ask(thief, people[1 - place], code)).status_code == 403
+    assert (await by_wallet.service.ask(thief, people[place], code)).status_code == 200
+
+
+async def test_the_last_try_counts(by_wallet: ByWallet) -> None:
+    key, wallet, forger = Key(), Wallet(by_wallet.issuer, "ada"), Wallet(Issuer(), "ada")
+    request = await by_wallet.link(key)
+    for _ in range(_TRIES - 1):
+        assert (await by_wallet.answer(request, forger)).status_code == 403
+    answer = await by_wallet.answer(request, wallet)
+    code = parse_qs(urlsplit(answer.json()["redirect_uri"]).fragment)["code"][0]
+    assert (await by_wallet.service.ask(key, "ada", code)).status_code == 200
+
+
+async def test_codes_of_wallets_are_looked_up_for_strangers_to_the_register_too(
+    by_wallet: ByWallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the time that it takes would tell whom the register has."""
+    asked: list[str] = []
+    monkeypatch.setattr(Presentations, "spends", lambda _, owner, subject, code: bool(asked.append(subject)))
+    for subject in ("ada", "nobody"):
+        assert (await by_wallet.service.ask(Key(), subject, "wrong")).status_code == 403
+    assert asked == ["ada", "nobody"]
 
 
 async def test_somebody_unknown_to_the_register_is_not_enrolled(by_wallet: ByWallet) -> None:

@@ -83,6 +83,8 @@ async def test_the_request_is_what_openid4vp_says(by_wallet: ByWallet) -> None:
     assert request["client_id"] == f"redirect_uri:{URL}{ANSWERS}"
     assert request["response_uri"] == URL + ANSWERS
     assert (request["response_type"], request["response_mode"]) == ("vp_token", "direct_post")
+    formats = {"dc+sd-jwt": {"sd-jwt_alg_values": ["ES256"], "kb-jwt_alg_values": ["ES256"]}}
+    assert json.loads(request["client_metadata"]) == {"vp_formats_supported": formats}
     assert json.loads(request["dcql_query"]) == {
         "credentials": [
             {

@@ -105,6 +105,81 @@ def _bound(wallet: Wallet, shown: str) -> str:
     return shown + str(binding.serialize(compact=True))
 
 
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _issued(claims: dict[str, Any], wallet: Wallet) -> str:
+    """A credential with these claims beside the usual ones, as its issuer would never make it."""
+    plain = {"iss": ISSUER, "vct": TYPE, "exp": int(time.time()) + 3600, CLAIM[0]: "ada"}
+    whole = {**plain, "cnf": {"jwk": json.loads(wallet.key.export_public())}, **claims}
+    made = JWS(json.dumps({name: value for name, value in whole.items() if value is not ...}))
+    header = {"alg": "ES256", "typ": "dc+sd-jwt", "kid": "one"}
+    made.add_signature(ISSUERS.key, alg="ES256", protected=json.dumps(header))
+    return str(made.serialize(compact=True))
+
+
+def _disclosure(*said: Any) -> tuple[str, str]:
+    """A disclosure and its digest."""
+    one = _base64url(json.dumps(said).encode())
+    return one, _base64url(sha256(one.encode()).digest())
+
+
+def _as_json(token: str, header: dict[str, Any]) -> str:
+    """A token in the JSON form that is one of three parts too, whose first decodes to another header where a decoder
+    leaves out what is no base64."""
+    protected, payload, signature = token.split(".")
+    while len(_base64url(json.dumps(header).encode())) % 4:
+        header = header | {"pad": header.get("pad", "") + "a"}
+    said = _base64url(json.dumps(header).encode())
+    return f'{{"":"{said}.{payload}.AAAA","payload":"{payload}","protected":"{protected}","signature":"{signature}"}}'
+
+
+def test_a_header_in_front_of_the_signed_one() -> None:
+    """A credential of another type of token, which its issuer has signed for something else."""
+    wallet = Wallet(ISSUERS, "ada", typ="at+jwt")
+    issued, *disclosed, _ = wallet.shows(AUDIENCE, NONCE).split("~")
+    smuggled = _as_json(issued, {"alg": "ES256", "typ": "dc+sd-jwt", "kid": "one"})
+    assert "no text of base64" in refused(_bound(wallet, "~".join([smuggled, *disclosed, ""])))
+    right = Wallet(ISSUERS, "ada")
+    assert "no text of base64" in refused(_bound(right, "!" + right.credential))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("iss", ISSUER),
+        ("vct", TYPE),
+        ("exp", 2**40),
+        ("nbf", 0),
+        ("status", {"status_list": {"idx": 1, "uri": "https://pid.example.eu/list"}}),
+    ],
+)
+def test_what_is_never_disclosed(name: str, value: object) -> None:
+    """It would be the holder's choice whether it is told."""
+    wallet = Wallet(ISSUERS, "ada")
+    disclosed, digest = _disclosure("a salt", name, value)
+    presentation = _bound(wallet, f"{_issued({name: ..., '_sd': [digest]}, wallet)}~{disclosed}~")
+    assert ("nobody here takes" if name == "iss" else "has to say in plain") in refused(presentation)
+
+
+def test_a_status_that_says_nothing_is_one() -> None:
+    wallet = Wallet(ISSUERS, "ada")
+    assert "revoked" in refused(_bound(wallet, _issued({"status": None}, wallet) + "~"))
+
+
+def test_a_few_disclosures_do_not_become_many() -> None:
+    """Each is twice in the next one, so that 40 would be 2^40 values."""
+    wallet = Wallet(ISSUERS, "ada")
+    disclosed, digest = _disclosure("a salt", "x")
+    all_of_them = [disclosed]
+    for _ in range(40):
+        disclosed, digest = _disclosure("a salt", [{"...": digest}, {"...": digest}])
+        all_of_them.append(disclosed)
+    presentation = "~".join([_issued({"list": [{"...": digest}]}, wallet), *all_of_them, ""])
+    assert "in two places" in refused(_bound(wallet, presentation))
+
+
 @given(st.one_of(st.text(max_size=200), st.binary(max_size=200).map(lambda raw: raw.hex() + ".e30.x~")))
 def test_garbage_is_refused(text: str) -> None:
     refused(text)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -23,7 +25,7 @@ from placet.core.errors import AccessError, InputError, LimitError, NotFoundErro
 from placet.core.hashing import canonical
 from placet.core.values import Signer, Value, parse, to_hex
 from placet.identity.register import new_code, normal_code
-from placet.identity.wallet import MAX_PRESENTATION, Wallets
+from placet.identity.wallet import ALGORITHM, MAX_PRESENTATION, Wallets
 
 PRESENTATIONS = "/v1/presentations"
 SHOWN = "/presented"
@@ -46,22 +48,32 @@ class _Answer(Value):
 
 @dataclass
 class _Asked:
-    """One request: `code` for `subject` once a wallet has answered."""
+    """One request that no wallet has answered yet."""
 
     owner: bytes
     nonce: str
     until: float
     tries: int = _TRIES
-    subject: str | None = None
-    code: str | None = None
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What an answer gave."""
+
+    owner: bytes
+    subject: str
+    code: str
+    until: float
 
 
 class Presentations:
-    """Of one enroller, which wallets reach at `url`, by https."""
+    """Of one enroller, which wallets reach at `url`, by https. Threads may share it."""
 
     def __init__(self, wallets: Wallets, url: str, *, clock: Callable[[], float] = time.time) -> None:
         self._wallets, self._url, self._clock = wallets, url.rstrip("/"), clock
-        self._asked: dict[str, _Asked] = {}
+        self._asked: OrderedDict[str, _Asked] = OrderedDict()
+        self._shown: dict[str, _Shown] = {}
+        self._lock = threading.Lock()
 
     @property
     def audience(self) -> str:
@@ -71,12 +83,13 @@ class Presentations:
     def ask(self, owner: bytes) -> WalletLink:
         """A request for a presentation that enrols this key. LimitError where too many are under way."""
         now = self._clock()
-        for state in [state for state, waiting in self._asked.items() if waiting.until <= now]:
-            del self._asked[state]
-        if len(self._asked) >= _MOST:
-            raise LimitError("too many presentations at a time", remedy="try again in minutes", code="limit.busy")
         state, nonce = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-        self._asked[state] = _Asked(owner, nonce, now + SECONDS)
+        with self._lock:
+            while self._asked and next(iter(self._asked.values())).until <= now:
+                self._asked.popitem(last=False)
+            if len(self._asked) >= _MOST:
+                raise LimitError("too many presentations at a time", remedy="try again in minutes", code="limit.busy")
+            self._asked[state] = _Asked(owner, nonce, now + SECONDS)
         return WalletLink(
             link="openid4vp://?" + urlencode(self._request(state, nonce), quote_via=quote), seconds=SECONDS
         )
@@ -92,8 +105,10 @@ class Presentations:
                 }
             ]
         }
+        formats = {"dc+sd-jwt": {"sd-jwt_alg_values": [ALGORITHM], "kb-jwt_alg_values": [ALGORITHM]}}
         return {
             "client_id": self.audience,
+            "client_metadata": canonical({"vp_formats_supported": formats}).decode(),
             "response_type": "vp_token",
             "response_mode": "direct_post",
             "response_uri": self.audience.removeprefix("redirect_uri:"),
@@ -106,30 +121,40 @@ class Presentations:
         """A wallet's answer: where its browser goes then, with the code in the fragment, which no server sees. None
         where the person said no. NotFoundError for an answer to nothing, AccessError for what does not hold."""
         fields = _fields(form)
-        waiting = self._asked.get(fields.get("state", ""))
-        if waiting is None or waiting.until <= self._clock() or waiting.code is not None:
-            raise NotFoundError("no such request, or it is over", remedy="begin anew", code="presentation.unknown")
-        if "error" in fields:
-            del self._asked[fields["state"]]
-            return None
-        waiting.tries -= 1
-        if waiting.tries <= 0:
-            del self._asked[fields["state"]]
+        state = fields.get("state", "")
+        with self._lock:
+            waiting = self._asked.get(state)
+            if waiting is None or waiting.until <= self._clock() or waiting.tries <= 0:
+                raise _over()
+            if "error" in fields:
+                del self._asked[state]
+                return None
+            waiting.tries -= 1
         answer = parse(_Answer, fields.get("vp_token", ""), limit=MAX_FORM, what="the wallet's answer")
-        waiting.subject = self._wallets.subject(answer.person[0], audience=self.audience, nonce=waiting.nonce)
-        waiting.code = new_code()
-        return f"{self._url}{SHOWN}#{urlencode({'code': waiting.code, 'key': to_hex(waiting.owner)})}"
+        subject = self._wallets.subject(answer.person[0], audience=self.audience, nonce=waiting.nonce)
+        shown = _Shown(waiting.owner, subject, new_code(), waiting.until)
+        with self._lock:  # of two answers at once one counts, with its own person and code
+            if self._asked.pop(state, None) is None:
+                raise _over()
+            self._shown[state] = shown
+        return f"{self._url}{SHOWN}#{urlencode({'code': shown.code, 'key': to_hex(shown.owner)})}"
 
     def spends(self, owner: bytes, subject: str, code: str) -> bool:
         """Is this a code that a presentation gave for this key and person? Once: it is gone then."""
         now = self._clock()
-        for state, waiting in self._asked.items():
-            if waiting.code is None or (waiting.owner, waiting.subject) != (owner, subject) or waiting.until <= now:
-                continue
-            if hmac.compare_digest(normal_code(waiting.code).encode(), normal_code(code).encode()):
-                del self._asked[state]
-                return True
+        with self._lock:
+            self._shown = {state: shown for state, shown in self._shown.items() if shown.until > now}
+            for state, shown in self._shown.items():
+                if (shown.owner, shown.subject) == (owner, subject) and hmac.compare_digest(
+                    normal_code(shown.code).encode(), normal_code(code).encode()
+                ):
+                    del self._shown[state]
+                    return True
         return False
+
+
+def _over() -> NotFoundError:
+    return NotFoundError("no such request, or it is over", remedy="begin anew", code="presentation.unknown")
 
 
 def _fields(form: bytes) -> dict[str, str]:

@@ -127,9 +127,9 @@ class Enrolling:
         if self.presentations is None:
             return False
         self._register.refresh()
-        return request.subject in self._register and self.presentations.spends(
-            request.owner, request.subject, request.code
-        )
+        # First what takes time: whom the register has is not to be told by it.
+        spent = self.presentations.spends(request.owner, request.subject, request.code)
+        return spent and request.subject in self._register
 
     def _demand_new(self, nonce: bytes, now: float) -> None:
         if nonce in self._nonces:

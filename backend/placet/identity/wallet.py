@@ -1,7 +1,8 @@
 """What a wallet of the EU shows of a person: a verifiable presentation that the enroller checks by itself.
 
 SD-JWT: RFC 9901, by its reference implementation (`placet[wallet]`), which checks signatures, disclosures, the key
-binding's audience, nonce and hash. SD-JWT VC: types, times, issuers are checked here. What can't be checked is refused:
+binding's audience, nonce and hash. SD-JWT VC: types, times, issuers are checked here; and that all is in the compact
+form, since that implementation reads JSON too, with another header than is read here. What can't be checked is refused:
 a credential that has a status list, which nobody here reads; another algorithm than ES256.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
@@ -30,7 +32,10 @@ FRESH_SECONDS, CLOCK_SECONDS = 300, 60
 """How old a key binding may be, and how far a wallet's clock may be ahead."""
 TYPES = ("dc+sd-jwt", "vc+sd-jwt")
 """SD-JWT VC's media types: the standard's, and the one that earlier drafts had, which is to be taken still."""
-_ALGORITHM = "ES256"
+ALGORITHM = "ES256"
+_COMPACT = re.compile(r"[A-Za-z0-9_.~-]*")
+_NEVER_DISCLOSED = ("iss", "nbf", "exp", "cnf", "vct", "status")
+"""What the issuer's signature says in plain (SD-JWT VC, 2.2.2.2): a holder could withhold a disclosure."""
 V = TypeVar("V", bound=Value)
 _LARGEST_TIME = 2**53
 
@@ -71,7 +76,6 @@ class CredentialClaims(Value):
     exp: Annotated[int, Field(ge=0, lt=_LARGEST_TIME)]
     nbf: Annotated[int, Field(ge=0, lt=_LARGEST_TIME)] = 0
     iat: Annotated[int, Field(ge=0, lt=_LARGEST_TIME)] = 0
-    status: Any = None
 
 
 class BindingClaims(Value):
@@ -112,7 +116,7 @@ class Wallets:
     def subject(self, presentation: str, *, audience: str, nonce: str) -> str:
         """The identifier of the person who shows this to `audience`. AccessError `access.presentation`, which says
         what does not hold and nothing of the person."""
-        if len(presentation) > MAX_PRESENTATION or not presentation.isascii():
+        if len(presentation) > MAX_PRESENTATION or not _COMPACT.fullmatch(presentation):
             raise _refused("it is too large or no text of base64", f"at most {MAX_PRESENTATION} bytes")
         if "~" not in presentation:
             raise _refused("it is no SD-JWT with a key binding", "parts between tildes")
@@ -120,18 +124,26 @@ class Wallets:
         header, bound = _header(issued), _header(binding)
         if header.typ not in TYPES or bound.typ != "kb+jwt":
             raise _refused("it is no SD-JWT VC with a key binding", " or ".join(TYPES))
+        signed = _payload(issued)
+        referenced = [*_referenced(signed), *_referenced_by(disclosed)]
+        if len(set(referenced)) != len(referenced):
+            raise _refused("it has a disclosure in two places", "each once")
         payload = self._verified(presentation, audience, nonce)
+        if any(name in payload and name not in signed for name in _NEVER_DISCLOSED):
+            raise _refused(
+                "it discloses what a credential has to say in plain", "none of " + ", ".join(_NEVER_DISCLOSED)
+            )
         claims = _shown(CredentialClaims, payload)
         now = int(self._clock())
         if claims.vct not in self.types:
             raise _refused("it is of another type", " or ".join(self.types))
         if not max(claims.nbf, claims.iat) - CLOCK_SECONDS <= now < claims.exp:
             raise _refused("it has expired, or does not hold yet", "a credential that holds now")
-        if claims.status is not None:
+        if "status" in payload:
             raise _refused("whether it was revoked can't be checked here", "a credential without a status list")
         if not now - FRESH_SECONDS <= _shown(BindingClaims, _payload(binding)).iat <= now + CLOCK_SECONDS:
             raise _refused("it was made for an earlier request", f"at most {FRESH_SECONDS} s old")
-        if not _digests(disclosed) <= set(_referenced(_payload(issued))) | set(_referenced_by(disclosed)):
+        if not _digests(disclosed) <= set(referenced):
             raise _refused("it discloses what the credential does not have", "disclosures of the credential")
         return self._person(payload)
 
@@ -195,8 +207,8 @@ def _refused(what: str, expected: str) -> AccessError:
 
 def _header(token: str) -> TokenHeader:
     header = _shown(TokenHeader, _part(token, 0))
-    if header.alg != _ALGORITHM:
-        raise _refused("it is signed by another algorithm", _ALGORITHM)
+    if header.alg != ALGORITHM:
+        raise _refused("it is signed by another algorithm", ALGORITHM)
     return header
 
 
