@@ -136,6 +136,36 @@ def test_a_reorganisation_takes_back_and_puts_elsewhere(environment) -> None:
     same_as_the_chain(environment, index)
 
 
+@pytest.mark.parametrize("more", [0, 3])
+def test_a_reorganisation_that_another_process_has_seen_shows_here_too(environment, more) -> None:
+    """A node has several processes on one database, and what counted as deep in one of them was taken back in another,
+    which has read on since."""
+    ours, other = (Index(environment.engine, environment.chain) for _ in range(2))
+    offer = environment.offer()
+    ours.sync()
+    other.sync()
+    snapshot = environment.local.rpc("evm_snapshot")
+    environment.send(environment.calls.anchor(offer.id, b"1" * 32))
+    ours.sync()
+    other.sync()
+    before = ours.taken_back
+    ours.sync()
+    assert ours.taken_back == before
+    assert environment.local.rpc("evm_revert", snapshot)
+    environment.local.mine(1 + more)
+    other.sync()
+    assert ours.batches(offer.id) == {}
+    ours.sync()
+    after = ours.taken_back
+    assert after > before
+    ours.sync()
+    environment.local.mine(1)
+    other.sync()
+    ours.sync()
+    assert ours.taken_back == after
+    same_as_the_chain(environment, ours)
+
+
 def test_a_reorganisation_that_swaps_two_withdrawals_shows(environment) -> None:
     """As many have withdrawn as before."""
     index, offer, owner = Index(environment.engine, environment.chain), environment.offer(), Key()

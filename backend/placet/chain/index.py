@@ -61,6 +61,7 @@ class Index(EventTables):
         self._checked = False
         self._final = -1
         self._taken_back = 0
+        self._read_last: Head | None = None
         create(engine, metadata)
         with engine.connect() as connection:
             self._newest = int(connection.execute(select(func.max(logs.c.block))).scalar() or -1)
@@ -112,7 +113,8 @@ class Index(EventTables):
 
     @property
     def taken_back(self) -> int:
-        """How often events that were stored have been read anew, since a reorganisation may have taken them back."""
+        """How often events that were stored have been read anew, here or by another process, since a reorganisation may
+        have taken them back; by the last `sync`."""
         return self._taken_back
 
     def mark(self, head: Head, last: int) -> Hashable:
@@ -141,6 +143,8 @@ class Index(EventTables):
     def _catch_up(self, head: Head) -> int:
         tip, self._tip = self._tip, None
         newest = self.latest()
+        if self._read_last is not None and not self._stands(self._read_last):
+            self._taken_back, self._read_last = self._taken_back + 1, None
         if tip is None or tip.number != newest or (tip != head and head.number <= newest):
             start, parent = self._common(head)
         else:  # the usual case: nothing new, or blocks on top of the last one that was read
@@ -161,10 +165,18 @@ class Index(EventTables):
                     remedy="use another endpoint",
                     code="chain.incomplete",
                 )
-        self._tip, self._read_at = head, time.monotonic()
+        self._tip = self._read_last = head
+        self._read_at = time.monotonic()
         self._final = self._chain.confirmed(head.number)
         self._behind_since, self._checked = None, True
         return head.number
+
+    def _stands(self, read: Head) -> bool:
+        """Is what was read up to there in this database still? Another process that follows the same chain may have
+        taken it back. A checkpoint that is pruned counts as taken back."""
+        query = select(checkpoints.c.hash).where(checkpoints.c.block == read.number)
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar() == read.hash
 
     def _behind(self, head: Head, newest: int) -> int:
         """The endpoint tells of an earlier head: a machine that lags. What is known stays known."""
