@@ -374,7 +374,7 @@ async def test_a_company_uploads_another_document_than_it_told(
     await demand_nothing(trio, ended, money, keys=None)
 
 
-@pytest.mark.slow  # the swapped enclave stands for it
+@pytest.mark.slow  # by default protocols/enclave/test_release: a retired measurement gets no key
 async def test_the_measurement_is_retired_while_the_job_runs(
     trio: ComparisonHarness, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import http.server
+import importlib.abc
 import logging
 import secrets
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,14 +130,45 @@ async def test_a_collector_that_fails_keeps_nobody_waiting_and_is_not_named(
     assert not any("hidden" in record.getMessage() for record in caplog.records if record.name.startswith("placet"))
 
 
+async def test_a_database_that_fails_for_a_while_ends_nothing(
+    store: JobStore, collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(traces, "_PATIENCE", 0.01)
+    ask, failed = store.threaded.all_moments, list[int]()
+
+    async def fails_once(after: int, most: int) -> list[tuple[int, dict[str, Any]]]:
+        found = await ask(after, most)
+        if found and not failed:
+            failed.append(after)
+            raise RuntimeError(SECRET)
+        return found
+
+    monkeypatch.setattr(store.threaded, "all_moments", fails_once)
+    await run(store, collector, NORTH, ("computing", {}))
+    assert failed and [span.name for span in collector.spans] == ["computing"]
+    assert "unforeseen RuntimeError" in caplog.text and SECRET not in caplog.text
+
+
 async def test_nothing_is_told_without_a_collector(store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(traces, "_export", lambda *_: pytest.fail("told"))
     async with exporting(None, NORTH, "North Bank", store):
         await asyncio.to_thread(store.note, JOB, "computing")
 
 
-async def test_a_collector_without_opentelemetry_is_an_error(store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(traces, "find_spec", lambda _: None)
+@pytest.mark.parametrize("missing", ["opentelemetry", "opentelemetry.exporter", "opentelemetry.sdk"])
+async def test_a_collector_without_opentelemetry_is_an_error(
+    store: JobStore, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    """Python finds no package in one that is not there, and says so by an exception."""
+    for name in [name for name in sys.modules if f"{name}.".startswith(f"{missing}.")]:
+        monkeypatch.delitem(sys.modules, name)
+
+    class Hidden(importlib.abc.MetaPathFinder):
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == missing:
+                raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(sys, "meta_path", [Hidden(), *sys.meta_path])
     with pytest.raises(ConfigError, match=r"placet\[traces\]"):
         async with exporting("http://127.0.0.1:9", NORTH, "North Bank", store):
             pass

@@ -180,6 +180,7 @@ async def _grant(
             request = await client.ask_wallet(who_enrols, key)
             say(f"open this in your wallet within {request.seconds // 60} minutes, then enter the code that it shows:")
             say(request.link)
+            say(f"the page that shows it names this key, or was made for another's: {to_hex(key.signer)}")
         enrolment = await client.enrol(who_enrols, key, offered.namespace, opening, _code(options.code_file))
         signed = client.sign(api, key, draft, enrolment, opening)
         record = Kept(

@@ -20,7 +20,8 @@ from hashlib import sha256
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from placet.core.errors import ConfigError
+from placet.chain.storage import storage_error
+from placet.core.errors import ConfigError, unforeseen
 from placet.core.values import from_hex, to_hex
 from placet.jobs.following import all_happenings
 from placet.jobs.settlement import ENDS
@@ -97,7 +98,7 @@ async def exporting(collector: str | None, institution: bytes, name: str, store:
     if collector is None:
         yield
         return
-    if find_spec("opentelemetry.sdk") is None or find_spec("opentelemetry.exporter.otlp.proto.http") is None:
+    if not all(map(_is_there, ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"))):
         remedy = "pip install 'placet[traces]'"
         raise ConfigError("nothing here tells traces", expected="OpenTelemetry", remedy=remedy, code="config.traces")
     task = asyncio.create_task(_export(collector, institution, name, store))
@@ -108,22 +109,34 @@ async def exporting(collector: str | None, institution: bytes, name: str, store:
         await asyncio.gather(task, return_exceptions=True)
 
 
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of a package that it would be in
+        return False
+
+
 async def _export(collector: str, institution: bytes, name: str, store: JobStore) -> None:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     # What it logs names the collector with all that is in its URL.
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     exporter = OTLPSpanExporter(endpoint=collector, timeout=_PATIENCE)
-    steps, after, silent = JobSteps(institution), await store.threaded.last_moment(), False
+    steps, after, silent = JobSteps(institution), None, False
     try:
         while True:
-            async for number, moment in all_happenings(store, after, _LOOK):
-                after = number
-                spans = [_span(step, name) for step in steps.take(number, moment)]
-                lost = (await asyncio.to_thread(exporter.export, spans)).name != "SUCCESS"
-                if lost and not silent:
-                    log.warning("the collector of traces does not take them; jobs go on")
-                silent = lost
+            try:
+                after = await store.threaded.last_moment() if after is None else after
+                async for number, moment in all_happenings(store, after, _LOOK):
+                    after = number
+                    spans = [_span(step, name) for step in steps.take(number, moment)]
+                    lost = (await asyncio.to_thread(exporter.export, spans)).name != "SUCCESS"
+                    if lost and not silent:
+                        log.warning("the collector of traces does not take them; jobs go on")
+                    silent = lost
+            except Exception as error:  # as of a database that restarts: the next moments are told
+                log.error("traces: %s", storage_error(error) or unforeseen(error))
+                await asyncio.sleep(_PATIENCE)
     finally:
         exporter.shutdown()  # type: ignore[no-untyped-call]
 
