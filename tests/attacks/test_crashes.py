@@ -118,7 +118,7 @@ def test_every_process_killed_at_every_phase(consortium: LiveConsortium, process
         assert consortium.audited(jobs[0])["verdict"] == "intact"
 
 
-@pytest.mark.slow  # the killed processes above stand for it
+@pytest.mark.slow  # by default a job without a seal is aborted: test_no_trail_no_result
 def test_a_provider_that_never_comes_back_costs_nobody_anything(consortium: LiveConsortium) -> None:
     """A node is killed once the job is open and stays away until it is aborted, as it learns later."""
     made = consortium.made
@@ -133,7 +133,7 @@ def test_a_provider_that_never_comes_back_costs_nobody_anything(consortium: Live
         assert ended_everywhere(consortium, jobs[0]) == "aborted"
 
 
-@pytest.mark.slow  # the killed processes above stand for it
+@pytest.mark.slow  # by default jobs/test_link: each party aborts what is overdue, in its turn
 def test_the_consumer_never_comes_back_and_a_provider_ends_the_job(consortium: LiveConsortium) -> None:
     """Nobody coordinates any more: after the deadline a provider's node aborts, and the sponsor has its money back."""
     made, aborted = consortium.made, JobStatus.ABORTED

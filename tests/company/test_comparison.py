@@ -336,7 +336,7 @@ async def test_a_company_refuses_what_it_did_not_wish_for(harness: ComparisonHar
             assert caught.value.code == code  # type: ignore[attr-defined]
 
 
-@pytest.mark.slow  # `attacks/test_a_lying_enclave_service` has strangers by default
+@pytest.mark.slow  # by default node/test_enclave_access: who may use a job's enclave
 async def test_nobody_but_a_company_of_the_job_uses_its_enclave(
     harness: ComparisonHarness, a: Company, b: Company
 ) -> None:

@@ -27,6 +27,7 @@ from placet.jobs.link import Acknowledged, Envelope, Link, pack, unpack
 from placet.jobs.messages import AttemptRef, AttemptStatus
 from placet.jobs.peer_client import PeerClient
 from placet.jobs.runner import Runner
+from placet.jobs.settlement import turn_of
 from placet.recipes.runs import RUNS
 
 NORTH, SOUTH, FUND, CONSUMER = range(4)
@@ -688,6 +689,23 @@ def test_a_message_before_the_opening_is_early(four: Parties) -> None:
     assert refused(four, four.envelope()) == "peer.early"
     four.environment.ledger.head = 92
     assert told(four, four.envelope())
+
+
+def test_a_job_that_is_overdue_is_aborted_by_who_is_no_coordinator_too_in_its_turn(four: Parties) -> None:
+    """Else a consumer that never comes back would keep everybody's money."""
+    put(four)
+    context, said = four.environment.contexts[SOUTH], list[str]()
+    record = four.environment.stores[SOUTH].job(four.job)
+    runner, turn = Runner(context, RUNS), turn_of(record, context.address)
+
+    async def abort(_: object, why: str) -> None:
+        said.append(why)
+
+    runner.coordinator.abort = abort  # type: ignore[method-assign,assignment]
+    for late, expected in ((1, []), (turn, []), (turn + 1, ["deadline"])):
+        asyncio.run(runner._open(record, context.chain.job(four.job), record.plan.deadline + late))
+        assert said == expected
+    assert turn > 1
 
 
 def test_an_opening_stays_deep_until_a_reorganisation_takes_events_back(four: Parties) -> None:

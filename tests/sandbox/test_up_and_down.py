@@ -82,7 +82,7 @@ def job(home: Path, shown: dict[str, object]) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.slow  # the start that is told to end stands for it
+@pytest.mark.slow  # nothing stands for it by default: it takes a sandbox of its own
 def test_a_start_that_is_killed_is_cleaned_by_down(home: Path) -> None:
     folder = home / "placet-sandbox"
     with (home / "log").open("w") as log:
