@@ -252,9 +252,8 @@ def _at_once(setup: _Setup, pool: ProcessPoolExecutor, n: int) -> tuple[list[Pat
     for part in range(ROUNDS):
         tables.append(setup.folder / f"table-{part}")
         with TableWriter(tables[-1]) as table:
-            for row in _consents(setup, pool, n * part // ROUNDS, n * (part + 1) // ROUNDS):
-                pairs.append((row.consent.owner, row.consent.enrolment))
-                table.add((row,))
+            rows = _consents(setup, pool, n * part // ROUNDS, n * (part + 1) // ROUNDS)
+            table.add(_noted(rows, pairs))  # in one call: each would begin a row group
     enrolments = signed(pairs, NAMESPACE, setup.enroller, setup.deployment.consents)
     outs = []
     for table in tables:
@@ -263,6 +262,13 @@ def _at_once(setup: _Setup, pool: ProcessPoolExecutor, n: int) -> tuple[list[Pat
             rows = (row._replace(enrolled=enrolments.batch.root) for row in read_consents(source))
             _batch(setup, rows, outs[-1])
     return outs, [enrolments]
+
+
+def _noted(rows: Iterable[BatchRow], pairs: list[tuple[bytes, bytes]]) -> Iterator[BatchRow]:
+    """The rows, and their pairs for the enroller on the way."""
+    for row in rows:
+        pairs.append((row.consent.owner, row.consent.enrolment))
+        yield row
 
 
 def _joined(setup: _Setup, parts: list[Path]) -> Path:
