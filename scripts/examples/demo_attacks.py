@@ -160,7 +160,7 @@ def tampered(scene: Scene) -> str:
     said = SignedEvidence.model_validate(mine).evidence
     passphrase = (made.folder / "passphrase").read_text().strip()
     recorder = Key(keystore.load_secret(liar.folder / "keys" / "recorder.json", passphrase))
-    digest = scene.deployment.jobs.digest(evidence_hash(said.job, said.party, said.hash()))
+    digest = scene.deployment.jobs.digest(evidence_hash(said.job, said.party, said.hash))
     mine["signature"] = to_hex(recorder.sign(digest))
     (made.folder / "changed.bundle").write_text(json.dumps(bundle))
     answer = json.loads(made.run("audit", "--bundle", "changed.bundle", *common, "--json", accept=EXIT.values()))

@@ -303,7 +303,7 @@ def test_a_party_tells_the_auditor_other_steps_than_it_did(
         step["index"] = index
     signed = SignedEvidence.model_validate(mine)
     evidence = signed.evidence
-    digest = consortium.deployment.jobs.digest(evidence_hash(evidence.job, evidence.party, evidence.hash()))
+    digest = consortium.deployment.jobs.digest(evidence_hash(evidence.job, evidence.party, evidence.hash))
     mine["signature"] = to_hex(consortium.key("south", "recorder").sign(digest))
     file = tmp_path / "altered.bundle"
     file.write_text(json.dumps(content))

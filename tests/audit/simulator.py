@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any
 
 from placet.audit.bundle import Bundle, PartyEvidence
@@ -89,8 +90,17 @@ def h(*labels: object) -> bytes:
     return sha256("/".join(map(str, labels)).encode())
 
 
-def key(*labels: object) -> Key:
-    return Key(h("key", *labels))
+class SimulatedKey(Key):
+    """Signs each digest once: jobs of the simulator are alike but for what a test changes."""
+
+    @lru_cache(1 << 14)  # noqa: B019 - keys live as long as the run
+    def sign(self, digest: bytes) -> bytes:
+        return super().sign(digest)
+
+
+@cache
+def key(*labels: object) -> SimulatedKey:
+    return SimulatedKey(h("key", *labels))
 
 
 @dataclass
@@ -686,7 +696,7 @@ class Simulation:
         )  # fmt: skip
 
     def sign_evidence(self, evidence: Evidence) -> SignedEvidence:
-        digest = self.deployment.jobs.digest(evidence_hash(self.job, evidence.party, evidence.hash()))
+        digest = self.deployment.jobs.digest(evidence_hash(self.job, evidence.party, evidence.hash))
         return SignedEvidence(evidence=evidence, signature=self.recorders[evidence.party].sign(digest))
 
     def bundle(self, *changed: Evidence, without: tuple[int, ...] = ()) -> Bundle:

@@ -318,7 +318,7 @@ class Endpoint(BaseHTTPRequestHandler):
 def endpoint() -> Iterator[tuple[type[Endpoint], str]]:
     handler = type("Handler", (Endpoint,), {})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield handler, f"http://127.0.0.1:{server.server_port}/base"

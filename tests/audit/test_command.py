@@ -42,6 +42,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, and `placet audit` judges in this process: one of its own takes a second."""
+    monkeypatch.setattr(confined, "judge", lambda request: confined.judge_here(request, lambda _: None))
+    return folder
+
+
 def audit(*options: str) -> tuple[int, dict[str, Any]]:
     answer = CliRunner().invoke(app, ["audit", "--bundle", "bundle.json", "--json", *options])
     return answer.exit_code, json.loads(answer.stdout)
@@ -52,10 +59,10 @@ def test_by_his_own_files_a_bundle_is_intact(folder: Path) -> None:
     assert (code, report["verdict"], report["basis"]) == (0, "intact", "own-files")
 
 
-def test_under_a_hash_of_a_block_it_is_proven(folder: Path) -> None:
+def test_under_a_hash_of_a_block_it_is_proven(here: Path) -> None:
     """The hash given by number, or out of a checkpoint that enough witnesses signed."""
     bundle, trusted = proven(Simulation())
-    (folder / "bundle.json").write_text(bundle.model_dump_json())
+    (here / "bundle.json").write_text(bundle.model_dump_json())
     ((number, hash_),) = trusted.hashes.items()
     own = (*DEPLOYMENT, *TRUST)
     code, report = audit(*own, "--block", f"{number}={to_hex(hash_)}")
@@ -67,7 +74,7 @@ def test_under_a_hash_of_a_block_it_is_proven(folder: Path) -> None:
         witness = witness_key(name, secret)
         words += ["--witness", witness.vkey]
         note = note if name == "c.example" else cosign(note, witness, secret, 1_700_000_000)
-    (folder / "checkpoint").write_bytes(note.encode())
+    (here / "checkpoint").write_bytes(note.encode())
     words += ["--checkpoint", "checkpoint", "--quorum"]
     code, report = audit(*own, *words, "2")
     assert (code, report["basis"]) == (0, "proven")
@@ -76,34 +83,33 @@ def test_under_a_hash_of_a_block_it_is_proven(folder: Path) -> None:
     assert refused.exit_code == 1 and "too few witnesses" in refused.stderr
 
 
-@pytest.mark.parametrize("own", [(), *(pytest.param(one, marks=pytest.mark.slow) for one in (DEPLOYMENT, TRUST))])
-def test_by_the_bundles_own_word_nothing_is_intact(folder: Path, own: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("own", [(), DEPLOYMENT, TRUST])
+def test_by_the_bundles_own_word_nothing_is_intact(here: Path, own: tuple[str, ...]) -> None:
     code, report = audit(*own, "--html", "report.html")
     assert (code, report["verdict"], report["basis"]) == (5, "incomplete", "bundle")
     assert Basis.BUNDLE.words in report["headline"]
-    assert "the bundle&#39;s own word" in (folder / "report.html").read_text()
+    assert "the bundle&#39;s own word" in (here / "report.html").read_text()
     shown = CliRunner().invoke(app, ["audit", "--bundle", "bundle.json", *own])
     assert shown.exit_code == 5
     assert f"basis: {Basis.BUNDLE.words}" in shown.stdout.splitlines()
 
 
-def test_a_tampered_bundle_stays_tampered_by_its_own_word(folder: Path) -> None:
-    bundle = json.loads((folder / "bundle.json").read_text())
+def test_a_tampered_bundle_stays_tampered_by_its_own_word(here: Path) -> None:
+    bundle = json.loads((here / "bundle.json").read_text())
     bundle["evidence"][0]["evidence"]["evidence"]["steps"][0]["parameters"] = {"rows": "all"}
-    (folder / "bundle.json").write_text(json.dumps(bundle))
+    (here / "bundle.json").write_text(json.dumps(bundle))
     assert audit()[0] == audit(*DEPLOYMENT, *TRUST)[0] == 3
 
 
 @pytest.fixture
-def live(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Simulation:
+def live(here: Path, monkeypatch: pytest.MonkeyPatch) -> Simulation:
     """A chain that holds the job, and no party that answers: their evidence is in files."""
     simulation = Simulation()
     monkeypatch.setattr("placet.chain.client.Chain", lambda *_: Replay(simulation))
-    monkeypatch.setattr(confined, "judge", lambda request: confined.judge_here(request, lambda _: None))
-    (folder / "trust.json").write_text(simulation.trust.model_dump_json())
+    (here / "trust.json").write_text(simulation.trust.model_dump_json())
     for party in range(4):
         evidence = simulation.sign_evidence(simulation.evidence(party))
-        (folder / f"{party}.json").write_bytes(canonical(evidence.to_json()))
+        (here / f"{party}.json").write_bytes(canonical(evidence.to_json()))
     return simulation
 
 

@@ -96,7 +96,7 @@ def _work(bundle: Bundle) -> int:
 
 def test_the_work_grows_with_the_bundle_and_no_faster() -> None:
     """Twice the attempts, steps, messages, records and withdrawals: twice the work, not four times."""
-    some, twice, four_times = (_work(grown(n)) for n in (20, 40, 80))
+    some, twice, four_times = (_work(grown(n)) for n in (10, 20, 40))
     assert four_times - twice <= 2.2 * (twice - some)
 
 

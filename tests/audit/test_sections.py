@@ -81,7 +81,7 @@ def moved(bundle: Bundle, sections: Sections) -> Bundle:
 
 
 def signature(bundle: Bundle, evidence: Evidence, recorder: Key) -> bytes:
-    return recorder.sign(bundle.deployment.jobs.digest(evidence_hash(bundle.job, evidence.party, evidence.hash())))
+    return recorder.sign(bundle.deployment.jobs.digest(evidence_hash(bundle.job, evidence.party, evidence.hash)))
 
 
 @pytest.mark.parametrize("job", [{}, {"withdraw": (1, 2)}, {"ending": Ending.ABORTED}])
@@ -112,7 +112,9 @@ def test_big_sections_go_to_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
     bundle, sections = Forger(people=30).bundle(), Sections()
     monkeypatch.setattr(reading, "CHUNK", 7)
-    report = verify(moved(bundle, sections), sections=sections)
+    first, _, *others = bundle.evidence  # processes start anew for each set, and one set is enough
+    one = bundle.model_copy(update={"evidence": (first, moved(bundle, sections).evidence[1], *others)})
+    report = verify(one, sections=sections)
     assert report == verify(bundle)
     assert [r.name for r in failed(report)] == ["consent.signatures"]
 

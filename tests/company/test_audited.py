@@ -52,7 +52,7 @@ class Story:
                 steps = tuple(change(s) if s.name == name else s for s in old.steps)
                 assert steps != old.steps
                 new = old.model_copy(update={"steps": steps})
-                digest = self.bundle.deployment.jobs.digest(evidence_hash(new.job, party, new.hash()))
+                digest = self.bundle.deployment.jobs.digest(evidence_hash(new.job, party, new.hash))
                 shown = SignedEvidence(evidence=new, signature=self.keys[party].sign(digest))
                 entries.append(PartyEvidence(institution=entry.institution, evidence=shown))
             else:

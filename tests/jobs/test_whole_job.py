@@ -305,7 +305,7 @@ def test_the_trail_is_for_the_institution_and_the_auditor(consortium: LiveConsor
             found = parse(SignedEvidence, answer.content, limit=1 << 24)
             evidence = found.evidence
             assert (to_hex(evidence.job), evidence.party) == (first.done.job, party)
-            digest = consortium.deployment.jobs.digest(evidence_hash(evidence.job, party, evidence.hash()))
+            digest = consortium.deployment.jobs.digest(evidence_hash(evidence.job, party, evidence.hash))
             assert recover(digest, found.signature) == evidence.plan.parties[party].recorder
         for key in (consortium.given[0].key, consortium.key("south", "signer"), consortium.key(who, "signer"), Key()):
             refused = consortium.ask(who, path, **consortium.signed(key, path, who))

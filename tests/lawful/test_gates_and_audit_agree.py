@@ -155,7 +155,7 @@ def bundle_of(job: Job) -> Bundle:
         own = range(plan.input_offset(number), plan.input_offset(number) + len(party.inputs))
         inputs = tuple(InputEvidence(input=i, attempt=1, offer=job.offers[i], scope=job.scopes[i]) for i in own)
         evidence = Evidence(job=ident, party=number, plan=plan, terms=job.terms, plan_signatures=(), inputs=inputs)
-        digest = ENVIRONMENT.deployment.jobs.digest(evidence_hash(ident, number, evidence.hash()))
+        digest = ENVIRONMENT.deployment.jobs.digest(evidence_hash(ident, number, evidence.hash))
         signature = ENVIRONMENT.recorders[PEOPLE.index(party.signer)].sign(digest)
         signed = SignedEvidence(evidence=evidence, signature=signature)
         entries.append(PartyEvidence(institution=party.signer, evidence=signed))

@@ -125,7 +125,7 @@ class Case:
                 entry, None, False, (f"one of {len(self.plan.parties)} parties", str(evidence.party))
             )
         party = self.plan.parties[evidence.party]
-        digest = self.deployment.jobs.digest(evidence_hash(self.bundle.job, evidence.party, evidence.hash()))
+        digest = self.deployment.jobs.digest(evidence_hash(self.bundle.job, evidence.party, evidence.hash))
         author = recover(digest, entry.evidence.signature)
         fault, own = None, False
         if author != party.recorder:

@@ -179,6 +179,6 @@ def _demand_own(chain: Chain, who: Institution, job: JobId, signed: SignedEviden
         raise ProtocolError("evidence with another job's plan", expected=to_hex(job))
     if evidence.party >= len(evidence.plan.parties) or evidence.plan.parties[evidence.party].signer != who.address:
         raise ProtocolError("evidence of another party", expected=to_hex(who.address), found=evidence.party)
-    author = recover(domain.digest(evidence_hash(job, evidence.party, evidence.hash())), signed.signature)
+    author = recover(domain.digest(evidence_hash(job, evidence.party, evidence.hash)), signed.signature)
     if author != evidence.plan.parties[evidence.party].recorder:
         raise ProtocolError("evidence that is not signed by its party's recorder")

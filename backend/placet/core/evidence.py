@@ -7,6 +7,7 @@ in a verified sum, that one share or part, which is uniform without the others, 
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -142,7 +143,9 @@ class Evidence(Value):
     ] = ()
     deletion: Annotated[SignedDeletion | None, Field(exclude_if=lambda value: value is None)] = None
 
+    @cached_property
     def hash(self) -> bytes:
+        """SHA-256 of the document, which its recorder signs."""
         return document_hash(self)
 
     def sections(self) -> tuple[Section, ...]:

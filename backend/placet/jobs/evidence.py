@@ -149,7 +149,7 @@ async def _standing(runner: Runner, record: JobRecord) -> SignedStanding | None:
 async def signed(runner: Runner, job: JobId, beside: Beside) -> SignedEvidence:
     """The same under this party's recorder's signature, as auditors take it."""
     evidence = await gather(runner, job, beside)
-    digest = runner.context.deployment.jobs.digest(evidence_hash(evidence.job, evidence.party, evidence.hash()))
+    digest = runner.context.deployment.jobs.digest(evidence_hash(evidence.job, evidence.party, evidence.hash))
     return SignedEvidence(evidence=evidence, signature=runner.context.recorder.sign(digest))
 
 
