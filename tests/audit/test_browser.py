@@ -14,8 +14,8 @@ from typing import Any
 import coincurve
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from malicious import CORPUS
 from simulator import Simulation, h
-from test_checks import CASES
 from test_erased import erase
 from test_honest import JOBS
 from test_sections import moved
@@ -120,13 +120,13 @@ def test_sections_are_incomplete_and_the_rest_is_judged() -> None:
 
 
 def test_a_tampered_bundle_with_sections_is_called_tampered() -> None:
-    make, culprits, _ = CASES["trail.recorded"]["a_step_changed_after_it_was_recorded"]
-    bundle, sections = make(), Sections()
+    lie = CORPUS["a_step_changed_after_it_was_recorded"]
+    bundle, sections = lie.bundle, Sections()
     raw = b"".join(bundle_pieces(moved(bundle, sections), sections))
     _, deployment, trust = own(bundle)
     judgement, _ = browser.judge(raw, deployment, trust)
     assert judgement.report is not None
-    assert (judgement.report.verdict, judgement.report.named) == (Verdict.TAMPERED, culprits)
+    assert (judgement.report.verdict, judgement.report.named) == (Verdict.TAMPERED, lie.culprits)
 
 
 def test_a_check_that_can_not_be_made_is_incomplete_unless_it_had_failed_already() -> None:
@@ -233,7 +233,7 @@ WORLDS: dict[str, Any] = {
     **{name: (lambda job=job: Simulation(**job).bundle()) for name, job in JOBS.items()},
     "erased": lambda: erase(Simulation(), 1, 3, kind="withdrawn"),
     "half erased": lambda: erase(Simulation(), 2, kind=None),
-    **{name: make for cases in CASES.values() for name, (make, _, _) in cases.items()},
+    **{name: (lambda lie=lie: lie.bundle) for name, lie in CORPUS.items()},
 }
 
 

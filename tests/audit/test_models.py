@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import pytest
@@ -246,10 +248,18 @@ class Trains(Simulation):
         return self.signers[party].address
 
 
-@pytest.fixture
-def shared(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def sharing() -> Iterator[None]:
     """The simulated job's recipe trains nothing: here it does, and each party keeps a part."""
-    monkeypatch.setattr(Case, "output", SHARED_MODEL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Case, "output", SHARED_MODEL)
+        yield
+
+
+@pytest.fixture
+def shared() -> Iterator[None]:
+    with sharing():
+        yield
 
 
 def test_a_model_as_its_parties_committed_to_it(shared: None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -26,12 +27,18 @@ METRICS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def measured() -> Iterator[None]:
+@contextmanager
+def measuring() -> Iterator[None]:
     """As if the recipe measured what each party contributed."""
     spec = specs.spec_of("asset-view")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(specs._BY_NAME, spec.name, replace(spec, pays=lambda parameters, roles: DIVISION))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def measured() -> Iterator[None]:
+    with measuring():
         yield
 
 

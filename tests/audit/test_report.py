@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from malicious import CORPUS
 from pydantic import BaseModel
 from simulator import NAMES, Simulation, h
-from test_checks import a_forged_consent, a_receiver_that_hides_what_it_acknowledged
 
 from placet.audit.bundle import Bundle
 from placet.audit.facts import Ending
@@ -173,7 +173,7 @@ def poisoned(value: Any) -> Any:
     [
         lambda: Simulation(ending=Ending.CLOSED, withholds=(1,)).bundle(without=(2,)),
         lambda: Simulation(ending=Ending.ABORTED).bundle(),
-        a_receiver_that_hides_what_it_acknowledged,
+        lambda: CORPUS["a_receiver_that_hides_what_it_acknowledged"].bundle,
     ],
     ids=["closed and incomplete", "aborted", "completed and tampered"],
 )
@@ -190,7 +190,7 @@ def test_no_text_of_a_report_breaks_out_wherever_it_stands(make: Callable[[], Bu
 
 
 def test_what_is_wrong_stands_first() -> None:
-    report = verify(a_receiver_that_hides_what_it_acknowledged())
+    report = verify(CORPUS["a_receiver_that_hides_what_it_acknowledged"].bundle)
     page = html(report)
     assert page.index("What is wrong") < page.index("What happened") < page.index("What was checked")
     (problem,) = next(r for r in report.results if r.name == "exchange.both-ends").problems
@@ -202,7 +202,7 @@ def test_what_is_wrong_stands_first() -> None:
 
 
 def test_text() -> None:
-    lines = text(verify(a_forged_consent()))
+    lines = text(verify(CORPUS["a_forged_consent"].bundle))
     assert lines[0].startswith("TAMPERED  job 0x")
     assert NAMES[1] in lines[1]
     place = next(i for i, line in enumerate(lines) if line.startswith("✗ consent.signatures"))

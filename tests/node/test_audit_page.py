@@ -13,7 +13,7 @@ import pytest
 import tests.audit.conftest as _simulator_beside_its_tests  # noqa: F401 - lets these modules import each other
 from fastapi import FastAPI
 from simulator import Simulation
-from tests.audit.test_checks import CASES
+from tests.audit.malicious import CORPUS
 
 from in_a_browser import installed
 from placet.audit import browser as verifying
@@ -229,16 +229,16 @@ def test_an_auditor_drops_verifies_and_sees_a_tampered_bundle_for_what_it_is(
     check(page, files(intact, "deployment", "trust"))
     expect(page.get_by_text("The transaction that you named is this job's, by the word of the node")).to_be_visible()
 
-    make, culprits, _ = CASES["trail.recorded"]["a_step_changed_after_it_was_recorded"]
-    lie = make()
+    changed = CORPUS["a_step_changed_after_it_was_recorded"]
+    lie = changed.bundle
     page.get_by_role("button", name="Check another").click()
     page.get_by_label("Job, transaction or consent").fill("")
     check(page, files(lie, "deployment", "trust"))
     expect(page.get_by_role("heading", name="Tampered", level=1)).to_be_visible()
     answer = report(page)
     assert answer == here(lie)
-    assert answer["named"] == list(culprits)
-    assert [one["name"] for one in answer["results"] if one["status"] == "failed"] == ["trail.recorded"]
+    assert answer["named"] == list(changed.culprits)
+    assert [one["name"] for one in answer["results"] if one["status"] == "failed"] == [changed.check]
     heading = page.get_by_role("heading", name="What is wrong")
     expect(heading).to_be_visible()
     accessible(page, axe)
