@@ -8,7 +8,7 @@ himself collects the facts again from an endpoint of his own (`chain_facts.facts
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated, Any, BinaryIO, Literal
 
 from pydantic import Field
 
@@ -59,6 +59,11 @@ class Bundle(Value):
         """All sections of all evidence, in the order in which they follow the bundle, each once."""
         shown = (entry.evidence.evidence.sections() for entry in self.evidence if entry.evidence is not None)
         return tuple({section.hash: section for sections in shown for section in sections}.values())
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a bundle's document, as `docs/reference/schemas` has it."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Bundle.model_json_schema()}
 
 
 def parse_bundle(raw: bytes) -> Bundle:

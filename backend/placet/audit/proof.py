@@ -16,6 +16,7 @@ from typing import cast
 from placet.audit.event_filter import EventFilter
 from placet.audit.fact_reader import FactReader, OfferHeads
 from placet.audit.facts import ChainFacts, OfferFact
+from placet.audit.findings import Truncated
 from placet.chain import event_types
 from placet.chain.event_types import LogPlace
 from placet.chain.events import E, Event, OfferMade
@@ -65,22 +66,22 @@ class ReadBlock:
 
 @dataclass(frozen=True)
 class ReadProof:
-    """A proof, read. `faults`: places of what are no headers, in words."""
+    """A proof, read. `faults`: places of what are no headers, in words, and what was expected there."""
 
     blocks: tuple[ReadBlock, ...]
-    faults: tuple[tuple[str, InputError], ...]
+    faults: Truncated[tuple[str, str]]
 
     @classmethod
     def of(cls, proof: ChainProof) -> ReadProof:
-        blocks, faults = [], []
+        blocks, faults = [], Truncated[tuple[str, str]]()
         for place, block in enumerate(proof.blocks):
             try:
                 header = read_header(block.header)
             except InputError as error:
-                faults.append((f"header {place}", error))
+                faults.add((f"header {place}", error.expected or "a header"))
                 continue
             blocks.append(_read(header, block.receipts))
-        return cls(tuple(blocks), tuple(faults))
+        return cls(tuple(blocks), faults)
 
     def anchored(self, trusted: TrustedBlocks) -> set[int]:
         """Places of the blocks whose hashes follow from those that are trusted."""

@@ -16,10 +16,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     PlainSerializer,
     ValidationError,
     WithJsonSchema,
 )
+from pydantic_core import CoreSchema
 
 from placet.core.addresses import is_mistyped
 from placet.core.errors import InputError, LimitError
@@ -178,6 +180,13 @@ class Value(BaseModel):
         defer_build=True,  # most programs use a few of hundreds: each is built when it is first
     )
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Lists are refused at their first bad entry: else each of a million takes a kilobyte to be complained of."""
+        schema = handler(source)
+        _fail_fast(cls, schema)
+        return schema
+
     def model_post_init(self, context: Any, /) -> None:
         object.__setattr__(self, "__pydantic_fields_set__", _NO_FIELDS)
 
@@ -191,6 +200,24 @@ class Value(BaseModel):
     def to_json(self) -> dict[str, Any]:
         """Plain JSON object, as it is hashed and sent."""
         return self.model_dump(mode="json")
+
+
+def _fail_fast(own: type[Value], schema: Any) -> None:
+    """In every list of a value's schema, but for those of other values in it, which have seen to that themselves."""
+    waiting = [schema]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list | tuple):
+            waiting += part
+        elif isinstance(part, dict) and part.get("cls") in (None, own):
+            if part.get("type") in _LISTS:
+                part["fail_fast"] = True
+            waiting += [inner for name, inner in part.items() if name not in _NO_SCHEMA and type(inner) in _NESTED]
+
+
+_LISTS = ("list", "tuple", "set", "frozenset")
+_NESTED = frozenset({dict, list, tuple})
+_NO_SCHEMA = frozenset({"metadata", "serialization", "config"})
 
 
 def build_values(base: type[Value] = Value) -> None:
@@ -222,11 +249,15 @@ def parse(model: type[V], raw: bytes | str | dict[str, Any], *, limit: int = 1 <
 
 def invalid(what: str, error: ValidationError) -> InputError:
     """A pydantic error as ours; the input itself is left out, since it may hold personal data."""
+    if error.error_count() > _SPELT_OUT:
+        return InputError(f"{what} is malformed", expected="another form", found=f"{error.error_count()} bad values")
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "the whole"
     words = _WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
     return InputError(f"{what} is malformed", expected=words, found=f"a bad value at {where}")
 
 
+_SPELT_OUT = 200
+"""Faults of which pydantic may make a list, of which the first is told."""
 _WORDS = {"string_pattern_mismatch": "text of another form"}
 """What pydantic says in its own terms, in plain ones."""
