@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from placet.chain import keystore
-from placet.cli.confined import AuditRequest, ElsewhereEvidence, LiveAudit, judge_here
+from placet.cli.confined import AuditRequest, ElsewhereEvidence, LiveAudit, TrustedHashes, judge_here
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex, parse
 
@@ -25,9 +25,11 @@ def audited(
     bundle: Path | None = None,
     save: Path | None = None,
     evidence: Mapping[bytes, Path] | None = None,
+    block: tuple[int, bytes] | None = None,
 ) -> dict[str, Any]:
     """The report, as the auditor of a sandbox's `folder` gets it: on a `job`, live from the endpoint `url`, or on a
-    saved `bundle`. `evidence`: where an institution's is, if not at its node."""
+    saved `bundle`. `evidence`: where an institution's is, if not at its node. `block`: one whose hash he trusts, up to
+    which the chain is read."""
     live = None
     if job is not None:
         key = keystore.load_secret(folder / "auditor.json", (folder / "passphrase").read_text().strip())
@@ -40,5 +42,6 @@ def audited(
         deployment=parse(Deployment, (folder / "deployment.json").read_bytes()),
         trust=parse(TrustList, (folder / "trust.json").read_bytes()),
         save=None if save is None else str(save),
+        trusted=None if block is None else TrustedHashes(blocks=(block,), whose="the auditor's own node"),
     )
     return judge_here(request, lambda size: None).to_json()

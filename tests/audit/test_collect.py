@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +17,7 @@ from exploration import Noisy
 from simulator import CONSUMER, NAMES, Simulation, h, key
 
 from placet.audit import collect as collecting
-from placet.audit.bundle import Bundle
+from placet.audit.bundle import Bundle, bundle_pieces
 from placet.audit.chain_facts import facts
 from placet.audit.collect import Fetch, collect, fetcher
 from placet.audit.facts import Ending, Moment
@@ -196,6 +198,25 @@ def collected(simulation: Simulation, fetch: Callable[[Institution, bytes], byte
 def whole(fetch: Callable[[Institution, bytes], bytes]) -> Fetch:
     """An answer that comes at once."""
     return lambda who, job: (fetch(who, job),)
+
+
+def test_a_job_that_is_collected_twice_is_the_same_file() -> None:
+    """From another endpoint, which tells the time of blocks and not of logs, and from nodes that write their answers
+    otherwise and hand them out in pieces."""
+
+    class Terse(Replay):
+        def _events(self) -> Iterator[events.Event]:
+            return (replace(event, timestamp=None) for event in super()._events())
+
+    def wordy(who: Institution, job: bytes) -> Iterator[bytes]:
+        raw = json.dumps(json.loads(honest(simulation)(who, job)), indent=None, separators=(" , ", " : ")).encode()
+        return (raw[at : at + 999] for at in range(0, len(raw), 999))
+
+    simulation = Simulation(withdraw=(1,))
+    first = collected(simulation)
+    chain, sections = cast(Chain, Terse(simulation)), Sections()
+    again = collect(chain, simulation.trust, simulation.job, wordy, sections)
+    assert b"".join(bundle_pieces(again, sections)) == b"".join(bundle_pieces(first, Sections()))
 
 
 @pytest.mark.parametrize(

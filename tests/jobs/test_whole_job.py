@@ -465,9 +465,12 @@ def test_the_audit_is_intact_with_every_check_passed(consortium: LiveConsortium,
     saved = json.loads(consortium.made.run("audit", "--bundle", bundle, *common, "--json"))
     assert (saved["verdict"], saved["results"]) == ("intact", live["results"])
     head = consortium.chain.block(live["head"]["block"])
-    block = f"{head.number}={to_hex(head.hash)}"
-    under = json.loads(consortium.made.run("audit", "--bundle", bundle, *common, "--block", block, "--json"))
+    under = audited(consortium.made.folder, bundle=bundle, block=(head.number, head.hash))
     assert (under["verdict"], under["basis"]) == ("intact", "proven")
+    again = tmp_path / "again.bundle"
+    block = (head.number, head.hash)
+    audited(consortium.made.folder, first.done.job, url=consortium.made.chain.url, block=block, save=again)
+    assert again.read_bytes() == bundle.read_bytes(), "collected twice as of one block, the same bytes"
 
 
 @pytest.mark.slow  # `audit/test_limits` has the limit by default
