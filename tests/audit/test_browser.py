@@ -35,11 +35,23 @@ from placet.core.signatures import Key, P256Key
 from placet.core.values import to_hex
 from placet.pages.verifier import archive
 
+SERVERS = {
+    *("web3", "eth_account", "eth_abi", "aiohttp", "websockets", "httpx", "requests", "urllib3", "placet.chain.rpc"),
+    *("fastapi", "starlette", "uvicorn", "sqlalchemy", "alembic", "pydantic_settings", "jinja2", "numpy", "pandas"),
+}
+"""What nobody needs who has a bundle in a file: neither a browser, nor `placet audit`."""
 LEFT_ALONE = {
-    *("web3", "fastapi", "starlette", "sqlalchemy", "httpx", "requests", "eth_account", "uvicorn", "pyarrow"),
-    *("cryptography.x509", "cryptography.hazmat.primitives.hpke", "placet.core.masking"),
+    *SERVERS,
+    *("pyarrow", "typer", "rich", "cryptography.x509", "cryptography.hazmat.primitives.hpke", "placet.core.masking"),
 }
 """What the verifier of a job without an enclave has no use for."""
+JUDGED = """
+import sys, placet.audit.verify, placet.audit.browser
+print(*sys.modules)
+from placet.cli.confined import AuditRequest, judge_here
+print(judge_here(AuditRequest(file=sys.argv[1]), lambda size: None).verdict.value)
+print(*sys.modules)
+"""
 
 
 def own(bundle: Bundle) -> tuple[bytes, bytes, bytes]:
@@ -52,12 +64,17 @@ def report_on(bundle: Bundle) -> AuditReport:
     return judgement.report
 
 
-def test_the_verifier_imports_neither_network_nor_database_nor_ciphers() -> None:
-    program = "import sys, placet.audit.verify, placet.audit.browser; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
-    imported = set(done.stdout.split())
+def test_the_verifier_imports_neither_network_nor_database_nor_ciphers(tmp_path: Path) -> None:
+    """Neither when it is imported, nor when `placet audit` has judged a saved bundle in its process."""
+    file = tmp_path / "job.bundle"
+    file.write_text(Simulation().bundle().model_dump_json())
+    command = [sys.executable, "-c", JUDGED, str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    imported, verdict, later = (set(line.split()) for line in done.stdout.splitlines())
     assert "placet.audit.verify" in imported
     assert imported & LEFT_ALONE == set()
+    assert verdict == {"incomplete"}, "by the bundle's own word"
+    assert later & SERVERS == set()
     with zipfile.ZipFile(io.BytesIO(archive())) as packed:
         names = {name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in packed.namelist()}
     assert {name for name in imported if name.partition(".")[0] == "placet"} <= names  # so a browser has them all
