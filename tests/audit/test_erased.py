@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from simulator import NAMES, VERIFIED, Simulation, h
+from simulator import NAMES, VERIFIED, Simulation
 
 from placet.audit import report as drawn
 from placet.audit.bundle import Bundle
@@ -95,6 +95,7 @@ def test_the_record_of_a_living_consent_is_missing_evidence() -> None:
     assert failed(report) == []
 
 
+<<<<<<< HEAD
 def test_an_erasure_that_was_not_anchored_is_missing_evidence() -> None:
     report = verify(erase(Simulation(), 2, anchored=False))
     assert report.verdict is Verdict.INCOMPLETE
@@ -157,6 +158,8 @@ def test_an_erasure_hides_no_row_that_was_dead_before() -> None:
     assert failed(report) == ["withdrawal.sealed"]
 
 
+=======
+>>>>>>> c48a170a (What the corpus says is not said again beside it; documents tell what nobody can change in a bundle)
 def test_erased_over_several_attempts() -> None:
     simulation = Simulation(withdraw=(1,))
     whole = simulation.evidence(0)

@@ -84,26 +84,6 @@ def test_an_honest_division_of_a_second_attempt() -> None:
     assert report(Divided(withdraw=(0,))).verdict is Verdict.INTACT
 
 
-def test_payouts_that_differ_from_the_metric_name_all_who_signed_them() -> None:
-    class Bribed(Divided):
-        def payouts(self) -> tuple[int, ...]:
-            return (800, 0, 0, 200)
-
-    found = report(Bribed())
-    assert found.verdict is Verdict.TAMPERED
-    assert broken(found) == {"seal.payouts": NAMES}
-
-
-def test_a_liar_with_metrics_of_its_own_is_named_alone() -> None:
-    class Liar(Divided):
-        def metrics(self, party: int) -> dict[frozenset[int], int]:
-            return METRICS | ({frozenset({0}): 690_000} if party == 2 else {})
-
-    found = report(Liar())
-    assert found.verdict is Verdict.TAMPERED
-    assert broken(found) == {"seal.payouts": (NAMES[2],)}
-
-
 def test_two_stories_that_divide_alike_are_disputed() -> None:
     class Shifted(Divided):
         def metrics(self, party: int) -> dict[frozenset[int], int]:
@@ -151,14 +131,6 @@ def test_a_payout_without_a_pot() -> None:
 
     found = broken(report(Gift()))
     assert {"seal.payouts", "seal.shape"} <= found.keys()
-
-
-def test_a_payout_that_was_not_paid() -> None:
-    class Kept(Divided):
-        def payments(self) -> Any:
-            return [paid.model_copy(update={"amount": 25}) if paid.amount > 25 else paid for paid in super().payments()]
-
-    assert broken(report(Kept())).keys() == {"payment.paid"}
 
 
 def test_a_recipe_that_measures_nothing_takes_no_pot() -> None:

@@ -84,11 +84,6 @@ def test_parties_that_added_up_different_things_are_disputed() -> None:
     assert told.status is CheckStatus.DISPUTED and set(told.disputed) == set(NAMES)
 
 
-def test_who_has_no_such_step_is_named() -> None:
-    told = result(type("Absent", (Summed,), {"adds": lambda self, party: party != 1})())
-    assert (told.status, told.named) == (CheckStatus.FAILED, (NAMES[1],))
-
-
 def test_a_message_that_one_party_was_not_sent_is_told() -> None:
     class Left(Summed):
         def send(self, sender: int, receiver: int, tag: str, digest: bytes | None = None) -> tuple[Exchange, Exchange]:

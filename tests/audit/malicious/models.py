@@ -83,3 +83,9 @@ def a_card_that_was_not_registered() -> Bundle:
     simulation = Trains()
     changed = simulation.card(1).model_copy(update={"limits": ("It is for everything.",)})
     return simulation.bundle(simulation.evidence(1).model_copy(update={"cards": (changed,)}))
+
+
+@malicious("model.card", B, within=sharing)
+def a_registered_card_that_is_not_shown() -> Bundle:
+    simulation = Trains()
+    return simulation.bundle(simulation.evidence(1).model_copy(update={"cards": ()}))
