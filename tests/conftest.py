@@ -75,7 +75,7 @@ as they get along, and take others once none is left."""
 LONGEST = (
     *("attacks/test_no_trail_no_result", "recipes/blocks", "recipes/match/", "attacks/test_a_node_without_its_gate"),
     *("test_documents", "company/test_comparison", "scripts/test_contract_compare", "scripts/test_demo"),
-    "audit/test_tampering",
+    "audit/test_corpus",
     *(
         "scripts/",
         "sandbox/",
