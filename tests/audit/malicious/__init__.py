@@ -12,7 +12,7 @@ from malicious.lies import CORPUS, Malicious, Told
 
 for _part in (
     *("chain", "proofs", "plans", "scopes", "consents", "enrolments", "erasures", "withdrawals", "trails", "messages"),
-    *("joint_work", "budgets", "models", "endings"),
+    *("joint_work", "budgets", "models", "endings", "retention"),
 ):
     importlib.import_module(f"malicious.{_part}")
 
