@@ -95,7 +95,6 @@ def test_the_record_of_a_living_consent_is_missing_evidence() -> None:
     assert failed(report) == []
 
 
-<<<<<<< HEAD
 def test_an_erasure_that_was_not_anchored_is_missing_evidence() -> None:
     report = verify(erase(Simulation(), 2, anchored=False))
     assert report.verdict is Verdict.INCOMPLETE
@@ -121,45 +120,6 @@ def test_an_erasure_counts_from_the_end_on() -> None:
     assert "consent.erased" in [r.name for r in report.results if r.incomplete]
 
 
-def test_a_leaf_that_was_never_signed_is_no_erased_one() -> None:
-    for changed in ({"consent": h("invented")}, {"row": h("another row")}):
-        report = verify(erase(Simulation(), 1, **changed))
-        assert report.verdict is Verdict.TAMPERED
-        assert "consent.roots" in failed(report)
-        assert report.named == (B,)
-
-
-def test_an_erased_leaf_still_lies_in_its_batch() -> None:
-    report = verify(erase(Simulation(), 1, batch=h("another batch")))
-    assert (report.verdict, failed(report)) == (Verdict.TAMPERED, ["consent.batches"])
-
-
-def test_an_erased_leaf_is_not_shown_too() -> None:
-    simulation = Simulation()
-    bundle = erase(simulation, 1)
-    entry = bundle.evidence[PROVIDER].evidence
-    assert entry is not None
-    (shown,) = entry.evidence.inputs
-    both = shown.model_copy(update={"leaves": simulation.evidence(PROVIDER).inputs[0].leaves})
-    report = verify(simulation.bundle(entry.evidence.model_copy(update={"inputs": (both,)})))
-    assert (report.verdict, failed(report)) == (Verdict.TAMPERED, ["consent.roots"])
-
-
-def test_an_erasure_hides_no_row_that_was_dead_before() -> None:
-    """Whoever used a withdrawn consent can't make it unseen by erasing its record."""
-
-    class Stubborn(Simulation):
-        def before_seal(self) -> None:
-            person = min(self.people[PROVIDER], key=lambda p: p.consent.id)
-            self.withdraw(PROVIDER, person.consent.id, proven=False)
-
-    report = verify(erase(Stubborn(), 0, kind=None))
-    assert report.verdict is Verdict.TAMPERED
-    assert failed(report) == ["withdrawal.sealed"]
-
-
-=======
->>>>>>> c48a170a (What the corpus says is not said again beside it; documents tell what nobody can change in a bundle)
 def test_erased_over_several_attempts() -> None:
     simulation = Simulation(withdraw=(1,))
     whole = simulation.evidence(0)
