@@ -86,7 +86,15 @@ def test_what_the_relay_sent_before_tries_had_numbers_is_not_sent_again(tmp_path
             connection.execute(sa.text(f"ALTER TABLE node_runs DROP COLUMN {column}"))
         connection.execute(sa.text("ALTER TABLE node_consents DROP COLUMN language"))
         later = ("job_standing", "job_openings", "job_held", "job_samples", "node_leadership", "node_sessions")
-        for table in (*later, "node_reservations", "node_proof_tags"):
+        later = (
+            *later,
+            "node_reservations",
+            "node_proof_tags",
+            "job_data_lives",
+            "node_erasures",
+            "node_erasure_notices",
+        )
+        for table in later:
             connection.execute(sa.text(f"DROP TABLE {table}"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = 'node_0001'"))
     upgrade(engine, NODE)

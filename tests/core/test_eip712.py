@@ -80,6 +80,7 @@ AUDIENCES = {
     "ProofTag": "domain",
     "Receipt": "owner",
     "ErasureReceipt": "consent",
+    "ResultDeletion": "job",
     "Total": "person",
     "Statement": "relyingParty",
     "Finding": "stake",
