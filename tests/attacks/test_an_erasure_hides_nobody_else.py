@@ -18,10 +18,11 @@ from placet.core.at_rest import JOBS, AtRest
 from placet.core.erasure import person_mark
 from placet.core.errors import PeerError, SignatureError
 from placet.core.ids import ConsentId, JobId, OfferId
+from placet.jobs import erasing
 from placet.jobs.kept_payloads import KeptPayloads, Retention
 from placet.jobs.messages import EraseRequest, EraseResponse
 from placet.jobs.records import JobRecord
-from placet.jobs.results import decoded, encoded
+from placet.jobs.results import decoded, encoded, without_person
 
 PROVIDER, OTHER = 0, 1
 ROWS = [{"customer": "anna-17", "total": "1"}, {"customer": "bert-44", "total": "2"}]
@@ -63,6 +64,12 @@ class Erased:
         return answer
 
     @property
+    def masked(self) -> bytes | None:
+        attempt = self.store.attempt(self.job, 1)
+        assert attempt is not None
+        return attempt.output
+
+    @property
     def rows(self) -> list[dict[str, str]]:
         result = self.store.job(self.job).result
         assert result is not None
@@ -86,6 +93,28 @@ async def test_the_persons_row_goes_and_no_other(erased: Erased) -> None:
     await erased.ask(erased.request())  # the answer was lost
     await erased.ask(erased.request("nobody-9"))
     assert erased.rows == ROWS[1:]
+
+
+async def test_a_row_that_was_forgotten_is_not_opened_again_from_its_masked_parts(erased: Erased) -> None:
+    """The keys of a sealed job stay on chain."""
+    erased.store.begin(erased.job, 1, ())
+    erased.store.keep(erased.job, 1, output=b"masked")
+    await erased.ask(erased.request("nobody-9"))
+    assert erased.masked == b"masked"
+    await erased.ask(erased.request())
+    assert erased.masked is None
+
+
+async def test_a_result_that_is_deleted_while_a_row_is_forgotten_does_not_come_back(
+    erased: Erased, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile(result: bytes, is_theirs: Any) -> bytes | None:
+        erased.store.delete_result(erased.job)
+        return without_person(result, is_theirs)
+
+    monkeypatch.setattr(erasing, "without_person", meanwhile)
+    await erased.ask(erased.request())
+    assert erased.store.job(erased.job).result is None
 
 
 async def test_two_who_are_forgotten_at_once_do_not_bring_each_other_back(erased: Erased) -> None:

@@ -77,8 +77,8 @@ class Erasing:
     def _forget_row(self, job: JobId, closed: bytes, request: EraseRequest) -> None:
         result = self._at_rest.open(closed, b"result")
         left = without_person(result, lambda name: hmac.compare_digest(person_mark(request.salt, name), request.mark))
-        if left is not None:
-            self._store.keep_result(job, self._at_rest.seal(left, b"result"))
+        if left is not None:  # where its data life has ended meanwhile, all of it is gone, and stays so
+            self._store.replace_result(job, closed, self._at_rest.seal(left, b"result"))
 
 
 def _demand_theirs(record: JobRecord, asker: bytes, request: EraseRequest) -> None:

@@ -35,6 +35,16 @@ class LifeStore(JobTables):
         )
         self.told.send()
 
+    def replace_result(self, job: JobId, closed: bytes, left: bytes) -> bool:
+        """Put what is `left` in place of the result `closed`, and drop masked parts, which the keys on chain open;
+        whether that was the job's result still."""
+        there = sa.update(jobs).where(jobs.c.job == job, jobs.c.result == closed).values(result=left)
+        with self._engine.begin() as connection:
+            if connection.execute(there).rowcount != 1:
+                return False
+            connection.execute(sa.update(attempts).where(attempts.c.job == job).values(output=None))
+        return True
+
     def deletion(self, job: JobId) -> SignedDeletion | None:
         """None where nothing was deleted under a data life."""
         row = self._one(sa.select(lives.c.deletion).where(lives.c.job == job))
