@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import io
 import os
 import tempfile
@@ -275,6 +276,16 @@ def test_a_full_disk_ends_the_collection_and_is_no_partys_fault(
     monkeypatch.setattr(SmallDisk, "room", 1 << 20)
     later = put(sections, 1, bytes(700))
     assert b"".join(sections.read(later)) == bytes(700)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_file_of_sections_is_closed_when_they_go() -> None:
+    """Also where the collector of garbage takes them, under whatever runs then."""
+    sections = Sections()
+    file, sections.myself = sections._file, sections  # type: ignore[attr-defined]
+    del sections
+    gc.collect()
+    assert file.closed
 
 
 def test_no_place_for_files_at_all(monkeypatch: pytest.MonkeyPatch) -> None:

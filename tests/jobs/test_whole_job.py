@@ -451,6 +451,7 @@ def test_the_audit_is_intact_with_every_check_passed(consortium: LiveConsortium,
         "flow.sums",
         "flow.covered-garblings",
         "stakes.in",
+        "retention.deleted",
     }
     assert {r["status"] for r in live["results"] if r["group"] == "budget"} == {"skipped"}
     assert {r["reason"] for r in live["results"] if r["group"] == "enclave"} == {"no enclave in this job"}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
@@ -29,6 +30,7 @@ class Sections:
             self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as this object
         except OSError as error:
             raise _no_room(error) from None
+        weakref.finalize(self, self._file.close)
         self._places: dict[bytes, tuple[int, int]] = {}
 
     def demand_readable(self) -> None:

@@ -301,6 +301,8 @@ _EXTRAS: dict[str, tuple[str, ...]] = {
     "fhe": ("tenseal",),
     "paillier": ("gmpy2", "phe"),
     "tee": ("cbor2", "dcap_qvl"),
+    "traces": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"),
+    "wallet": ("sd_jwt", "jwcrypto"),
     "zk": ("groth16py", "light_poseidon_python"),
 }
 """What an extra of the package brings, by the modules that tell it. Those of engines are told with the engines."""
@@ -308,9 +310,9 @@ _EXTRAS: dict[str, tuple[str, ...]] = {
 
 def _extras(office: Operator) -> str:
     """Which optional packages are there: a plan that needs another one is not signed here."""
-    from importlib.util import find_spec
+    from placet.core.installed import is_installed
 
-    present = [extra for extra, modules in _EXTRAS.items() if all(map(find_spec, modules))]
+    present = [extra for extra, modules in _EXTRAS.items() if all(map(is_installed, modules))]
     lacking = [extra for extra in _EXTRAS if extra not in present]
     return "; ".join(
         one for one in (", ".join(present), f"not installed: {', '.join(lacking)}" if lacking else "") if one

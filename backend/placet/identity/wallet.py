@@ -14,7 +14,6 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -22,6 +21,7 @@ from pydantic import ConfigDict, Field
 
 from placet.core.encodings import text_of
 from placet.core.errors import AccessError, ConfigError, InputError
+from placet.core.installed import is_installed
 from placet.core.json_text import read_json
 from placet.core.values import Text, Value, parse
 
@@ -187,7 +187,7 @@ class Wallets:
 def wallets_of(file: Path, types: tuple[str, ...], claim: tuple[str, ...]) -> Wallets:
     """By the file of issuers: `{"issuers": {ISSUER: JWK SET, …}}`. ConfigError where it can't be read or nothing here
     checks SD-JWTs."""
-    if find_spec("sd_jwt") is None:
+    if not is_installed("sd_jwt"):
         raise ConfigError(
             "nothing here checks what wallets show", remedy="pip install 'placet[wallet]'", code="config.wallet"
         )

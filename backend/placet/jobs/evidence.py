@@ -6,6 +6,7 @@ import hashlib
 import io
 import logging
 import tempfile
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -52,6 +53,7 @@ class Beside:
 
     def __init__(self) -> None:
         self._file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `pieces`, or with this object
+        weakref.finalize(self, self._file.close)
         self._known: set[bytes] = set()
 
     async def add(self, parts: AsyncIterator[tuple[int, bytes]]) -> Section:

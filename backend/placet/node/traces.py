@@ -17,11 +17,11 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from placet.chain.storage import storage_error
 from placet.core.errors import ConfigError, unforeseen
+from placet.core.installed import is_installed
 from placet.core.values import from_hex, to_hex
 from placet.jobs.following import all_happenings
 from placet.jobs.settlement import ENDS
@@ -98,7 +98,7 @@ async def exporting(collector: str | None, institution: bytes, name: str, store:
     if collector is None:
         yield
         return
-    if not all(map(_is_there, ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"))):
+    if not all(map(is_installed, ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"))):
         remedy = "pip install 'placet[traces]'"
         raise ConfigError("nothing here tells traces", expected="OpenTelemetry", remedy=remedy, code="config.traces")
     task = asyncio.create_task(_export(collector, institution, name, store))
@@ -107,13 +107,6 @@ async def exporting(collector: str | None, institution: bytes, name: str, store:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-def _is_there(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:  # of a package that it would be in
-        return False
 
 
 async def _export(collector: str, institution: bytes, name: str, store: JobStore) -> None:
