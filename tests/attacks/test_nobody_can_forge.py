@@ -685,7 +685,7 @@ def test_no_administrator_no_proxy_no_upgrade(harness: AttackHarness) -> None:
     assert changing == {
         "DatasetRegistry": {"register", "registerModel", "commit", "spend", "refund"},
         "ConsentRegistry": {
-            *("offer", "appoint", "anchor", "grant", "grantMany", "prove", "useOpening", "refund"),
+            *("offer", "appoint", "anchor", "anchorErasure", "grant", "grantMany", "prove", "useOpening", "refund"),
             *("withdraw", "withdrawBatched", "withdrawMany", "revoke", "revokeBatched", "revokeMany"),
         },
         "JobLedger": {
@@ -698,6 +698,6 @@ def test_no_administrator_no_proxy_no_upgrade(harness: AttackHarness) -> None:
         "Ceremonies": {"open", "contribute", "confirm"},
         "Groth16Verifier": {"register"},
         "Statements": {"record", "offerReward", "releaseReward", "reclaimReward"},
-        "AuditStakes": {"deposit", "report", "answer", "uphold", "settle", "claim", "claimFor"},
+        "AuditStakes": {"deposit", "report", "reportGarbling", "answer", "uphold", "settle", "claim", "claimFor"},
         "ConsentTrees": {"publish"},
     }
