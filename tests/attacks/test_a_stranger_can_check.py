@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import tests.audit.conftest as _simulator_beside_its_tests  # noqa: F401 - lets these modules import each other
+from mutations import changed, changes, get, places
 from simulator import CONSUMER, NAMES, START, Simulation, Starting, h
-from tests.audit.test_tampering import changed, changes, get, places
 
 from placet.audit.facts import Ending
 from placet.audit.outcome import AuditReport, Verdict

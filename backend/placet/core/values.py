@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from binascii import unhexlify
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -180,11 +180,15 @@ class Value(BaseModel):
         defer_build=True,  # most programs use a few of hundreds: each is built when it is first
     )
 
+    tells_all_faults: ClassVar[bool] = False
+    """Of a small file that a person writes: all that is wrong in it is told at once."""
+
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Lists are refused at their first bad entry: else each of a million takes a kilobyte to be complained of."""
         schema = handler(source)
-        _fail_fast(cls, schema)
+        if not cls.tells_all_faults:
+            _fail_fast(cls, schema)
         return schema
 
     def model_post_init(self, context: Any, /) -> None:

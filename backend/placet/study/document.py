@@ -126,6 +126,8 @@ class Study(Value):
     """The whole file. `question` is what the study is to answer, for the report. `bins` is the number of bins of a
     feature that names none. `pot` is divided at the end by what each party contributed, beside the fixed rewards."""
 
+    tells_all_faults = True
+
     title: Text
     question: Text | None = None
     recipe: Name
