@@ -223,4 +223,5 @@ class ThreadedJobStore(Threaded[JobStore]):
     keep_until = threaded(JobStore.keep_until)
     overdue = threaded(JobStore.overdue)
     delete_result = threaded(JobStore.delete_result)
+    replace_result = threaded(JobStore.replace_result)
     deletion = threaded(JobStore.deletion)
