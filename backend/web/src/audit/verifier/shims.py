@@ -87,8 +87,14 @@ class Keccak256:
     def update(self, data):
         self._data += data
 
+    def copy(self):
+        return Keccak256(self._data)
+
     def digest(self):
         return noble.keccak(bytes_to_js(self._data)).to_bytes()
+
+    def hexdigest(self):
+        return self.digest().hex()
 
 
 class PublicKey:
@@ -108,6 +114,50 @@ class PublicKey:
         if compressed:
             refuse("a compressed point")
         return self._point
+
+
+class Memory:
+    """What libsecp256k1 reads and writes, as cffi hands it out: a point's bytes, or a value without a form."""
+
+    def __init__(self, kind, value=None):
+        self.bytes, self.value = bytearray(65), value
+
+    def __add__(self, offset):
+        return memoryview(self.bytes)[offset:]
+
+
+class Foreign:
+    """cffi's `ffi`."""
+
+    new = Memory
+
+    @staticmethod
+    def buffer(view, size):
+        return view[:size]
+
+
+class Secp256k1:
+    """The three calls of libsecp256k1 that recover an address. The second says whether there is one."""
+
+    @staticmethod
+    def secp256k1_ecdsa_recoverable_signature_parse_compact(context, parsed, signature, parity):
+        parsed.value = signature[:64] + bytes([parity])
+        return 1
+
+    @staticmethod
+    def secp256k1_ecdsa_recover(context, key, parsed, digest):
+        point = noble.recover(bytes_to_js(parsed.value), bytes_to_js(digest))
+        key.value = None if point is None else point.to_bytes()
+        return int(point is not None)
+
+    @staticmethod
+    def secp256k1_ec_pubkey_serialize(context, memory, size, key, form):
+        memory.bytes[:] = key.value
+        return 1
+
+
+class Context:
+    ctx = None
 
 
 class P256:
@@ -156,6 +206,9 @@ _HAZMAT = "cryptography.hazmat.primitives"
 CONTENTS = {
     "sha3": {"keccak_256": Keccak256},
     "coincurve": {"PublicKey": PublicKey},
+    "coincurve._libsecp256k1": {"ffi": Foreign, "lib": Secp256k1},
+    "coincurve.context": {"GLOBAL_CONTEXT": Context},
+    "coincurve.flags": {"EC_UNCOMPRESSED": 2},
     "cryptography.exceptions": {"InvalidSignature": InvalidSignature},
     f"{_HAZMAT}.hashes": {"SHA256": Named},
     f"{_HAZMAT}.asymmetric.ec": {
