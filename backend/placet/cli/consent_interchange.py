@@ -23,6 +23,7 @@ from placet.cli.inputs import (
     write_new,
 )
 from placet.cli.output import emit, say, write_line
+from placet.cli.receipts import checked_receipt
 
 if TYPE_CHECKING:
     from placet.core.receipts import ReceiptFacts
@@ -147,23 +148,13 @@ def _say_words(exported: Exported) -> None:
 
 
 def _checked(file: Path, deployment: Path, trust: Path, url: str | None) -> ReceiptFacts:
-    from placet.core.receipts import MAX_RECEIPT, SignedReceipt
-    from placet.core.values import parse
+    from placet.core.errors import ConsentError
 
-    named, trusted = read_deployment(deployment), read_trust(trust)
-    text = read_text(file, "receipt", limit=MAX_RECEIPT)
-    facts = parse(SignedReceipt, text, limit=MAX_RECEIPT, what=f"receipt {file}").demand(named, trusted)
-    if url is not None:
-        from placet.chain.client import Chain
-        from placet.chain.receipts import demand_on_chain
-        from placet.core.errors import ConsentError
-
-        chain = Chain(url, named)
-        chain.check()
-        if demand_on_chain(chain, facts).ended and facts.ended is None:
-            raise ConsentError(
-                "the consent has ended since the receipt", remedy="fetch a new receipt", code="consent.receipt"
-            )
+    facts, standing = checked_receipt(file, read_deployment(deployment), read_trust(trust), url)
+    if standing is not None and standing.ended and facts.ended is None:
+        raise ConsentError(
+            "the consent has ended since the receipt", remedy="fetch a new receipt", code="consent.receipt"
+        )
     return facts
 
 

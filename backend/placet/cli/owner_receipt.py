@@ -17,12 +17,12 @@ from placet.cli.inputs import (
     demand_url,
     read_consent,
     read_deployment,
-    read_text,
     read_trust,
     when,
     write_new,
 )
 from placet.cli.output import emit, write_line
+from placet.cli.receipts import checked_receipt
 from placet.cli.wallets import ConsentArgument, WalletFolder, client_of, key_of, open_wallet
 
 if TYPE_CHECKING:
@@ -65,12 +65,10 @@ def check_receipt(
     as_json: AsJson = False,
 ) -> None:
     """Check a kept receipt: who signed it, that it says what the consent says, and, with --url, that the chain does."""
-    from placet.core.receipts import MAX_RECEIPT, SignedReceipt
-    from placet.core.values import parse, to_hex
+    from placet.core.values import to_hex
 
-    named, trusted = read_deployment(deployment), read_trust(trust)
-    text = read_text(file, "receipt", limit=MAX_RECEIPT)
-    facts = parse(SignedReceipt, text, limit=MAX_RECEIPT, what=f"receipt {file}").demand(named, trusted)
+    trusted = read_trust(trust)
+    facts, standing = checked_receipt(file, read_deployment(deployment), trusted, url)
     report: dict[str, Any] = {
         "consent": to_hex(facts.consent.id),
         "signed_by": trusted.name(facts.scope.provider),
@@ -78,13 +76,7 @@ def check_receipt(
         "created": facts.created,
         "as_of_block": facts.as_of.block,
     }
-    if url is not None:
-        from placet.chain.client import Chain
-        from placet.chain.receipts import demand_on_chain
-
-        chain = Chain(url, named)
-        chain.check()
-        standing = demand_on_chain(chain, facts)
+    if standing is not None:
         report |= {"ended_by_now": standing.ended, "openings_left": standing.openings_left}
     if as_json:
         emit(report)
