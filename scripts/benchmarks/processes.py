@@ -1,12 +1,15 @@
-"""Consents a second that one api process accepts beside three, in front of one worker. Needs PostgreSQL. Takes --n.
+"""Consents a second that one api process accepts beside three, in front of one worker; and how long a bank is without a
+leader that is killed or stopped. Needs PostgreSQL. Takes --n.
 
 A bank's node in processes of its own on the database that --engine names (postgresql://…, emptied before). Each round
-sends as many consents, over as many connections, to one api process or spread over three; rounds take turns.
+sends as many consents, over as many connections, to one api process or spread over three; rounds take turns. Then two
+workers lead in turn: whoever leads is killed, or gets SIGSTOP, until the other one answers.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -18,11 +21,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _load import CONNECTIONS, Client, subject, submissions
 
 from placet.chain.local import free_port
+from placet.node.leadership import leader
+from placet.node.state import open_engine
 from placet.sandbox.consortium import Consortium, healthy, wait
 from placet.sandbox.founding import Stock, consortium
 
 NAMES = {"bank": "First Bank", "consumer": "Credit House"}
 PROCESSES = 3
+FIRST_WORKER = "bank-worker"
+WAITING = "another process leads: waiting"
 ROUNDS = 3
 SECONDS = 1_800
 DEFAULT = 1_000
@@ -34,17 +41,19 @@ def main(*, json: bool, n: int = DEFAULT, engine: str = "") -> dict[str, object]
     if not engine.startswith("postgresql://"):
         raise SystemExit("--engine postgresql://…: an empty database of this benchmark's own")
     with tempfile.TemporaryDirectory(prefix="placet-processes-") as folder:
-        one, three = _measured(Path(folder), n, engine)
+        one, three, absent = _measured(Path(folder), n, engine)
     figures = {
         "one_per_s": round(statistics.median(one), 1),
         "three_per_s": round(statistics.median(three), 1),
         "ratio_of_processes": round(statistics.median(three) / statistics.median(one), 3),
+        **{f"{what}_s": round(statistics.median(seconds), 1) for what, seconds in absent.items()},
     }
     print(f"one {figures['one_per_s']}, three {figures['three_per_s']} consents a second accepted", file=out)
-    return {"n": n, "cores": os.cpu_count(), "one": one, "three": three, **figures}
+    print(f"another leads {figures['killed_s']} s after a kill, {figures['stopped_s']} s after a stop", file=out)
+    return {"n": n, "cores": os.cpu_count(), "one": one, "three": three, **absent, **figures}
 
 
-def _measured(folder: Path, n: int, database: str) -> tuple[list[float], list[float]]:
+def _measured(folder: Path, n: int, database: str) -> tuple[list[float], list[float], dict[str, list[float]]]:
     everybody = {subject(i): i for i in range(2 * ROUNDS * n)}
     with consortium(folder, NAMES, Stock({"bank": everybody}, [subject(0)], [subject(0)])) as group:
         bodies = [body for _, body in submissions(group, "bank", len(everybody))]
@@ -54,7 +63,7 @@ def _measured(folder: Path, n: int, database: str) -> tuple[list[float], list[fl
             part = bodies[number * n : (number + 1) * n]
             rates, ways = (one, urls[:1]) if number % 2 == 0 else (three, urls)
             rates.append(round(n / _seconds(ways, part), 1))
-        return one, three
+        return one, three, _absences(group, database)
 
 
 def _several(group: Consortium, database: str) -> list[str]:
@@ -62,7 +71,7 @@ def _several(group: Consortium, database: str) -> list[str]:
     group.kill("bank-node")
     file = group.folder / "bank" / "node.toml"
     file.write_text(f'database_url = "{database}"\n' + file.read_text())
-    group.start("bank-worker", "node", "--role", "worker", "--config", "bank/node.toml")
+    _start(group, FIRST_WORKER)
     urls = []
     for number in range(PROCESSES):
         api, peer = free_port(), free_port()
@@ -73,6 +82,33 @@ def _several(group: Consortium, database: str) -> list[str]:
     for url in urls:
         wait(lambda url=url: healthy(url), "an api process", group.folder / "bank-worker.log", 300)
     return urls
+
+
+def _start(group: Consortium, worker: str) -> None:
+    group.start(worker, "node", "--role", "worker", "--config", "bank/node.toml")
+
+
+def _absences(group: Consortium, database: str) -> dict[str, list[float]]:
+    """Seconds from a leader's end until another one takes requests, by how it ended."""
+    engine = open_engine(database)
+    seconds: dict[str, list[float]] = {"killed": [], "stopped": []}
+    leads = FIRST_WORKER
+    for number, how in enumerate(["killed", "stopped"] * ROUNDS, 2):
+        waits = f"{FIRST_WORKER}-{number}"
+        _start(group, waits)
+        wait(lambda name=waits: WAITING in group.log(name), "a second worker", group.folder / f"{waits}.log")
+        before = leader(engine)
+        assert before is not None
+        began = time.perf_counter()
+        os.kill(group.processes[leads].pid, signal.SIGKILL if how == "killed" else signal.SIGSTOP)
+        while (now := leader(engine)) is None or now.term == before.term:
+            assert time.perf_counter() - began < SECONDS
+            time.sleep(0.05)
+        seconds[how].append(round(time.perf_counter() - began, 2))
+        group.kill(leads)
+        leads = waits
+    engine.dispose()
+    return seconds
 
 
 def _with_ports(settings: str, api: int, peer: int) -> str:
