@@ -11,8 +11,10 @@ import subprocess
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 
@@ -20,6 +22,7 @@ from placet.chain.network import namespaces
 from placet.chain.network.settings import (
     BEACON_PORT,
     ENVIRONMENT,
+    PEER_PORT,
     RPC_PORT,
     NetworkSettings,
     consensus_command,
@@ -29,9 +32,19 @@ from placet.core.errors import ChainError
 
 START_SECONDS = 240.0
 STOP_SECONDS = 15.0
+ANSWER_SECONDS = 15.0
 _PIECE = 64 << 10
 _PAUSE = 0.2
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Peer:
+    """By which other nodes find a node's consensus client: its record (EIP-778), and its name in libp2p."""
+
+    node: int
+    record: str
+    id: str
 
 
 class NetworkNode:
@@ -75,11 +88,22 @@ class NetworkNode:
         answer = await self._asked("execution", self._rpc("admin_nodeInfo"))
         return str(answer["enode"])
 
-    async def start_consensus(self, settings: NetworkSettings, boot: list[str]) -> str:
-        """Returns the client's ENR. ChainError where it does not answer."""
+    async def start_consensus(self, settings: NetworkSettings, boot: list[str]) -> Peer:
+        """ChainError where the client does not answer."""
         self._start("consensus", consensus_command(self._folder, settings, self.number, boot))
-        answer = await self._asked("consensus", self._beacon("/eth/v1/node/identity"))
-        return str(answer["data"]["enr"])
+        identity = (await self._asked("consensus", self._beacon("/eth/v1/node/identity")))["data"]
+        return Peer(self.number, str(identity["enr"]), str(identity["peer_id"]))
+
+    async def dial(self, peer: Peer) -> None:
+        """Connect the consensus client to another one's. ChainError where it can't be reached."""
+        address = f"/ip4/{namespaces.address_of(peer.node)}/tcp/{PEER_PORT}"
+        query = urlencode({"peerId": peer.id, "multiaddr": address})
+        try:
+            await self._ask(self._beacon(f"/eth/v1/lodestar/connect_peer?{query}", "POST"))
+        except httpx.HTTPError as error:
+            raise ChainError(
+                f"node {self.number} can't reach node {peer.node}", found=type(error).__name__, remedy="start it anew"
+            ) from None
 
     async def stop(self, *, kill: bool = False) -> None:
         """End both clients: asked, and killed if they take their time; or killed at once."""
@@ -130,7 +154,7 @@ class NetworkNode:
 
     async def _ask(self, question: tuple[str, str, Any]) -> Any:
         method, url, content = question
-        async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_SECONDS) as client:
             answer = (await client.request(method, url, json=content)).raise_for_status().json()
         return answer if content is None else answer["result"]
 
@@ -140,8 +164,8 @@ class NetworkNode:
         return "POST", f"http://127.0.0.1:{RPC_PORT}", content
 
     @staticmethod
-    def _beacon(path: str) -> tuple[str, str, Any]:
-        return "GET", f"http://127.0.0.1:{BEACON_PORT}{path}", None
+    def _beacon(path: str, method: str = "GET") -> tuple[str, str, Any]:
+        return method, f"http://127.0.0.1:{BEACON_PORT}{path}", None
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Both ways, until either end closes. Where nobody listens within, the connection ends."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from placet.chain.network import namespaces
-from placet.chain.network.node import NetworkNode
+from placet.chain.network.node import NetworkNode, Peer
 from placet.chain.network.settings import NetworkSettings
 from placet.core.errors import PlacetError, StateError
 
@@ -39,7 +39,7 @@ class Supervisor:
         namespaces.raise_bridge()
         self.nodes = {place: NetworkNode(folder, place, one) for place, one in enumerate(listeners, 1)}
         self._enodes: dict[int, str] = {}
-        self._records: dict[int, str] = {}
+        self._peers: dict[int, Peer] = {}
         self._sides: list[list[int]] = []
         self._started = False
         self._busy = asyncio.Lock()
@@ -77,6 +77,7 @@ class Supervisor:
                     self._sides = sides
                 case {"do": "unite"} if self._sides:
                     namespaces.unite(self._sides)
+                    await self._reconnect(self._sides)
                     self._sides = []
                 case _:
                     raise StateError("this order can't be carried out", found=json.dumps(order)[:200])
@@ -92,9 +93,20 @@ class Supervisor:
         self._enodes[node] = await self.nodes[node].within(self.nodes[node].start_execution(boot))
 
     async def _start_consensus(self, node: int) -> None:
-        boot = [record for other, record in self._records.items() if other != node]
+        boot = [peer.record for other, peer in self._peers.items() if other != node]
         start = self.nodes[node].start_consensus(self._settings, boot)
-        self._records[node] = await self.nodes[node].within(start)
+        self._peers[node] = await self.nodes[node].within(start)
+
+    async def _reconnect(self, sides: list[list[int]]) -> None:
+        """Nodes that ran divided have forgotten each other, and ask their boot nodes only when they start."""
+        for place, side in enumerate(sides):
+            others = [node for later in sides[place + 1 :] for node in later]
+            for node in filter(self._runs, side):
+                for other in filter(self._runs, others):
+                    await self.nodes[node].within(self.nodes[node].dial(self._peers[other]))
+
+    def _runs(self, node: int) -> bool:
+        return self.nodes[node].runs
 
 
 async def _answer(supervisor: Supervisor, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
