@@ -21,7 +21,9 @@ from placet.core.signatures import Key
 from placet.core.values import parse, to_hex
 from placet.identity.presentations import MAX_FORM, PRESENTATIONS, SHOWN, Presentations
 from placet.identity.settings import IdentitySettings, load_settings
-from placet.identity.wallet import Issuers, Wallets
+from placet.identity.issuers import Issuers, TrustedIssuers
+from placet.identity.status_fetch import StatusLists
+from placet.identity.wallet import Wallets
 
 URL = "https://enrol.example"
 ANSWERS = f"{PRESENTATIONS}/answers"
@@ -32,7 +34,7 @@ class ByWallet:
 
     def __init__(self, folder: Path) -> None:
         self.service, self.issuer = Service(folder), Issuer()
-        wallets = Wallets(parse(Issuers, self.issuer.keys()), (TYPE,), CLAIM)
+        wallets = Wallets(TrustedIssuers(parse(Issuers, self.issuer.keys())), (TYPE,), CLAIM, StatusLists())
         self.presentations = Presentations(wallets, URL, clock=self.service.clock)
         self.service.app.state.enrolling.presentations = self.presentations
 

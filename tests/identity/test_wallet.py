@@ -12,20 +12,24 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jwcrypto.jws import JWS
-from tests.identity.wallets import CLAIM, ISSUER, TYPE, Issuer, Wallet
+from tests.identity.wallets import CLAIM, ISSUER, TYPE, Issuer, Wallet, signed
 
 from placet.core.errors import AccessError, ConfigError, InputError
 from placet.core.values import parse
-from placet.identity.wallet import MAX_PRESENTATION, Issuers, Wallets, wallets_of
+from placet.identity.issuers import Issuers, TrustedIssuers
+from placet.identity.status_fetch import StatusLists
+from placet.identity.wallet import MAX_PRESENTATION, Wallets, wallets_of
 
 CASES = json.loads((Path(__file__).parent / "vectors" / "sd_jwt.json").read_text())["cases"]
 AUDIENCE, NONCE = "redirect_uri:https://enrol.example/v1/presentations/answers", "a nonce"
 ISSUERS = Issuer()
 
 
-def known(issuer: Issuer = ISSUERS, **changes: Any) -> Wallets:
-    return Wallets(parse(Issuers, issuer.keys()), (TYPE,), changes.pop("claim", CLAIM), **changes)
+LISTS = StatusLists()
+
+
+def known(issuer: Issuer = ISSUERS, **terms: Any) -> Wallets:
+    return Wallets(TrustedIssuers(parse(Issuers, issuer.keys(**terms))), (TYPE,), CLAIM, LISTS)
 
 
 def refused(presentation: str, wallets: Wallets | None = None, *, audience: str = AUDIENCE, nonce: str = NONCE) -> str:
@@ -39,15 +43,15 @@ def refused(presentation: str, wallets: Wallets | None = None, *, audience: str 
 @pytest.mark.parametrize("case", CASES, ids=[one["name"] for one in CASES])
 def test_the_standards_examples(case: dict[str, Any]) -> None:
     """Each is taken at its own time, by its own key; the claim that is shown comes out."""
-    issuers = parse(Issuers, {"issuers": {case["issuer"]: {"keys": [case["key"]]}}})
+    issuers = TrustedIssuers(parse(Issuers, {"issuers": {case["issuer"]: {"keys": [case["key"]]}}}))
     claim = ("email",) if "identity" in case["vct"] else ("family_name",)
-    wallets = Wallets(issuers, (case["vct"],), claim, clock=lambda: case["iat"] + 5.0)
+    wallets = Wallets(issuers, (case["vct"],), claim, LISTS, clock=lambda: case["iat"] + 5.0)
     words = {"audience": case["audience"], "nonce": case["nonce"]}
     if claim == ("email",):
         assert wallets.subject(case["presentation"], **words) == "johndoe@example.com"
     else:  # all holds, and no name is shown
         assert "the claim that names the person is not shown" in refused(case["presentation"], wallets, **words)
-    late = Wallets(issuers, (case["vct"],), claim, clock=lambda: case["iat"] + 301.0)
+    late = Wallets(issuers, (case["vct"],), claim, LISTS, clock=lambda: case["iat"] + 301.0)
     assert "earlier request" in refused(case["presentation"], late, **words)
     assert "do not hold" in refused(case["presentation"], wallets, audience=case["audience"], nonce="another")
     assert "do not hold" in refused(case["presentation"], wallets, audience="https://thief.example", nonce=NONCE)
@@ -70,7 +74,9 @@ def test_who_is_shown_is_told() -> None:
         ({"exp": None}, "has to be there"),
         ({"vct": None}, "has to be there"),
         ({"iss": "https://thief.example"}, "nobody here takes its issuer's word"),
-        ({"status": {"status_list": {"idx": 1, "uri": "https://pid.example.eu/list"}}}, "revoked"),
+        ({"status": {"status_list": {"idx": 1, "uri": "https://pid.example.eu/list"}}}, "does not name"),
+        ({"status": {"another": {}}}, "has to be there"),
+        ({"aud": "https://other.example"}, "issued for others"),
         ({"typ": "jwt"}, "no SD-JWT VC"),
     ],
 )
@@ -100,9 +106,7 @@ def _bound(wallet: Wallet, shown: str) -> str:
     """A key binding over anything."""
     digest = base64.urlsafe_b64encode(sha256(shown.encode()).digest()).decode().rstrip("=")
     claims = {"nonce": NONCE, "aud": AUDIENCE, "iat": int(time.time()), "sd_hash": digest}
-    binding = JWS(json.dumps(claims))
-    binding.add_signature(wallet.key, alg="ES256", protected=json.dumps({"alg": "ES256", "typ": "kb+jwt"}))
-    return shown + str(binding.serialize(compact=True))
+    return shown + signed(claims, wallet.key, typ="kb+jwt")
 
 
 def _base64url(raw: bytes) -> str:
@@ -113,10 +117,8 @@ def _issued(claims: dict[str, Any], wallet: Wallet) -> str:
     """A credential with these claims beside the usual ones, as its issuer would never make it."""
     plain = {"iss": ISSUER, "vct": TYPE, "exp": int(time.time()) + 3600, CLAIM[0]: "ada"}
     whole = {**plain, "cnf": {"jwk": json.loads(wallet.key.export_public())}, **claims}
-    made = JWS(json.dumps({name: value for name, value in whole.items() if value is not ...}))
-    header = {"alg": "ES256", "typ": "dc+sd-jwt", "kid": "one"}
-    made.add_signature(ISSUERS.key, alg="ES256", protected=json.dumps(header))
-    return str(made.serialize(compact=True))
+    said = {name: value for name, value in whole.items() if value is not ...}
+    return signed(said, ISSUERS.key, typ="dc+sd-jwt", kid="one")
 
 
 def _disclosure(*said: Any) -> tuple[str, str]:
@@ -152,6 +154,7 @@ def test_a_header_in_front_of_the_signed_one() -> None:
         ("vct", TYPE),
         ("exp", 2**40),
         ("nbf", 0),
+        ("aud", AUDIENCE),
         ("status", {"status_list": {"idx": 1, "uri": "https://pid.example.eu/list"}}),
     ],
 )
@@ -161,6 +164,35 @@ def test_what_is_never_disclosed(name: str, value: object) -> None:
     disclosed, digest = _disclosure("a salt", name, value)
     presentation = _bound(wallet, f"{_issued({name: ..., '_sd': [digest]}, wallet)}~{disclosed}~")
     assert ("nobody here takes" if name == "iss" else "has to say in plain") in refused(presentation)
+
+
+@pytest.mark.parametrize("hidden", ["status", "vct#integrity"])
+@pytest.mark.parametrize("shows", [True, False])
+def test_no_part_of_what_is_never_disclosed_is_hidden(hidden: str, shows: bool) -> None:
+    """A status whose place in the list is behind a digest, shown or kept back."""
+    wallet = Wallet(ISSUERS, "ada")
+    disclosed, digest = _disclosure("a salt", "status_list", {"idx": 1, "uri": "https://pid.example.eu/list"})
+    shown = f"{disclosed}~" if shows else ""
+    presentation = _bound(wallet, f"{_issued({hidden: {'a': [{'_sd': [digest]}]}}, wallet)}~{shown}")
+    assert "has to say in plain" in refused(presentation)
+
+
+def test_where_a_status_is_demanded_none_is_none() -> None:
+    """Also where the issuer has hidden it behind a digest, which a holder keeps to himself."""
+    wallet = Wallet(ISSUERS, "ada")
+    _, digest = _disclosure("a salt", "status", {"status_list": {"idx": 1, "uri": "https://pid.example.eu/list"}})
+    for presentation in (
+        wallet.shows(AUDIENCE, NONCE),
+        _bound(wallet, _issued({"_sd": [digest]}, wallet) + "~"),
+    ):
+        assert known(status="optional").subject(presentation, audience=AUDIENCE, nonce=NONCE) == "ada"
+        assert "it has no status" in refused(presentation, known(status="required"))
+
+
+def test_a_credential_for_this_reader() -> None:
+    for aud in (AUDIENCE, ["https://other.example", AUDIENCE]):
+        shown = Wallet(ISSUERS, "ada", aud=aud).shows(AUDIENCE, NONCE)
+        assert known().subject(shown, audience=AUDIENCE, nonce=NONCE) == "ada"
 
 
 def test_a_status_that_says_nothing_is_one() -> None:
@@ -222,6 +254,11 @@ def test_files_of_issuers(tmp_path: Path) -> None:
     for wrong in (
         {},
         {"issuers": {}},
+        {"issuers": {}, "anchors": []},
+        ISSUERS.keys(status="requird"),
+        ISSUERS.keys(statuss="required"),
+        ISSUERS.keys(status_hosts=["https://pid.example.eu"]),
+        ISSUERS.keys(status_hosts=["pid.example.eu/lists"]),
         {"issuers": {ISSUER: {"keys": []}}},
         {"issuers": {ISSUER: {"keys": [{"kty": "oct"}]}}},
     ):

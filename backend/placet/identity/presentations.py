@@ -25,7 +25,8 @@ from placet.core.errors import AccessError, InputError, LimitError, NotFoundErro
 from placet.core.hashing import canonical
 from placet.core.values import Signer, Value, parse, to_hex
 from placet.identity.register import new_code, normal_code
-from placet.identity.wallet import ALGORITHM, MAX_PRESENTATION, Wallets
+from placet.identity.tokens import ALGORITHM
+from placet.identity.wallet import MAX_PRESENTATION, Wallets
 
 PRESENTATIONS = "/v1/presentations"
 SHOWN = "/presented"
