@@ -19,9 +19,9 @@ from placet.core.errors import ConfigError
 from placet.core.hashing import canonical
 from placet.core.signatures import Key
 from placet.core.values import parse, to_hex
+from placet.identity.issuers import Issuers, TrustedIssuers
 from placet.identity.presentations import MAX_FORM, PRESENTATIONS, SHOWN, Presentations
 from placet.identity.settings import IdentitySettings, load_settings
-from placet.identity.issuers import Issuers, TrustedIssuers
 from placet.identity.status_fetch import StatusLists
 from placet.identity.wallet import Wallets
 

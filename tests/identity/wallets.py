@@ -105,14 +105,18 @@ def status_list(uri: str, statuses: bytes, *, bits: int = 1, **claims: Any) -> d
 class Issuer:
     """Who says who persons are: by a key that is handed on, or by one that is certified."""
 
-    def __init__(self, name: str | None = ISSUER, certified: Certified | None = None) -> None:
-        self.name, self.certified = name, certified
+    def __init__(
+        self, name: str | None = ISSUER, certified: Certified | None = None, x5c: list[str] | None = None
+    ) -> None:
+        self.name, self.certified, self.x5c = name, certified, x5c
         self.key = JWK.generate(kty="EC", crv="P-256", kid="one") if certified is None else _jwk(certified)
 
     @property
     def header(self) -> dict[str, Any]:
         """What a header says of whose key it is."""
-        return {"kid": "one"} if self.certified is None else {"x5c": self.certified.x5c()}
+        if self.certified is None:
+            return {"kid": "one"}
+        return {"x5c": self.certified.x5c() if self.x5c is None else self.x5c}
 
     def keys(self, **terms: Any) -> dict[str, Any]:
         """As the file of issuers has them."""

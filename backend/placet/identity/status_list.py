@@ -70,25 +70,25 @@ class _ListClaims(Value):
     iat: Time
     exp: Time | None = None
     nbf: Time = 0
-    ttl: Annotated[float, Field(gt=0)] | None = None
+    ttl: Annotated[float, Field(gt=0, strict=True)] | None = None
     status_list: _PackedList
 
 
 @dataclass(frozen=True)
 class StatusList:
-    """A list whose signature holds. `ttl`: for how many seconds it may be kept, if it says so."""
+    """A list whose signature holds: `bits` of each status, and the bytes that they are in. `ttl`: for how many seconds
+    it may be kept, if it says so."""
 
     bits: int
-    packed: bytes
+    statuses: bytes
     ttl: float | None
 
     def status(self, index: int) -> int:
-        """The value at a place. AccessError beyond the end, or for what is no list, or unpacks to too much."""
+        """The value at a place. AccessError beyond the end."""
         each = 8 // self.bits
-        unpacked = _inflated(self.packed)
-        if index // each >= len(unpacked):
+        if index // each >= len(self.statuses):
             raise refused("its status list has no such place", "a place in the list")
-        return unpacked[index // each] >> (index % each) * self.bits & (1 << self.bits) - 1
+        return self.statuses[index // each] >> (index % each) * self.bits & (1 << self.bits) - 1
 
 
 def reference_of(claim: Any) -> StatusReference:
@@ -126,7 +126,7 @@ def list_of(token: str, uri: str, key_of: Callable[[TokenHeader], JWK], now: int
         packed = base64.b64decode(claims.status_list.lst + "=" * (-len(claims.status_list.lst) % 4), b"-_", True)
     except binascii.Error:
         raise _no_list("base64url") from None
-    return StatusList(claims.status_list.bits, packed, claims.ttl)
+    return StatusList(claims.status_list.bits, unpacked(packed), claims.ttl)
 
 
 def demand_valid(status: int) -> None:
@@ -135,18 +135,19 @@ def demand_valid(status: int) -> None:
         raise refused(_WORDS.get(status, "its issuer does not call it valid"), "the status VALID")
 
 
-def _inflated(packed: bytes) -> bytes:
-    """DEFLATE in zlib's format, up to `MAX_LIST` bytes: what becomes more is not unpacked further."""
+def unpacked(packed: bytes) -> bytes:
+    """A list out of DEFLATE in zlib's format. AccessError for what is none, and for more than `MAX_LIST` bytes, which
+    are not unpacked further."""
     inflater = zlib.decompressobj()
     try:
-        unpacked = inflater.decompress(packed, MAX_LIST + 1)
+        statuses = inflater.decompress(packed, MAX_LIST + 1)
     except zlib.error:
         raise _no_list("zlib") from None
-    if len(unpacked) > MAX_LIST:
+    if len(statuses) > MAX_LIST:
         raise _no_list(f"at most {MAX_LIST} bytes, unpacked")
     if not inflater.eof or inflater.unused_data:
         raise _no_list("zlib, whole and nothing after it")
-    return unpacked
+    return statuses
 
 
 def _no_list(expected: str, *, found: str | None = None) -> Exception:
