@@ -21,6 +21,7 @@ from placet.core.signatures import Key
 from placet.core.values import parse, to_hex
 from placet.identity.issuers import Issuers, TrustedIssuers
 from placet.identity.presentations import MAX_FORM, PRESENTATIONS, SHOWN, Presentations
+from placet.identity.register import Register
 from placet.identity.settings import IdentitySettings, load_settings
 from placet.identity.status_fetch import StatusLists
 from placet.identity.wallet import Wallets
@@ -161,3 +162,13 @@ def test_settings_of_wallets_are_whole(tmp_path: Path) -> None:
             read({name: value for name, value in wallet.items() if name != missing})
     with pytest.raises(ConfigError):
         read(wallet | {"wallet_url": "http://enrol.example"})
+
+
+async def test_the_register_is_looked_at_once_for_a_code(by_wallet: ByWallet, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked, refresh = [], Register.refresh
+    monkeypatch.setattr(Register, "refresh", lambda register: looked.append(refresh(register)))
+    assert (await by_wallet.service.ask(Key(), "ada")).status_code == 200
+    assert len(looked) == 1
+    key = Key()
+    assert (await by_wallet.service.ask(key, "ada", await by_wallet.code(key, "ada"))).status_code == 200
+    assert len(looked) == 2

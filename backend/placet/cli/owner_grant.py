@@ -112,6 +112,10 @@ def grant(
     tongue = next((one for one in LANGUAGES if one == language), None)
     if tongue is None:
         raise typer.BadParameter("--language is one of " + ", ".join(LANGUAGES))
+    if by_wallet:
+        if code_file is not None:
+            raise typer.BadParameter("--by-wallet has a code of its own: leave --code-file out")
+        _demand_terminal("The code that the wallet shows", "a terminal")
     opened = open_wallet(wallet, passphrase_file)
     bounds = None if request is None else _request(request)
     options = GrantOptions(enroller, subject, code_file, by_wallet, KeyKind(kind), tongue, url, yes, bounds)
@@ -181,7 +185,7 @@ async def _grant(
             say(f"open this in your wallet within {request.seconds // 60} minutes, then enter the code that it shows:")
             say(request.link)
             say(f"the page that shows it names this key, or was made for another's: {to_hex(key.signer)}")
-        enrolment = await client.enrol(who_enrols, key, offered.namespace, opening, _code(options.code_file))
+        enrolment = await client.enrol(who_enrols, key, offered.namespace, opening, _code(options))
         signed = client.sign(api, key, draft, enrolment, opening)
         record = Kept(
             kind=key.kind,
@@ -241,14 +245,23 @@ def _demand_on_chain(wallet: Wallet, url: str, offered: Offered) -> None:
         )
 
 
-def _asked(what: str, variable: str, *, hide: bool = False) -> str:
+def _asked(what: str, variable: str) -> str:
+    _demand_terminal(what, f"a terminal or {variable}")
+    return ask_line(f"{what}:")
+
+
+def _demand_terminal(what: str, expected: str) -> None:
     if not sys.stdin.isatty():
-        raise ConfigError(f"{what.lower()}: nothing was given", expected=f"a terminal or {variable}")
-    answer: str = typer.prompt(what, hide_input=True, err=True) if hide else ask_line(f"{what}:")
+        raise ConfigError(f"{what.lower()}: nothing was given", expected=expected)
+
+
+def _code(options: GrantOptions) -> str:
+    """The access code. Where a wallet shows it, none from before is meant: it is asked for."""
+    if options.code_file is not None:
+        return read_text(options.code_file, "access code", limit=4096).partition("\n")[0].strip()
+    given = None if options.by_wallet else os.environ.get("PLACET_CODE")
+    if given:
+        return given
+    _demand_terminal("Access code", "a terminal or PLACET_CODE")
+    answer: str = typer.prompt("Access code", hide_input=True, err=True)
     return answer
-
-
-def _code(file: Path | None) -> str:
-    if file is not None:
-        return read_text(file, "access code", limit=4096).partition("\n")[0].strip()
-    return os.environ.get("PLACET_CODE") or _asked("Access code", "PLACET_CODE", hide=True)

@@ -93,7 +93,7 @@ _NOBODY = CodeHash.of(new_code())
 
 
 class Register:
-    """Persons by subject. Reads the file anew when it has changed on disk."""
+    """Persons by subject. `refresh` reads the file anew when it has changed on disk."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -108,8 +108,7 @@ class Register:
         return subject in self._codes
 
     def code_of(self, subject: str) -> CodeHash:
-        """The stored hash; for somebody unknown one that no code fits, at the same cost."""
-        self.refresh()
+        """The stored hash, as of the last `refresh`; for somebody unknown one that no code fits, at the same cost."""
         return self._codes.get(subject, _NOBODY)
 
     def refresh(self) -> None:

@@ -103,6 +103,7 @@ class Enrolling:
                 code="access.namespace",
             )
         self._demand_new(credential.nonce, now)
+        self._register.refresh()
         if not self._was_shown(request):
             await self._demand_code(request.subject, normal_code(request.code))
         self._limits.take(request.subject, now)
@@ -126,7 +127,6 @@ class Enrolling:
         """Is the code one that a wallet's presentation gave, of somebody whom the register has?"""
         if self.presentations is None:
             return False
-        self._register.refresh()
         # First what takes time: whom the register has is not to be told by it.
         spent = self.presentations.spends(request.owner, request.subject, request.code)
         return spent and request.subject in self._register
