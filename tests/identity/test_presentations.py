@@ -33,9 +33,10 @@ ANSWERS = f"{PRESENTATIONS}/answers"
 class ByWallet:
     """The enrolling service that takes presentations, an issuer that it trusts, and both sides' requests."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, wallets: Wallets | None = None) -> None:
         self.service, self.issuer = Service(folder), Issuer()
-        wallets = Wallets(TrustedIssuers(parse(Issuers, self.issuer.keys())), (TYPE,), CLAIM, StatusLists())
+        if wallets is None:
+            wallets = Wallets(TrustedIssuers(parse(Issuers, self.issuer.keys())), (TYPE,), CLAIM, StatusLists())
         self.presentations = Presentations(wallets, URL, clock=self.service.clock)
         self.service.app.state.enrolling.presentations = self.presentations
 
@@ -54,9 +55,9 @@ class ByWallet:
         form = {"vp_token": json.dumps({"person": [shown]}), "state": request["state"]} | changes
         return await self.service.http.post(ANSWERS, data=form)
 
-    async def code(self, key: Key, subject: str) -> str:
+    async def code(self, key: Key, subject: str, **claims: Any) -> str:
         """What the wallet's browser shows in the end."""
-        answer = await self.answer(await self.link(key), Wallet(self.issuer, subject))
+        answer = await self.answer(await self.link(key), Wallet(self.issuer, subject, **claims))
         assert answer.status_code == 200, answer.text
         target = urlsplit(answer.json()["redirect_uri"])
         assert (f"{target.scheme}://{target.netloc}", target.path, target.query) == (URL, SHOWN, "")

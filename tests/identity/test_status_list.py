@@ -19,10 +19,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from tests.identity.test_certificates import HERE, MIDDLE, ROOT
+from tests.identity.test_presentations import ByWallet
 from tests.identity.test_wallet import AUDIENCE, ISSUERS, NONCE, refused
 from tests.identity.wallets import CLAIM, TYPE, Issuer, Wallet, certify, signed, status_list
 
 from placet.core.errors import AccessError, LimitError
+from placet.core.signatures import Key
 from placet.core.values import parse
 from placet.identity import status_fetch
 from placet.identity.issuers import CredentialSigner, Issuers, StatusTerms, TrustedIssuers
@@ -39,7 +41,7 @@ from placet.identity.status_list import (
     unpacked,
 )
 from placet.identity.tokens import TokenHeader
-from placet.identity.wallet import Wallets
+from placet.identity.wallet import Wallets, wallets_of
 
 CASES = json.loads((Path(__file__).parent / "vectors" / "status_list.json").read_text())["cases"]
 URI = "https://status.example.eu/lists/1"
@@ -217,11 +219,13 @@ class Host:
         self.answers[path] = 200, said, token.encode()
 
 
+HOSTS = certify("hosts", ca=True)
+
+
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """The host's, and that of who believes it."""
-    root = certify("hosts", ca=True)
-    own = certify("host", root, names=[x509.IPAddress(IPv4Address("127.0.0.1"))])
+    own = certify("host", HOSTS, names=[x509.IPAddress(IPv4Address("127.0.0.1"))])
     file = tmp_path_factory.mktemp("tls") / "host.pem"
     private = own.key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -229,7 +233,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.S
     file.write_bytes(private + own.pem())
     theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     theirs.load_cert_chain(file)
-    return theirs, ssl.create_default_context(cadata=root.pem().decode())
+    return theirs, ssl.create_default_context(cadata=HOSTS.pem().decode())
 
 
 @pytest.fixture
@@ -432,3 +436,30 @@ def test_a_list_is_checked_by_the_credentials_own_signer(lists: StatusLists) -> 
     lists._keep(URI, ISSUERS.list(status_list(URI, b"\x00")), StatusList(1, b"", 60))
     with pytest.raises(AccessError, match="somebody else"):
         lists.status(StatusReference(idx=0, uri=URI), signer, NOW)
+
+
+async def test_an_enrolment_under_a_certificate_until_it_is_revoked(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the enroller's files to the owner's enrolment, with what this machine believes for TLS."""
+    for name, pem in (("pid.pem", ROOT.pem()), ("hosts.pem", HOSTS.pem())):
+        (tmp_path / name).write_bytes(pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "hosts.pem"))
+    file = tmp_path / "issuers.json"
+    file.write_text(json.dumps({"anchors": [{"pem": "pid.pem", "status": "required", "status_hosts": [host.name]}]}))
+    by_wallet = ByWallet(tmp_path / "service", wallets_of(file, (TYPE,), CLAIM))
+    by_wallet.issuer = Issuer(None, certify("PID provider", MIDDLE))
+    url, key = host.url("/lists/1"), Key()
+    status = {"status_list": {"idx": 9, "uri": url}}
+    host.has("/lists/1", by_wallet.issuer.list(status_list(url, bytes(2))))
+    code = await by_wallet.code(key, "ada", status=status)
+    assert (await by_wallet.service.ask(key, "ada", code)).status_code == 200
+    host.has("/lists/1", by_wallet.issuer.list(status_list(url, b"\x00\x02")))
+    revoked = await by_wallet.answer(await by_wallet.link(key), Wallet(by_wallet.issuer, "ada", status=status))
+    assert (revoked.status_code, revoked.json()["code"]) == (403, "access.presentation")
+    assert "revoked" in revoked.json()["detail"]
+    host.answers.clear()
+    unknown = await by_wallet.answer(await by_wallet.link(key), Wallet(by_wallet.issuer, "ada", status=status))
+    assert (unknown.status_code, unknown.json()["found"]) == (403, "status 404")
+    assert "access code" in unknown.json()["remedy"]
+    await by_wallet.service.http.aclose()
