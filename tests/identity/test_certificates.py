@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,19 @@ TLS = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
 )
 def test_chains_that_do_not_hold(made: Callable[[], Certified], said: str) -> None:
     assert said in refused(shown(made()), known())
+
+
+def test_a_certificate_holds_at_the_enrollers_time() -> None:
+    day = 86_400
+    for days in (-2, 40):
+        later = Wallets(
+            TrustedIssuers(EMPTY, {ROOT.certificate: StatusTerms()}),
+            (TYPE,),
+            CLAIM,
+            StatusLists(),
+            clock=lambda days=days: time.time() + days * day,  # type: ignore[misc]
+        )
+        assert "not valid at validation time" in refused(shown(LEAF), later)
 
 
 def test_a_certificate_that_its_holder_made() -> None:

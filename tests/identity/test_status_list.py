@@ -196,6 +196,10 @@ class Host:
                 for name, value in ({"Content-Length": str(len(body))} | headers).items():
                     self.send_header(name, value)
                 self.end_headers()
+                if self.path == "/drip":
+                    while body and not host.late.wait(0.05):
+                        self.wfile.write(body[:1])
+                        body = body[1:]
                 self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
@@ -384,6 +388,8 @@ def test_a_slow_host_has_so_long_and_few_wait_for_it(
     monkeypatch.setattr(status_fetch, "SECONDS", 0.3)
     here = wallets(lists, [host.name])
     assert "Timeout" in refused(shown(host.url("/late")), here)
+    host.has("/drip", "a" * 40)  # never silent for long
+    assert "Timeout" in refused(shown(host.url("/drip")), here)
     for _ in range(status_fetch._AT_A_TIME):
         assert lists._places.acquire(blocking=False)
     with pytest.raises(LimitError) as busy:
