@@ -45,11 +45,11 @@ class StatusLists:
                 "one of this issuer's status_hosts",
                 remedy="the enroller's operator adds the host to the file of issuers, if it is the issuer's",
             )
-        kept = self._known(reference.uri)
-        token = self._fetched(reference) if kept is None else kept
+        known = self._known(reference.uri)
+        token = self._fetched(reference) if known is None else known
         status_list = list_of(token, reference.uri, signer.list_key, now)
         status = status_list.status(reference.idx)
-        if kept is None:
+        if known is None:
             self._keep(reference.uri, token, status_list)
         return status
 
