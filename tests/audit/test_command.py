@@ -18,6 +18,7 @@ from placet.cli import confined
 from placet.cli.main import app
 from placet.core.cosigning import WitnessedBlock, cosign, log_origin
 from placet.core.hashing import canonical
+from placet.core.signatures import Key
 from placet.core.signed_note import SignedNote
 from placet.core.values import to_hex
 from placet.witness.witness import witness_key
@@ -81,6 +82,89 @@ def test_under_a_hash_of_a_block_it_is_proven(here: Path) -> None:
     assert any("2 of 3 witnesses (a.example, b.example)" in line for line in report["notes"])
     refused = CliRunner().invoke(app, ["audit", "--bundle", "bundle.json", *own, *words, "3"])
     assert refused.exit_code == 1 and "too few witnesses" in refused.stderr
+
+
+def trust(*words: str) -> Any:
+    return CliRunner().invoke(app, ["trust", *words])
+
+
+def good(answer: Any) -> str:
+    assert answer.exit_code == 0, answer.stderr
+    return str(answer.stdout.strip())
+
+
+def signed_by(file: str, *keys: str) -> None:
+    for key in keys:
+        good(trust("sign", file, "--key", key))
+
+
+def test_one_signed_file_is_all_that_an_auditor_needs(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contracts, names, witnesses and how many: through a lost key of a witness, of lists and of roots."""
+    bundle, trusted = proven(Simulation())
+    (here / "bundle.json").write_text(bundle.model_dump_json())
+    ((number, hash_),) = trusted.hashes.items()
+    shown = WitnessedBlock.of(log_origin(bundle.deployment), 9, bytes(32), (number, hash_))
+    note, vkeys = SignedNote(shown.checkpoint.text, ()), []
+    for name in ("a.example", "b.example", "c.example", "d.example"):
+        secret = Ed25519PrivateKey.generate()
+        vkeys.append(witness_key(name, secret))
+        note = note if name in ("a.example", "c.example") else cosign(note, vkeys[-1], secret, 1_700_000_000)
+    (here / "checkpoint").write_bytes(note.encode())
+    keys = {name: Key() for name in ("one", "two", "three", "new")}
+    addresses = {name: to_hex(key.address) for name, key in keys.items()}
+    monkeypatch.setenv("PLACET_PASSPHRASE", "correct horse")
+    monkeypatch.setattr("placet.chain.keystore.load_secret", lambda file, _: keys[file.name].secret)
+    ab, abc = ("one", "two"), ("one", "two", "three")
+    roots = [word for name in abc for word in ("--root-key", addresses[name])]
+    lists = [word for name in ab for word in ("--list-key", addresses[name])]
+    named = [word for key in vkeys[:3] for word in ("--witness", key.vkey)]
+    root = good(
+        trust("draft", "t1", *DEPLOYMENT, *TRUST, *roots, "--root-threshold", "2", *lists, *named, "--quorum", "2")
+    )
+    assert trust("show", "t1").exit_code == 1
+    refused = CliRunner().invoke(app, ["audit", "--bundle", "bundle.json", "--trust", "t1"])
+    assert refused.exit_code == 1 and "not signed by enough" in refused.stderr
+    signed_by("t1", "one", "three")
+    assert f"not signed by {addresses['two']}" in trust("show", "t1").stdout
+    signed_by("t1", "two")
+    good(trust("show", "t1"))
+
+    assert "--root HASH" in trust("update", "mine", "t1").stderr
+    assert "another root" in trust("update", "mine", "t1", "--root", "0x" + "11" * 32).stderr
+    good(trust("update", "mine", "t1", "--root", root))
+    code, report = audit("--trust", "mine")
+    assert (code, report["basis"]) == (0, "own-files")
+    words = ("audit", "--bundle", "bundle.json", "--trust", "mine", "--checkpoint", "checkpoint")
+    assert "too few witnesses" in CliRunner().invoke(app, words).stderr, "b alone of a, b and c"
+
+    named = [word for key in (vkeys[1], vkeys[3]) for word in ("--witness", key.vkey)]
+    good(trust("draft", "t2", "--from", "mine", *named))
+    signed_by("t2", *ab)
+    good(trust("update", "mine", "t2"))
+    code, report = audit("--trust", "mine", "--checkpoint", "checkpoint")
+    assert (code, report["basis"]) == (0, "proven"), "c's key was lost, d took its place"
+    assert any("2 of 2 witnesses (b.example, d.example)" in line for line in report["notes"])
+    assert "older" in trust("update", "mine", "t1").stderr
+
+    kept = [word for name in ("two", "three", "new") for word in ("--root-key", addresses[name])]
+    clerks = [word for name in ("two", "new") for word in ("--list-key", addresses[name])]
+    good(trust("draft", "t3", "--from", "mine", *kept, *clerks))
+    signed_by("t3", "new", "two")
+    assert "root 2 by the keys of root 1" in trust("update", "mine", "t3").stderr
+    signed_by("t3", "three")
+    good(trust("update", "mine", "t3"))
+    assert json.loads(good(trust("show", "mine", "--json")))["root"]["version"] == 2
+    code, report = audit("--trust", "mine", "--checkpoint", "checkpoint")
+    assert (code, report["basis"]) == (0, "proven")
+
+    other = json.loads((here / "deployment.json").read_text()) | {"chain_id": 5}
+    (here / "other.json").write_text(json.dumps(other))
+    answer = CliRunner().invoke(app, [*words, "--deployment", "other.json"])
+    assert answer.exit_code == 1 and "another deployment" in answer.stderr
+    late = json.loads(good(trust("show", "mine", "--json")))["list"]["expires"]
+    monkeypatch.setattr("placet.cli.inputs.time.time", lambda: late)
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 1 and "has expired" in answer.stderr
 
 
 @pytest.mark.parametrize("own", [(), DEPLOYMENT, TRUST])

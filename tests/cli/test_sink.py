@@ -319,6 +319,13 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "key show": ("{json}", "{key}", "{key} --noise"),
     "trust add": ("{trust} {json} --kind auditors", "{json} {json}", "{trust} {txt}", "{trust} {json} --kind {evil}"),
     "trust auditor": ("{new} --name {evil} --key {key}", "{new} --name x --key {json}"),
+    "trust draft": (
+        "{new} --deployment {json} --trust {trust} --root-key {evil} --list-key {address}",
+        "{new} --from {json} --witness {evil}",
+    ),
+    "trust sign": ("{json} --key {key}", "{txt} --key {key}"),
+    "trust show": ("{json}", "{json} --json"),
+    "trust update": ("{new} {json} --root {evil}", "{json} {json}"),
     "trust check": ("{json}", "{trust}"),
     "vault import": ("--config {toml} --name x --file {csv} --identifier {evil} --column {evil}",),
     "vault list": ("--config {toml}",),

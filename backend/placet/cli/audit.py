@@ -18,20 +18,26 @@ from placet.cli.inputs import (
     passphrase,
     read,
     read_address,
-    read_deployment,
     read_job,
-    read_trust,
     replace,
 )
 from placet.cli.output import Commands, emit, say, write_line
-from placet.cli.trusted import BlockOption, CheckpointOption, QuorumOption, WitnessesOption, trusted_hashes
+from placet.cli.trusted import (
+    BlockOption,
+    CheckpointOption,
+    OwnFiles,
+    QuorumOption,
+    WitnessesOption,
+    own_files,
+    trusted_hashes,
+)
 from placet.core.errors import InputError
 
 if TYPE_CHECKING:
     from placet.audit.outcome import AuditReport
     from placet.cli.confined import ElsewhereEvidence
     from placet.core.signatures import Key
-    from placet.core.trust import Deployment, TrustList
+    from placet.core.trust import TrustList
 
 
 class AuditCommands(Commands):
@@ -115,25 +121,26 @@ def audit(
         raise typer.BadParameter("give a job's id, or --bundle FILE")
     from placet.audit import report as drawn
 
-    own = None if deployment is None else read_deployment(deployment)
+    own = own_files(deployment, trust)
     trusted = trusted_hashes(block or [], checkpoint or [], witness or [], quorum, own)
     if bundle is not None:
         if evidence:
             raise typer.BadParameter("--evidence is for a live audit: a bundle brings its own")
         handed = _opened(noise or [], key, passphrase_file) | {"trusted": trusted}
-        report = _saved(bundle, url, own, trust, save, handed)
+        report = _saved(bundle, url, own, save, handed)
     else:
-        if job is None or url is None or own is None or trust is None:
+        if job is None or url is None or own.deployment is None or own.trust is None:
             raise typer.BadParameter("a live audit needs --url, --deployment and --trust")
         from placet.cli.confined import AuditRequest, LiveAudit, judge
 
-        known = read_trust(trust)
-        elsewhere = _elsewhere(evidence or [], known)
+        elsewhere = _elsewhere(evidence or [], own.trust)
         signs = auditor_key(key, passphrase_file)
         live = LiveAudit(job=read_job(job), key=signs.secret, elsewhere=elsewhere)
         target = None if save is None else str(save)
         handed = _handed(noise or [], None if key is None else signs.secret) | {"trusted": trusted}
-        report = judge(AuditRequest(live=live, url=url, deployment=own, trust=known, save=target, **handed))
+        report = judge(
+            AuditRequest(live=live, url=url, deployment=own.deployment, trust=own.trust, save=target, **handed)
+        )
     if html is not None:
         replace(html, drawn.html(report).encode())
     if as_json:
@@ -199,23 +206,22 @@ def auditor_key(key: Path | None, passphrase_file: Path | None) -> Key:
 def _saved(
     file: Path,
     url: str | None,
-    deployment: Deployment | None,
-    trust: Path | None,
+    own: OwnFiles,
     save: Path | None,
     more: dict[str, Any],
 ) -> AuditReport:
     """A bundle from a file, judged in a process of its own."""
     from placet.cli.confined import AuditRequest, judge
 
-    if deployment is None or trust is None:
+    if own.deployment is None or own.trust is None:
         say("note: give your own --deployment and --trust: against the bundle's own nothing is called intact")
     if url is None and more["trusted"] is None:
         say("note: what the chain says is the bundle's word; give --url, or hashes of blocks (--block, --checkpoint)")
     request = AuditRequest(
         file=_name(file),
         url=url,
-        deployment=deployment,
-        trust=None if trust is None else read_trust(trust),
+        deployment=own.deployment,
+        trust=own.trust,
         save=None if save is None else _name(save),
         **more,
     )

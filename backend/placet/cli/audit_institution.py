@@ -10,18 +10,15 @@ import typer
 
 from placet.cli.inputs import (
     AsJson,
-    DeploymentFile,
     PassphraseFile,
     TrustFile,
     demand_url,
     read,
     read_address,
-    read_deployment,
-    read_trust,
     replace,
 )
 from placet.cli.output import emit, say, write_line
-from placet.cli.trusted import BlockOption, CheckpointOption, QuorumOption, WitnessesOption, trusted_hashes
+from placet.cli.trusted import BlockOption, CheckpointOption, QuorumOption, WitnessesOption, own_files, trusted_hashes
 from placet.core.errors import ConfigError, InputError, PlacetError
 from placet.core.values import to_hex
 
@@ -38,8 +35,11 @@ LIST = "job-list.json"
 
 def institution(
     address: Annotated[str, typer.Argument(help="The institution's address.")],
-    deployment: DeploymentFile,
     trust: TrustFile,
+    deployment: Annotated[
+        Path | None,
+        typer.Option(envvar="PLACET_DEPLOYMENT", help="Your own copy of the deployment file; a signed list has it."),
+    ] = None,
     url: Annotated[
         str | None,
         typer.Option("--url", envvar="PLACET_CHAIN_URL", help="Your own chain endpoint.", callback=demand_url),
@@ -68,14 +68,17 @@ def institution(
     from placet.cli.audit import EXIT, auditor_key
     from placet.cli.confined import AuditRequest
 
-    who, own, known = read_address(address), read_deployment(deployment), read_trust(trust)
+    who, files = read_address(address), own_files(deployment, trust)
+    own, known = files.deployment, files.trust
+    if own is None or known is None:
+        raise typer.BadParameter("give --deployment, or a signed list as --trust")
     if list_ is None and url is None:
         raise typer.BadParameter("give --url, or --list FILE")
     if bundles is None and url is None:
         raise typer.BadParameter("give --url, or --bundles FOLDER")
     if save is not None:
         _make(save)
-    hashes = trusted_hashes(block or [], checkpoint or [], witness or [], quorum, own)
+    hashes = trusted_hashes(block or [], checkpoint or [], witness or [], quorum, files)
     shown = (
         _list(who, list_)
         if list_ is not None

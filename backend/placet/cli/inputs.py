@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from placet.core.ids import ConsentId, JobId, OfferId
+    from placet.core.signed_trust import SignedTrust
     from placet.core.trust import Deployment, TrustList
 
     M = TypeVar("M", bound=BaseModel)
@@ -113,10 +114,32 @@ def read_deployment(path: Path) -> Deployment:
 
 
 def read_trust(path: Path) -> TrustList:
-    """The trust list."""
+    """The trust list; of a signed one what it says of who is whom."""
+    signed = valid_signed_trust(path)
+    if signed is not None:
+        return signed.content.trust
     from placet.core.trust import TrustList
 
     return document(TrustList, path, "trust list")
+
+
+def read_signed_trust(path: Path) -> SignedTrust:
+    """A signed trust list, as far as its form goes."""
+    from placet.core.signed_trust import parse_signed_trust
+
+    return parse_signed_trust(read_text(path, "signed trust list"))
+
+
+def valid_signed_trust(path: Path) -> SignedTrust | None:
+    """None for a list that nobody signs. As `SignedTrust.demand_valid`."""
+    from placet.core.json_text import read_json
+
+    found = read_json(read_text(path, "trust list"), f"trust list {path}")
+    if not isinstance(found, dict) or found.get("type") != "placet.signed-trust":
+        return None
+    signed = read_signed_trust(path)
+    signed.demand_valid(int(time.time()))
+    return signed
 
 
 def read_address(text: str) -> bytes:

@@ -20,6 +20,7 @@ from placet.cli.inputs import (
     write_new,
 )
 from placet.cli.output import emit, say, table
+from placet.cli.signed_trust import draft, show, sign, update
 from placet.core.errors import InputError, StateError
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 commands = typer.Typer(no_args_is_help=True, help="The trust list: which address is which institution.")
 ListFile = Annotated[Path, typer.Argument(help="The trust list (JSON).")]
+for _command in (draft, sign, show, update):
+    commands.command()(_command)
 _KINDS = ("institutions", "enrollers", "auditors")
 
 

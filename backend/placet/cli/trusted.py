@@ -1,21 +1,24 @@
-"""Hashes of blocks that an auditor trusts: given by number, or out of checkpoints that enough witnesses signed."""
+"""What an auditor trusts: contracts and names from his own files or one signed list, hashes of blocks that he gives by
+number or that enough witnesses signed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from placet.cli.inputs import read
+from placet.cli.inputs import read, read_deployment, read_trust, valid_signed_trust
 from placet.cli.witness import witnesses
 from placet.core.errors import InputError
 from placet.core.values import from_hex, to_hex
 
 if TYPE_CHECKING:
     from placet.cli.confined import TrustedHashes
-    from placet.core.trust import Deployment
+    from placet.core.signed_note import WitnessKey
+    from placet.core.trust import Deployment, TrustList
 
 BlockOption = Annotated[
     list[str] | None,
@@ -40,15 +43,46 @@ QuorumOption = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class OwnFiles:
+    """Which contracts, who is whom, and of which witnesses `quorum` must agree, as far as the auditor's files say."""
+
+    deployment: Deployment | None
+    trust: TrustList | None
+    witnesses: tuple[WitnessKey, ...] = ()
+    quorum: int | None = None
+
+
+def own_files(deployment: Path | None, trust: Path | None) -> OwnFiles:
+    """From a deployment file and a trust list, or all from a signed list. InputError where the two name different
+    deployments; else as `SignedTrust.demand_valid`."""
+    own = None if deployment is None else read_deployment(deployment)
+    if trust is None:
+        return OwnFiles(own, None)
+    signed = valid_signed_trust(trust)
+    if signed is None:
+        return OwnFiles(own, read_trust(trust))
+    content = signed.content
+    if own is not None and own != content.deployment:
+        raise InputError(
+            "the signed trust list is for another deployment",
+            expected=f"chain {own.chain_id}, ledger {to_hex(own.job_ledger.address)}",
+            found=f"chain {content.deployment.chain_id}, ledger {to_hex(content.deployment.job_ledger.address)}",
+            remedy="leave out --deployment, if the list is right",
+            code="trust.chain",
+        )
+    return OwnFiles(content.deployment, content.trust, content.witness_keys, content.quorum)
+
+
 def trusted_hashes(
     blocks: Sequence[str],
     checkpoints: Sequence[Path],
     keys: Sequence[str],
     quorum: int | None,
-    deployment: Deployment | None,
+    own: OwnFiles,
 ) -> TrustedHashes | None:
-    """None where nothing is demanded. InputError for what is malformed or contradicts itself, and where no checkpoint
-    has enough signatures; SignatureError for a forged one."""
+    """None where nothing is demanded. Witnesses are those of `keys`, else the signed list's. InputError for what is
+    malformed or contradicts itself, and where no checkpoint has enough signatures; SignatureError for a forged one."""
     from placet.cli.confined import TrustedHashes
     from placet.core.cosigning import log_origin, vouched
     from placet.core.signed_note import parse_note
@@ -61,12 +95,16 @@ def trusted_hashes(
     if len(known) != len(set(blocks)):
         raise InputError("two hashes of one block", expected="one a number", found=len(blocks))
     if checkpoints:
-        if deployment is None:
+        if own.deployment is None:
             raise InputError("a checkpoint is about a deployment", expected="--deployment FILE", found="none")
-        mine = witnesses(list(keys))
-        needed = len(mine) if quorum is None else quorum
+        if keys or not own.witnesses:
+            mine = witnesses(list(keys))
+            needed = len(mine) if quorum is None else quorum
+        else:
+            mine = own.witnesses
+            needed = (own.quorum or len(mine)) if quorum is None else quorum
         notes = [parse_note(read(file, "checkpoint")) for file in checkpoints]
-        shown = vouched(notes, mine, needed, log_origin(deployment))
+        shown = vouched(notes, mine, needed, log_origin(own.deployment))
         if not shown:
             raise InputError(
                 "too few witnesses signed one checkpoint",
