@@ -133,7 +133,7 @@ def sealed(
         drawer = Drawer(columns, identifier)
         outcome.drawers.append(drawer)
         context = environment.contexts[number]
-        payloads = KeptPayloads(environment.folder / f"received-{number}", context.hpke, retention)
+        payloads = KeptPayloads(environment.folder / f"received-{number}", context.at_rest, retention)
         chain: dict[str, Any] = {"chain": environment.ledger, "index": environment.ledger, "rows": drawer}
         environment.contexts[number] = replace(context, **chain, payloads=payloads)
     at_once(_run(outcome, dict(cheats or {})))

@@ -182,9 +182,9 @@ def test_the_consumer_never_shows_all_parts() -> None:
     run = summed(VALUES, lambda _, tag, __, payload: bumped(payload, 1) if tag == MASKED_OUTPUT else payload)
     error, simulation = run.errors[CONSUMER], AuditedSums(run, {})
     assert isinstance(error, WrongParts) and error.parties == (LIAR, PEER, THIRD)
-    here = SimpleNamespace(context=SimpleNamespace(hpke=SECRET))
+    here = SimpleNamespace(context=SimpleNamespace(hpke_of=lambda _: SECRET))
     keys = {party: simulation.release_key(party) for party in error.parties}
-    record = SimpleNamespace(job=simulation.job)
+    record = SimpleNamespace(job=simulation.job, terms=SimpleNamespace(consumer_key=b""))
     shown = tuple(Settlement._complaints(here, record, 1, error, simulation.masked, keys))  # type: ignore[arg-type]
     assert shown == (simulation.released(LIAR), simulation.released(PEER))
     simulation.shown = {CONSUMER: shown}

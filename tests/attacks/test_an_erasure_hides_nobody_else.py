@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from parties import CONSUMER, NOW, JobEnvironment
-from placet.core.at_rest import JOBS, AtRest
 from placet.core.erasure import person_mark
 from placet.core.errors import PeerError, SignatureError
 from placet.core.ids import ConsentId, JobId, OfferId
@@ -39,13 +38,13 @@ class Erased:
         self.job = plan.job(environment.deployment.jobs)
         self.context = environment.contexts[CONSUMER]
         self.store = environment.stores[CONSUMER]
-        self.at_rest = AtRest(JOBS, self.context.hpke)
+        self.at_rest = self.context.at_rest
         self.store.add(JobRecord(self.job, plan, terms, (), CONSUMER, b"closed", None, None, NOW))
         self.store.keep_result(self.job, self.at_rest.seal(encoded({"rows": ROWS, "report": {}}), b"result"))
         self.store.end(self.job, "completed")
         self.folder = folder
         folder.joinpath(f"{self.job.hex()}-1.received").write_bytes(b"sealed")
-        payloads = KeptPayloads(folder, self.context.hpke, Retention(1, 1000, 1000))
+        payloads = KeptPayloads(folder, self.context.at_rest, Retention(1, 1000, 1000))
         object.__setattr__(self.context, "payloads", payloads)
         self.dead: dict[bytes, set[bytes]] = {self.offer(PROVIDER): {CONSENT}}
         environment.ledger.dead = lambda offer: self.dead.get(offer, set())  # type: ignore[attr-defined]

@@ -317,6 +317,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "chain fund": ("{address} --url {url}", "{evil} --url {url}"),
     "key new": ("{txt}",),
     "key show": ("{json}", "{key}", "{key} --noise"),
+    "key roll-hpke": ("--config {toml}",),
     "trust add": ("{trust} {json} --kind auditors", "{json} {json}", "{trust} {txt}", "{trust} {json} --kind {evil}"),
     "trust auditor": ("{new} --name {evil} --key {key}", "{new} --name x --key {json}"),
     "trust draft": (

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from parties import CONSUMER, EVENT, NOW, JobEnvironment, at_once
 from placet.chain.events import Event, JobAborted, JobClosed, JobCompleted
+from placet.core.at_rest import JOBS, AtRest
 from placet.core.deletion import DAY
 from placet.core.ecdsa import recover
 from placet.core.errors import StateError
@@ -35,7 +36,9 @@ class Ended:
     ) -> None:
         self.environment = environment
         kept = KeptPayloads(
-            folder / "received", b"\1" * 32, Retention(days=90, attempt_bytes=1 << 20, total_bytes=1 << 20)
+            folder / "received",
+            AtRest(JOBS, b"\1" * 32),
+            Retention(days=90, attempt_bytes=1 << 20, total_bytes=1 << 20),
         )
         self.context = replace(self.environment.contexts[party], payloads=kept)
         terms = self.environment.terms(data_life=days)

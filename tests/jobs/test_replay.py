@@ -18,6 +18,7 @@ from parties import at_once
 from placet.catalogue.determinism import DETERMINISTIC, why_not_again
 from placet.catalogue.specs import SPECS
 from placet.chain.states import JobStatus
+from placet.core.at_rest import JOBS, AtRest
 from placet.core.ecdsa import recover
 from placet.core.errors import NotFoundError, StateError, WarrantError
 from placet.core.trail import Message, evidence_hash
@@ -288,7 +289,7 @@ def message(job: bytes, sequence: int = 0, attempt: int = 1) -> Message:
 
 
 def keeping(folder: Path, **changes: int) -> KeptPayloads:
-    return KeptPayloads(folder / "received", bytes(32), replace(KEPT, **changes))
+    return KeptPayloads(folder / "received", AtRest(JOBS, bytes(32)), replace(KEPT, **changes))
 
 
 def test_a_payload_is_sealed_and_opens_in_its_own_place_alone(tmp_path: Path) -> None:
@@ -340,7 +341,7 @@ def test_a_disk_that_is_full_fails_no_job(tmp_path: Path) -> None:
 def test_what_no_replay_will_ask_for_goes(job: Sealed) -> None:
     store, folder = job.environment.stores[0], job.environment.folder / "received-0"
     identity, until = job.job, job.plan.settle_by
-    payloads = KeptPayloads(folder, job.environment.contexts[0].hpke, KEPT)
+    payloads = KeptPayloads(folder, job.environment.contexts[0].at_rest, KEPT)
     kept = folder / f"{identity.hex()}-1.received"
     content = kept.read_bytes()
     payloads.sweep(store, until)  # the job has not ended here

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from parties import CONSUMER, JobEnvironment, at_once
+from parties import CONSUMER, NOW, JobEnvironment, at_once
 from placet.chain.signals import listening
 from placet.chain.states import JobStatus
 from placet.core.consent import Status
@@ -168,6 +168,39 @@ async def test_another_ones_withdrawal_is_looked_at_once(monkeypatch: pytest.Mon
         await running.watch()
     assert looks == [1]
     running.work.cancel()
+
+
+# A key that is lost.
+
+
+@pytest.mark.parametrize(("party", "kept", "ends"), [(0, False, True), (0, True, False), (CONSUMER, True, False)])
+async def test_an_open_job_ends_where_its_key_is_lost_alone(
+    party: int, kept: bool, ends: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = Running(party)
+    context = running.environment.contexts[party]
+    fresh = replace(context, hpke=bytes(range(32)), earlier_hpke=(context.hpke,) if kept else ())
+    runner, aborted = Runner(fresh, RUNS), list[str]()
+
+    async def abort(record: Any, why: str) -> None:
+        aborted.append(why)
+
+    monkeypatch.setattr(runner.coordinator, "abort", abort)
+    monkeypatch.setattr(runner, "_blocks_left", lambda _: 1)
+    await runner._open(running.record, running.environment.ledger.job(running.job), NOW)
+    assert aborted == (["hpke.lost"] if ends else [])
+    running.work.cancel()
+
+
+def test_a_result_is_opened_by_the_key_that_its_plan_names() -> None:
+    environment = JobEnvironment()
+    context, terms = environment.contexts[CONSUMER], environment.terms()
+    fresh = replace(context, hpke=bytes(range(32)), earlier_hpke=(bytes(32), context.hpke))
+    assert fresh.hpke_of(terms.consumer_key) == context.hpke
+    assert fresh.at_rest.open(context.at_rest.seal(b"a result", b"result"), b"result") == b"a result"
+    with pytest.raises(StateError) as lost:
+        replace(context, hpke=bytes(range(32))).hpke_of(terms.consumer_key)
+    assert lost.value.code == "hpke.lost"
 
 
 # A party that hangs.

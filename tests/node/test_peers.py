@@ -23,6 +23,7 @@ from cryptography.x509.oid import NameOID
 
 from placet.chain.local import free_port
 from placet.cli import certificates
+from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import ConfigError, ConsentError, PeerError, PlacetError
 from placet.core.trust import Institution, TrustList
 from placet.jobs.answers import PeerAnswers
@@ -399,7 +400,7 @@ async def test_an_oversized_answer_is_refused_before_it_is_read(ring: Ring) -> N
 
 async def test_an_unknown_question_is_refused_by_its_name(ring: Ring) -> None:
     engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
-    context, store = SimpleNamespace(hpke=bytes(32), extensions=(), engine=engine), JobStore(engine)
+    context, store = SimpleNamespace(at_rest=AtRest(JOBS, bytes(32)), extensions=(), engine=engine), JobStore(engine)
     runner = SimpleNamespace(answers=PeerAnswers(context, store, {}), message=None)  # type: ignore[arg-type]
 
     async def answer(asker: bytes, what: str, body: bytes) -> bytes:

@@ -9,9 +9,10 @@ for a vault and by HMAC-SHA-256 for a node's jobs.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -76,13 +77,14 @@ def context(*parts: str | int) -> bytes:
 class AtRest:
     """Seals byte strings, each under a context that it can only be opened with."""
 
-    def __init__(self, purpose: Purpose, secret: bytes) -> None:
-        """ConfigError unless the secret has 32 bytes."""
-        if len(secret) != 32:
-            raise ConfigError("a secret that keys are derived from has 32 bytes", found=f"{len(secret)} bytes")
+    def __init__(self, purpose: Purpose, secret: bytes, earlier: Sequence[bytes] = ()) -> None:
+        """`earlier` secrets still open what was sealed under them. ConfigError unless all have 32 bytes."""
+        for one in (secret, *earlier):
+            if len(one) != 32:
+                raise ConfigError("a secret that keys are derived from has 32 bytes", found=f"{len(one)} bytes")
         self._purpose = purpose
         self._secret = secret
-        self._cipher = AESGCM(purpose.derive(secret, purpose.seal))
+        self._ciphers = [AESGCM(purpose.derive(one, purpose.seal)) for one in (secret, *earlier)]
 
     @cached_property
     def _tag_key(self) -> bytes:
@@ -91,19 +93,19 @@ class AtRest:
     def seal(self, data: bytes, context: bytes) -> bytes:
         """nonce ‖ ciphertext ‖ tag: `OVERHEAD` bytes longer than `data`."""
         nonce = secrets.token_bytes(NONCE)
-        return nonce + self._cipher.encrypt(nonce, data, context)
+        return nonce + self._ciphers[0].encrypt(nonce, data, context)
 
     def open(self, sealed: bytes, context: bytes) -> bytes:
-        """StateError, with the purpose's code, unless these bytes were sealed under this key and context."""
-        try:
-            return self._cipher.decrypt(sealed[:NONCE], sealed[NONCE:], context)
-        except (InvalidTag, ValueError):
-            raise StateError(
-                self._purpose.refusal,
-                found=context.decode("utf-8", "replace"),
-                remedy=self._purpose.remedy,
-                code=self._purpose.code,
-            ) from None
+        """StateError, with the purpose's code, unless these bytes were sealed under these keys and context."""
+        for cipher in self._ciphers:
+            with contextlib.suppress(InvalidTag, ValueError):
+                return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], context)
+        raise StateError(
+            self._purpose.refusal,
+            found=context.decode("utf-8", "replace"),
+            remedy=self._purpose.remedy,
+            code=self._purpose.code,
+        )
 
     def tag(self, context: bytes) -> bytes:
         """A keyed name (HMAC-SHA-256, 32 bytes) under which something can be found without being readable."""

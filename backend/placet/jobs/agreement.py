@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from placet.catalogue.declared import auditor_of, declared_terms, use_of
 from placet.chain.threaded import ask_chain
-from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import ConsentError, PlanError, WarrantError
 from placet.core.ids import JobId, OfferId
 from placet.core.lawful import Use
@@ -46,7 +45,7 @@ class Agreement:
     def __init__(self, context: JobContext, store: JobStore, runs: Runs) -> None:
         self.context = context
         self.store = store
-        self.at_rest = AtRest(JOBS, context.hpke)
+        self.at_rest = context.at_rest
         self.entries = Entries(context, store)
         self.held = HeldPlans(context, store)
         self.standing = StandingPlans(context, StandingStore(context.engine))

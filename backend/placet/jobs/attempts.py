@@ -12,7 +12,6 @@ from placet.catalogue.declared import declared
 from placet.chain.events import JobAmended
 from placet.chain.states import JobStatus
 from placet.chain.threaded import ask_chain
-from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import PeerError, PlanError, StateError
 from placet.core.hashing import sha256
 from placet.core.ids import JobId
@@ -49,7 +48,7 @@ class Attempts:
         self.context = context
         self.runs = runs
         self.store = store
-        self.at_rest = AtRest(JOBS, context.hpke)
+        self.at_rest = context.at_rest
 
     async def look(self, asker: bytes, about: AttemptRef) -> AttemptStatus:
         """Another party has something new that is on no chain, of an attempt or of the plan: look at the job now, and

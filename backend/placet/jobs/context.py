@@ -17,15 +17,17 @@ from placet.chain.client import Chain
 from placet.chain.index import Index
 from placet.chain.sender import Sender
 from placet.chain.signals import Signal, listening
+from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import ConfigError, LimitError, StateError
 from placet.core.evidence import NamedConsent
 from placet.core.ids import BatchRoot, ConsentId, EnrolmentRoot, JobId, OfferId
+from placet.core.masking import public_key
 from placet.core.model_card import ModelCard
 from placet.core.offers import Offer, Scope
 from placet.core.plan import Plan, Terms
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, Institution, TrustList
-from placet.core.values import Value
+from placet.core.values import Value, to_hex
 from placet.jobs.holding import Hold
 from placet.jobs.kept_payloads import KeptPayloads
 from placet.jobs.messages import PartyEntry
@@ -171,6 +173,7 @@ class JobContext:
     which plans wait for a person; `stakes`: how much of a token this institution stakes for one job at the most.
     `cards` are those that it has registered of a job's model; `payloads` is where what others sent is kept for replays,
     None where nothing is;
+    `hpke` is the secret of results; `earlier_hpke` are those before it that still open what is under them;
     `moved` is sent when the chain may have something new of the contracts.
 
     `rows` is None for a company, which has documents and no rows; `extensions` are what it brings to recipes that take
@@ -199,6 +202,7 @@ class JobContext:
     standing_recipes: tuple[str, ...] = ()
     hold: Hold = "none"
     stakes: Mapping[bytes, int] = field(default_factory=dict)
+    earlier_hpke: tuple[bytes, ...] = field(default=(), repr=False)
     extensions: tuple[Extension, ...] = ()
     cards: Callable[[JobId], tuple[ModelCard, ...]] = lambda job: ()
     moved: Signal = field(default_factory=Signal)
@@ -216,6 +220,23 @@ class JobContext:
             if isinstance(extension, kind):
                 return extension
         raise ConfigError("this institution takes no such part in a job", found=kind.__name__, code="recipe.resource")
+
+    @cached_property
+    def at_rest(self) -> AtRest:
+        """What this institution keeps of its jobs."""
+        return AtRest(JOBS, self.hpke, self.earlier_hpke)
+
+    def hpke_of(self, public: bytes) -> bytes:
+        """The secret of one of the institution's HPKE keys. StateError `hpke.lost` where it is none of those kept."""
+        for secret in (self.hpke, *self.earlier_hpke):
+            if public_key(secret) == public:
+                return secret
+        raise StateError(
+            "the key that this result is sealed to is lost",
+            expected=to_hex(public),
+            remedy="put the key's file back from a backup, or run the job again",
+            code="hpke.lost",
+        )
 
     @property
     def address(self) -> bytes:

@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Sequence
 
 from placet.chain.threaded import ask_chain
-from placet.core.at_rest import JOBS, AtRest
 from placet.core.consent import Status
 from placet.core.errors import ConsentError
 from placet.core.ids import ConsentId, OfferId
@@ -25,7 +24,7 @@ class Entries:
     def __init__(self, context: JobContext, store: JobStore) -> None:
         self._context = context
         self._store = store
-        self._at_rest = AtRest(JOBS, context.hpke)
+        self._at_rest = context.at_rest
 
     async def fresh(self, inputs: Prepared) -> PartyEntry:
         """An entry under a new seed, prepared for these inputs."""

@@ -8,7 +8,6 @@ import time
 
 from placet.chain.storage import overwrite_deleted
 from placet.chain.threaded import ask_chain
-from placet.core.at_rest import JOBS, AtRest
 from placet.core.erasure import Erased, ErasureReceipt, SignedErasure, person_mark
 from placet.core.errors import PeerError
 from placet.core.ids import JobId
@@ -26,7 +25,7 @@ class Erasing:
     def __init__(self, context: JobContext, store: JobStore) -> None:
         self._context = context
         self._store = store
-        self._at_rest = AtRest(JOBS, context.hpke)
+        self._at_rest = context.at_rest
         self._one_at_a_time = asyncio.Lock()
 
     async def erase(self, asker: bytes, request: EraseRequest) -> EraseResponse:

@@ -14,7 +14,6 @@ from typing import BinaryIO
 from placet.catalogue.specs import spec_of
 from placet.chain.events import JobAmended, JobSealed
 from placet.chain.threaded import ask_chain, ask_store
-from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import NotFoundError, PlacetError, StateError
 from placet.core.evidence import (
     MAX_INLINE,
@@ -133,7 +132,7 @@ async def opened_noise(runner: Runner, job: JobId, auditor: bytes) -> SealedNois
             found="that of the job's consumer",
             code="noise.consumer",
         )
-    seed = AtRest(JOBS, runner.context.hpke).open(record.seed, b"seed")
+    seed = runner.context.at_rest.open(record.seed, b"seed")
     opening = NoiseOpening(job=job, party=record.party, work=work_digest(seed), noise=noise_seed(seed))
     sealed = seal_noise(opening, auditor)
     log.warning("noise of job %s was opened to the auditor's key %s", to_hex(job), to_hex(auditor))

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from placet.core.at_rest import JOBS, AtRest
+from placet.core.at_rest import AtRest
 from placet.core.errors import PlacetError
 from placet.core.framing import FrameReader, frame
 from placet.core.ids import JobId
@@ -51,11 +51,11 @@ class Retention:
 class KeptPayloads:
     """One node's. Synchronous; safe from several threads."""
 
-    def __init__(self, folder: Path, secret: bytes, retention: Retention) -> None:
-        """`secret`: the institution's HPKE secret, from which the key follows."""
+    def __init__(self, folder: Path, at_rest: AtRest, retention: Retention) -> None:
+        """`at_rest`: under the institution's HPKE secret."""
         self.retention = retention
         self._folder = folder
-        self._at_rest = AtRest(JOBS, secret)
+        self._at_rest = at_rest
         self._lock = threading.Lock()
         self._total: int | None = None
 

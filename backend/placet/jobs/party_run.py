@@ -16,7 +16,6 @@ from pydantic import JsonValue
 from placet.chain.signals import listening
 from placet.chain.states import JobStatus
 from placet.chain.threaded import ask_chain, ask_store
-from placet.core.at_rest import JOBS, AtRest
 from placet.core.complaints import Complaint, RefusedResult
 from placet.core.errors import ProtocolError, StateError
 from placet.core.hashing import sha256
@@ -300,7 +299,7 @@ class PartyRun(PartySeat):
 
     async def checkpoint(self, content: bytes) -> None:
         """Keep, sealed, what a later attempt over the same rows may go on from; the last one counts."""
-        await self._keep(private=AtRest(JOBS, self.context.hpke).seal(content, b"checkpoint"))
+        await self._keep(private=self.context.at_rest.seal(content, b"checkpoint"))
 
     async def last_checkpoint(self) -> bytes | None:
         """What the latest earlier attempt that had one kept, if it was over the same rows of all parties. A checkpoint
@@ -310,7 +309,7 @@ class PartyRun(PartySeat):
                 if earlier.roots != self.roots:
                     return None
                 with contextlib.suppress(StateError):
-                    return AtRest(JOBS, self.context.hpke).open(earlier.private, b"checkpoint")
+                    return self.context.at_rest.open(earlier.private, b"checkpoint")
                 return None
         return None
 
@@ -322,7 +321,7 @@ class PartyRun(PartySeat):
             return
         consents, stake = rows.consents, stake_of(self.plan, self.terms.audit, self.record.job, self.party)
         content = KeptPlaces.of(commitments, places, [consents[number] for number in used])
-        sealed = AtRest(JOBS, self.context.hpke).seal(content.model_dump_json().encode(), KEPT)
+        sealed = self.context.at_rest.seal(content.model_dump_json().encode(), KEPT)
         until = stake.find_by + 2 * stake.answer_seconds
         await self.store.threaded.keep_sample(self.record.job, self.attempt, sealed, until, self.now())
 
@@ -330,7 +329,7 @@ class PartyRun(PartySeat):
         """Keep, sealed, why this party ends the attempt, and what shows who gave it something wrong: that is shown with
         its evidence. Gives `error` back, to be raised."""
         refused = RefusedResult.of(error, complaints)
-        closed = AtRest(JOBS, self.context.hpke).seal(refused_result(refused), b"result")
+        closed = self.context.at_rest.seal(refused_result(refused), b"result")
         await self.store.threaded.keep_result(self.record.job, closed)
         return error
 
@@ -352,7 +351,7 @@ class PartyRun(PartySeat):
             attempt=self.attempt,
             party=self.party,
         )
-        await self._keep(key=AtRest(JOBS, self.context.hpke).seal(key, b"key"), output=masked)
+        await self._keep(key=self.context.at_rest.seal(key, b"key"), output=masked)
         async with self.step("mask-output", "hpke+aes-gcm/1", *inputs) as step:
             await step.send(name_of(consumer), MASKED_OUTPUT, masked)
             step.public(MASKED, sha256(masked))
@@ -380,5 +379,5 @@ class PartyRun(PartySeat):
 
     async def keep_private(self, private: bytes) -> None:
         """Keep, sealed, what the consumer needs beside the parts to make its result; the last one counts."""
-        closed = AtRest(JOBS, self.context.hpke).seal(private, b"private")
+        closed = self.context.at_rest.seal(private, b"private")
         await self._keep(private=closed)

@@ -25,7 +25,6 @@ from placet.catalogue.declared import declared
 from placet.catalogue.determinism import why_not_again
 from placet.chain.states import JobState, JobStatus
 from placet.chain.threaded import ask_chain
-from placet.core.at_rest import JOBS, AtRest
 from placet.core.complaints import Complaint
 from placet.core.errors import (
     AccessError,
@@ -249,7 +248,7 @@ def _agreed(context: JobContext, record: JobRecord) -> ReplayFinding:
 
 def _seed(context: JobContext, record: JobRecord) -> ReplayFinding:
     try:
-        seed = AtRest(JOBS, context.hpke).open(record.seed, b"seed")
+        seed = context.at_rest.open(record.seed, b"seed")
     except StateError as error:
         return ReplayFinding(outcome="not-covered", why=why_of(error))
     if seed_commitment(seed) != record.plan.parties[record.party].seed:

@@ -38,7 +38,7 @@ from placet.chain.intents import Intents
 from placet.chain.states import JobState, JobStatus
 from placet.chain.storage import storage_error
 from placet.chain.threaded import ask_chain, ask_store
-from placet.core.errors import ChainError, PeerError, PlacetError, unforeseen
+from placet.core.errors import ChainError, PeerError, PlacetError, StateError, unforeseen
 from placet.core.ids import JobId
 from placet.core.values import to_hex
 from placet.jobs.answers import PeerAnswers
@@ -232,6 +232,8 @@ class Runner:
             if now > record.plan.deadline + turn_of(record, self.context.address):
                 await self.coordinator.abort(record, "deadline")
             return
+        if await ask_store(self._key_lost, record):
+            return await self.coordinator.abort(record, "hpke.lost")
         left = await ask_chain(self._blocks_left, record)
         if left:
             return self.store.waits.set(record.job, CHAIN, blocks_more("the opening", left))
@@ -265,6 +267,17 @@ class Runner:
             await self._watch.others(record, hand, now)
         if record.plan.consumer == self.context.address:
             await self.coordinator.bring_together(record, state)
+
+    def _key_lost(self, record: JobRecord) -> bool:
+        """Is the HPKE secret gone under which the seed is kept, or to which the result would be sealed? Then nothing
+        comes of the job any more."""
+        try:
+            self.context.at_rest.open(record.seed, b"seed")
+            if record.plan.consumer == self.context.address:
+                self.context.hpke_of(record.terms.consumer_key)
+        except StateError:
+            return True
+        return False
 
     async def _left_to_seal(self, record: JobRecord, attempt: int) -> bool:
         """Are the last steps for the seal to record, which is on its way?"""

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from placet.catalogue.declared import declared
 from placet.chain.events import JobSealed
 from placet.chain.threaded import ask_chain
-from placet.core.at_rest import JOBS, AtRest
 from placet.core.draw import drawn
 from placet.core.errors import StateError
 from placet.core.ids import ConsentId, JobId
@@ -93,7 +92,7 @@ async def opened_sample(context: JobContext, store: JobStore, job: JobId) -> Sam
     sealed = await store.threaded.sample(job, draw.attempt)
     if attempt is None or sealed is None:
         raise StateError("what the sealed attempt kept for the random audit is gone", code="sample.lost")
-    raw = AtRest(JOBS, context.hpke).open(sealed, KEPT)
+    raw = context.at_rest.open(sealed, KEPT)
     content = await asyncio.to_thread(parse, KeptPlaces, raw, limit=MAX_SAMPLE, what="kept places")
     seat = PartySeat(context, record, work, draw.attempt, attempt.roots)
     total = len(content.commitments) // COMMITMENT

@@ -9,7 +9,6 @@ from placet.catalogue.declared import DeclaredJob
 from placet.catalogue.spec import RecipeParameters
 from placet.chain.events import JobOpened
 from placet.chain.threaded import ask_chain
-from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import PlanError, StateError
 from placet.core.plan import Plan, Terms
 from placet.jobs.context import JobContext
@@ -90,7 +89,7 @@ class PartySeat:
 
     @property
     def _seed(self) -> bytes:
-        return AtRest(JOBS, self.context.hpke).open(self.record.seed, b"seed")
+        return self.context.at_rest.open(self.record.seed, b"seed")
 
     async def opening_block(self) -> bytes:
         """The hash of the block in which the job opened: nobody knew it when seeds were committed to. StateError where

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from placet.chain.intents import Intents
 from placet.chain.states import JobState, JobStatus
 from placet.chain.threaded import ask_chain, ask_store
 from placet.core.complaints import Complaint, RefusedResult
-from placet.core.errors import PlacetError, Reverted, StateError, unforeseen
+from placet.core.errors import InputError, PlacetError, Reverted, StateError, unforeseen
 from placet.core.ids import JobId
 from placet.core.masking import shared_secret, unmask
 from placet.core.model_card import held_as
@@ -25,7 +26,7 @@ from placet.jobs.data_life import DataLives
 from placet.jobs.masked_outputs import masked_outputs
 from placet.jobs.party_run import Say
 from placet.jobs.progress import CHAIN, PARTIES, blocks_more
-from placet.jobs.recipe import WrongParts, run_of
+from placet.jobs.recipe import Open, WrongParts, run_of
 from placet.jobs.records import JobRecord
 from placet.jobs.refused import refusal_in, refused_result
 from placet.jobs.results import decoded, encoded, without_rows
@@ -218,9 +219,9 @@ class Settlement:
         attempt, known = self.store.attempt(record.job, sealed.attempt), run_of(self.runs, record.terms.recipe)
         if known.open is not None:
             if attempt is not None and attempt.private is not None:
-                result = known.open(self.at_rest.open(attempt.private, b"private"), keys, self.context.hpke)
-                return self._keep(record, result)
+                return self._keep(record, self._open_private(known.open, attempt.private, keys))
             return {}
+        secret = self.context.hpke_of(record.terms.consumer_key)
         if attempt is None or attempt.output is None or attempt.private is None:
             raise StateError("the consumer's part of the sealed attempt is lost", remedy="run the job again")
         outputs = masked_outputs(attempt.output)
@@ -228,7 +229,7 @@ class Settlement:
             party: unmask(
                 masked,
                 key=keys[party],
-                secret=self.context.hpke,
+                secret=secret,
                 job=record.job,
                 attempt=sealed.attempt,
                 party=party,
@@ -247,6 +248,14 @@ class Settlement:
             self.store.keep_result(record.job, self.at_rest.seal(refused_result(refused), b"result"))
             raise
 
+    def _open_private(self, open_: Open, private: bytes, keys: Mapping[int, bytes]) -> dict[str, Any]:
+        """By whichever of the institution's HPKE secrets it was sealed to. As `open_` where that is none of them."""
+        kept = self.at_rest.open(private, b"private")
+        for secret in self.context.earlier_hpke:
+            with contextlib.suppress(InputError):
+                return open_(kept, keys, secret)
+        return open_(kept, keys, self.context.hpke)
+
     def _complaints(
         self,
         record: JobRecord,
@@ -257,7 +266,8 @@ class Settlement:
     ) -> Iterator[SumComplaint]:
         """What shows an auditor the parts that are wrong, and nothing else of what this party can open. Never all
         parts: together they tell what nobody but this party is to know."""
-        place: dict[str, Any] = {"secret": self.context.hpke, "job": record.job, "attempt": attempt}
+        opener = self.context.hpke_of(record.terms.consumer_key)
+        place: dict[str, Any] = {"secret": opener, "job": record.job, "attempt": attempt}
         for party in wrong.parties[: len(outputs) - 1]:
             secret = shared_secret(outputs[party], key=keys[party], party=party, **place)
             yield SumComplaint(

@@ -45,6 +45,7 @@ def job_context(node: Node) -> JobContext:
         signer=node.keys.signer,
         recorder=node.keys.recorder,
         hpke=node.keys.hpke,
+        earlier_hpke=node.keys.earlier_hpke,
         tls_key=tls_key((folder / "tls.crt").read_text()),
         engine=node.engine,
         chain=node.chain,
@@ -66,7 +67,9 @@ def job_context(node: Node) -> JobContext:
         stakes={one.token: one.most for one in node.settings.policy.stakes},
         moved=node.moved,
         note_uses=functools.partial(uses.note_uses, node.engine),
-        payloads=KeptPayloads(node.settings.received, node.keys.hpke, Retention(**node.settings.replay.model_dump())),
+        payloads=KeptPayloads(
+            node.settings.received, node.keys.at_rest, Retention(**node.settings.replay.model_dump())
+        ),
     )
 
 

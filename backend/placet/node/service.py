@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +30,7 @@ from placet.chain.sender import Sender
 from placet.chain.signals import Signal
 from placet.chain.states import DatasetState
 from placet.chain.storage import demand_space, space_error
+from placet.core.at_rest import JOBS, AtRest
 from placet.core.encodings import text_of
 from placet.core.errors import ChainError, ConfigError, ConsentError, NotFoundError, PlacetError, StorageError
 from placet.core.ids import ConsentId, DatasetId, OfferId
@@ -62,11 +64,18 @@ T = TypeVar("T", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Keys:
-    """`signer` agrees to plans, `recorder` sends transactions and signs messages, `hpke` opens results (32 bytes)."""
+    """`signer` agrees to plans, `recorder` sends transactions and signs messages, `hpke` opens results (32 bytes), and
+    `earlier_hpke` those that were made for keys before it."""
 
     signer: Key
     recorder: Key
     hpke: bytes = field(repr=False)
+    earlier_hpke: tuple[bytes, ...] = field(default=(), repr=False)
+
+    @cached_property
+    def at_rest(self) -> AtRest:
+        """What the node keeps of its jobs."""
+        return AtRest(JOBS, self.hpke, self.earlier_hpke)
 
 
 @dataclass
@@ -362,7 +371,14 @@ def _keys(settings: NodeSettings) -> Keys:
             found=to_hex(signer.address),
         )
     recorder = Key(load_secret(folder / "recorder.json", passphrase))
-    return Keys(signer, recorder, load_secret(folder / "hpke.json", passphrase))
+    earlier = tuple(load_secret(file, passphrase) for file in reversed(earlier_hpke_files(folder)))
+    return Keys(signer, recorder, load_secret(folder / "hpke.json", passphrase), earlier)
+
+
+def earlier_hpke_files(folder: Path) -> list[Path]:
+    """Keystores of HPKE keys before the present one, the oldest first: `hpke-1.json`, `hpke-2.json` and so on."""
+    numbered = ((file.stem.removeprefix("hpke-"), file) for file in folder.glob("hpke-*.json"))
+    return [file for _, file in sorted((int(number), file) for number, file in numbered if number.isdecimal())]
 
 
 def _document(model: type[T], file: Path, what: str) -> T:

@@ -20,7 +20,7 @@ from placet.chain.intents import numbered
 from placet.chain.outbox import Mined
 from placet.chain.storage import overwrite_deleted
 from placet.chain.threaded import ask_chain
-from placet.core.at_rest import JOBS, AtRest, context
+from placet.core.at_rest import context
 from placet.core.erasure import RECORD, ErasureReceipt, SignedErasure
 from placet.core.errors import PlacetError
 from placet.core.ids import ConsentId, JobId, OfferId
@@ -92,7 +92,7 @@ def _write_notices(node: Node, row: sa.RowMapping, mark: bytes | None) -> None:
         others = {party.signer for party in record.plan.parties} - {node.address} | {record.plan.consumer}
         for holder in others:
             holders.setdefault(holder, []).append(record.job)
-    at_rest = AtRest(JOBS, node.keys.hpke)
+    at_rest = node.keys.at_rest
     with node.engine.begin() as connection:
         for holder, theirs in holders.items():
             sealed = None if mark is None else at_rest.seal(mark, _context(consent, holder))
@@ -113,7 +113,7 @@ async def _tell(node: Node, ask: Ask, row: sa.RowMapping) -> None:
     try:
         mark = bytes(2 * _SALT)
         if row["mark"] is not None:
-            mark = AtRest(JOBS, node.keys.hpke).open(bytes(row["mark"]), _context(consent, holder))
+            mark = node.keys.at_rest.open(bytes(row["mark"]), _context(consent, holder))
         request = EraseRequest(
             offer=OfferId(row["offer"]),
             consent=consent,

@@ -24,7 +24,6 @@ from placet.chain.events import JobOpened
 from placet.chain.signals import listening
 from placet.chain.states import EnclaveClass, JobStatus
 from placet.chain.threaded import ask_chain
-from placet.core.at_rest import JOBS, AtRest
 from placet.core.consent import Status
 from placet.core.enclave_policy import ROLES, Role
 from placet.core.errors import AttestationError, ConsentError, InputError, ProtocolError
@@ -105,7 +104,7 @@ async def _bring(job: PartyRun) -> None:
     other, service = 1 - job.party, job.terms.roles.index(ENCLAVE)
     brings = job.resource(ComparedDocuments)
     consent = job.plan.parties[job.party].inputs[0].consent
-    at_rest, key = AtRest(JOBS, context.hpke), secrets.token_bytes(32)
+    at_rest, key = context.at_rest, secrets.token_bytes(32)
     await job.store.threaded.keep(job.record.job, job.attempt, key=at_rest.seal(key, b"key"))
     named, parameters = Artefact(name="consent", commitment=consent), dict[str, JsonValue]()
     async with job.step("lock-document", "placet.document/1", named, parameters=parameters) as step:
@@ -230,7 +229,7 @@ async def _keep(
     blobs: dict[str, bytes] = {"output": statement}
     if masked:
         private = _pack(task, results.enclave, job.party, masked)
-        blobs["private"] = AtRest(JOBS, job.context.hpke).seal(private, b"private")
+        blobs["private"] = job.context.at_rest.seal(private, b"private")
     await job.store.threaded.keep(job.record.job, job.attempt, **blobs)
 
 
