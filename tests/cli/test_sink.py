@@ -317,6 +317,12 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "chain fund": ("{address} --url {url}", "{evil} --url {url}"),
     "key new": ("{txt}",),
     "key show": ("{json}", "{key}", "{key} --noise"),
+    "account open": ("--config {toml} --recovery {address}", "--config {node} --recovery {evil}"),
+    "account roll": (
+        "{address} --signer {address} --url {url} --key {key}",
+        "{evil} --signer {evil} --url {url} --key {key}",
+    ),
+    "account show": ("{address} --url {url} --deployment {json}",),
     "key roll-hpke": ("--config {toml}",),
     "trust add": ("{trust} {json} --kind auditors", "{json} {json}", "{trust} {txt}", "{trust} {json} --kind {evil}"),
     "trust auditor": ("{new} --name {evil} --key {key}", "{new} --name x --key {json}"),

@@ -31,6 +31,11 @@ class Call:
     what: str
 
 
+def through(account: bytes, call: Call) -> Call:
+    """The same call in the name of an institution's account, for its key to send."""
+    return Call(account, function("InstitutionAccount", "execute").encode(call.to, call.data), call.what)
+
+
 class Calls:
     """The functions of one deployment. InputError where a value does not fit the contract's type."""
 

@@ -31,7 +31,7 @@ def deploy(url: str, key: Key, confirmations: int | Finality | None, evm: Evm = 
     """Deploy everything from `key`'s account and check it. `confirmations`: a number of blocks, a
     tag, or None for what the chain has. DeploymentError where the chain lacks what `evm` has, ConfigError where it has
     no such tag, ChainError if the endpoint or a transaction fails."""
-    deployer = _Deployer(url, key)
+    deployer = Deployer(url, key)
     forks.demand(deployer.rpc, evm)
     tag = finality.choose(deployer.rpc, confirmations)
     p256, webauthn, datasets, consents, escrow, ledger, enclaves = (deployer.address(i) for i in range(7))
@@ -79,14 +79,14 @@ def deploy(url: str, key: Key, confirmations: int | Finality | None, evm: Evm = 
 
 def pay(url: str, key: Key, payees: Sequence[bytes], wei: int) -> None:
     """So much of the chain's own money from `key`'s account to each."""
-    payer = _Deployer(url, key)
+    payer = Deployer(url, key)
     for payee in payees:
         payer.send(payee, b"", wei)
 
 
 def deploy_token(url: str, key: Key, holders: dict[bytes, int]) -> bytes:
     """An ERC-20 for local networks, worth nothing; `holders` get so many of its units. Returns its address."""
-    deployer = _Deployer(url, key)
+    deployer = Deployer(url, key)
     token = deployer.address(0)
     deployer.create("SettlementToken", max(TOKENS, sum(holders.values())))
     transfer = abi.function("SettlementToken", "transfer")
@@ -106,7 +106,9 @@ def _contract(rpc: Rpc, address: bytes) -> Contract:
     return Contract(address=address, code_hash=code_hash(rpc, address))
 
 
-class _Deployer:
+class Deployer:
+    """Sends transactions of one key, one after another."""
+
     def __init__(self, url: str, key: Key) -> None:
         self.rpc = Rpc(url)
         self._key = key

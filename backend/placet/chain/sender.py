@@ -22,7 +22,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from placet.chain.blocks import Head, Receipt
-from placet.chain.calls import Call
+from placet.chain.calls import Call, through
 from placet.chain.client import Chain
 from placet.chain.fees import MAX_FEE, base_fee, fees
 from placet.chain.nonces import is_another
@@ -69,14 +69,17 @@ class Sender:
         chain: Chain,
         keys: Sequence[Key],
         *,
+        institution: bytes = b"",
         stuck_after: float = 20.0,
         pushed: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`stuck_after`: seconds without a receipt after which a transaction is replaced with a higher fee. `pushed`:
-        does somebody call `new_block` for each block now?"""
+        """`institution`: an account that is a contract, in whose name the first key acts. `stuck_after`: seconds
+        without a receipt after which a transaction is replaced with a higher fee. `pushed`: does somebody call
+        `new_block` for each block now?"""
         self._outbox = Outbox(engine)
         self._chain = chain
         self._keys = {key.address: key for key in keys}
+        self._signer, self._institution = keys[0].address, institution
         self._stuck_after = stuck_after
         self._stepping = threading.Lock()
         self._sent_at: dict[bytes, float] = {}
@@ -97,6 +100,8 @@ class Sender:
 
     def submit(self, intent: str, call: Call, account: bytes) -> None:
         """Take a call on. The same intent twice is one transaction; StateError if it is another call."""
+        if account == self._institution and account not in self._keys:
+            call, account = through(account, call), self._signer
         if account not in self._keys:
             raise StateError("no key of this account here", found=to_hex(account))
         self._outbox.add(intent, call, account)

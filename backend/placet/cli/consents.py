@@ -39,12 +39,14 @@ def grant(
 
 
 async def _grant(office: Operator, offer: OfferId, seconds: int, uses: int, timeout: float) -> tuple[Consent, str]:
+    from dataclasses import replace
+
     from placet.core.signatures import Key
     from placet.owner.client import OwnerClient
     from placet.owner.keys import KeyKind, load_key
 
     secret = office.secret("signer")
-    key = load_key(KeyKind.SECP256K1, secret, office.deployment.p256_verifier.address)
+    key = replace(load_key(KeyKind.SECP256K1, secret, office.deployment.p256_verifier.address), signer=office.address)
     async with OwnerClient(office.deployment, office.trust) as client:
         offered = await client.offer(office.api, offer)
         if offered.scope.personal:

@@ -94,11 +94,10 @@ def _passphrase(office: Operator) -> str:
 
 
 def _keys(office: Operator) -> str:
-    from placet.core.signatures import Key
     from placet.core.values import to_hex
 
-    signer = Key(office.secret("signer")).address
-    if signer != office.address:
+    signer = office.signer
+    if not office.settings.institution.account and signer != office.address:
         raise ConfigError(
             "keys/signer.json is not the institution's key",
             expected=to_hex(office.address),

@@ -24,6 +24,7 @@ _ENTRIES = {
         "Put the contracts on a chain and write the deployment file that nodes, owners and auditors read.",
     ),
     "key": Entry("placet.cli.keys", "commands", "Encrypted keys of deployers and auditors."),
+    "account": Entry("placet.cli.accounts", "commands", "An institution's address whose key can be replaced."),
     "trust": Entry("placet.cli.trust", "commands", "The trust list: which address is which institution."),
     "init": Entry(
         "placet.cli.setup", "init", "Make an institution: node folder, vault folder, keys, certificate, settings."

@@ -100,6 +100,13 @@ class Operator:
 
         return Key(self.secret("recorder")).address
 
+    @cached_property
+    def signer(self) -> bytes:
+        """The signer's address, from its keystore: the institution's own, unless that is an account."""
+        from placet.core.signatures import Key
+
+        return Key(self.secret("signer")).address
+
     def secret(self, name: str) -> bytes:
         """The secret bytes of `keys/NAME.json`."""
         from placet.chain.keystore import load_secret, read_passphrase
@@ -197,8 +204,12 @@ class Operator:
     def _submit(self, wish: EnsureTransaction) -> str:
         from placet.chain.intents import UNDONE, next_try
 
-        intent = next_try(self.outbox, wish.name, UNDONE, _ATTEMPTS).intent
-        self.outbox.add(intent, wish.call, self.address)
+        intent, call, account = next_try(self.outbox, wish.name, UNDONE, _ATTEMPTS).intent, wish.call, self.address
+        if self.settings.institution.account:
+            from placet.chain.calls import through
+
+            call, account = through(account, call), self.signer
+        self.outbox.add(intent, call, account)
         return intent
 
     def dataset(self, name: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from placet.cli.inputs import AsJson, NodeConfig, demand_url, read_name, write_new
+from placet.cli.inputs import AsJson, NodeConfig, demand_url, read_address, read_name, write_new
 from placet.cli.output import Commands, emit, say, write_line
 from placet.core.errors import InputError, StateError
 from placet.core.logs import log_to_stderr
@@ -58,6 +58,14 @@ def init(
             callback=demand_url,
         ),
     ] = None,
+    recovery: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Who may give the institution another signer: its address is then a contract, which placet account "
+            "open puts on chain.",
+        ),
+    ] = None,
     node_uid: Annotated[
         int | None, typer.Option(help="The user id that the node runs under, if the vault has a user of its own.")
     ] = None,
@@ -79,6 +87,7 @@ def init(
             ports=(api_port, peer_port),
             host=host,
             socket=beside / "vault.sock",
+            recovery=None if recovery is None else read_address(recovery),
         )
         from placet.vault.setup import init_vault
 
@@ -113,9 +122,11 @@ def _make_node(
     ports: tuple[int, int],
     host: str,
     socket: Path,
+    recovery: bytes | None,
 ) -> Institution:
     import secrets
 
+    from placet.chain.accounts import account_address
     from placet.chain.keystore import read_passphrase, save_secret
     from placet.cli.certificates import make
     from placet.core.signatures import Key
@@ -129,7 +140,7 @@ def _make_node(
     entry = parse(
         Institution,
         {
-            "address": to_hex(signer.address),
+            "address": to_hex(signer.address if recovery is None else account_address(signer.address)),
             "name": name,
             "api": f"http://{literal}:{ports[0]}",
             "peer": f"https://{literal}:{ports[1]}",
@@ -156,18 +167,20 @@ def _make_node(
         "vault_socket": str(socket.absolute()),
         "passphrase_file": str(passphrase_file.absolute()),
     }
-    write_new(folder / "node.toml", _toml(settings, entry, recorder.address), mode=0o600)
+    write_new(folder / "node.toml", _toml(settings, entry, recorder.address, recovery), mode=0o600)
     document = json.dumps(entry.to_json(), indent=2, ensure_ascii=False)
     write_new(folder / "entry.json", document.encode() + b"\n")
     return entry
 
 
-def _toml(settings: Mapping[str, str | int], entry: Institution, recorder: bytes) -> bytes:
+def _toml(settings: Mapping[str, str | int], entry: Institution, recorder: bytes, recovery: bytes | None) -> bytes:
     """A node's settings file. A JSON string is a TOML string."""
     from placet.core.values import to_hex
 
     lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
     lines += ["", "[institution]", f'address = "{to_hex(entry.address)}"', f"name = {json.dumps(entry.name)}"]
+    if recovery is not None:
+        lines += ["account = true", f'# recovery = "{to_hex(recovery)}"']
     lines += ["", "# The recorder's account pays for gas; give it some.", f'# recorder = "{to_hex(recorder)}"']
     return ("\n".join(lines) + "\n").encode()
 

@@ -75,8 +75,9 @@ class SignedErasure(Value):
         """By whom `sign` signs digests."""
         return cls(receipt=receipt, signature=sign(receipt.digest(domain)))
 
-    def demand(self, holder: bytes, consent: ConsentId, domain: Domain) -> ErasureReceipt:
-        """The receipt. SignatureError unless it is this holder's, of this consent, under these contracts."""
+    def demand(self, holder: bytes, consent: ConsentId, domain: Domain, verifiers: Verifiers = _KEYS) -> ErasureReceipt:
+        """The receipt. SignatureError unless it is this holder's, of this consent, under these contracts. A holder that
+        is a contract is believed only where `verifiers` can ask it."""
         receipt = self.receipt
         expected = (holder, consent, domain.chain_id, domain.contract)
         if (receipt.holder, receipt.consent, receipt.chain_id, receipt.registry) != expected:
@@ -86,7 +87,7 @@ class SignedErasure(Value):
                 found=f"{to_hex(receipt.holder)}, {to_hex(receipt.consent)}",
                 code="signature.erasure",
             )
-        _KEYS.demand("the erasure's receipt", holder, receipt.digest(domain), self.signature)
+        verifiers.demand("the erasure's receipt", holder, receipt.digest(domain), self.signature)
         return receipt
 
 

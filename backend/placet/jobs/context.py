@@ -174,6 +174,7 @@ class JobContext:
     `cards` are those that it has registered of a job's model; `payloads` is where what others sent is kept for replays,
     None where nothing is;
     `hpke` is the secret of results; `earlier_hpke` are those before it that still open what is under them;
+    `institution` is its account, where that is a contract;
     `moved` is sent when the chain may have something new of the contracts.
 
     `rows` is None for a company, which has documents and no rows; `extensions` are what it brings to recipes that take
@@ -203,6 +204,7 @@ class JobContext:
     hold: Hold = "none"
     stakes: Mapping[bytes, int] = field(default_factory=dict)
     earlier_hpke: tuple[bytes, ...] = field(default=(), repr=False)
+    institution: bytes = b""
     extensions: tuple[Extension, ...] = ()
     cards: Callable[[JobId], tuple[ModelCard, ...]] = lambda job: ()
     moved: Signal = field(default_factory=Signal)
@@ -240,4 +242,5 @@ class JobContext:
 
     @property
     def address(self) -> bytes:
-        return self.signer.address
+        """The institution's: a contract in whose name the signer acts, or the signer's own."""
+        return self.institution or self.signer.address

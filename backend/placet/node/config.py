@@ -47,11 +47,13 @@ class _Section(BaseModel):
 
 
 class InstitutionSettings(_Section):
-    """Who this node belongs to. `address` must be the one of `keys/signer.json`. `jurisdiction`, where it is said,
+    """Who this node belongs to. `address` is the one of `keys/signer.json`, unless it is an `account`: a contract in
+    whose name that key acts. `jurisdiction`, where it is said,
     stands in receipts for consents: a country of ISO 3166-1, or EU."""
 
     address: Address
     name: Text
+    account: bool = False
     jurisdiction: Jurisdiction | None = None
 
 

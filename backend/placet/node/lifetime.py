@@ -44,6 +44,7 @@ def job_context(node: Node) -> JobContext:
     return JobContext(
         signer=node.keys.signer,
         recorder=node.keys.recorder,
+        institution=node.address,
         hpke=node.keys.hpke,
         earlier_hpke=node.keys.earlier_hpke,
         tls_key=tls_key((folder / "tls.crt").read_text()),

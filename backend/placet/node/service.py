@@ -329,7 +329,13 @@ def open_node(settings: NodeSettings, database: sa.Engine | None = None) -> Node
         chain=chain,
         index=Index(engine, chain),
         heads=heads,
-        sender=Sender(engine, chain, [keys.signer, keys.recorder], pushed=lambda: heads.pushed),
+        sender=Sender(
+            engine,
+            chain,
+            [keys.signer, keys.recorder],
+            institution=settings.institution.address,
+            pushed=lambda: heads.pushed,
+        ),
         calls=Calls(deployment),
         vault=VaultClient(socket),
         lookups=VaultClient(socket, _LOOKUP_SECONDS, at_once=2),
@@ -364,7 +370,7 @@ def _keys(settings: NodeSettings) -> Keys:
     passphrase = read_passphrase(settings.path(settings.passphrase_file))
     folder = settings.folder / "keys"
     signer = Key(load_secret(folder / "signer.json", passphrase))
-    if signer.address != settings.institution.address:
+    if not settings.institution.account and signer.address != settings.institution.address:
         raise ConfigError(
             "the signing key is not the institution's",
             expected=to_hex(settings.institution.address),

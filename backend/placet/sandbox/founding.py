@@ -105,13 +105,14 @@ def consortium_on(
     offering: Offering = ASSET_VIEW,
     *,
     deploy: Sequence[object] = ONE_BLOCK,
+    accounts: Sequence[str] = (),
     say: Say = lambda text: None,
 ) -> Iterator[Consortium]:
-    """The same on a chain that runs already; `deploy`: options of `placet deploy`."""
+    """The same on a chain that runs already; `deploy`: options of `placet deploy`; `accounts`: as of `found`."""
     write_passphrase(folder)
     group = Consortium(folder, chain, recipe=offering.recipe)
     try:
-        found(group, names, say, deploy)
+        found(group, names, say, deploy, accounts=accounts)
         supply(group, stock, offering, say)
         yield group
     finally:
@@ -150,10 +151,13 @@ def found(
     say: Say,
     options: Sequence[object] = ONE_BLOCK,
     auditors: Sequence[str] = (AUDITOR,),
+    accounts: Sequence[str] = (),
 ) -> None:
     """Contracts, an institution for each name, a registry, the auditors of these names, the trust list, and money for
-    the consumer. The first auditor is the one who audits."""
+    the consumer. The first auditor is the one who audits. Those of `accounts` have an address whose key
+    `recovery.json` can replace."""
     url = group.chain.url
+    recovery = group.run("key", "new", "recovery.json").strip() if accounts else ""
     say("deploying the contracts, founding the institutions")
 
     def deploy() -> None:
@@ -164,6 +168,7 @@ def found(
         group.run(
             *("init", key, "--name", name, "--chain-url", url, "--deployment", "deployment.json"),
             *("--trust", "trust.json", "--api-port", api, "--peer-port", peer),
+            *(("--recovery", recovery) if key in accounts else ()),
         )
         entry = json.loads((group.folder / key / "entry.json").read_text())
         group.members[key] = SandboxInstitution(group.folder / key, name, entry["address"], entry["api"])
@@ -198,8 +203,11 @@ def found(
         file.write_text(listed.model_dump_json(indent=2))
 
     def money() -> None:
-        accounts = [account for key in names for account in _accounts(group.folder / key)]
-        group.run("chain", "fund", "--url", url, *accounts)
+        payers = [account for key in names for account in _accounts(group.folder / key)]
+        signers = [group.run("key", "show", f"{key}/keys/signer.json").strip() for key in accounts]
+        group.run("chain", "fund", "--url", url, *payers, *signers, *([recovery] if recovery else []))
+        for key in accounts:
+            group.run("account", "open", "--config", f"{key}/node.toml", "--recovery", recovery)
         holders = [group.members[key].address for key in names]
         group.token = group.run(url, *holders, module="placet.sandbox.token")
 

@@ -17,9 +17,14 @@ def demand_all(
     signers: tuple[bytes, ...],
     digest: bytes,
     lists: Iterable[tuple[int, tuple[bytes, ...]]],
+    *,
+    on_chain: bool,
 ) -> None:
     """Fails for each invalid signature (naming who shows it) and for each signer that nobody shows a signature of. A
     contract's signature (ERC-1271) that can't be checked here is missing evidence.
+
+    `on_chain`: the ledger holds what was signed, so that it accepted every signer's signature when it took it. That is
+    as good for a contract, whatever it says now: its key may have been replaced since.
 
     A party may leave out signatures that it does not have; a signer that stands earlier in the list signed once.
     """
@@ -36,7 +41,7 @@ def demand_all(
             if case.accepts(signer, digest, signature):
                 authors.add(signer)
             elif not case.can_tell(signer):
-                untold.add(signer)
+                (authors if on_chain else untold).add(signer)
             else:
                 tell.fail(f"{what} signed by {case.name_of(signer)}", "a signature that does not verify", party)
     for signer in dict.fromkeys(signers):

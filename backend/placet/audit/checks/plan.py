@@ -35,7 +35,7 @@ def signed(case: Case, tell: Findings) -> None:
     if case.plan is None:
         return tell.skip("no plan")
     lists = ((party, evidence.plan_signatures) for party, evidence in case.evidence.items())
-    demand_all(case, tell, "plan", case.plan.signers, case.bundle.job, lists)
+    demand_all(case, tell, "plan", case.plan.signers, case.bundle.job, lists, on_chain=case.opened)
 
 
 @check(GROUP, "terms", "The terms are the plan's, and what their recipe declares")
@@ -81,7 +81,7 @@ def standing(case: Case, tell: Findings) -> None:
         return tell.lack("no evidence that shows the standing plan")
     plan = standings[0][1].plan
     lists = ((party, one.signatures) for party, one in standings)
-    demand_all(case, tell, "standing plan", plan.signers, plan.digest(case.deployment.jobs), lists)
+    demand_all(case, tell, "standing plan", plan.signers, plan.digest(case.deployment.jobs), lists, on_chain=False)
     try:
         demand_opening(plan, case.plan, case.terms, case.facts.opened.at.timestamp)
     except PlanError as error:

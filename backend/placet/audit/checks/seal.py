@@ -42,7 +42,7 @@ def signed(case: Case, tell: Findings) -> None:
         if seal == expected:
             lists.append((party, evidence.seal.signatures))
     signers = (*(p.signer for p in case.parties), case.plan.consumer)
-    demand_all(case, tell, "seal", signers, case.deployment.jobs.digest(expected.struct_hash()), lists)
+    demand_all(case, tell, "seal", signers, case.deployment.jobs.digest(expected.struct_hash()), lists, on_chain=True)
 
 
 @check(GROUP, "shape", "Outputs and keys are sealed exactly for the parties that have an output")

@@ -98,7 +98,7 @@ def _agreed(
             return tell.lack(f"nobody shows the amendment to attempt {attempt.number}")
         return tell.fail(f"a signed amendment to attempt {attempt.number}", "none in any evidence")
     by_party = ((party, signatures) for party, signatures, _ in lists)
-    demand_all(case, tell, f"amendment to attempt {attempt.number}", signers, lists[0][2], by_party)
+    demand_all(case, tell, f"amendment to attempt {attempt.number}", signers, lists[0][2], by_party, on_chain=True)
 
 
 def _never_sent(case: Case, tell: Findings, signers: tuple[bytes, ...]) -> None:

@@ -122,7 +122,7 @@ async def _tell(node: Node, ask: Ask, row: sa.RowMapping) -> None:
             mark=mark[_SALT:],
         )
         answer = (await ask(holder, request)).erasure
-        answer.demand(holder, consent, node.deployment.receipts)
+        await ask_chain(answer.demand, holder, consent, node.deployment.receipts, node.chain.verifiers)
     except PlacetError as error:
         log.warning("an erasure is not answered yet by %s: %s", to_hex(holder), error.message)
         await asyncio.to_thread(_later, node, notices, row, error)

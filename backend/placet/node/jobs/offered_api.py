@@ -131,7 +131,7 @@ def _signed(node: Node, institution: ListedInstitution, path: str) -> dict[str, 
     path, signer = urlsplit(institution.api).path.rstrip("/") + path, node.keys.signer
     request, expiry = RequestParts(institution.address, "GET", path, b""), now() + MAX_LIFETIME // 2
     domain = node.deployment.consents
-    credential = signed_request(signer.address, signer.sign, request, expiry=expiry, domain=domain)
+    credential = signed_request(node.address, signer.sign, request, expiry=expiry, domain=domain)
     return {"Authorization": credential.header()}
 
 
