@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 
 from placet.chain.events import Event, JobClosed, JobCompleted
+from placet.chain.storage import overwrite_deleted
 from placet.chain.threaded import ask_chain, ask_store
 from placet.core.deletion import ResultDeletion, SignedDeletion, end_of_life
 from placet.core.ids import JobId
@@ -55,3 +56,4 @@ def delete_result(context: JobContext, store: JobStore, job: JobId, deletion: Si
     if context.payloads is not None:
         context.payloads.forget((job,))
     store.delete_result(job, deletion)
+    overwrite_deleted(context.engine)

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Coroutine, Iterable
 from pathlib import Path
 
 from placet.chain.keystore import read_passphrase
+from placet.chain.storage import overwrite_deleted
+from placet.chain.threaded import ask_store
 from placet.jobs.certificates import tls_key
 from placet.jobs.context import EnginePorts, JobContext
 from placet.jobs.kept_payloads import KeptPayloads, Retention
@@ -142,7 +144,9 @@ async def jobs(node: Node, context: JobContext, runs: Runs, door: socket.socket 
 
 @contextlib.asynccontextmanager
 async def telling(node: Node, runner: Runner) -> AsyncIterator[None]:
-    """The erasures that owners asked for, told to other institutions."""
+    """The erasures that owners asked for, told to other institutions. What a kill left in the database's log of what
+    was deleted just before goes first."""
+    await ask_store(overwrite_deleted, node.engine)
 
     async def ask(holder: bytes, request: EraseRequest) -> EraseResponse:
         return await runner.peer_client.ask(holder, "erase", request, EraseResponse)

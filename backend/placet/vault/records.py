@@ -334,19 +334,18 @@ class Records:
         with self._engine.begin() as connection:
             query = sa.select(CONSENTS.c.offer, CONSENTS.c.sealed).where(CONSENTS.c.consent == consent)
             row = connection.execute(query).first()
-            if row is None:
-                return False
-            offer = OfferId(bytes(row.offer))
-            record = self._readable(offer, consent, row.sealed)
-            if record is not None and record.enrolment is None:
-                raise own_consent()
-            if record is not None and record.subject is not None:
-                self.matches.forget(connection, record.subject)
-            connection.execute(sa.delete(CONSENTS).where(CONSENTS.c.consent == consent))
-        if offer in self._candidates:
+            offer = None if row is None else OfferId(bytes(row.offer))
+            if row is not None and offer is not None:
+                record = self._readable(offer, consent, row.sealed)
+                if record is not None and record.enrolment is None:
+                    raise own_consent()
+                if record is not None and record.subject is not None:
+                    self.matches.forget(connection, record.subject)
+                connection.execute(sa.delete(CONSENTS).where(CONSENTS.c.consent == consent))
+        if offer is not None and offer in self._candidates:
             self._candidates[offer] = self.candidates(offer).without(consent)
-        forget(self._engine)
-        return True
+        forget(self._engine)  # where there is nothing too: what a kill left in the log
+        return offer is not None
 
     def _readable(self, offer: OfferId, consent: ConsentId, sealed: bytes) -> ConsentRecord | None:
         """None for a record that can't be opened any more, which may be a person's: that is erased."""

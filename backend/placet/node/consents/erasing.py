@@ -93,6 +93,7 @@ def _write_notices(node: Node, row: sa.RowMapping, mark: bytes | None) -> None:
         for holder in others:
             holders.setdefault(holder, []).append(record.job)
     at_rest = node.keys.at_rest
+    kept_payloads.forget(node.settings.received, jobs)
     with node.engine.begin() as connection:
         for holder, theirs in holders.items():
             sealed = None if mark is None else at_rest.seal(mark, _context(consent, holder))
@@ -100,7 +101,6 @@ def _write_notices(node: Node, row: sa.RowMapping, mark: bytes | None) -> None:
             insert_new(connection, notices, entry | {"retry_at": 0})
         values = {"state": TOLD, "jobs": b"".join(jobs)}
         connection.execute(sa.update(erasures).where(erasures.c.consent == consent).values(values))
-    kept_payloads.forget(node.settings.received, jobs)
 
 
 def _context(consent: bytes, holder: bytes) -> bytes:
