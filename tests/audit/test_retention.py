@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from simulator import NAMES, Simulation
 
+from placet.audit import report as drawn
 from placet.audit.facts import ChainFacts, Ending
 from placet.audit.findings import CheckStatus, Result
 from placet.audit.outcome import Verdict
@@ -89,17 +90,45 @@ def test_a_result_that_was_deleted_in_time_or_may_still_be_there_is_well(values:
 @pytest.mark.parametrize(
     "values",
     [
-        {"read": END + GRACE + 1},
-        {"read": END + 9 * DAY, "deletes": END + GRACE + 1},
         {"read": 600, "deletes": 300, "changes": {"job": b"\1" * 32}},
         {"read": 600, "deletes": 300, "changes": {"keep_until": 5}},
         {"read": 600, "deletes": 300, "signer": 0},
     ],
 )
-def test_the_consumer_is_named_who_did_not_delete_or_says_so_of_another(values: dict[str, Any]) -> None:
+def test_the_consumer_is_named_who_says_of_another_result_or_end_that_it_deleted(values: dict[str, Any]) -> None:
     answer, verdict = result(lasting(**values))
     assert (answer.status, verdict) == (CheckStatus.FAILED, Verdict.TAMPERED)
     assert answer.named == (NAMES[3],)
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ({"read": END + GRACE + 1}, "none at "),
+        ({"read": END + 9 * DAY, "deletes": END + GRACE + 1}, "one at "),
+        ({"read": END + 9 * DAY, "deletes": END + 5 * DAY}, "5.0 days after the end of the data life"),
+    ],
+)
+def test_who_deleted_late_or_not_at_all_breached_a_promise_and_tampered_with_nothing(
+    values: dict[str, Any], found: str
+) -> None:
+    simulation = lasting(**values)
+    answer, verdict = result(simulation)
+    assert (answer.status, verdict, answer.named) == (CheckStatus.BREACHED, Verdict.BREACHED, (NAMES[3],))
+    (problem,) = answer.problems
+    assert found in problem.found and problem.breach and problem.parties == (NAMES[3],)
+    report = verify(simulation.bundle())
+    assert report.headline.startswith(f"Breached: what was done in the job stands, but {NAMES[3]} did not keep")
+    assert "BREACHED" in drawn.text(report)[0] and found in drawn.html(report)
+
+
+def test_what_was_tampered_with_is_called_that_and_the_breach_beside_it() -> None:
+    report = verify(lasting(read=END + 9 * DAY, days=LIFE + 1).bundle())
+    assert report.verdict is Verdict.TAMPERED
+    assert f"Besides, {NAMES[3]} did not keep the promise" in report.headline
+    report = verify(lasting(read=END + 9 * DAY, deletes=END + 5 * DAY).bundle(without=(0,)))
+    assert report.verdict is Verdict.INCOMPLETE
+    assert f"Besides, {NAMES[3]} did not keep the promise" in report.headline
 
 
 def test_without_the_consumers_evidence_nobody_says_that_it_was_deleted() -> None:

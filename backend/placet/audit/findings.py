@@ -1,4 +1,4 @@
-"""What a check says: passed, failed (expected, found), disputed, or skipped with the reason.
+"""What a check says: passed, failed (expected, found), disputed, breached, or skipped with the reason.
 
 A check is a function of a case that writes into `Findings`; `Check` gives it its name, group and title.
 """
@@ -46,16 +46,23 @@ class CheckStatus(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     DISPUTED = "disputed"
+    BREACHED = "breached"
     SKIPPED = "skipped"
 
 
+BAD = (CheckStatus.FAILED, CheckStatus.DISPUTED, CheckStatus.BREACHED)
+"""In which something is not as it should be."""
+
+
 class Discrepancy(Value):
-    """One thing that is not as it should be. `parties` are those whom it names: a culprit, or two that disagree."""
+    """One thing that is not as it should be. `parties` are those whom it names: a culprit, or two that disagree. A
+    `breach` takes nothing from the trail: a party did not do what it had signed to do afterwards."""
 
     expected: str
     found: str
     parties: tuple[str, ...] = ()
     disputed: bool = False
+    breach: bool = False
 
 
 class Result(Value):
@@ -117,6 +124,12 @@ class Findings:
         if expected != found:
             self.fail(f"{what} {shown(expected)}", f"{what} {shown(found)}", *culprits)
 
+    def breach(self, expected: object, found: object, culprit: int) -> None:
+        """The trail stands, and a party did not keep a promise of its own beyond the job's end."""
+        name = self.name_of(culprit)
+        self.named[name] = None
+        self._add(Discrepancy(expected=shown(expected), found=shown(found), parties=(name,), breach=True))
+
     def lack(self, what: str) -> None:
         """Evidence that the rule needs is not there: the check can't pass."""
         self.missing[what] = None
@@ -176,10 +189,11 @@ class Check:
 
 def _status(findings: Findings) -> tuple[CheckStatus, str | None, bool]:
     lacking = "; ".join(findings.missing) or None
-    if any(not p.disputed for p in findings.problems):
+    if any(not (p.disputed or p.breach) for p in findings.problems):
         return CheckStatus.FAILED, lacking, lacking is not None
     if findings.problems:
-        return CheckStatus.DISPUTED, lacking, lacking is not None
+        status = CheckStatus.DISPUTED if any(p.disputed for p in findings.problems) else CheckStatus.BREACHED
+        return status, lacking, lacking is not None
     if lacking is not None:
         return CheckStatus.SKIPPED, lacking, True
     if findings.not_applicable is not None:

@@ -22,7 +22,14 @@ from placet.core.ids import JobId
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import U48, Address, Value, to_hex
 
-_RANK = (Verdict.TAMPERED, Verdict.DISPUTED, Verdict.INCOMPLETE, Verdict.LAWFULLY_ERASED, Verdict.INTACT)
+_RANK = (
+    Verdict.TAMPERED,
+    Verdict.DISPUTED,
+    Verdict.INCOMPLETE,
+    Verdict.BREACHED,
+    Verdict.LAWFULLY_ERASED,
+    Verdict.INTACT,
+)
 """The worst first."""
 
 
@@ -157,7 +164,8 @@ def _gap(kind: GapKind, job: ListedJob, words: str, parties: tuple[str, ...] = (
 def _verdict(gaps: Sequence[AuditGap], reports: Iterable[AuditReport]) -> Verdict:
     """The worst decides."""
     verdicts = [Verdict.INTACT, *(report.verdict for report in reports)]
-    verdicts += [Verdict.TAMPERED if gap.kind is GapKind.LIST else Verdict.INCOMPLETE for gap in gaps]
+    lacking = [gap.kind for gap in gaps if gap.kind is not GapKind.VERDICT]  # whose report says it itself
+    verdicts += [Verdict.TAMPERED if kind is GapKind.LIST else Verdict.INCOMPLETE for kind in lacking]
     return min(verdicts, key=_RANK.index)
 
 
@@ -168,7 +176,8 @@ def _headline(name: str, shown: InstitutionJobs, verdict: Verdict, gaps: Sequenc
         return f"Complete: all {jobs} are there, each with its evidence.{erased}"
     first = next((gap for gap in gaps if gap.kind is GapKind.LIST), gaps[0])
     where = f" (job number {first.number})" if first.job is not None and first.number is not None else ""
-    worst = "Not what the ledger holds" if verdict is Verdict.TAMPERED else "Incomplete"
+    words = {Verdict.TAMPERED: "Not what the ledger holds", Verdict.BREACHED: "Breached"}
+    worst = words.get(verdict, "Incomplete")
     return f"{worst}: {len(gaps)} gap{'s' * (len(gaps) != 1)} in {jobs}; first: {first.words}{where}."
 
 

@@ -23,6 +23,7 @@ _Words = Annotated[str, Field(max_length=_MOST)]
 class Verdict(StrEnum):
     INTACT = "intact"
     LAWFULLY_ERASED = "lawfully-erased"
+    BREACHED = "breached"
     INCOMPLETE = "incomplete"
     TAMPERED = "tampered"
     DISPUTED = "disputed"

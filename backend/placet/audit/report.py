@@ -12,7 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from placet.audit.drawing import HUES, after, drawing
-from placet.audit.findings import CheckStatus, Result
+from placet.audit.findings import BAD, CheckStatus, Result
 from placet.audit.graph import graph
 from placet.audit.outcome import CHAIN_LANE, AuditReport, Verdict
 from placet.core.pages import template
@@ -32,12 +32,20 @@ _GROUPS = {
     "enclave": "The enclave",
     "seal": "Seal and keys",
     "payment": "Payment",
+    "retention": "Afterwards",
 }
-_SIGNS = {CheckStatus.PASSED: "✓", CheckStatus.FAILED: "✗", CheckStatus.DISPUTED: "?", CheckStatus.SKIPPED: "–"}
+_SIGNS = {
+    CheckStatus.PASSED: "✓",
+    CheckStatus.FAILED: "✗",
+    CheckStatus.DISPUTED: "?",
+    CheckStatus.BREACHED: "!",
+    CheckStatus.SKIPPED: "–",
+}
 _PATHS = {
     CheckStatus.PASSED: "M3.5 9.5l3.5 3.5 7.5-8.5",
     CheckStatus.FAILED: "M4 4l10 10M14 4L4 14",
     CheckStatus.DISPUTED: "M6 6.5a3 3 0 1 1 4.3 2.7c-.9.5-1.3 1-1.3 2M9 14v.4",
+    CheckStatus.BREACHED: "M9 3.5v7M9 14v.4",
     CheckStatus.SKIPPED: "M4 9h10",
 }
 _ROWS = 500
@@ -49,6 +57,7 @@ _SEALS = {
     Verdict.TAMPERED: "M42 42l36 36M78 42L42 78",
     Verdict.DISPUTED: "M36 52h32l-9-9M84 70H52l9 9",
     Verdict.INCOMPLETE: "M60 38v26M60 78v1",
+    Verdict.BREACHED: "M60 40v22l14 10",
 }
 _LEGEND = (
     ("step", "a step"),
@@ -162,8 +171,8 @@ def _css() -> str:
 
 
 def _wrong(report: AuditReport) -> list[_Card]:
-    """What failed or is disputed, first of all; what is missing only if that is all there is."""
-    bad = [r for r in report.results if r.status in (CheckStatus.FAILED, CheckStatus.DISPUTED)]
+    """What failed, is disputed or was breached, first of all; what is missing only if that is all there is."""
+    bad = [r for r in report.results if r.status in BAD]
     bad = bad or [r for r in report.results if r.name == "evidence.present" and r.incomplete]
     return [_card(result) for result in bad]
 
@@ -203,7 +212,7 @@ def _groups(report: AuditReport) -> Iterator[_Group]:
 
 
 def _card(result: Result) -> _Card:
-    bad = result.status in (CheckStatus.FAILED, CheckStatus.DISPUTED)
+    bad = result.status in BAD
     if result.incomplete and not bad:
         return _Card(result, "lacking", bad, "incomplete", _LACKING)
     aside = f"{result.looked_at:,} looked at" if result.status is CheckStatus.PASSED else result.status.value

@@ -75,8 +75,9 @@ before any step of the job was recorded. The notes tell what findings lie on the
 *Retention.* Where the terms name a data life, the consumer signed that it deleted the result when that was over.
 
 The verdict is *tampered* if any check failed, else *disputed* if any is disputed, else *incomplete* if evidence is
-missing or the auditor brought no deployment and trust list of his own, else *lawfully erased* if records of consents
-that died later were erased, else *intact*. A check that does not apply (no seal in an aborted job) is skipped with its
+missing or the auditor brought no deployment and trust list of his own, else *breached* if the trail stands and a party
+did not keep what it had promised for afterwards, else *lawfully erased* if records of consents that died later were
+erased, else *intact*. A check that does not apply (no seal in an aborted job) is skipped with its
 reason and takes nothing away. Withheld keys, aborts and self-enrolled people are no tampering: the ending and the notes
 tell them.
 
@@ -181,7 +182,7 @@ def judged(case: Case, basis: Basis) -> AuditReport:
         job=bundle.job,
         verdict=verdict,
         basis=basis,
-        headline=" ".join([headline(verdict, results), *_caveats(results, basis)]),
+        headline=" ".join([headline(verdict, results), *_caveats(verdict, results, basis)]),
         ending=case.facts.status,
         ended=ending_words(case),
         recipe=case.terms.recipe if case.terms else None,
@@ -210,8 +211,10 @@ def _doubts(bundle: Bundle) -> Iterator[str]:
         yield from doubts(title, names)
 
 
-def _caveats(results: tuple[Result, ...], basis: Basis) -> Iterator[str]:
+def _caveats(verdict: Verdict, results: tuple[Result, ...], basis: Basis) -> Iterator[str]:
     """What nobody should read the verdict without."""
+    if verdict is not Verdict.BREACHED and (broken := _broken(results)):
+        yield f"Besides, {broken}."
     if any(enclave.SIMULATED in result.notes for result in results):
         yield "The enclave is simulated: its host's owner could read everything."
     if basis is not Basis.LIVE_CHAIN:
@@ -226,6 +229,8 @@ def judge(results: tuple[Result, ...], basis: Basis) -> Verdict:
         return Verdict.DISPUTED
     if any(r.incomplete for r in results) or basis is Basis.BUNDLE:
         return Verdict.INCOMPLETE
+    if any(r.status is CheckStatus.BREACHED for r in results):
+        return Verdict.BREACHED
     return Verdict.LAWFULLY_ERASED if any(r.erased for r in results) else Verdict.INTACT
 
 
@@ -245,12 +250,20 @@ def headline(verdict: Verdict, results: tuple[Result, ...]) -> str:
             "no deployment file and trust list to compare",
         )
         return f"Incomplete: {reasons[0]}. Without it nothing is called intact."
+    if verdict is Verdict.BREACHED:
+        return f"Breached: what was done in the job stands, but {_broken(results)}."
     if verdict is Verdict.LAWFULLY_ERASED:
         return (
             "Lawfully erased: all that is still there fits; records of consents that were withdrawn or revoked later "
             "are gone, as they may be."
         )
     return "Intact: everything that was done was agreed, recorded and consented to."
+
+
+def _broken(results: tuple[Result, ...]) -> str:
+    """Who broke which promise; empty where nobody did."""
+    broken = [r for r in results if r.status is CheckStatus.BREACHED]
+    return "; ".join(f"{listed(r.named)} did not keep the promise “{r.title}”" for r in broken)
 
 
 def ending_words(case: Case) -> str:

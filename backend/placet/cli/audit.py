@@ -57,7 +57,7 @@ commands.command("institution")(institution)
 commands.command("replay")(replay)
 commands.command("sample")(sample)
 commands.command("certificate")(certificate)
-EXIT = {"intact": 0, "tampered": 3, "disputed": 4, "incomplete": 5, "lawfully-erased": 6}
+EXIT = {"intact": 0, "tampered": 3, "disputed": 4, "incomplete": 5, "lawfully-erased": 6, "breached": 7}
 
 
 @commands.callback()
@@ -108,7 +108,7 @@ def audit(
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Audit a job. Exit code 0 intact, 3 tampered, 4 disputed, 5 incomplete, 6 lawfully erased."""
+    """Audit a job. Exit code 0 intact, 3 tampered, 4 disputed, 5 incomplete, 6 lawfully erased, 7 breached."""
     if context.invoked_subcommand is not None:
         return
     if page:

@@ -62,7 +62,8 @@ def institution(
     as_json: AsJson = False,
 ) -> None:
     """Audit all jobs of an institution: each number that the ledger gave it, and the evidence of each job. Exit code
-    0 complete, 3 tampered, 4 disputed, 5 something is missing, 6 complete but for what was lawfully erased."""
+    0 complete, 3 tampered, 4 disputed, 5 something is missing, 6 complete but for what was lawfully erased, 7 a promise
+    was breached."""
     from placet.audit.institution import judge_institution, lines
     from placet.audit.proof import TrustedBlocks
     from placet.cli.audit import EXIT, auditor_key

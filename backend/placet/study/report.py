@@ -80,7 +80,7 @@ def html(data: StudyData, judgement: StudyJudgement, outcome: StudyOutcome, mode
         contribution=None if model is None or not model.shares else _contribution(model),
         payments=list(_payments(outcome, model)),
         checks=_checks(outcome.audit),
-        failed=[one for one in outcome.audit["results"] if one["status"] in ("failed", "disputed")],
+        failed=[one for one in outcome.audit["results"] if one["status"] in ("failed", "disputed", "breached")],
         limits=limits(data, outcome, model),
         rule=_rule(outcome),
         columns=[]
@@ -119,7 +119,7 @@ def _tiles(
 
 def _not_passed(audit: Mapping[str, Any]) -> str:
     counts = Counter(one["status"] for one in audit["results"])
-    words = [f"{counts[status]} {status}" for status in ("failed", "disputed", "skipped") if counts[status]]
+    words = [f"{counts[status]} {status}" for status in ("failed", "disputed", "breached", "skipped") if counts[status]]
     return ", ".join(words) or "none failed"
 
 

@@ -19,7 +19,7 @@ h2 span { color: var(--dim); font-weight: 400; } h3 { font-size: 15px; font-weig
 p { margin: 8px 0; max-width: 76ch; overflow-wrap: anywhere; } .lead { font-size: 18px; line-height: 1.5; } .dim { color: var(--dim); }
 .kicker { font-size: 12.5px; letter-spacing: .11em; text-transform: uppercase; color: var(--dim); display: flex; justify-content: space-between; gap: 20px; }
 .verdict { display: inline-block; padding: 3px 12px; border: 1.6px solid var(--tone); color: var(--tone); border-radius: 3px; font-weight: 640; letter-spacing: .06em; text-transform: uppercase; font-size: 12.5px; white-space: nowrap; }
-.intact { --tone: var(--good); } .tampered { --tone: var(--bad); } .disputed, .incomplete, .lawfully-erased { --tone: var(--unsure); }
+.intact { --tone: var(--good); } .tampered { --tone: var(--bad); } .disputed, .breached, .incomplete, .lawfully-erased { --tone: var(--unsure); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(138px, 1fr)); margin: 30px 0 8px; border: solid var(--rule); border-width: 1px 0; }
 .tiles div { padding: 14px 18px 12px 0; } .tiles b { display: block; font-size: 29px; line-height: 1.15; font-weight: 600; letter-spacing: -.02em; font-variant-numeric: tabular-nums; }
 .tiles small { display: block; color: var(--dim); font-size: 13px; line-height: 1.35; } .tiles div.key b { color: var(--joint); }

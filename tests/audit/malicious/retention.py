@@ -1,4 +1,4 @@
-"""Results that were kept longer than was promised."""
+"""Records of a result's deletion that are false. One of too late, or none, is a breach: test_retention."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from test_retention import END, lasting
 
 from malicious.lies import D, malicious
 from placet.audit.bundle import Bundle
-from placet.core.deletion import GRACE
 
 
 @malicious("retention.deleted", D)
-def a_result_of_which_no_deletion_is_shown() -> Bundle:
-    return lasting(read=END + GRACE + 1).bundle()
+def a_deletion_of_another_jobs_result() -> Bundle:
+    return lasting(read=END, deletes=0, changes={"job": b"\1" * 32}).bundle()
 
 
 @malicious("retention.deleted", D)
-def a_result_that_was_deleted_too_late() -> Bundle:
-    return lasting(read=END + 2 * GRACE, deletes=END + GRACE + 1).bundle()
+def a_deletion_whose_data_life_ends_later_than_the_terms_say() -> Bundle:
+    return lasting(read=END * 2, deletes=END, changes={"keep_until": 1 << 33}).bundle()
 
 
 @malicious("retention.deleted", D)

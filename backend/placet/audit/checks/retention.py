@@ -7,7 +7,7 @@ import time
 from placet.audit.case import Case
 from placet.audit.facts import Ending
 from placet.audit.findings import Findings, check
-from placet.core.deletion import GRACE, ResultDeletion, end_of_life
+from placet.core.deletion import DAY, GRACE, ResultDeletion, end_of_life
 from placet.core.ecdsa import recover
 
 GROUP = "retention"
@@ -17,8 +17,10 @@ GROUP = "retention"
 def deleted(case: Case, tell: Findings) -> None:
     """Where the terms name a data life, the consumer may keep the result for so many days from the block on that ended
     the job. A day after that, at the time of the facts' head, its evidence holds a record of the deletion, signed by
-    its recorder, of this job and this end, made by then. The record is the consumer's word: what was copied before,
-    nothing shows. That the data life is none longer than offers allow, `plan.scope` says."""
+    its recorder, of this job and this end, made by then. A record of later, or none, is a breach of the consumer's
+    promise, and takes nothing from the trail; a record of something else is a false one. The record is the consumer's
+    word: what was copied before, nothing shows. That the data life is none longer than offers allow, `plan.scope`
+    says."""
     end = case.facts.end
     if case.plan is None or case.terms is None:
         return tell.skip("no plan or no terms")
@@ -37,7 +39,8 @@ def deleted(case: Case, tell: Findings) -> None:
     signed = case.evidence[consumer].deletion
     if signed is None:
         if head > keep_until + GRACE:
-            tell.fail(f"a record that the result was deleted by {_day(keep_until + GRACE)}", "none", consumer)
+            expected = f"a record that the result was deleted by {_day(keep_until + GRACE)}"
+            tell.breach(expected, f"none at {_day(head)}", consumer)
         return None
     _record(case, tell, signed.deletion, signed.signature, keep_until, consumer)
 
@@ -50,7 +53,9 @@ def _record(
     tell.same("job of the deletion", case.bundle.job, deletion.job, consumer)
     tell.same("end of the data life", keep_until, deletion.keep_until, consumer)
     if deletion.deleted > keep_until + GRACE:
-        tell.fail(f"a deletion by {_day(keep_until + GRACE)}", f"one at {_day(deletion.deleted)}", consumer)
+        late = (deletion.deleted - keep_until) / DAY
+        found = f"one at {_day(deletion.deleted)}, {late:,.1f} days after the end of the data life"
+        tell.breach(f"a deletion by {_day(keep_until + GRACE)}", found, consumer)
     tell.note(f"{case.name(consumer)} deleted the result at {_day(deletion.deleted)}, by its own word")
 
 

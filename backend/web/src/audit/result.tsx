@@ -10,9 +10,10 @@ const TONES: Readonly<Record<Report["verdict"], string>> = {
   "lawfully-erased": "good",
   incomplete: "",
   disputed: "",
+  breached: "bad",
   tampered: "bad",
 };
-const SIGNS: Readonly<Record<Report["verdict"], string>> = { intact: "✓", "lawfully-erased": "✓", incomplete: "…", disputed: "?", tampered: "✗" };
+const SIGNS: Readonly<Record<Report["verdict"], string>> = { intact: "✓", "lawfully-erased": "✓", incomplete: "…", disputed: "?", breached: "!", tampered: "✗" };
 
 export function Result({ judged, again }: { judged: Judged; again: () => void }) {
   const host = useRef<HTMLDivElement>(null);

@@ -15,7 +15,7 @@ export interface Failure {
 }
 export interface Report {
   readonly job: string;
-  readonly verdict: "intact" | "lawfully-erased" | "incomplete" | "tampered" | "disputed";
+  readonly verdict: "intact" | "lawfully-erased" | "incomplete" | "tampered" | "disputed" | "breached";
   readonly basis: "live-chain" | "own-files" | "bundle";
 }
 export interface Judged {
