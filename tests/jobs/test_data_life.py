@@ -32,7 +32,12 @@ class Ended:
     """A completed job at one party, with a result and all from which it could be opened again."""
 
     def __init__(
-        self, environment: JobEnvironment, folder: Path, party: int = CONSUMER, days: int | None = DAYS
+        self,
+        environment: JobEnvironment,
+        folder: Path,
+        party: int = CONSUMER,
+        days: int | None = DAYS,
+        engine: sa.Engine | None = None,
     ) -> None:
         self.environment = environment
         kept = KeptPayloads(
@@ -43,8 +48,13 @@ class Ended:
         self.context = replace(self.environment.contexts[party], payloads=kept)
         terms = self.environment.terms(data_life=days)
         self.job = JobId(self.environment.agreed(terms=terms))
+        record = self.environment.stores[party].job(self.job)
+        if engine is not None:
+            self.context = replace(self.context, engine=engine)
         self.runner = Runner(self.context, RUNS)
         self.store = self.runner.store
+        if engine is not None:
+            self.store.add(record)
         self.store.begin(self.job, 1, (bytes(32),))
         self.store.keep(self.job, 1, output=b"masked output", private=b"private")
         self.store.computed(self.job, 1)

@@ -54,8 +54,8 @@ def _record(
     tell.same("end of the data life", keep_until, deletion.keep_until, consumer)
     if deletion.deleted > keep_until + GRACE:
         late = (deletion.deleted - keep_until) / DAY
-        found = f"one at {_day(deletion.deleted)}, {late:,.1f} days after the end of the data life"
-        tell.breach(f"a deletion by {_day(keep_until + GRACE)}", found, consumer)
+        deleted_at = f"one at {_day(deletion.deleted)}, {late:,.1f} days after the end of the data life"
+        tell.breach(f"a deletion by {_day(keep_until + GRACE)}", deleted_at, consumer)
     tell.note(f"{case.name(consumer)} deleted the result at {_day(deletion.deleted)}, by its own word")
 
 
