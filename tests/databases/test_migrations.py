@@ -82,7 +82,7 @@ def upgraded(before: Rows) -> Rows:
         fresh |= {"node_leadership": [], "node_sessions": [], "node_reservations": []}
         fresh |= {"node_proof_tags": [], "job_data_lives": [], "node_erasures": [], "node_erasure_notices": []}
     if "lawful" in before:
-        fresh |= {"matches": [], "models": [], "enrolments": []}
+        fresh |= {"matches": [], "models": [], "enrolments": [], "erased": []}
         batch_of = {leaf: row["root"] for row in before["batches"] for leaf in _leaves(row["leaves"])}
         places = [row | {"owner": None, "batch": batch_of.get(row["consent"])} for row in before["consents"]]
         fresh["consents"] = places

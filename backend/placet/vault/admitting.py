@@ -59,6 +59,8 @@ class Admissions(VaultState):
             for submission in submissions:
                 try:
                     identity = admit(submission, wording, situation)
+                    if self._records.is_erased(identity):
+                        raise _erased(identity)
                 except (ConsentError, SignatureError, InputError) as error:
                     outcomes.append(error)
                     continue
@@ -136,3 +138,12 @@ class Admissions(VaultState):
             erased = self._records.erase(consent)
         log.info("erase %s: %s", to_hex(consent), "done" if erased else "nothing there")
         return erased
+
+
+def _erased(consent: ConsentId) -> ConsentError:
+    return ConsentError(
+        "the consent was erased",
+        found=to_hex(consent),
+        remedy="who consents once more signs a new one",
+        code="consent.erased",
+    )

@@ -37,6 +37,8 @@ CONSENTS = sa.Table(
 )
 """`owner`: the keyed tag of the owner's key, by which he finds his own. `batch`: the root of that in which the
 consent is."""
+ERASED = sa.Table("erased", METADATA, sa.Column("consent", sa.LargeBinary(32), primary_key=True))
+"""Consents that were erased, by their numbers, which lead to nobody: none of them comes in again."""
 BATCHES = sa.Table(
     "batches",
     METADATA,
