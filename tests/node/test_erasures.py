@@ -132,6 +132,8 @@ async def test_everybody_who_had_a_part_is_told_until_all_have_answered(
         (told,) = (await later.get(owner, path)).json()["erasures"]
         answers = {from_hex(one["institution"]["address"]): one["erasure"] for one in told["holders"]}
         assert answers[CONSUMER.address] is not None and answers[THIRD.address] is None
+        waits = {from_hex(one["institution"]["address"]): one["waits"] for one in told["holders"]}
+        assert waits == {CONSUMER.address: None, THIRD.address: "peer.unreachable"}
         (request,) = holders.asked
         assert (request.jobs, request.mark) == ((JOB,), person_mark(request.salt, owner.customer))
         kept = sa.select(erasure_notices.c.mark, erasure_notices.c.error).order_by(erasure_notices.c.receipt)
@@ -148,6 +150,32 @@ async def test_everybody_who_had_a_part_is_told_until_all_have_answered(
         assert all(one["erasure"] for one in told["holders"])
         with later.node.engine.connect() as connection:
             assert connection.execute(sa.select(erasure_notices.c.mark)).scalars().all() == [None, None]
+
+
+async def test_all_identifiers_that_one_key_was_enrolled_for_are_reached(
+    node: Running, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """He consented as one customer and, by the same key, as another: each with a mark of its own."""
+    second = Owner(node.environment, next(node.environment.customers), owner.key)
+    given = {await withdrawn(node, one): one.customer for one in (owner, second)}
+    offers = {}
+    with node.node.engine.connect() as connection:
+        for consent in given:
+            here = sa.select(consents.c.offer).where(consents.c.id == from_hex(consent))
+            offers[consent] = connection.execute(here).scalar_one()
+    for consent, offer in offers.items():
+        await asyncio.to_thread(uses.note_uses, node.node.engine, JOB, 1, offer, from_hex(consent))
+    record = SimpleNamespace(job=JOB, plan=SimpleNamespace(parties=[], consumer=CONSUMER.address))
+    monkeypatch.setattr(erasing, "JobStore", lambda engine: SimpleNamespace(find=lambda job: record))
+    path = f"/v1/owners/{to_hex(owner.signer)}/erasure"
+    answer = await node.client.post(path, headers=owner.headers("POST", path))
+    assert {one["consent"]: one["state"] for one in answer.json()["erasures"]} == dict.fromkeys(given, "erased")
+    holders = Holders(node.environment)
+    await go_on(node, holders.ask)
+    marks = {
+        to_hex(one.consent): one.mark == person_mark(one.salt, given[to_hex(one.consent)]) for one in holders.asked
+    }
+    assert marks == dict.fromkeys(given, True)
 
 
 async def test_a_receipt_that_its_holder_did_not_sign_is_no_answer(

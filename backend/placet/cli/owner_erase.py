@@ -10,9 +10,10 @@ import typer
 from placet.cli.inputs import AsJson, PassphraseFile, demand_url, read_consent, when
 from placet.cli.output import emit, write_line
 from placet.cli.wallets import ConsentArgument, WalletFolder, client_of, key_of, open_wallet
+from placet.core.values import to_hex
 
 if TYPE_CHECKING:
-    from placet.owner.answers import ErasureAnswer
+    from placet.owner.answers import ErasureAnswer, HolderAnswer
 
 
 def erase(
@@ -58,8 +59,14 @@ def erase(
         if answer.erasure is None and answer.retain_until is not None:
             write_line(f"record kept by law until {when(answer.retain_until)}: {answer.reason}")
         for holder in answer.holders:
-            done = "not answered yet" if holder.erasure is None else f"erased {when(holder.erasure.receipt.at)}"
-            write_line(f"{holder.institution.name}: {done}")
+            write_line(f"{holder.institution.name}: {_answer(holder)}")
+
+
+def _answer(holder: HolderAnswer) -> str:
+    if holder.erasure is None:
+        return "not answered yet" + ("" if holder.waits is None else f" ({holder.waits})")
+    receipt = holder.erasure.receipt
+    return f"erased {', '.join(receipt.erased)} on {when(receipt.at)}, receipt {to_hex(receipt.hash)}"
 
 
 def _anchored(answer: ErasureAnswer) -> str:

@@ -104,10 +104,12 @@ class InstitutionAnswer(_Answer):
 
 
 class HolderAnswer(_Answer):
-    """An institution by its address and what it has signed of an erasure; nothing yet where it has not answered."""
+    """An institution by its address and what it has signed of an erasure; nothing yet where it has not answered, and
+    then in `waits` the code of why not."""
 
     institution: InstitutionAnswer
     erasure: SignedErasure | None = None
+    waits: Annotated[str, *quotation(100)] | None = None
 
 
 class ErasureAnswer(_Answer):

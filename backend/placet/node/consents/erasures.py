@@ -30,10 +30,12 @@ class _Answer(BaseModel):
 
 
 class ToldHolder(_Answer):
-    """Another institution that had a part in a job with the consent; no `erasure` until it has answered."""
+    """Another institution that had a part in a job with the consent; no `erasure` until it has answered. `waits` is
+    why not, by the code of the error of the last time that it was asked: it is asked again. Null before that."""
 
     institution: Named
     erasure: SignedErasure | None
+    waits: str | None
 
 
 class ErasureResponse(_Answer):
@@ -169,7 +171,7 @@ def _answer(node: Node, owner: bytes) -> OwnersErasures:
         for one in rows_of_notices.mappings():
             holder = bytes(one["holder"])
             institution = Named(address=holder, name=node.trust.name_or_address(holder))
-            entry = ToldHolder(institution=institution, erasure=_receipt(one["receipt"]))
+            entry = ToldHolder(institution=institution, erasure=_receipt(one["receipt"]), waits=one["error"])
             by_consent.setdefault(bytes(one["consent"]), []).append(entry)
     return OwnersErasures(
         erasures=[
