@@ -9,11 +9,14 @@ from eth_abi.abi import encode
 from test_collect import Replay
 
 from placet.audit.bundle import Bundle
+from placet.audit.log_proof import LogProof, ReadLog
 from placet.audit.proof import ChainProof, ProvenBlock, TrustedBlocks
 from placet.chain import event_types, events
 from placet.core import rlp
-from placet.core.block_header import bloom_over
+from placet.core.block_header import bloom_over, read_header, read_logs
+from placet.core.event_log import LogEntry, event_leaf
 from placet.core.hashing import keccak
+from placet.core.merkle import Rfc6962Tree
 from placet.core.offers import Offer
 from placet.core.ordered_trie import EMPTY, ordered_root
 from placet.core.stakes import StakeTerms
@@ -93,6 +96,27 @@ def proven(simulation: Any, state: bytes = bytes(32)) -> tuple[Bundle, TrustedBl
         facts = facts.model_copy(update={"opened": facts.opened.model_copy(update={"block_hash": opened})})
     bundle = told.model_copy(update={"facts": facts, "proof": ChainProof(blocks=tuple(blocks))})
     return bundle, TrustedBlocks({last: parent}, "a friend")
+
+
+def logged(simulation: Any) -> tuple[Bundle, TrustedBlocks]:
+    """The same where headers have gaps: the log of events instead of receipts, and what witnesses say of its last
+    block. The log's first three entries come as subtrees: they lie before the job's facts."""
+    bundle, trusted = proven(simulation)
+    assert bundle.proof is not None
+    entries, blocks = [], []
+    for block in bundle.proof.blocks:
+        sealed = read_header(block.header)
+        logs = read_logs(sealed, block.receipts) if block.receipts is not None else ()
+        entries += [LogEntry(sealed.number, sealed.hash, log) for log in logs if log.address != bytes(20)]
+        if block.receipts is not None or block == bundle.proof.blocks[-1]:
+            blocks.append(ProvenBlock(header=block.header))
+    tree, raw = Rfc6962Tree(), [entry.encoded() for entry in entries]
+    for number in range(3):
+        tree.add(event_leaf(rlp.encode(rlp.of_int(number))))
+    log = LogProof(size=3, nodes=tree.nodes, entries=tuple(raw))
+    proof = ChainProof(blocks=tuple(blocks), log=log)
+    head = {number: ReadLog.of(log).head for number in trusted.hashes}
+    return bundle.model_copy(update={"proof": proof}), TrustedBlocks(trusted.hashes, "two witnesses", head)
 
 
 def simulation_time(number: int) -> int:

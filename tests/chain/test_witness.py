@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 from placet.chain import event_types
 from placet.chain.client import Chain
 from placet.cli.main import app
+from placet.core import rlp
 from placet.core.block_header import read_header
-from placet.core.cosigning import WitnessedBlock, cosigners, event_leaf, log_origin, vouched
+from placet.core.cosigning import WitnessedBlock, cosigners, log_origin, vouched
 from placet.core.errors import ConfigError, StateError
-from placet.core.merkle import rfc6962_nodes
+from placet.core.merkle import rfc6962_leaf, rfc6962_nodes
 from placet.core.signed_note import SignedNote, parse_note, parse_vkey
 from placet.core.values import from_hex, parse, to_hex
 from placet.witness import witness as witnessing
@@ -50,13 +51,16 @@ def head_of(environment) -> tuple[int, bytes]:
         "fromBlock": hex(environment.deployment.block),
         "toBlock": "latest",
     }
-    leaves = [
-        event_leaf(
-            int(log["blockNumber"], 16), from_hex(log["blockHash"]), int(log["logIndex"], 16),
-            from_hex(log["address"]), [from_hex(topic) for topic in log["topics"]], from_hex(log["data"]),
+    leaves = []
+    for log in environment.local.rpc("eth_getLogs", query):
+        number, place = int(log["blockNumber"], 16), int(log["logIndex"], 16)
+        address, topics, data = (
+            from_hex(log["address"]),
+            [from_hex(one) for one in log["topics"]],
+            from_hex(log["data"]),
         )
-        for log in environment.local.rpc("eth_getLogs", query)
-    ]  # fmt: skip
+        entry = [rlp.of_int(number), from_hex(log["blockHash"]), rlp.of_int(place), address, topics, data]
+        leaves.append(rfc6962_leaf(rlp.encode(entry)))
     return len(leaves), rfc6962_nodes(leaves)
 
 
@@ -91,8 +95,8 @@ def test_witnesses_of_the_same_steps_sign_the_same(environment, tmp_path) -> Non
     first.once()
     notes, keys = [note_of(tmp_path / "a"), note_of(tmp_path / "b")], (first.key, second.key)
     assert notes[0].text == notes[1].text
-    ((number, (hash_, names)),) = vouched(notes, keys, 2, first.origin).items()
-    assert number % 4 == 0 and hash_ == environment.chain.block(number).hash and len(names) == 2
+    ((number, one),) = vouched(notes, keys, 2, first.origin).items()
+    assert number % 4 == 0 and one.shown.hash == environment.chain.block(number).hash and len(one.witnesses) == 2
     assert compare(notes[0], notes[1], keys).agreement is HistoryAgreement.SAME
 
 

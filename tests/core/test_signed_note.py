@@ -7,8 +7,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet.core.cosigning import WitnessedBlock, cosign, cosigners, event_leaf, vouched
+from placet.core.block_header import ReceiptLog
+from placet.core.cosigning import VouchedBlock, WitnessedBlock, cosign, cosigners, vouched
 from placet.core.errors import InputError, LimitError, PlacetError, SignatureError
+from placet.core.event_log import LogEntry, event_leaf
 from placet.core.hashing import sha256
 from placet.core.merkle import Rfc6962Tree, rfc6962_nodes
 from placet.core.signed_note import (
@@ -158,7 +160,7 @@ def test_each_bit_of_a_cosigned_note_counts() -> None:
 
 def test_k_of_n_sign_one_checkpoint() -> None:
     apart = [signed(block(), 0), signed(block(), 1)]
-    assert vouched(apart, KEYS, 2, ORIGIN) == {64: (b"\x07" * 32, ("w0.example.org", "w1.example.org"))}
+    assert vouched(apart, KEYS, 2, ORIGIN) == {64: VouchedBlock(block(), ("w0.example.org", "w1.example.org"))}
     assert vouched([signed(block(), 0, 1, 2)], KEYS, 3, ORIGIN).keys() == {64}
     assert vouched(apart, KEYS, 3, ORIGIN) == {}
     assert vouched([signed(block(), 0), signed(block(), 0, at=5)], KEYS, 2, ORIGIN) == {}, "one key, twice"
@@ -177,7 +179,9 @@ def test_k_of_n_sign_one_checkpoint() -> None:
 
 @given(st.integers(0, 40), st.integers(0, 40))
 def test_a_tree_goes_on_from_its_subtrees(first: int, more: int) -> None:
-    leaves = [event_leaf(n, bytes(32), n, bytes(20), [], b"") for n in range(first + more)]
+    entries = [LogEntry(n, bytes(32), ReceiptLog(bytes(20), (), b"", n)) for n in range(first + more)]
+    assert [LogEntry.read(entry.encoded()) for entry in entries] == entries
+    leaves = [event_leaf(entry.encoded()) for entry in entries]
     tree = Rfc6962Tree()
     for leaf in leaves[:first]:
         tree.add(leaf)

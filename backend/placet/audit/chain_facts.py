@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
+from placet.audit.chain_log import ChainLog, told_log, whole_log
 from placet.audit.event_filter import EventFilter
 from placet.audit.fact_reader import FactReader, OfferHeads
 from placet.audit.facts import ChainFacts, Ending, Moment
+from placet.audit.log_proof import MOST_LOGGED, LogHead
 from placet.audit.proof import ChainProof, ProvenBlock
 from placet.chain import events, proofs
 from placet.chain.blocks import Block
 from placet.chain.client import Chain
 from placet.chain.events import E
-from placet.core.block_header import read_header
+from placet.core.block_header import SealedHeader, read_header
 from placet.core.errors import ChainError
 from placet.core.ids import JobId, OfferId
 from placet.core.plan import Plan
 
 MOST_LINKED = 10_000
 """Headers of a bundle that follow each other without a gap, at the most: 13 MB. Where a job's oldest fact lies further
-back, only the blocks that hold its facts are taken along."""
+back, only the blocks that hold its facts are taken along, and the log of events where witnesses signed one."""
 
 
 def facts(chain: Chain, job: JobId, plan: Plan | None) -> ChainFacts:
@@ -29,18 +32,21 @@ def facts(chain: Chain, job: JobId, plan: Plan | None) -> ChainFacts:
     return LiveFactReader(chain, job).facts(plan)
 
 
-def proven_facts(chain: Chain, job: JobId, plan: Plan | None, at: int) -> tuple[ChainFacts, ChainProof | None]:
-    """The same as of that block, with what shows that they stand under its hash."""
+def proven_facts(
+    chain: Chain, job: JobId, plan: Plan | None, at: int, signed: LogHead | None = None
+) -> tuple[ChainFacts, ChainProof | None]:
+    """The same as of that block, with what shows that they stand under its hash. `signed`: as for `LiveFactReader`."""
     chain.check()
-    reader = LiveFactReader(chain, job, at)
+    reader = LiveFactReader(chain, job, at, signed)
     return reader.facts(plan), reader.proof()
 
 
 class LiveFactReader(FactReader):
     """Reads everything at one block, and notices if that block is replaced meanwhile."""
 
-    def __init__(self, chain: Chain, job: JobId, at: int | None = None) -> None:
-        """`at`: the block, if not the last confirmed one. ChainError for one that is not confirmed."""
+    def __init__(self, chain: Chain, job: JobId, at: int | None = None, signed: LogHead | None = None) -> None:
+        """`at`: the block, if not the last confirmed one; `signed`: what the events up to it come to, by witnesses.
+        ChainError for a block that is not confirmed."""
         confirmed = chain.confirmed()
         if at is not None and at > confirmed:
             raise ChainError(
@@ -49,6 +55,7 @@ class LiveFactReader(FactReader):
         self._chain = chain
         self._block = chain.block(confirmed if at is None else at)
         self._times: dict[int, int] = {self._block.number: self._block.timestamp}
+        self._signed = signed
         self._queries: list[EventFilter] = []
         self._seen: set[int] = set()
         head = Moment(block=self._block.number, index=0, timestamp=self._block.timestamp)
@@ -59,9 +66,21 @@ class LiveFactReader(FactReader):
     def _blocks(self) -> list[Block]:
         return self._chain.blocks(self._chain.deployment.block, self._block)
 
+    @cached_property
+    def _log(self) -> ChainLog | None:
+        """The log of events, if the endpoint tells the one that witnesses signed; then no header has to be read. None
+        also where there are so few blocks that their headers are all read and taken along."""
+        if self._signed is None or self._block.number - self._chain.deployment.block < MOST_LINKED:
+            return None
+        log = told_log(self._chain, self._block.number)
+        return log if log is not None and log.head == self._signed else None
+
     def all(self, kinds: Sequence[type[E]], **indexed: bytes | int) -> list[E]:
         self._queries.append(EventFilter(self.deployment, kinds, indexed))
-        events_ = self._chain.events_of(self._blocks, kinds, **indexed)
+        if self._log is not None:
+            events_ = self._log.events.all(kinds, indexed)
+        else:
+            events_ = self._chain.events_of(self._blocks, kinds, **indexed)
         self._seen.update(event.block for event in events_)
         return events_
 
@@ -92,7 +111,7 @@ class LiveFactReader(FactReader):
         return facts
 
     def proof(self) -> ChainProof | None:
-        """Headers and receipts of all that was read until now; None where the chain's hashes are not those of
+        """What shows all that was read until now; None where the chain's hashes are not those of
         Ethereum's headers. ChainError where it was reorganised meanwhile."""
         try:
             return self._proof()
@@ -103,20 +122,36 @@ class LiveFactReader(FactReader):
 
     def _proof(self) -> ChainProof:
         oldest, head = min(self._seen, default=self._block.number), self._block.number
-        whole = head - oldest < MOST_LINKED
-        numbers = list(range(oldest, head + 1)) if whole else sorted({*self._seen, head})
-        blocks, last = [], b""
-        for row, raw in proofs.headers(self._chain.rpc, numbers):
-            header = read_header(raw)
+        if head - oldest < MOST_LINKED:
+            return ChainProof(blocks=self._with_receipts(range(oldest, head + 1)))
+        numbers = sorted({*self._seen, head})
+        if self._signed is not None:
+            # What contradicts the witnesses is shown as it is: the check says so.
+            log = (self._log or whole_log(self._chain, self._blocks)).after(oldest)
+            if len(log.entries) <= MOST_LOGGED:
+                blocks = tuple(ProvenBlock(header=raw) for _, _, raw in self._headers(numbers))
+                return ChainProof(blocks=blocks, log=log)
+        return ChainProof(blocks=self._with_receipts(numbers))
+
+    def _with_receipts(self, numbers: Sequence[int]) -> tuple[ProvenBlock, ...]:
+        blocks = []
+        for row, header, raw in self._headers(numbers):
             needed = header.number in self._seen or any(query.may_hold(header.bloom) for query in self._queries)
             receipts = proofs.receipts(self._chain.rpc, row, header) if needed else None
             blocks.append(ProvenBlock(header=raw, receipts=receipts))
+        return tuple(blocks)
+
+    def _headers(self, numbers: Sequence[int]) -> Iterator[tuple[dict[str, Any], SealedHeader, bytes]]:
+        """The last one is the head's. ChainError where it is another one now."""
+        last = b""
+        for row, raw in proofs.headers(self._chain.rpc, numbers):
+            header = read_header(raw)
             last = header.hash
+            yield row, header, raw
         if last != self._block.hash:
             raise ChainError(
                 "the chain was reorganised while it was read",
-                found=f"another block {head}",
+                found=f"another block {self._block.number}",
                 remedy="collect again",
                 code="chain.moving",
             )
-        return ChainProof(blocks=tuple(blocks))

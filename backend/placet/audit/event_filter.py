@@ -1,11 +1,13 @@
-"""Which events somebody looks for: kinds, and what stands in their indexed fields."""
+"""Events by kind and by what stands in their indexed fields: where they may be, and which they are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 from placet.chain import event_types
-from placet.chain.events import CONTRACTS, Event
+from placet.chain.events import CONTRACTS, E, Event
 from placet.core.block_header import bloom_over
 from placet.core.trust import Deployment
 
@@ -16,7 +18,6 @@ class EventFilter:
     def __init__(
         self, deployment: Deployment, kinds: Sequence[type[Event]], indexed: Mapping[str, bytes | int]
     ) -> None:
-        self._kinds, self._indexed = tuple(kinds), dict(indexed)
         self._masks = [
             bloom_over((address, event_types.event_type(kind).topic, *_told(kind, indexed)))
             for address, contract in event_types.addresses(deployment).items()
@@ -28,11 +29,25 @@ class EventFilter:
         """False only where a block's Bloom filter rules such events out."""
         return any(bloom & mask == mask for mask in self._masks)
 
-    def takes(self, event: Event) -> bool:
-        """Is it such an event?"""
-        return isinstance(event, self._kinds) and all(
-            getattr(event, name) == value for name, value in self._indexed.items()
-        )
+
+_BY = frozenset({"consent", "dataset", "job", "offer", "provider"})
+"""The indexed fields by one of which facts are looked for."""
+
+
+class EventIndex:
+    """Events by the fields by which facts are looked for, in the order in which they came."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self._events: dict[tuple[str, object], list[Event]] = defaultdict(list)
+        for event in events:
+            for name in _BY.intersection(vars(event)):
+                self._events[name, getattr(event, name)].append(event)
+
+    def all(self, kinds: Sequence[type[E]], indexed: Mapping[str, bytes | int]) -> list[E]:
+        """Those of these kinds that have these indexed fields."""
+        events = self._events.get(next(iter(indexed.items())), ())
+        matching = (event for event in events if all(getattr(event, name) == value for name, value in indexed.items()))
+        return [cast("E", event) for event in matching if isinstance(event, tuple(kinds))]
 
 
 def _told(kind: type[Event], indexed: Mapping[str, bytes | int]) -> list[bytes]:

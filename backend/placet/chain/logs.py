@@ -91,6 +91,12 @@ class LogReader:
     def logs(self, blocks: Sequence[Block], topics: Topics = ()) -> list[Log]:
         """All events of ours in these blocks (ascending) that have these topics, in order. ChainError if the endpoint
         does not show them all."""
+        rows = self.rows(blocks, topics)
+        decoded = [(row, event_logs.decode(row, self._contracts)) for row in rows]
+        return [(row, event) for row, event in decoded if event is not None]
+
+    def rows(self, blocks: Sequence[Block], topics: Topics = ()) -> list[dict[str, Any]]:
+        """The same as JSON-RPC has them."""
         log_filter = LogFilter(self._contracts, topics)
         rows = self._learned(blocks)
         believed = self._blooms is True
@@ -102,16 +108,30 @@ class LogReader:
         for start in range(0, len(whole), _RECEIPTS):
             rows |= self._receipts(whole[start : start + _RECEIPTS])
         if believed and self._blooms is False:
-            return self.logs(blocks, topics)
-        logs: list[Log] = []
-        for block in blocks:
-            for row in rows.get(block.hash, ()):
-                if (
-                    log_filter.takes(row)
-                    and (event := event_logs.decode(self._timed(row, block), self._contracts)) is not None
-                ):
-                    logs.append((self._timed(row, block), event))
-        return sorted(logs, key=lambda log: (log[1].block, log[1].log_index))
+            return self.rows(blocks, topics)
+        timed = [
+            self._timed(row, block) for block in blocks for row in rows.get(block.hash, ()) if log_filter.takes(row)
+        ]
+        return sorted(timed, key=_place)
+
+    def told(self, first: int, last: int) -> Iterator[list[dict[str, Any]]]:
+        """What `eth_getLogs` says of a range, in pieces, each in order: nobody has looked whether that is all. RpcError
+        where there is no such method."""
+        log_filter = LogFilter(self._contracts)
+        while first <= last:
+            until = min(first + self._range.now - 1, last)
+            tried = until - first + 1
+            try:
+                answer = self._asked(first, until, ())
+            except (RpcError, EndpointError) as error:
+                if tried == 1 or (isinstance(error, RpcError) and error.no_method):
+                    raise
+                self._refused(error, tried)
+                continue
+            self._range.took(tried)
+            ours = [row for row in answer if row.get("removed") is not True and log_filter.takes(row)]
+            yield sorted(ours, key=_place)
+            first = until + 1
 
     @property
     def most(self) -> int:
@@ -196,11 +216,7 @@ class LogReader:
             except (RpcError, EndpointError) as error:
                 if isinstance(error, RpcError) and error.no_method:
                     return rows
-                smaller = isinstance(error, RpcError) or error.smaller
-                if smaller or error.code == "chain.slow":
-                    self._range.refused(tried)
-                if not smaller:
-                    raise
+                self._refused(error, tried)
                 at = beyond if tried == 1 else at
                 continue
             self._range.took(tried)
@@ -210,6 +226,14 @@ class LogReader:
                     rows[hash_].append(row)
             at = beyond
         return rows
+
+    def _refused(self, error: RpcError | EndpointError, tried: int) -> None:
+        """Fewer blocks are asked for next, if that can help; else the error again."""
+        smaller = isinstance(error, RpcError) or error.smaller
+        if smaller or error.code == "chain.slow":
+            self._range.refused(tried)
+        if not smaller:
+            raise error
 
     def _asked(self, first: int, last: int, topics: Topics) -> list[dict[str, Any]]:
         query = {
@@ -288,6 +312,10 @@ class LogReader:
     def _timed(row: dict[str, Any], block: Block) -> dict[str, Any]:
         """A log with its block's time, which not all endpoints tell with it."""
         return {**row, "blockTimestamp": hex(block.header.head.timestamp)}
+
+
+def _place(row: dict[str, Any]) -> tuple[int, int]:
+    return quantity(row.get("blockNumber")), quantity(row.get("logIndex"))
 
 
 def _whole(block: Block, receipts: object) -> list[Receipt] | None:

@@ -65,7 +65,6 @@ def institution(
     0 complete, 3 tampered, 4 disputed, 5 something is missing, 6 complete but for what was lawfully erased, 7 a promise
     was breached."""
     from placet.audit.institution import judge_institution, lines
-    from placet.audit.proof import TrustedBlocks
     from placet.cli.audit import EXIT, auditor_key
     from placet.cli.confined import AuditRequest
 
@@ -93,7 +92,7 @@ def institution(
     if save is not None:
         replace(save / LIST, shown.model_dump_json().encode())
     reports, unread = _judged(requests)
-    trusted = None if hashes is None else TrustedBlocks(dict(hashes.blocks), hashes.whose)
+    trusted = None if hashes is None else hashes.known()
     report = judge_institution(shown, reports, unread, own, known, trusted=trusted, live=list_ is None)
     if as_json:
         emit(report.to_json())

@@ -39,6 +39,8 @@ from placet.core.values import Address, Bytes32, Text, Value, parse
 
 if TYPE_CHECKING:
     from placet.audit.bundle import Bundle
+    from placet.audit.log_proof import LogHead
+    from placet.audit.proof import TrustedBlocks
     from placet.audit.sections import Sections
     from placet.core.signatures import Verifiers
 
@@ -78,15 +80,25 @@ class LiveAudit(Value):
 
 
 class TrustedHashes(Value):
-    """Hashes of blocks that the auditor trusts, and in words by whom he has them."""
+    """Hashes of blocks that the auditor trusts, and in words by whom he has them. `logs`: block, number of events up to
+    it and root over them, where witnesses signed that."""
 
     blocks: Annotated[tuple[tuple[Count, Bytes32], ...], Field(min_length=1, max_length=4096)]
     whose: Text
+    logs: Annotated[tuple[tuple[Count, Count, Bytes32], ...], Field(max_length=4096)] = ()
 
     @property
     def highest(self) -> int:
         """The number of the newest of them."""
         return max(number for number, _ in self.blocks)
+
+    def known(self) -> TrustedBlocks:
+        """As checks take them."""
+        from placet.audit.log_proof import LogHead
+        from placet.audit.proof import TrustedBlocks
+
+        logs = {number: LogHead(size, root) for number, size, root in self.logs}
+        return TrustedBlocks(dict(self.blocks), self.whose, logs)
 
 
 class AuditRequest(Value):
@@ -241,7 +253,6 @@ def main() -> None:
 def judge_here(request: AuditRequest, heard: Callable[[int], object]) -> AuditReport:
     """The same in this process. `heard` is told how many bytes have come in, before anything is made of them."""
     from placet.audit.bundle import bundle_pieces
-    from placet.audit.proof import TrustedBlocks
     from placet.audit.sections import Sections
     from placet.audit.verify import verify
     from placet.cli.inputs import replace
@@ -257,7 +268,7 @@ def judge_here(request: AuditRequest, heard: Callable[[int], object]) -> AuditRe
     if request.save is not None:
         replace(Path(request.save), bundle_pieces(bundle, sections))
     noise = None if request.secret is None or not bundle.noise else opened_by(request.secret, bundle.noise)
-    trusted = None if request.trusted is None else TrustedBlocks(dict(request.trusted.blocks), request.trusted.whose)
+    trusted = None if request.trusted is None else request.trusted.known()
     return verify(bundle, verifiers, basis, sections, noise, trusted)
 
 
@@ -281,9 +292,14 @@ def _collected(
             heard(len(piece))
             yield piece
 
-    at = live.at if request.trusted is None else request.trusted.highest
-    bundle = collect(chain, request.trust, live.job, counted, sections, at=at, proving=True)
+    at, signed = (live.at, None) if request.trusted is None else _newest(request.trusted)
+    bundle = collect(chain, request.trust, live.job, counted, sections, at=at, proving=True, signed=signed)
     return bundle, chain.verifiers, Basis.LIVE_CHAIN
+
+
+def _newest(trusted: TrustedHashes) -> tuple[int, LogHead | None]:
+    """The newest block that is trusted, and what the events up to it come to."""
+    return trusted.highest, trusted.known().logs.get(trusted.highest)
 
 
 def _read(
@@ -311,7 +327,7 @@ def _read(
     if request.trusted is None:
         again, proof = facts(chain, bundle.job, plan), None
     else:
-        again, proof = proven_facts(chain, bundle.job, plan, request.trusted.highest)
+        again, proof = proven_facts(chain, bundle.job, plan, *_newest(request.trusted))
     read_again = bundle.model_copy(update={"facts": again, "proof": proof})
     return read_again, chain.verifiers, Basis.LIVE_CHAIN if own is Basis.OWN_FILES else own
 

@@ -91,7 +91,7 @@ def trusted_hashes(
         if keys or quorum is not None:
             raise InputError("witnesses without a checkpoint", expected="--checkpoint FILE", found="none")
         return None
-    known, whose = dict(map(_block, blocks)), ["you"] if blocks else []
+    known, whose, logs = dict(map(_block, blocks)), ["you"] if blocks else [], []
     if len(known) != len(set(blocks)):
         raise InputError("two hashes of one block", expected="one a number", found=len(blocks))
     if checkpoints:
@@ -111,12 +111,13 @@ def trusted_hashes(
                 expected=f"{needed} of {len(mine)}",
                 remedy="get checkpoints of the same block: witnesses sign at multiples of one number",
             )
-        for number, (hash_, _) in shown.items():
-            if known.setdefault(number, hash_) != hash_:
+        for number, one in shown.items():
+            logs.append((number, one.shown.checkpoint.size, one.shown.checkpoint.root))
+            if known.setdefault(number, one.shown.hash) != one.shown.hash:
                 raise InputError("witnesses signed another block than you gave", expected=to_hex(known[number]))
-        names = sorted({name for _, signers in shown.values() for name in signers})
+        names = sorted({name for one in shown.values() for name in one.witnesses})
         whose.append(f"at least {needed} of {len(mine)} witnesses ({', '.join(names)})"[:300])
-    return TrustedHashes(blocks=tuple(known.items()), whose=" and ".join(whose))
+    return TrustedHashes(blocks=tuple(known.items()), whose=" and ".join(whose), logs=tuple(logs))
 
 
 def _block(given: str) -> tuple[int, bytes]:

@@ -58,8 +58,8 @@ def read_header(raw: bytes) -> SealedHeader:
         raise _malformed("header", "the fields of a block's header")
     return SealedHeader(
         hash=keccak(raw),
-        number=_number(fields[8]),
-        timestamp=_number(fields[11]),
+        number=read_number(fields[8]),
+        timestamp=read_number(fields[11]),
         parent=fields[0],
         state_root=fields[3],
         receipts_root=fields[5],
@@ -83,15 +83,19 @@ def _logs(receipt: bytes) -> Iterator[tuple[bytes, tuple[bytes, ...], bytes]]:
     fields = rlp.decode(receipt[1:] if receipt[0] < 0x80 else receipt)
     if isinstance(fields, bytes) or len(fields) != 4 or isinstance(fields[3], bytes):
         raise _malformed("receipt", "status, gas, filter and logs")
-    for log in fields[3]:
-        if isinstance(log, bytes) or len(log) != 3:
-            raise _malformed("log", "address, topics and data")
-        address, topics, data = log[0], _octets(log[1], "log"), log[2]
-        if not isinstance(address, bytes) or not isinstance(data, bytes) or len(address) != 20:
-            raise _malformed("log", "address, topics and data")
-        if len(topics) > 4 or any(len(topic) != 32 for topic in topics):
-            raise _malformed("log", "at most four topics of 32 bytes")
-        yield address, tuple(topics), data
+    yield from map(log_of_fields, fields[3])
+
+
+def log_of_fields(log: rlp.Item) -> tuple[bytes, tuple[bytes, ...], bytes]:
+    """Address, topics and data of a log, out of its RLP list. InputError for another one."""
+    if isinstance(log, bytes) or len(log) != 3:
+        raise _malformed("log", "address, topics and data")
+    address, topics, data = log[0], _octets(log[1], "log"), log[2]
+    if not isinstance(address, bytes) or not isinstance(data, bytes) or len(address) != 20:
+        raise _malformed("log", "address, topics and data")
+    if len(topics) > 4 or any(len(topic) != 32 for topic in topics):
+        raise _malformed("log", "at most four topics of 32 bytes")
+    return address, tuple(topics), data
 
 
 def _octets(item: rlp.Item, what: str) -> list[bytes]:
@@ -101,9 +105,10 @@ def _octets(item: rlp.Item, what: str) -> list[bytes]:
     return [one for one in item if isinstance(one, bytes)]
 
 
-def _number(field: bytes) -> int:
+def read_number(field: bytes) -> int:
+    """A number of at most 8 bytes. InputError for another form than the shortest."""
     if len(field) > 8 or field[:1] == b"\0":
-        raise _malformed("header", "a number without leading zeros")
+        raise _malformed("number", "at most 8 bytes without leading zeros")
     return int.from_bytes(field, "big")
 
 

@@ -1,8 +1,8 @@
 """Cosignatures of witnesses over checkpoints of a deployment's events, and the blocks that enough of them vouch for.
 
-A witness's checkpoint is over the log of all events of a deployment: leaf i is the hash of the i-th (`event_leaf`). Its
-extension line names the block up to which the log goes. Where k of n witnesses signed the same checkpoint, its block is
-one that all of them saw.
+A witness's checkpoint is over the log of all events of a deployment: leaf i is the hash of the i-th (`core.event_log`).
+Its extension line names the block up to which the log goes. Where k of n witnesses signed the same checkpoint, its
+block is one that all of them saw.
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from placet.core import rlp
 from placet.core.errors import InputError, SignatureError
 from placet.core.hashing import document_hash
-from placet.core.merkle import rfc6962_leaf
 from placet.core.signed_note import (
     Checkpoint,
     SignedNote,
@@ -36,15 +34,6 @@ _BLOCK = re.compile(r"block (0|[1-9][0-9]{0,15}) (0x[0-9a-f]{64})")
 def log_origin(deployment: Deployment) -> str:
     """The name of the log of a deployment's events, the same for everybody who has this deployment file."""
     return f"placet/{deployment.chain_id}/{document_hash(deployment).hex()}"
-
-
-def event_leaf(
-    block: int, block_hash: bytes, index: int, address: bytes, topics: Sequence[bytes], data: bytes
-) -> bytes:
-    """A leaf's hash: RFC 6962's over the RLP list of block number, block hash, place among the block's logs, contract,
-    topics and data."""
-    entry: list[rlp.Item] = [rlp.of_int(block), block_hash, rlp.of_int(index), address, list(topics), data]
-    return rfc6962_leaf(rlp.encode(entry))
 
 
 @dataclass(frozen=True)
@@ -98,12 +87,20 @@ def cosigners(note: SignedNote, witnesses: Iterable[WitnessKey]) -> dict[Witness
     return signed
 
 
+@dataclass(frozen=True)
+class VouchedBlock:
+    """A block that enough witnesses signed in one and the same checkpoint, and the names of those who did."""
+
+    shown: WitnessedBlock
+    witnesses: tuple[str, ...]
+
+
 def vouched(
     notes: Iterable[SignedNote], witnesses: Sequence[WitnessKey], quorum: int, origin: str
-) -> dict[int, tuple[bytes, tuple[str, ...]]]:
-    """Blocks by number that at least `quorum` of these witnesses signed in one and the same checkpoint: the hash, and
-    the witnesses' names. SignatureError for a forged line; InputError for notes about another log, and where as many as
-    that signed another checkpoint of the same block."""
+) -> dict[int, VouchedBlock]:
+    """Blocks by number that at least `quorum` of these witnesses signed in one and the same checkpoint.
+    SignatureError for a forged line; InputError for notes about another log, and where as many as that signed
+    another checkpoint of the same block."""
     keys = {key.public: key for key in witnesses}
     if not 1 <= quorum <= len(keys):
         raise InputError("no such quorum", expected=f"1 to {len(keys)}, as many as there are witnesses", found=quorum)
@@ -113,7 +110,7 @@ def vouched(
         if shown.checkpoint.origin != origin:
             raise InputError("a checkpoint of another log", expected=origin, found=shown.checkpoint.origin)
         behind[note.text] |= {key.public for key in cosigners(note, keys.values())}
-    blocks: dict[int, tuple[bytes, tuple[str, ...]]] = {}
+    blocks: dict[int, VouchedBlock] = {}
     for text, signers in behind.items():
         if len(signers) < quorum:
             continue
@@ -124,5 +121,5 @@ def vouched(
                 found=f"block {shown.number}",
                 remedy="placet witness compare shows whose they are",
             )
-        blocks[shown.number] = shown.hash, tuple(sorted(keys[public].name for public in signers))
+        blocks[shown.number] = VouchedBlock(shown, tuple(sorted(keys[public].name for public in signers)))
     return blocks

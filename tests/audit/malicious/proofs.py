@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from block_chain import proven
+from block_chain import logged, proven
 from simulator import Simulation, h
 
 from malicious.lies import Told, malicious
 from placet.audit.bundle import Bundle
+from placet.audit.log_proof import LogHead
 from placet.audit.proof import ChainProof, ProvenBlock, TrustedBlocks
 
 
@@ -73,3 +74,12 @@ def an_opening_in_a_block_whose_noise_suits() -> Told:
 @malicious("proof.facts")
 def an_end_at_another_place_of_its_block() -> Told:
     return _telling(end=lambda told: told.model_copy(update={"at": told.at.model_copy(update={"index": 8})}))
+
+
+@malicious("proof.log")
+def a_log_that_lacks_an_event_of_somebody_else() -> Told:
+    """Nothing of the job is missing: what else is left out does not come to what witnesses signed either."""
+    bundle, trusted = logged(Simulation())
+    (number,) = trusted.hashes
+    more = {number: LogHead(trusted.logs[number].size + 1, h("the root with it"))}
+    return Told(bundle, trusted=TrustedBlocks(trusted.hashes, trusted.whose, more))

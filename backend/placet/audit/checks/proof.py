@@ -65,6 +65,36 @@ def headers(case: Case, tell: Findings) -> None:
         tell.note(f"The facts rest on hashes of blocks by {case.trusted.whose}.")
 
 
+@check(GROUP, "log", "Events are all those that witnesses signed")
+def log(case: Case, tell: Findings) -> None:
+    """Where a job's facts lie far back, the bundle has the deployment's events instead of the headers in between: all
+    from one on, in the chain's order, and what those before it come to. Their number and their root are those of the
+    checkpoint that you gave for the last block, and their blocks have the headers' hashes."""
+    proof = _read(case, tell)
+    if proof is None:
+        return
+    if proof.log_fault is not None:
+        tell.fail(proof.log_fault.expected or "a log of events", proof.log_fault.message)
+    if proof.log is None:
+        return
+    tell.looked += len(proof.log.entries)
+    logged = proof.log.hashes
+    for header in (block.header for block in proof.blocks):
+        if logged.get(header.number, header.hash) != header.hash:
+            tell.fail(f"block {header.number} is {to_hex(header.hash)}, by its header", logged[header.number])
+    if case.trusted is None:
+        tell.note("No checkpoint was given: which events there are is the collector's word.")
+        return
+    signed, told = proof.signed(case.trusted), proof.log.head
+    if signed is None:
+        tell.lack("a checkpoint of the last block by witnesses: only they say which events there are up to it")
+    elif signed != told:
+        expected = f"{signed.size} events with the root {to_hex(signed.root)}, by {case.trusted.whose}"
+        tell.fail(expected, f"{told.size} events with the root {to_hex(told.root)}")
+    else:
+        tell.note(f"That nothing was left out rests on the log of events by {case.trusted.whose}.")
+
+
 @check(GROUP, "receipts", "Receipts are all those of their blocks")
 def receipts(case: Case, tell: Findings) -> None:
     """The receipts of a block, put into a trie, give the root in its header."""
@@ -78,9 +108,10 @@ def receipts(case: Case, tell: Findings) -> None:
 
 @check(GROUP, "facts", "The facts are what the receipts tell")
 def facts(case: Case, tell: Findings) -> None:
-    """Collected again out of the receipts' logs, the facts are the same: each event with all that it tells, its place
-    and its time, and no other. What no event tells is held against the events by other checks: the job's status, the
-    heads of withdrawal lists. Which accounts had code, and the plans of jobs that made a model, are not proven here."""
+    """Collected again out of the receipts' logs, or out of the log of events, the facts are the same: each event
+    with all that it tells, its place and its time, and no other. What no event tells is held against the events by
+    other checks: the job's status, the heads of withdrawal lists. Which accounts had code, and the plans of jobs
+    that made a model, are not proven here."""
     proof = _read(case, tell)
     if proof is None:
         return
@@ -99,7 +130,7 @@ def facts(case: Case, tell: Findings) -> None:
 @check(GROUP, "absence", "Nothing of the job was left out")
 def absence(case: Case, tell: Findings) -> None:
     """From the oldest of the facts on there are the headers of all blocks, and where a header's Bloom filter does not
-    rule more of the same out, all receipts of its block."""
+    rule more of the same out, all receipts of its block; or there is a log of all events."""
     proof = _read(case, tell)
     if proof is None:
         return
@@ -110,7 +141,7 @@ def absence(case: Case, tell: Findings) -> None:
         tell.lack("the facts, as the receipts hold them")
     elif unseen := sorted(again[1]):
         tell.lack(f"receipts of {len(unseen)} blocks that may hold more, from {unseen[0]} on")
-    if any(later != earlier + 1 for earlier, later in itertools.pairwise(numbers)):
+    if proof.log is None and any(later != earlier + 1 for earlier, later in itertools.pairwise(numbers)):
         tell.skip("headers have gaps: what the blocks between tell is the collector's word")
 
 
@@ -127,7 +158,7 @@ def _words(fact: object) -> object:
     return fact.model_dump_json() if isinstance(fact, Value) else "nothing" if fact is None else fact
 
 
-CHECKS = (headers, receipts, facts, absence)
+CHECKS = (headers, log, receipts, facts, absence)
 
 
 def all_passed(case: Case, results: tuple[Result, ...]) -> bool:
