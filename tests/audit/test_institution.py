@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from simulator import CONSUMER, NAMES, Simulation, h
 from typer.testing import CliRunner
 
 from placet.audit.gaps import GapKind
-from placet.audit.institution import InstitutionReport, UnreadBundle, judge_institution, lines
+from placet.audit.institution import InstitutionReport, UnreadBundle, judge_institution
+from placet.audit.institution_report import html, lines
 from placet.audit.job_list import InstitutionJobs, checked, parse_list
 from placet.audit.outcome import Basis, Verdict
 from placet.audit.verify import verify
@@ -57,6 +59,60 @@ def test_an_institution_whose_jobs_are_all_there_is_complete_under_one_hash() ->
     ]
     assert parse_list(whole()[0].model_dump_json().encode()) == whole()[0]
     assert lines(report)[0] == f"COMPLETE  {NAMES[0]} {to_hex(INSTITUTION)}"
+
+
+EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'&"
+
+
+class Page(HTMLParser):
+    """The names of all elements and attributes of a page, and its texts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: set[str] = set()
+        self.attributes: set[str] = set()
+        self.texts: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def test_its_page_shows_each_number_and_each_gap() -> None:
+    report = judged()
+    page = Page(html(report))
+    for line in report.jobs:
+        assert to_hex(line.job) in page.texts and str(line.number) in page.texts
+    assert {"Complete", report.headline, to_hex(INSTITUTION)} <= set(page.texts)
+    gaps = judged(reports=reports()[1:])
+    texts = set(Page(html(gaps)).texts)
+    assert {"What is missing, or is not so", "no bundle"} <= texts and gaps.gaps[0].words in texts
+
+
+def test_nothing_in_its_page_is_read_as_html() -> None:
+    """Names of the trust list, parties, recipes, files and reasons are others' words."""
+    report = judged(unread=(UnreadBundle(name=EVIL, words=EVIL),))
+    plain = Page(html(report))
+    gaps = tuple(gap.model_copy(update={"parties": (EVIL, EVIL), "words": EVIL}) for gap in report.gaps)
+    jobs = tuple(line.model_copy(update={"recipe": EVIL}) for line in report.jobs)
+    fields = {"name": EVIL, "headline": EVIL, "gaps": gaps, "jobs": jobs, "notes": (EVIL,)}
+    evil = Page(html(report.model_copy(update=fields)))
+    assert evil.elements <= plain.elements | {"ul", "li"} and evil.attributes <= plain.attributes
+    assert (
+        "script" not in evil.elements and sum(EVIL in text for text in evil.texts) == 2 + 2 * len(gaps) + len(jobs) + 1
+    )
+
+
+def test_its_page_ends_where_nobody_reads_on() -> None:
+    report = judged()
+    many = report.model_copy(update={"jobs": report.jobs * 2_000})
+    page = html(many)
+    assert "and 1,000 more" in page and len(page) < 5 << 20
 
 
 def test_an_institution_without_jobs_is_complete() -> None:
@@ -232,6 +288,8 @@ def test_offline_from_one_folder_and_one_hash(folder: tuple[Path, str]) -> None:
     assert (answer.exit_code, report["verdict"], report["basis"], report["gaps"]) == (0, "intact", "proven", [])
     answer = audit("--block", block, as_json=False)
     assert answer.stdout.startswith("COMPLETE  ") and "Complete: all 1 job of" in answer.stdout
+    audit("--block", block, "--html", "list.html")
+    assert Path("list.html").read_text().startswith("<!doctype html>")
     answer = audit()
     assert (answer.exit_code, json.loads(answer.stdout)["verdict"]) == (5, "incomplete")
     (kept / "notes.txt").write_text("nothing")

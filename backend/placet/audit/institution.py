@@ -197,23 +197,3 @@ def _notes(shown: InstitutionJobs) -> Iterator[str]:
     running = [job.number for job in shown.jobs if job.progress.status in (Ending.OPEN, Ending.SEALED)]
     if running:
         yield f"Still running at that block: {listed(f'number {number}' for number in running[:20])}."
-
-
-def lines(report: InstitutionReport) -> list[str]:
-    """The report as plain lines for a terminal."""
-    said = [f"{_words(report.verdict)}  {report.name} {to_hex(report.institution)}", report.headline]
-    said.append(f"basis: {report.basis.words}")
-    said += [f"note: {note}" for note in report.notes]
-    for job in report.jobs:
-        verdict = "no bundle" if job.verdict is None else job.verdict.words
-        recipe = "" if job.recipe is None else f" {job.recipe}"
-        said.append(f"{job.number:>5}  {to_hex(job.job)}  block {job.block}{recipe}, {job.ending.value}: {verdict}")
-    for gap in report.gaps:
-        number = "" if gap.number is None else f" number {gap.number}"
-        job_id = "" if gap.job is None else f" {to_hex(gap.job)}"
-        said.append(f"✗ {gap.kind.value}{number}{job_id}: {gap.words}")
-    return said
-
-
-def _words(verdict: Verdict) -> str:
-    return "COMPLETE" if verdict is Verdict.INTACT else verdict.words.upper()

@@ -51,7 +51,7 @@ _PATHS = {
 _ROWS = 500
 """Of the table of messages."""
 _LACKING = "M9 3.5v7M9 14v.4"
-_SEALS = {
+SEALS = {
     Verdict.INTACT: "M38 60l15 16 30-34",
     Verdict.LAWFULLY_ERASED: "M40 60h40",
     Verdict.TAMPERED: "M42 42l36 36M78 42L42 78",
@@ -147,16 +147,16 @@ def html(report: AuditReport) -> str:
     kinds = {happening.kind for happening in report.timeline}
     return template("placet.audit", "report.jinja").render(
         report=report,
-        css=Markup(_css()),  # noqa: S704 - our own style sheet
+        css=Markup(style_sheet()),  # noqa: S704 - our own style sheet
         job=to_hex(report.job),
         purpose=(report.purpose or "unknown").rsplit("#", 1)[-1],
-        head_time=_when(report.head.timestamp),
-        seal=_SEALS[report.verdict],
+        head_time=when(report.head.timestamp),
+        seal=SEALS[report.verdict],
         wrong=_wrong(report),
         wrong_heading="What is missing" if report.verdict is Verdict.INCOMPLETE else "What is wrong",
         drawing=drawing(report),
         legend=[(kind, words) for kind, words in _LEGEND if kind in kinds],
-        begins=_when(report.timeline[0].at) if report.timeline else "",
+        begins=when(report.timeline[0].at) if report.timeline else "",
         events=list(_events(report)),
         graph=graph(report),
         links=list(_links(report)),
@@ -166,7 +166,8 @@ def html(report: AuditReport) -> str:
     )
 
 
-def _css() -> str:
+def style_sheet() -> str:
+    """Of all reports as pages."""
     return (resources.files("placet.audit") / "templates" / "report.css").read_text(encoding="utf-8")
 
 
@@ -219,7 +220,8 @@ def _card(result: Result) -> _Card:
     return _Card(result, result.status.value, bad, aside, _PATHS[result.status])
 
 
-def _when(timestamp: int) -> str:
+def when(timestamp: int) -> str:
+    """A Unix time in words."""
     try:
         return datetime.datetime.fromtimestamp(timestamp, datetime.UTC).strftime("%d %B %Y, %H:%M:%S UTC")
     except (OverflowError, ValueError, OSError):

@@ -58,13 +58,16 @@ def institution(
     witness: WitnessesOption = None,
     quorum: QuorumOption = None,
     save: Annotated[Path | None, typer.Option(help="Keep the list and the bundles in this folder.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as one HTML file.")] = None,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Audit all jobs of an institution: each number that the ledger gave it, and the evidence of each job. Exit code
     0 complete, 3 tampered, 4 disputed, 5 something is missing, 6 complete but for what was lawfully erased, 7 a promise
     was breached."""
-    from placet.audit.institution import judge_institution, lines
+    from placet.audit.institution import judge_institution
+    from placet.audit.institution_report import html as drawn
+    from placet.audit.institution_report import lines
     from placet.cli.audit import EXIT, auditor_key
     from placet.cli.confined import AuditRequest
 
@@ -94,6 +97,8 @@ def institution(
     reports, unread = _judged(requests)
     trusted = None if hashes is None else hashes.known()
     report = judge_institution(shown, reports, unread, own, known, trusted=trusted, live=list_ is None)
+    if html is not None:
+        replace(html, drawn(report).encode())
     if as_json:
         emit(report.to_json())
     else:
