@@ -43,6 +43,7 @@ DOORS: dict[str, frozenset[str]] = {
         {"core", "models", "catalogue", "chain.events", "chain.event_types", "protocols", "jobs.randomness"}
     ),
     "audit.chain_facts": frozenset({"core", "chain"}),
+    "audit.chain_log": frozenset({"core", "chain"}),
     "audit.job_list_collect": frozenset({"core", "chain"}),
     "audit.collect": frozenset({"core", "models", "catalogue", "chain", "protocols"}),
     "study": frozenset({"core", "models", "catalogue", "vault"}),

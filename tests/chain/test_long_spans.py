@@ -13,7 +13,7 @@ from placet.audit.case import Case
 from placet.audit.chain_log import told_log, whole_log
 from placet.audit.checks.proof import CHECKS
 from placet.audit.findings import CheckStatus
-from placet.audit.log_proof import LogHead
+from placet.audit.log_proof import LogHead, ReadUntil
 from placet.audit.proof import ChainProof, TrustedBlocks
 from placet.chain.logs import LogReader
 from placet.core.block_header import read_header
@@ -49,7 +49,7 @@ def results(environment, trusted: TrustedBlocks, facts, proof: ChainProof) -> di
 
 def collected(environment, job: JobId, trusted: TrustedBlocks):
     ((number, head),) = trusted.logs.items()
-    facts, proof = chain_facts.proven_facts(environment.chain, job, None, number, head)
+    facts, proof = chain_facts.proven_facts(environment.chain, job, None, ReadUntil(number, head))
     assert proof is not None
     return facts, proof
 
@@ -103,6 +103,6 @@ def test_both_ways_to_the_log_give_what_the_witness_signed(environment, span) ->
 def test_without_a_checkpoint_the_facts_alone_are_taken(environment, span) -> None:
     job, trusted = span
     (number,) = trusted.hashes
-    facts, proof = chain_facts.proven_facts(environment.chain, job, None, number)
+    facts, proof = chain_facts.proven_facts(environment.chain, job, None, ReadUntil(number))
     assert proof is not None and proof.log is None and len(proof.blocks) == 2
     assert results(environment, trusted, facts, proof)["proof.headers"] is CheckStatus.SKIPPED

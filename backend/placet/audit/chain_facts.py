@@ -10,7 +10,7 @@ from placet.audit.chain_log import ChainLog, told_log, whole_log
 from placet.audit.event_filter import EventFilter
 from placet.audit.fact_reader import FactReader, OfferHeads
 from placet.audit.facts import ChainFacts, Ending, Moment
-from placet.audit.log_proof import MOST_LOGGED, LogHead
+from placet.audit.log_proof import MOST_LOGGED, ReadUntil
 from placet.audit.proof import ChainProof, ProvenBlock
 from placet.chain import events, proofs
 from placet.chain.blocks import Block
@@ -32,30 +32,28 @@ def facts(chain: Chain, job: JobId, plan: Plan | None) -> ChainFacts:
     return LiveFactReader(chain, job).facts(plan)
 
 
-def proven_facts(
-    chain: Chain, job: JobId, plan: Plan | None, at: int, signed: LogHead | None = None
-) -> tuple[ChainFacts, ChainProof | None]:
-    """The same as of that block, with what shows that they stand under its hash. `signed`: as for `LiveFactReader`."""
+def proven_facts(chain: Chain, job: JobId, plan: Plan | None, until: ReadUntil) -> tuple[ChainFacts, ChainProof | None]:
+    """The same as of that block, with what shows that they stand under its hash."""
     chain.check()
-    reader = LiveFactReader(chain, job, at, signed)
+    reader = LiveFactReader(chain, job, until)
     return reader.facts(plan), reader.proof()
 
 
 class LiveFactReader(FactReader):
     """Reads everything at one block, and notices if that block is replaced meanwhile."""
 
-    def __init__(self, chain: Chain, job: JobId, at: int | None = None, signed: LogHead | None = None) -> None:
-        """`at`: the block, if not the last confirmed one; `signed`: what the events up to it come to, by witnesses.
-        ChainError for a block that is not confirmed."""
+    def __init__(self, chain: Chain, job: JobId, until: ReadUntil | None = None) -> None:
+        """`until`: the block, if not the last confirmed one. ChainError for a block that is not confirmed."""
         confirmed = chain.confirmed()
-        if at is not None and at > confirmed:
+        at = confirmed if until is None else until.block
+        if at > confirmed:
             raise ChainError(
                 "that block is not confirmed yet", expected=f"at most block {confirmed}", found=at, code="chain.early"
             )
         self._chain = chain
-        self._block = chain.block(confirmed if at is None else at)
+        self._block = chain.block(at)
         self._times: dict[int, int] = {self._block.number: self._block.timestamp}
-        self._signed = signed
+        self._signed = None if until is None else until.log
         self._queries: list[EventFilter] = []
         self._seen: set[int] = set()
         head = Moment(block=self._block.number, index=0, timestamp=self._block.timestamp)

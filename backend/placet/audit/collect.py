@@ -18,7 +18,7 @@ import httpx
 from placet.audit.bundle import Bundle, PartyEvidence, parse_evidence
 from placet.audit.chain_facts import LiveFactReader
 from placet.audit.facts import Ending
-from placet.audit.log_proof import LogHead
+from placet.audit.log_proof import ReadUntil
 from placet.audit.sections import Body, Sections
 from placet.chain import events
 from placet.chain.client import Chain
@@ -51,17 +51,15 @@ def collect(
     fetch: Fetch,
     sections: Sections,
     *,
-    at: int | None = None,
+    until: ReadUntil | None = None,
     proving: bool = False,
-    signed: LogHead | None = None,
 ) -> Bundle:
     """The bundle of a job; what stands beside its evidence goes into `sections`. DeploymentError or ChainError if the
     chain can't be trusted or reached, NotFoundError if it does not know the job, ConfigError if there is no room for it
-    here; never an error because of a party. `at`: the block as of which the chain is read, if not the last confirmed
-    one. `proving`: with headers and receipts, where the chain's blocks hash as Ethereum's; `signed`: what the
-    events up to `at` come to, by witnesses."""
+    here; never an error because of a party. `until`: the block as of which the chain is read, if not the last confirmed
+    one. `proving`: with headers and receipts, where the chain's blocks hash as Ethereum's."""
     chain.check()
-    reader = LiveFactReader(chain, job, at, signed)
+    reader = LiveFactReader(chain, job, until)
     if reader.status is Ending.UNKNOWN:
         raise NotFoundError(
             "the chain knows no such job",

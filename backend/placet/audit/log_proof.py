@@ -41,6 +41,14 @@ class LogHead:
 
 
 @dataclass(frozen=True)
+class ReadUntil:
+    """The block as of which a chain is read, and what witnesses signed of the events up to it, where that is known."""
+
+    block: int
+    log: LogHead | None = None
+
+
+@dataclass(frozen=True)
 class ReadLog:
     """A log of events, read: what it comes to, and its entries."""
 

@@ -137,12 +137,12 @@ class ProvenFactReader(FactReader):
         within = [block for block in proof.blocks if block.header.number <= shown.head.block]
         self._times = {block.header.number: block.header.timestamp for block in within}
         if proof.log is not None:
-            told = _logged(proof.log, contracts, shown.head.block)
+            events = _logged(proof.log, contracts, shown.head.block)
             dark = []
         else:
-            told = (event for block in within for event in _events(block, contracts))
+            events = (event for block in within for event in _events(block, contracts))
             dark = [block.header for block in within if block.logs is None]
-        self._events = EventIndex(told)
+        self._events = EventIndex(events)
         ours = [bloom_bits(address) for address in contracts]
         self._dark = [header for header in dark if any(header.bloom & bits == bits for bits in ours)]
 
@@ -153,8 +153,8 @@ class ProvenFactReader(FactReader):
 
     def time(self, event: Event) -> int:
         if event.block not in self._times:
-            told = f"the header of block {event.block}, which holds {type(event).__name__}"
-            raise InputError("the proof lacks the header of a block with an event of the job", expected=told)
+            lacking = f"the header of block {event.block}, which holds {type(event).__name__}"
+            raise InputError("the proof lacks the header of a block with an event of the job", expected=lacking)
         return self._times[event.block]
 
     def offer_heads(self, offer: OfferId) -> OfferHeads:

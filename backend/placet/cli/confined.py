@@ -39,7 +39,7 @@ from placet.core.values import Address, Bytes32, Text, Value, parse
 
 if TYPE_CHECKING:
     from placet.audit.bundle import Bundle
-    from placet.audit.log_proof import LogHead
+    from placet.audit.log_proof import ReadUntil
     from placet.audit.proof import TrustedBlocks
     from placet.audit.sections import Sections
     from placet.core.signatures import Verifiers
@@ -277,6 +277,7 @@ def _collected(
 ) -> tuple[Bundle, Verifiers | None, Basis]:
     """The bundle of a job, from the auditor's endpoint and the parties."""
     from placet.audit.collect import collect, fetcher
+    from placet.audit.log_proof import ReadUntil
     from placet.chain.client import Chain
     from placet.chain.rpc import Rpc
     from placet.core.signatures import Key
@@ -292,14 +293,17 @@ def _collected(
             heard(len(piece))
             yield piece
 
-    at, signed = (live.at, None) if request.trusted is None else _newest(request.trusted)
-    bundle = collect(chain, request.trust, live.job, counted, sections, at=at, proving=True, signed=signed)
+    at = None if live.at is None else ReadUntil(live.at)
+    until = at if request.trusted is None else _newest(request.trusted)
+    bundle = collect(chain, request.trust, live.job, counted, sections, until=until, proving=True)
     return bundle, chain.verifiers, Basis.LIVE_CHAIN
 
 
-def _newest(trusted: TrustedHashes) -> tuple[int, LogHead | None]:
+def _newest(trusted: TrustedHashes) -> ReadUntil:
     """The newest block that is trusted, and what the events up to it come to."""
-    return trusted.highest, trusted.known().logs.get(trusted.highest)
+    from placet.audit.log_proof import ReadUntil
+
+    return ReadUntil(trusted.highest, trusted.known().logs.get(trusted.highest))
 
 
 def _read(
@@ -327,7 +331,7 @@ def _read(
     if request.trusted is None:
         again, proof = facts(chain, bundle.job, plan), None
     else:
-        again, proof = proven_facts(chain, bundle.job, plan, *_newest(request.trusted))
+        again, proof = proven_facts(chain, bundle.job, plan, _newest(request.trusted))
     read_again = bundle.model_copy(update={"facts": again, "proof": proof})
     return read_again, chain.verifiers, Basis.LIVE_CHAIN if own is Basis.OWN_FILES else own
 

@@ -85,12 +85,12 @@ def log(case: Case, tell: Findings) -> None:
     if case.trusted is None:
         tell.note("No checkpoint was given: which events there are is the collector's word.")
         return
-    signed, told = proof.signed(case.trusted), proof.log.head
+    signed, shown = proof.signed(case.trusted), proof.log.head
     if signed is None:
         tell.lack("a checkpoint of the last block by witnesses: only they say which events there are up to it")
-    elif signed != told:
+    elif signed != shown:
         expected = f"{signed.size} events with the root {to_hex(signed.root)}, by {case.trusted.whose}"
-        tell.fail(expected, f"{told.size} events with the root {to_hex(told.root)}")
+        tell.fail(expected, f"{shown.size} events with the root {to_hex(shown.root)}")
     else:
         tell.note(f"That nothing was left out rests on the log of events by {case.trusted.whose}.")
 
