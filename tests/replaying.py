@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import pyarrow as pa
-
+from columned import columned
 from declaring import declaring
 from parties import NOW, JobEnvironment, Ledger, at_once
 from placet.catalogue.declared import declared
@@ -19,6 +18,7 @@ from placet.catalogue.specs import spec_of
 from placet.chain.blocks import Head
 from placet.chain.states import JobStatus
 from placet.core.at_rest import JOBS, AtRest
+from placet.core.column_table import Table
 from placet.core.errors import WarrantError
 from placet.core.masking import public_key
 from placet.core.plan import Plan, Terms
@@ -56,7 +56,7 @@ class DeepLedger(Ledger):
 class Drawer:
     """A vault with one table an input. `gone`: why it hands none out again."""
 
-    tables: Mapping[int, pa.Table]
+    tables: Mapping[int, Table]
     identifier: str
     gone: WarrantError | None = None
 
@@ -129,7 +129,7 @@ def sealed(
     for number, own in enumerate(tables):
         first = plan.input_offset(number)
         aliases = terms.inputs[first : first + len(plan.parties[number].inputs)]
-        columns = {first + place: pa.table(dict(own[alias])) for place, alias in enumerate(aliases)}
+        columns = {first + place: columned(dict(own[alias])) for place, alias in enumerate(aliases)}
         drawer = Drawer(columns, identifier)
         outcome.drawers.append(drawer)
         context = environment.contexts[number]

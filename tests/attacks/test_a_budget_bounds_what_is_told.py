@@ -9,9 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
+from columned import columned
 from placet.catalogue import pooled_model, private_statistics, shared_representation, value_of_data
 from placet.core.hashing import sha256
 from placet.jobs.randomness import NoiseSource, stream
@@ -74,8 +74,8 @@ def rows_of(people: int, *, without: int | None = None, odd: dict[int, int | Non
     """Incomes, and labels of which some are `odd`; all but one person."""
     places = [place for place in range(people) if place != without]
     bad = [(odd or {}).get(place, place % 2) for place in places]
-    table = pa.table(
-        {"income": pa.array([place * 37 % 1000 for place in places]), "bad": pa.array(bad, pa.int64())},
+    table = columned(
+        {"income": [place * 37 % 1000 for place in places], "bad": bad},
     )
     return Rows(table, "customer", b"".join(sha256(place.to_bytes(4, "big")) for place in places))
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
+from columned import columned
 from parties import NOW, JobEnvironment, at_once
 from placet.catalogue.declared import declared
 from placet.core.errors import ProtocolError, StateError, WarrantError
@@ -29,7 +29,7 @@ class Vault:
         self.marks: list[tuple[int, bytes]] = []
 
     async def rows(self, *_: Any) -> Rows:
-        table = pa.table({"customer": CUSTOMERS, "balance": list(range(10))})
+        table = columned({"customer": CUSTOMERS, "balance": list(range(10))})
         return Rows(table, "customer", bytes(320), asks_matches=self.asks)
 
     async def matched(self, job: bytes, plan: Any, terms: Any, attempt: int, input: int, marks: bytes) -> None:

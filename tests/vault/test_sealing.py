@@ -50,7 +50,7 @@ def chunked(environment, monkeypatch) -> list[Path]:
     )
     files = sorted((environment.folder / "tables").glob("*.sealed"))
     assert [file.name for file in files] == [f"accounts@2.{i}.sealed" for i in range(4)]
-    assert environment.tables.rows("accounts", None, ["customer"])["customer"].to_pylist() == environment.customers
+    assert list(environment.tables.rows("accounts", None, ["customer"])["customer"]) == environment.customers
     return files
 
 

@@ -106,7 +106,7 @@ def test_a_removed_table_is_gone(settings: VaultSettings) -> None:
 def test_amounts_are_sealed_in_their_smallest_unit(settings: VaultSettings) -> None:
     take(settings, "accounts")
     with setup.opened(settings) as store:
-        assert store.tables.rows("accounts", None, ["balance"])["balance"].to_pylist() == [125, 200, 300]
+        assert list(store.tables.rows("accounts", None, ["balance"])["balance"]) == [125, 200, 300]
 
 
 def test_a_table_with_consents_is_removed_only_when_told(
@@ -148,7 +148,7 @@ def test_rows_are_those_of_their_commitments_wherever_they_are_looked_for_first(
         held = store.tables.subjects("accounts")
         asked = held.rows[[list(held.places).index(place) for place in (2, 0)]]
         places = None if near is None else np.array(near)
-        assert store.tables.rows("accounts", asked, ["customer"], places)["customer"].to_pylist() == ["c", "a"]
+        assert list(store.tables.rows("accounts", asked, ["customer"], places)["customer"]) == ["c", "a"]
     take(settings, "accounts")
     with setup.opened(settings) as store, pytest.raises(StateError) as caught:
         store.tables.rows("accounts", asked, ["customer"], places)

@@ -22,16 +22,14 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import JsonValue
 
 from placet.alignment.rules import Key, Rules, TextKey
 from placet.alignment.text import MAX_LENGTH, clean
 from placet.core.errors import DataError, InputError
-from placet.core.text_columns import Places, Texts, octets, starts, texts
+from placet.core.text_columns import Places, Texts
 
-Column: TypeAlias = pa.ChunkedArray | Sequence[object]
+Column: TypeAlias = Sequence[object]
 """Cells: a table's column, or any."""
 NO_ROWS: Places = np.empty(0, np.int64)
 
@@ -53,9 +51,8 @@ class Round:
 
     def left(self, matched: Places = NO_ROWS) -> Places:
         """The rows for this round's PSI, ascending: those with an identifier, without the ones matched before."""
-        usable = self.identifiers.is_valid().to_numpy(zero_copy_only=False)
-        if len(matched):
-            usable[matched] = False
+        usable = self.identifiers.filled.copy()
+        usable[matched] = False
         return np.flatnonzero(usable)
 
 
@@ -82,25 +79,16 @@ def identifier(key: Key, value: object) -> str | None:
 def _round(key: Key, cells: Column) -> Round:
     identifiers, invalid = _written(key, cells)
     empty = identifiers.null_count - invalid
-    ambiguous = 0
-    usable = identifiers.drop_null()
-    if len(usable.unique()) != len(usable):
-        counted = usable.value_counts()
-        often = counted.field("values").filter(pc.greater(counted.field("counts"), 1))
-        twice = pc.is_in(identifiers, value_set=often)
-        ambiguous = pc.sum(twice).as_py()
-        identifiers = pc.if_else(twice, pa.scalar(None, identifiers.type), identifiers)
-    return Round(key, identifiers, empty, invalid, ambiguous)
+    repeated = identifiers.repeated()
+    if repeated is None:
+        return Round(key, identifiers, empty, invalid, 0)
+    return Round(key, identifiers.without(repeated), empty, invalid, int(repeated.sum()))
 
 
 def _written(key: Key, cells: Column) -> tuple[Texts, int]:
     """Each cell as this key writes it, null for what is empty or invalid, and how many are invalid."""
-    if isinstance(cells, pa.ChunkedArray):
-        if isinstance(key, TextKey) and key.width == "keep" and pa.types.is_string(cells.type):
-            column = texts(cells)
-            if left_as_they_are(column):
-                return column, 0
-        cells = cells.to_pylist()
+    if isinstance(cells, Texts) and isinstance(key, TextKey) and key.width == "keep" and left_as_they_are(cells):
+        return cells, 0
     identifiers: list[str | None] = []
     invalid = 0
     for cell in cells:
@@ -109,7 +97,7 @@ def _written(key: Key, cells: Column) -> tuple[Texts, int]:
         except ValueError:
             identifiers.append(None)
             invalid += 1
-    return texts(identifiers), invalid
+    return Texts.of(identifiers), invalid
 
 
 def left_as_they_are(column: Texts) -> bool:
@@ -117,7 +105,7 @@ def left_as_they_are(column: Texts) -> bool:
     at once."""
     if column.null_count or not len(column):
         return False
-    content, begins = octets(column), starts(column)
+    content, begins = column.octets, column.starts
     lengths = np.diff(begins)
     if lengths.min() == 0 or lengths.max() > MAX_LENGTH or ((content < ord(" ")) | (content > ord("~"))).any():
         return False

@@ -17,7 +17,17 @@ from placet.core.enrolment import is_root
 from placet.core.errors import InputError
 from placet.core.hashing import document_bytes
 from placet.core.languages import LANGUAGES
-from placet.core.parquet_gate import MAGIC, TAIL, Footer, PageBounds, Read, chunk_span, demand_pages, malformed
+from placet.core.parquet_gate import (
+    MAGIC,
+    TAIL,
+    Footer,
+    PageBounds,
+    Read,
+    chunk_span,
+    demand_pages,
+    demand_pyarrow,
+    malformed,
+)
 from placet.core.webauthn import LONGEST, SHORTEST
 
 if TYPE_CHECKING:
@@ -56,6 +66,7 @@ MAX_SUBJECT = 256
 @functools.cache
 def schema() -> pa.Schema:
     """Of every batch file."""
+    demand_pyarrow()
     import pyarrow as pa
 
     return pa.schema(

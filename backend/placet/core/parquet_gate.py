@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from placet.core.errors import InputError
+from placet.core.errors import ConfigError, InputError
 from placet.core.hashing import sha256
+from placet.core.installed import is_installed
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ColumnChunkMetaData, FileMetaData
@@ -74,6 +75,17 @@ class Footer:
         return sha256(self.raw)
 
 
+def demand_pyarrow() -> None:
+    """ConfigError unless the extra `parquet` is installed."""
+    if not is_installed("pyarrow"):
+        raise ConfigError(
+            "Parquet needs pyarrow",
+            expected="placet[parquet]",
+            remedy="pip install 'placet[parquet]'; tables are taken in from CSV as well",
+            code="config.extra",
+        )
+
+
 def read_footer(file: BinaryIO, limit: int) -> Footer:
     """InputError `parquet` for what is no Parquet, or has a footer of more than `limit` bytes."""
     size = file.seek(0, io.SEEK_END)
@@ -92,6 +104,7 @@ def read_footer(file: BinaryIO, limit: int) -> Footer:
 
 def parse_footer(raw: bytes, start: int) -> Footer:
     """A footer that begins at `start`. InputError `parquet` for what is none."""
+    demand_pyarrow()
     import pyarrow as pa
     import pyarrow.parquet as pa_parquet
 

@@ -1,28 +1,154 @@
-"""Columns of text as Arrow has them: canonical JSON and lists of whole columns, without a Python object a value.
+"""Columns of text as Arrow lays them out, UTF-8 one value after the other: canonical JSON and lists of whole columns.
 
-Every function says the same as `core.hashing.canonical` does of the column's list, some ten times faster.
+What is said of a whole column is what `core.hashing.canonical` says of its list, some ten times faster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, TypeAlias, overload
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from placet.core.hashing import canonical
 
-Texts: TypeAlias = pa.LargeStringArray
-"""UTF-8 texts; null where there is none."""
 Places: TypeAlias = NDArray[np.int64]
 """Numbers of rows."""
-_TEXT = pa.large_string()
+Marks: TypeAlias = NDArray[np.bool_]
 _ESCAPED = np.zeros(256, np.bool_)
 _ESCAPED[:32] = True
 _ESCAPED[list(b'"\\')] = True
+_CONTINUES, _OF_TWO_BITS = 0x80, 0xC0
+"""How a byte of UTF-8 begins that is not the first of its character."""
+
+
+@dataclass(frozen=True, eq=False)
+class Texts(Sequence[str | None]):
+    """`starts`: where each value begins in `octets`, from 0, and where the last one ends. `there`: is there a value in
+    this row? None where there is one in each."""
+
+    starts: Places = field(repr=False)
+    octets: NDArray[np.uint8] = field(repr=False)
+    there: Marks | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, values: Iterable[str | None]) -> Texts:
+        """UnicodeEncodeError for text that is no Unicode."""
+        listed = list(values)
+        there = None
+        if None in listed:
+            there = np.array([value is not None for value in listed], np.bool_)
+        texts = [value or "" for value in listed]
+        whole = "".join(texts)
+        if whole.isascii():
+            return cls(_starts(map(len, texts), len(texts)), _octets(whole.encode()), there)
+        return cls.of_bytes([text.encode() for text in texts], there)
+
+    @classmethod
+    def of_bytes(cls, values: Sequence[bytes], there: Marks | None = None) -> Texts:
+        """From values in UTF-8."""
+        return cls(_starts(map(len, values), len(values)), _octets(b"".join(values)), there)
+
+    @classmethod
+    def of_lengths(cls, lengths: NDArray[Any], content: bytes, there: Marks | None) -> Texts:
+        """From each value's length in bytes, and all values. ValueError for what is no UTF-8, or does not fit."""
+        starts = _ends_of(lengths)
+        if starts[-1] != len(content) or (there is not None and len(there) != len(lengths)):
+            raise ValueError("a column of text of another length")
+        octets = _octets(content)
+        if not content.isascii():
+            content.decode()
+            inner = starts[starts < len(content)]
+            if ((octets[inner] & _OF_TWO_BITS) == _CONTINUES).any():
+                raise ValueError("a text begins within a character")
+        return cls(starts, octets, there)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Texts]) -> Texts:
+        """One part behind the other; one or more."""
+        if len(parts) == 1:
+            return parts[0]
+        there = None
+        if any(part.there is not None for part in parts):
+            there = np.concatenate([part.filled for part in parts])
+        lengths = np.concatenate([np.diff(part.starts) for part in parts])
+        return cls(_ends_of(lengths), np.concatenate([part.octets for part in parts]), there)
+
+    @property
+    def filled(self) -> Marks:
+        """Is there a value, row by row?"""
+        return np.ones(len(self), np.bool_) if self.there is None else self.there
+
+    @property
+    def null_count(self) -> int:
+        return 0 if self.there is None else int((~self.there).sum())
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @overload
+    def __getitem__(self, place: int) -> str | None: ...
+    @overload
+    def __getitem__(self, place: slice) -> Texts: ...
+    def __getitem__(self, place: int | slice) -> str | Texts | None:
+        if not isinstance(place, slice):
+            return next(iter(self.take(np.array([range(len(self))[place]]))))
+        rows = range(len(self))[place]
+        if rows.step != 1:
+            return self.take(np.array(rows, np.int64))
+        starts = self.starts[rows.start : max(rows.start, rows.stop) + 1]
+        there = None if self.there is None else self.there[place]
+        return Texts(starts - starts[0], self.octets[starts[0] : starts[-1]], there)
+
+    def __iter__(self) -> Iterator[str | None]:
+        texts = map(bytes.decode, listed(self))
+        if self.there is None:
+            return texts
+        return (text if there else None for text, there in zip(texts, self.there.tolist(), strict=True))
+
+    def take(self, places: Places) -> Texts:
+        """The rows at these places, in their order."""
+        if len(places) == len(self) and (places == np.arange(len(self))).all():
+            return self
+        there = None if self.there is None else self.there[places]
+        width = len(self.octets) // len(self) if len(self) else 0
+        if width and (np.diff(self.starts) == width).all():
+            taken = self.octets.reshape(-1, width)[places].reshape(-1)
+            return Texts(width * np.arange(len(places) + 1), taken, there)
+        whole = self.octets.tobytes()
+        begins, ends = self.starts[places].tolist(), self.starts[places + 1].tolist()
+        return Texts.of_bytes([whole[begin:end] for begin, end in zip(begins, ends, strict=True)], there)
+
+    def without(self, marks: Marks) -> Texts:
+        """The same without the values of the marked rows, which stay in place."""
+        values = [b"" if out else value for value, out in zip(listed(self), marks.tolist(), strict=True)]
+        return Texts.of_bytes(values, self.filled & ~marks)
+
+    def equals(self, other: Texts) -> bool:
+        """Has it the same values?"""
+        return (
+            np.array_equal(self.starts, other.starts)
+            and np.array_equal(self.octets, other.octets)
+            and np.array_equal(self.filled, other.filled)
+        )
+
+    def repeated(self) -> Marks | None:
+        """The rows whose value another row has too; None where there are none."""
+        values = listed(self)
+        filled = values if self.there is None else listed(self.take(np.flatnonzero(self.there)))
+        if len(set(filled)) == len(filled):
+            return None
+        often = {value for value, count in Counter(filled).items() if count > 1}
+        return among(values, often) & self.filled
+
+
+def among(values: Sequence[bytes], known: set[bytes]) -> Marks:
+    """Is each value one of these?"""
+    return np.fromiter(map(known.__contains__, values), np.bool_, len(values))
 
 
 def bits(places: Sequence[int] | Places, count: int) -> bytes:
@@ -32,69 +158,48 @@ def bits(places: Sequence[int] | Places, count: int) -> bytes:
     return np.packbits(marks).tobytes()
 
 
-def texts(column: pa.ChunkedArray | list[str | None]) -> Texts:
-    """One array. pa.ArrowInvalid for text that is no Unicode."""
-    if isinstance(column, list):
-        return pa.array(column, _TEXT)
-    whole = column.cast(_TEXT).combine_chunks()
-    return whole if isinstance(whole, pa.Array) else pa.concat_arrays([*whole.chunks, pa.array([], _TEXT)])
-
-
-def octets(column: Texts) -> NDArray[np.uint8]:
-    """All values' bytes, one value after the other."""
-    _, ends, content = column.buffers()
-    if content is None or not len(column):
-        return np.empty(0, np.uint8)
-    offsets = np.frombuffer(ends, np.int64, len(column) + 1, 8 * column.offset)
-    return np.frombuffer(content, np.uint8)[offsets[0] : offsets[-1]]
-
-
-def starts(column: Texts) -> Places:
-    """Where each value begins in `octets`, and where the last one ends."""
-    offsets: Places = np.frombuffer(column.buffers()[1], np.int64, len(column) + 1, 8 * column.offset)
-    begins: Places = offsets - offsets[0]
-    return begins
-
-
 def written(column: Texts) -> bytes:
     """Canonical JSON of the list of texts and nulls."""
     if not len(column):
         return b"[]"
-    if _ESCAPED[octets(column)].any():
-        return canonical(column.to_pylist())
-    if column.null_count:
-        quote = pa.scalar('"', _TEXT)
-        quoted = pc.binary_join_element_wise(quote, column, quote, pa.scalar("", _TEXT))
-        return b"[" + _joined(quoted.fill_null("null"), ",") + b"]"
-    return b'["' + _joined(column, '","') + b'"]'
+    if _ESCAPED[column.octets].any():
+        return canonical(list(column))
+    if column.there is None:
+        return b'["' + b'","'.join(listed(column)) + b'"]'
+    rows = zip(listed(column), column.there.tolist(), strict=True)
+    return b"[" + b",".join([b'"%b"' % value if there else b"null" for value, there in rows]) + b"]"
 
 
 def written_places(places: Places) -> bytes:
     """Canonical JSON of the list of numbers."""
-    return b"[" + _joined(pa.array(places, pa.int64()).cast(_TEXT), ",") + b"]"
+    return str(places.tolist()).replace(" ", "").encode()
 
 
 def written_objects(name: str, column: Texts) -> bytes:
     """Canonical JSON of a list of objects, each with one of the texts, of which none may be null, under `name`."""
     if not len(column):
         return b"[]"
-    if _ESCAPED[octets(column)].any():
-        return canonical([{name: value} for value in column.to_pylist()])
-    key = canonical(name).decode()
-    return f'[{{{key}:"'.encode() + _joined(column, f'"}},{{{key}:"') + b'"}]'
+    if _ESCAPED[column.octets].any():
+        return canonical([{name: value} for value in column])
+    key = canonical(name)
+    return b"[{" + key + b':"' + (b'"},{' + key + b':"').join(listed(column)) + b'"}]'
 
 
 def listed(column: Texts) -> list[bytes]:
-    """Every value in UTF-8; none may be null."""
-    if not len(column):
-        return []
-    if (octets(column) == ord("\n")).any():
-        return [value.encode() for value in column.to_pylist()]
-    return _joined(column, "\n").split(b"\n")
+    """Every value in UTF-8; nothing where there is none."""
+    whole, places = column.octets.tobytes(), column.starts.tolist()
+    return [whole[begin:end] for begin, end in pairwise(places)]
 
 
-def _joined(column: Texts, between: str) -> bytes:
-    """All values, of which none is null, with a text between each two."""
-    whole = pa.LargeListArray.from_arrays(pa.array([0, len(column)], pa.int64()), column)
-    joined: Any = pc.binary_join(whole, pa.scalar(between, _TEXT))
-    return bytes(joined[0].as_buffer())
+def _starts(lengths: Iterable[int], count: int) -> Places:
+    return _ends_of(np.fromiter(lengths, np.int64, count))
+
+
+def _ends_of(lengths: NDArray[Any]) -> Places:
+    starts = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=starts[1:])
+    return starts
+
+
+def _octets(content: bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(content, np.uint8)

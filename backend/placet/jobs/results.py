@@ -38,7 +38,7 @@ class PersonRows(Sequence[dict[str, str]]):
     def __getitem__(self, place: int | slice) -> dict[str, str] | PersonRows:
         if isinstance(place, slice):
             return PersonRows(self.name, self.column[place])
-        return {self.name: self.column[place].as_py()}
+        return {self.name: str(self.column[place])}
 
     def written(self) -> bytes:
         """Canonical JSON."""

@@ -48,7 +48,7 @@ _OWN = ("sandbox.signing", "sandbox.token")
 _LATE = (
     "alembic.command",
     "phonenumbers",
-    "pyarrow.compute",
+    "pyarrow.parquet",
     "sqlalchemy.ext.compiler",
     "uvicorn.lifespan.on",
 )

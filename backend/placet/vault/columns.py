@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 Column32: TypeAlias = NDArray[np.bytes_]
@@ -17,11 +16,6 @@ Column32: TypeAlias = NDArray[np.bytes_]
 def column(joined: bytes | bytearray) -> Column32:
     """Concatenated values as a column."""
     return np.frombuffer(joined, dtype="S32")
-
-
-def joined(values: pa.ChunkedArray) -> bytes:
-    """32-byte values of Arrow, concatenated."""
-    return b"".join(chunk.buffers()[1][32 * chunk.offset : 32 * (chunk.offset + len(chunk))] for chunk in values.chunks)
 
 
 def value(values: Column32, place: int) -> bytes:

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from placet.core.errors import DataError
+from placet.core.parquet_gate import demand_pyarrow
 from placet.core.row import MAX_COLUMNS
 from placet.vault.cells import BadCell, converter
 from placet.vault.csv_parts import csv_batches
-from placet.vault.parquet_parts import parquet_batches
 from placet.vault.problems import Problems
 from placet.vault.schema import Cell, Column, Field_, Schema, demand_name
 from placet.vault.sources import Part, RowBatch, demand_kind, parts, unreadable
@@ -150,6 +150,9 @@ def _batches(part: Part, columns: Mapping[str, Column], identifier: str) -> Iter
         if part.suffix == ".csv":
             yield from csv_batches(part, [column.source for column in columns.values()])
         else:
+            demand_pyarrow()
+            from placet.vault.parquet_parts import parquet_batches
+
             yield from parquet_batches(part, list(columns.values()), columns[identifier], MAX_BYTES)
     except OSError as error:
         raise unreadable(error) from None

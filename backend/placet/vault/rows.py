@@ -1,23 +1,22 @@
-"""Rows that were handed out: an Arrow stream between vault and node, lists where a recipe reads them."""
+"""Rows that were handed out: bytes between vault and node, lists where a recipe reads them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import pyarrow as pa
+import numpy as np
 
-from placet.core.errors import StateError
+from placet.core.column_table import Column, Fixed, Table
+from placet.core.errors import PlacetError, StateError
 from placet.core.hashing import canonical
 from placet.core.ids import ConsentId
-from placet.core.text_columns import Texts, texts, written
-from placet.vault.columns import joined
+from placet.core.text_columns import Texts, written
 from placet.vault.leaves import split
 
 _CONSENT = "\0consent"
-_ID = pa.binary(32)
-_IDENTIFIER, _ASKS = b"identifier", b"asks matches"
 
 
 @dataclass(frozen=True)
@@ -26,65 +25,60 @@ class Rows:
     for a named consent, where the whole table belongs to the institution. `asks_matches`: the vault is to be told which
     of them match before anything is released."""
 
-    table: pa.Table = field(repr=False)
+    table: Table = field(repr=False)
     identifier: str
     consent_ids: bytes = field(repr=False)
     asks_matches: bool = False
 
     @property
     def count(self) -> int:
-        return int(self.table.num_rows)
+        return len(self.table)
 
     @cached_property
     def columns(self) -> dict[str, list[Any]]:
         """Integers, numbers or texts, by column."""
-        return {name: self.table.column(name).to_pylist() for name in self.table.column_names}
+        return {name: list(column) for name, column in self.table.columns.items()}
 
     @property
-    def by_column(self) -> dict[str, pa.ChunkedArray]:
-        """The same as Arrow has them."""
-        return dict(zip(self.table.column_names, self.table.columns, strict=True))
+    def by_column(self) -> Mapping[str, Column]:
+        """The same as columns."""
+        return self.table.columns
+
+    def holds_integers(self, name: str) -> bool:
+        """By the column's type, whatever is in it."""
+        column = self.table[name]
+        return isinstance(column, Fixed) and column.kind == "integer"
 
     def texts(self, name: str) -> Texts:
         """A column's values as text, none of them null."""
-        column = self.table.column(name)
-        if column.null_count == 0 and (pa.types.is_string(column.type) or pa.types.is_integer(column.type)):
-            return texts(column)
-        return texts(list(map(str, column.to_pylist())))
+        column = self.table[name]
+        return column if isinstance(column, Texts) and column.there is None else Texts.of(map(str, column))
 
     def written(self) -> bytes:
         """Canonical JSON of {column: its values as text}: what a step of a job commits to."""
-        ordered = sorted(self.table.column_names, key=lambda name: name.encode("utf-16-be"))
+        ordered = sorted(self.table.columns, key=lambda name: name.encode("utf-16-be"))
         return b"{" + b",".join(canonical(name) + b":" + written(self.texts(name)) for name in ordered) + b"}"
 
     @property
     def consents(self) -> list[ConsentId]:
         return [ConsentId(consent) for consent in split(self.consent_ids, 32)]
 
-    def encode(self) -> pa.Buffer:
-        """All of it as one Arrow stream."""
-        metadata = {_IDENTIFIER: self.identifier.encode(), _ASKS: b"yes" if self.asks_matches else b"no"}
-        table = self.table.replace_schema_metadata(metadata)
+    def encode(self) -> bytes:
+        """All of it as one row of bytes."""
+        columns = dict(self.table.columns)
         if self.consent_ids:
-            ids = pa.Array.from_buffers(_ID, self.count, [None, pa.py_buffer(self.consent_ids)])
-            table = table.append_column(_CONSENT, ids)
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table)
-        return sink.getvalue()
+            columns[_CONSENT] = Fixed(np.frombuffer(self.consent_ids, "S32"))
+        return Table(columns).encode(identifier=self.identifier, matches="asked" if self.asks_matches else "not asked")
 
     @classmethod
     def decode(cls, stream: bytes) -> Rows:
         """What `encode` gave; StateError for anything else."""
         try:
-            table = pa.ipc.open_stream(stream).read_all()
-            table.validate(full=True)
-            metadata = table.schema.metadata or {}
-            identifier, asks_matches = metadata[_IDENTIFIER].decode(), metadata[_ASKS] != b"no"
-            ids = b""
-            if _CONSENT in table.column_names:
-                ids = joined(table.column(_CONSENT).cast(_ID))
-                table = table.drop_columns(_CONSENT)
-        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+            table, about = Table.decode(stream)
+            identifier, asks_matches = about["identifier"], about["matches"] != "not asked"
+            columns = dict(table.columns)
+            consents = columns.pop(_CONSENT, None)
+            ids = consents.values.tobytes() if isinstance(consents, Fixed) else b""
+        except (PlacetError, KeyError) as error:
             raise StateError("the vault's rows are malformed", found=type(error).__name__, code="vault.rows") from None
-        return cls(table, identifier, ids, asks_matches)
+        return cls(Table(columns), identifier, ids, asks_matches)

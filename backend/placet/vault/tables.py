@@ -1,4 +1,4 @@
-"""Sealed tables: one sealed Arrow stream per chunk of rows, each row with its random salt and its commitment.
+"""Sealed tables: one sealed row of bytes per chunk of rows, each row with its random salt and its commitment.
 
 The sealing context of a chunk binds the table's name and dataset id, its version and the chunk's place, so that chunks
 can't be swapped, dropped or taken from an older version or from a table that was removed.
@@ -15,11 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from placet.core.at_rest import AtRest, context
+from placet.core.column_table import Fixed, Kind, Table, column
 from placet.core.errors import DataError, NotFoundError, StateError
 from placet.core.ids import DatasetId
 from placet.core.merkle import dataset_root
@@ -27,8 +27,10 @@ from placet.core.offers import Subjects
 from placet.core.row import RowForm
 from placet.core.sample import RowOpening
 from placet.core.values import Bytes32, Value, parse, to_hex
-from placet.vault.columns import Column32, RowSubjects, column, find_anywhere, joined
+from placet.vault.columns import Column32, RowSubjects, find_anywhere
+from placet.vault.columns import column as column32
 from placet.vault.database import DATASETS, MATCHES, forget
+from placet.vault.leaves import split
 from placet.vault.schema import (
     Cell,
     ColumnType,
@@ -41,13 +43,13 @@ from placet.vault.schema import (
 
 CHUNK_ROWS = 65_536
 _SALT, _COMMITMENT = "\0salt", "\0commitment"
-_ARROW: dict[ColumnType, pa.DataType] = {
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "text": pa.string(),
-    "optional-integer": pa.int64(),
-    "optional-number": pa.float64(),
-    "optional-text": pa.string(),
+_KINDS: dict[ColumnType, Kind] = {
+    "integer": "integer",
+    "number": "number",
+    "text": "text",
+    "optional-integer": "integer",
+    "optional-number": "number",
+    "optional-text": "text",
 }
 
 
@@ -99,12 +101,12 @@ class Tables:
                 name=name,
                 dataset=identity,
                 table=schema,
-                commitment=dataset_root(table.column(_COMMITMENT).to_pylist()),
-                rows=table.num_rows,
+                commitment=dataset_root(split(_commitments(table).tobytes(), 32)),
+                rows=len(table),
                 version=1 if earlier is None else earlier.info.version + 1,
                 personal=personal,
             )
-            manifest = _Manifest(info=info, salt=salt, chunks=-(-table.num_rows // CHUNK_ROWS))
+            manifest = _Manifest(info=info, salt=salt, chunks=-(-len(table) // CHUNK_ROWS))
             try:
                 self._store(manifest, table)
             except OSError as error:
@@ -132,10 +134,10 @@ class Tables:
         with self._alone():
             self._sweep()
 
-    def _store(self, manifest: _Manifest, table: pa.Table) -> None:
+    def _store(self, manifest: _Manifest, table: Table) -> None:
         info = manifest.info
         for index in range(manifest.chunks):
-            plain = _encode(table.slice(index * CHUNK_ROWS, CHUNK_ROWS))
+            plain = table.cut(index * CHUNK_ROWS, (index + 1) * CHUNK_ROWS).encode()
             _write(self._path(info, index), self._sealer.seal(plain, _chunk_context(manifest, index)))
         sealed = self._sealer.seal(manifest.model_dump_json().encode(), context("manifest", info.name))
         with self._engine.begin() as connection:
@@ -190,11 +192,10 @@ class Tables:
             cached = self._subjects.get(name)
             if cached is None or cached[0] != manifest.info.commitment:
                 table = self._load(manifest, (manifest.info.identifier,))
-                who = table.column(manifest.info.identifier)
-                tags = b"".join(self.tag(name, one) for chunk in who.chunks for one in chunk.to_pylist())
+                tags = b"".join(self.tag(name, str(one)) for one in table[manifest.info.identifier])
                 cached = (
                     manifest.info.commitment,
-                    RowSubjects(column(tags), column(joined(table.column(_COMMITMENT)))),
+                    RowSubjects(column32(tags), _commitments(table)),
                 )
                 self._subjects[name] = cached
         return cached[1]
@@ -205,23 +206,24 @@ class Tables:
         commitments: Column32 | None,
         columns: Sequence[str],
         near: NDArray[np.intp] | None = None,
-    ) -> pa.Table:
+    ) -> Table:
         """`columns` of the rows with these commitments, in their order; of all rows for None. `near`: where these rows
         stood, which saves a search where they still do.
 
         StateError if a row is not in the table as it is now.
         """
         table = self._load(self._manifest(name), columns)
-        return (table if commitments is None else _taken(name, table, commitments, near)).select(list(columns))
+        return (table if commitments is None else _taken(name, table, commitments, near)).select(columns)
 
     def opened(self, name: str, commitments: Column32, columns: Sequence[str]) -> list[RowOpening]:
         """Of the rows with these commitments `columns` and no others, in their order. StateError as `rows`."""
         manifest = self._manifest(name)
         names = manifest.info.table.names
         table = _taken(name, self._load(manifest, (*names, _SALT)), commitments)
+        rows = zip(*(table[name] for name in names), strict=True)
         return [
-            RowOpening.of(row[_SALT], {name: row[name] for name in names}, columns)
-            for row in table.select([*names, _SALT]).to_pylist()
+            RowOpening.of(salt, dict(zip(names, row, strict=True)), columns)
+            for salt, row in zip(table[_SALT], rows, strict=True)
         ]
 
     def _manifests(self) -> dict[str, _Manifest]:
@@ -235,7 +237,7 @@ class Tables:
         except KeyError:
             raise NotFoundError("no such table", found=name, remedy="import it") from None
 
-    def _load(self, manifest: _Manifest, columns: Sequence[str]) -> pa.Table:
+    def _load(self, manifest: _Manifest, columns: Sequence[str]) -> Table:
         info = manifest.info
         parts = []
         for index in range(manifest.chunks):
@@ -249,8 +251,8 @@ class Tables:
                     code="vault.tampered",
                 ) from None
             plain = self._sealer.open(sealed, _chunk_context(manifest, index))
-            parts.append(pa.ipc.open_stream(plain).read_all().select([*columns, _COMMITMENT]))
-        return pa.concat_tables(parts)
+            parts.append(Table.decode(plain)[0].select([*columns, _COMMITMENT]))
+        return Table.joined(parts)
 
     def _path(self, info: DatasetInfo, chunk: int) -> Path:
         return self._folder / f"{info.name}@{info.version}.{chunk}.sealed"
@@ -288,24 +290,29 @@ def _demand_same(earlier: DatasetInfo, identity: bytes, personal: bool, namespac
         )
 
 
-def _with_commitments(schema: Schema, cells: Mapping[str, Sequence[Cell]]) -> pa.Table:
+def _with_commitments(schema: Schema, cells: Mapping[str, Sequence[Cell]]) -> Table:
     form = RowForm(schema.names)
     salts = [secrets.token_bytes(32) for _ in cells[schema.identifier]]
     commitments = [
         form.commitment(salt, row)
         for salt, row in zip(salts, zip(*(cells[name] for name in schema.names), strict=True), strict=True)
     ]
-    arrays = {column.name: pa.array(cells[column.name], _ARROW[column.type]) for column in schema.columns}
-    return pa.table(
-        {**arrays, _SALT: pa.array(salts, pa.binary(32)), _COMMITMENT: pa.array(commitments, pa.binary(32))}
-    )
+    columns = {one.name: column(_KINDS[one.type], cells[one.name]) for one in schema.columns}
+    return Table({**columns, _SALT: Fixed.of("bytes32", salts), _COMMITMENT: Fixed.of("bytes32", commitments)})
 
 
-def _taken(name: str, table: pa.Table, commitments: Column32, near: NDArray[np.intp] | None = None) -> pa.Table:
+def _commitments(table: Table) -> Column32:
+    rows = table[_COMMITMENT]
+    if not isinstance(rows, Fixed):
+        raise StateError("a table's commitments are no hashes", code="vault.tampered")
+    return rows.values
+
+
+def _taken(name: str, table: Table, commitments: Column32, near: NDArray[np.intp] | None = None) -> Table:
     """The rows of the table `name` with these commitments, in their order."""
-    present = column(joined(table.column(_COMMITMENT)))
+    present = _commitments(table)
     if near is not None and _stand(present, commitments, near):
-        return table.take(pa.array(near))
+        return table.take(near)
     places, there = find_anywhere(present, commitments)
     if not there.all():
         raise StateError(
@@ -313,7 +320,7 @@ def _taken(name: str, table: pa.Table, commitments: Column32, near: NDArray[np.i
             remedy="it was imported again since; make a new plan",
             code="vault.stale",
         )
-    return table.take(pa.array(places))
+    return table.take(places)
 
 
 def _stand(present: Column32, commitments: Column32, places: NDArray[np.intp]) -> bool:
@@ -321,13 +328,6 @@ def _stand(present: Column32, commitments: Column32, places: NDArray[np.intp]) -
     if len(places) != len(commitments) or (len(places) and places.max() >= len(present)):
         return False
     return bool((present[places] == commitments).all())
-
-
-def _encode(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue())
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
+from columned import columned
 from declaring import declaring
 from flower_engine import python_with_flower
 from placet.catalogue.declared import declared
@@ -61,7 +61,7 @@ def bank(seed: int, count: int = 500) -> Rows:
     lacking = chance.random(count) < 0.05
     columns = {"income": [None if lacking[row] else int(one) for row, one in enumerate(income)], "age": age.tolist()}
     branch = [("city", "sea")[one] for one in chance.integers(0, 2, count)]
-    return Rows(pa.table(columns | {"branch": branch, "label": label.tolist()}), "customer", b"")
+    return Rows(columned(columns | {"branch": branch, "label": label.tolist()}), "customer", b"")
 
 
 def member(rows: Rows, asked: FederatedNetworkParameters) -> MemberTable:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
+from columned import columned
 from declaring import CUSTOMER, declaring
 from placet.catalogue.declared import declared
 from placet.catalogue.joint_linear import SPEC, cost
@@ -52,7 +52,7 @@ def check(parameters: dict[str, Any], parties: int) -> None:
 
 def rows(**columns: list[Any]) -> Rows:
     count = len(next(iter(columns.values())))
-    return Rows(pa.table({"customer": [f"p{n}" for n in range(count)], **columns}), "customer", b"")
+    return Rows(columned({"customer": [f"p{n}" for n in range(count)], **columns}), "customer", b"")
 
 
 @pytest.mark.parametrize("providers", [1, 2, 7])

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from columned import columned
 from declaring import CUSTOMER, declaring
 from examples import examples
 from placet.catalogue.declared import declared
@@ -123,7 +123,7 @@ def test_the_label_is_read_of_the_consumer_alone() -> None:
 
 def rows(**columns: list[Any]) -> Rows:
     return Rows(
-        pa.table({"customer": [f"p{n}" for n in range(len(next(iter(columns.values()))))], **columns}), "customer", b""
+        columned({"customer": [f"p{n}" for n in range(len(next(iter(columns.values()))))], **columns}), "customer", b""
     )
 
 

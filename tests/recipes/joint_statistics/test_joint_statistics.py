@@ -9,9 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
+from columned import columned
 from declaring import CUSTOMER, declaring, parties
 from parties import NOW, JobEnvironment
 from placet.catalogue.declared import declared
@@ -248,7 +248,7 @@ async def test_the_second_providers_offer_holds_its_own_column(
 
 def rows(**columns: list[Any]) -> Rows:
     names = [f"P{number}" for number in range(len(next(iter(columns.values()))))]
-    return Rows(pa.table({"customer": names, **columns}), "customer", b"")
+    return Rows(columned({"customer": names, **columns}), "customer", b"")
 
 
 def own(party: int, parameters: dict[str, Any], **columns: list[Any]) -> list[int | None]:

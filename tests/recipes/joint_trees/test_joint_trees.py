@@ -9,9 +9,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
+from columned import columned
 from declaring import CUSTOMER, declaring
 from placet.catalogue.declared import declared
 from placet.catalogue.joint_trees import SPEC, JointTreesParameters
@@ -141,7 +141,7 @@ def test_each_reads_its_own_columns_and_owners_are_told_what_is_learned() -> Non
 
 def table(**columns: list[Any]) -> Rows:
     names = [f"P{number}" for number in range(len(next(iter(columns.values()))))]
-    return Rows(pa.table({"customer": names, **columns}), "customer", b"")
+    return Rows(columned({"customer": names, **columns}), "customer", b"")
 
 
 def test_bins_hold_no_fewer_rows_than_the_smallest_group() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
+from columned import columned
 from declaring import CUSTOMER, declaring, parties
 from parties import NOW, JobEnvironment
 from placet.catalogue.declared import declared
@@ -206,7 +206,7 @@ def test_numbers_that_no_honest_parties_reach_are_refused(numbers: tuple[int, in
 
 def test_rows_are_read_as_they_are_named() -> None:
     columns = {"customer": ["a", "b"], "balance": [1, -2], "rate": [1.0, 2.5]}
-    rows = Rows(pa.table(columns), "customer", b"")
+    rows = Rows(columned(columns), "customer", b"")
     assert (subjects(rows, "customer"), whole(rows, "balance")) == ([b"a", b"b"], [1, -2])
     with pytest.raises(DataError, match="another column"):
         subjects(rows, "balance")

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
+from columned import columned
 from declaring import CUSTOMER, declaring
 from placet.catalogue.declared import declared
 from placet.catalogue.model_evaluation import MAX_ROWS, SPEC
@@ -124,7 +124,7 @@ def test_what_changes_with_each_score_is_finer_than_any_gap(finer: dict[str, Any
 
 def rows(**columns: list[Any]) -> Rows:
     names = [f"P{number}" for number in range(len(next(iter(columns.values()))))]
-    return Rows(pa.table({"customer": names, **columns}), "customer", b"")
+    return Rows(columned({"customer": names, **columns}), "customer", b"")
 
 
 def test_labels_are_noughts_and_ones_in_groups_that_are_named() -> None:
@@ -250,7 +250,7 @@ async def test_what_the_parties_bring_meets_at_the_same_places(
         points = [{"points": [scores[who] + 5 for who in held]}, {"points": [-5] * len(held)}]
     columns = [*({"customer": held} | own for own in points)]
     columns.append({"customer": customers, "defaulted": [labels[who] for who in customers]})
-    tables = [Rows(pa.table(own), "customer", b"") for own in columns]
+    tables = [Rows(columned(own), "customer", b"") for own in columns]
     jobs = [Job(parameters, party, table, roles) for party, table in enumerate(tables)]
     for job in jobs:
         await MODEL_EVALUATION.run(job)  # type: ignore[arg-type]

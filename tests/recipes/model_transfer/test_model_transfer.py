@@ -13,11 +13,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from columned import columned
 from declaring import declaring
 from placet.catalogue.declared import declared
 from placet.catalogue.model_transfer import SPEC, ModelTransferParameters
@@ -289,7 +289,7 @@ class Party:
 def rows_of(columns: dict[str, list[Any]], identifier: str) -> Rows:
     count = len(columns[identifier])
     consents = b"".join(bytes([number // 256, number % 256]) * 16 for number in range(count))
-    return Rows(pa.table(columns), identifier, consents)
+    return Rows(columned(columns), identifier, consents)
 
 
 def customers(count: int = 80, bad: int = 2) -> Rows:

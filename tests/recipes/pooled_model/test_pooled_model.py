@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
+from columned import columned
 from declaring import declaring
 from placet.catalogue.declared import declared
 from placet.catalogue.pooled_model import SPEC, PooledModelParameters
@@ -52,7 +52,7 @@ def bank(seed: int, count: int, *, moon: int = 0) -> Rows:
     branch = ["moon" if row < moon else ("sea" if sea[row] else "city") for row in range(count)]
     lacking = chance.random(count) < 0.1
     incomes = [None if lacking[row] else int(income[row]) for row in range(count)]
-    table = pa.table({"income": incomes, "branch": branch, "age": age.tolist(), "label": label.tolist()})
+    table = columned({"income": incomes, "branch": branch, "age": age.tolist(), "label": label.tolist()})
     return Rows(table, "customer", b"")
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from columned import columned
 from declaring import declaring
 from placet.catalogue.declared import declared
 from placet.catalogue.private_statistics import NOISY, SPEC, PrivateStatisticsParameters, released, size_of
+from placet.core.column_table import Table
 from placet.core.errors import DataError, InputError, PlanError
 from placet.core.hashing import canonical
 from placet.core.privacy import cost_of
@@ -35,7 +36,7 @@ def parameters(*questions: dict[str, Any], smallest_group: int = 10) -> PrivateS
 
 
 def rows(count: int) -> Rows:
-    table = pa.table(
+    table = columned(
         {
             "balance": [(row * 37) % 1_400 - 200 for row in range(count)],
             "age": [row % 90 for row in range(count)],
@@ -110,7 +111,7 @@ def test_exact_numbers_are_those_of_the_rows() -> None:
 
 
 def test_who_has_no_value_is_not_counted() -> None:
-    table = pa.table({"balance": [1, None, 3], "age": [None, 40, 50], "town": ["Ulm", "", "Bonn"]})
+    table = columned({"balance": [1, None, 3], "age": [None, 40, 50], "town": ["Ulm", "", "Bonn"]})
     people = Rows(table, "customer", b"")
     asked = parameters(*ALL, COUNT | {"column": "town"}).questions
     assert exact(asked[0], people) == [2]
@@ -126,7 +127,7 @@ def test_one_row_moves_a_release_by_no_more_than_its_noise_hides(place: int, num
     """Neighbours: the same table without one row. The change of each release, squared and added up, is within the Δ²
     that the noise is for."""
     whole = rows(200)
-    less = Rows(pa.concat_tables([whole.table.slice(0, place), whole.table.slice(place + 1)]), "customer", b"")
+    less = Rows(Table.joined([whole.table.cut(0, place), whole.table.cut(place + 1, 200)]), "customer", b"")
     (question,) = parameters(ALL[number]).questions
     changes = [a - b for a, b in zip(exact(question, whole), exact(question, less), strict=True)]
     for one in released(0, question):

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from columned import columned
 from declaring import declaring
 from examples import examples
 from placet.catalogue.declared import declared
@@ -206,7 +206,7 @@ def test_parameters_that_are_none(changes: dict[str, Any]) -> None:
 
 
 def table(columns: dict[str, list[Any]], labels: Any) -> Rows:
-    return Rows(pa.table(columns | {"label": labels.tolist()}), "customer", b"")
+    return Rows(columned(columns | {"label": labels.tolist()}), "customer", b"")
 
 
 def part(seed: bytes = b"1") -> bytes:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from columned import columned
 from declaring import CUSTOMER, declaring
 from placet.catalogue.declared import declared
 from placet.catalogue.private_statistics import NOISY
@@ -41,7 +41,7 @@ def parameters(**changes: Any) -> ValueOfDataParameters:
 
 def rows(**columns: list[Any]) -> Rows:
     return Rows(
-        pa.table({"customer": [str(n) for n in range(len(next(iter(columns.values()))))], **columns}), "customer", b""
+        columned({"customer": [str(n) for n in range(len(next(iter(columns.values()))))], **columns}), "customer", b""
     )
 
 

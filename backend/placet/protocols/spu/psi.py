@@ -17,8 +17,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-from pyarrow import csv
 
 from placet.core.errors import DataError, InputError, LimitError
 from placet.protocols.spu.network import Network
@@ -90,6 +88,9 @@ def write_identifiers(folder: Path, session: bytes, identifiers: Sequence[bytes 
     no intersection: SPU first sends the peer a plain digest of all rows, to see whether the lists are the same, and
     without it a short list could be guessed from that. DataError, by its place, for an identifier that occurs twice.
     """
+    import pyarrow as pa
+    from pyarrow import csv
+
     salted = hashlib.sha256(session)
     digests = bytearray()
     for identifier in identifiers:

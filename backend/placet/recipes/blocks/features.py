@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from placet.catalogue.modelling import MAX_ROWS, Feature, TrainingParameters
 from placet.core.errors import DataError, LimitError
@@ -40,7 +39,7 @@ def known_labels(rows: Rows, column: str) -> tuple[Codes, npt.NDArray[np.bool_]]
     """Of rows that spend a privacy budget: each one's label, 0 where it has none, and whether it has one. No row ends
     the job by what stands in it, since the end would tell that row without noise; a column that can hold no label does,
     by its type: DataError."""
-    if not pa.types.is_integer(rows.table.schema.field(column).type):
+    if not rows.holds_integers(column):
         raise DataError("labels are integers", found=f"column {column}")
     values = [-1 if value is None else value for value in rows.columns[column]]
     labels = np.array(values, dtype=np.int64)

@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import JsonValue, TypeAdapter
 
 from placet import alignment
@@ -31,7 +29,7 @@ from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.match import MatchingParameters, MatchParameters
 from placet.core.errors import ConfigError, PlanError, ProtocolError
 from placet.core.hashing import canonical
-from placet.core.text_columns import Places, Texts, listed, texts, written, written_places
+from placet.core.text_columns import Places, Texts, among, listed, written, written_places
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
@@ -62,7 +60,7 @@ async def run(job: PartyRun) -> None:
         places = matched or [NO_ROWS for _ in rounds]
         if matched is not None:
             await job.matched("accounts", rows, np.concatenate(places))
-        part = [one.identifiers.take(pa.array(hits)) for one, hits in zip(rounds, places, strict=True)]
+        part = [one.identifiers.take(hits) for one, hits in zip(rounds, places, strict=True)]
         await job.release(await asyncio.to_thread(_lists, part), artefact)
 
 
@@ -97,7 +95,7 @@ async def _match(job: PartyRun, rounds: Sequence[Round], aligned: Artefact) -> t
 
 
 def _offered(one: Round, rows: Places) -> list[bytes]:
-    return listed(one.identifiers.take(pa.array(rows)))
+    return listed(one.identifiers.take(rows))
 
 
 async def _intersect(
@@ -153,7 +151,7 @@ def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, An
         matched = _places(state.rounds, _read(parts[0], len(state.rounds)))
     hits = np.sort(np.concatenate(matched))
     return {
-        "rows": PersonRows(PERSON, state.customers.take(pa.array(hits))),
+        "rows": PersonRows(PERSON, state.customers.take(hits)),
         "report": report(state.rounds, matched, state.rules),
     }
 
@@ -163,8 +161,7 @@ def _places(rounds: Sequence[Round], lists: Sequence[Texts]) -> list[Places]:
     before = NO_ROWS
     for one, identifiers in zip(rounds, lists, strict=True):
         offered = one.left(before)
-        there = pc.is_in(one.identifiers.take(pa.array(offered)), value_set=identifiers)
-        matched.append(offered[there.to_numpy(zero_copy_only=False)])
+        matched.append(offered[among(listed(one.identifiers.take(offered)), set(listed(identifiers)))])
         before = np.concatenate((before, matched[-1]))
     return matched
 
@@ -175,7 +172,7 @@ _LISTS = TypeAdapter(list[list[str]])
 def _read(part: bytes, rounds: int) -> list[Texts]:
     """Bounded in depth and in type: these are another party's bytes, seen by nobody before the release."""
     try:
-        lists = [texts(one) for one in _LISTS.validate_json(part, strict=True)]
+        lists = [Texts.of(one) for one in _LISTS.validate_json(part, strict=True)]
     except ValueError:
         lists = []
     if len(lists) != rounds:
