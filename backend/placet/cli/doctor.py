@@ -299,6 +299,7 @@ _EXTRAS: dict[str, tuple[str, ...]] = {
     "export": ("onnx",),
     "fhe": ("tenseal",),
     "paillier": ("gmpy2", "phe"),
+    "parquet": ("pyarrow",),
     "tee": ("cbor2", "dcap_qvl"),
     "traces": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"),
     "wallet": ("sd_jwt", "jwcrypto"),

@@ -212,6 +212,7 @@ def write_batch(sink: BinaryIO, header: BatchHeader, rows: Iterable[BatchRow], s
 
 def batch_writer(sink: BinaryIO, header: BatchHeader) -> ParquetWriter:
     """Writes the columns of a batch file, a row group at a time."""
+    demand_pyarrow()
     import pyarrow.parquet as pa_parquet
 
     writer = pa_parquet.ParquetWriter(

@@ -16,7 +16,7 @@ from placet.core.consent import ConsentFields
 from placet.core.enrolment import subject_commitment
 from placet.core.errors import InputError
 from placet.core.languages import ENGLISH, Language
-from placet.core.parquet_gate import PageBounds, chunk_span, demand_pages, malformed, read_footer
+from placet.core.parquet_gate import PageBounds, chunk_span, demand_pages, demand_pyarrow, malformed, read_footer
 from placet.core.signature_forms import read as read_signature
 from placet.core.values import U32, U48, Address, Bytes32, Signer, from_hex
 
@@ -69,10 +69,10 @@ _EITHER = (("signature", "key_signature"), ("enroller_signature", "enrolments"))
 def read_consents(file: BinaryIO) -> Iterator[BatchRow]:
     """The rows. InputError for a column that no consent has or that is not there, for a row that is none, and for
     Parquet that claims more than a table of so many rows has."""
+    footer = read_footer(file, _MAX_FOOTER)
     import pyarrow as pa
     import pyarrow.parquet as pa_parquet
 
-    footer = read_footer(file, _MAX_FOOTER)
     schema = footer.metadata.schema
     names = [schema.column(place).path for place in range(len(schema))]
     _demand_columns(names)
@@ -193,6 +193,7 @@ class TableWriter:
     """Writes a table of signed consents, for programs of Placet's own; in the columns of a batch file."""
 
     def __init__(self, path: Path) -> None:
+        demand_pyarrow()
         import pyarrow.parquet as pa_parquet
 
         self._writer = pa_parquet.ParquetWriter(path, schema(), compression="zstd", use_dictionary=False)
