@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from placet.core.column_table import Kind, Table, column
+from placet.core.column_table import ColumnTable, Kind, column
 
 
-def columned(columns: Mapping[str, Sequence[Any]]) -> Table:
+def columned(columns: Mapping[str, Sequence[Any]]) -> ColumnTable:
     """Texts, numbers or integers, by what the values are."""
-    return Table({name: column(_kind(values), list(values)) for name, values in columns.items()})
+    return ColumnTable({name: column(_kind(values), list(values)) for name, values in columns.items()})
 
 
 def _kind(values: Sequence[Any]) -> Kind:

@@ -18,7 +18,7 @@ from placet.catalogue.specs import spec_of
 from placet.chain.blocks import Head
 from placet.chain.states import JobStatus
 from placet.core.at_rest import JOBS, AtRest
-from placet.core.column_table import Table
+from placet.core.column_table import ColumnTable
 from placet.core.errors import WarrantError
 from placet.core.masking import public_key
 from placet.core.plan import Plan, Terms
@@ -56,7 +56,7 @@ class DeepLedger(Ledger):
 class Drawer:
     """A vault with one table an input. `gone`: why it hands none out again."""
 
-    tables: Mapping[int, Table]
+    tables: Mapping[int, ColumnTable]
     identifier: str
     gone: WarrantError | None = None
 

@@ -21,7 +21,7 @@ from placet.alignment.rules import Key
 from placet.alignment.text import clean
 from placet.core.errors import DataError, InputError, LimitError
 from placet.core.hashing import document_bytes, sha256
-from placet.core.text_columns import Texts
+from placet.core.text_columns import TextColumn
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "alignment.json").read_text(encoding="utf-8"))
 
@@ -270,7 +270,7 @@ def test_missing_and_uneven_columns_are_refused() -> None:
 
 
 def of(count: int, usable: int) -> Round:
-    return Round(key(TEXT), Texts.of([f"{i}" if i < usable else None for i in range(count)]), count - usable, 0, 0)
+    return Round(key(TEXT), TextColumn.of([f"{i}" if i < usable else None for i in range(count)]), count - usable, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_a_column_comes_to_what_its_cells_do_one_by_one(
     kept = key(TEXT | {"width": "keep", "case": "keep"})
     for values in (any_values, plain, [" ".join(one.split()) for one in plain], [*plain, "b c"], ["a", "b c"]):
         cut = data.draw(st.integers(0, len(values)))
-        column = Texts.joined([Texts.of(part) for part in (values[:cut], values[cut:])])
+        column = TextColumn.joined([TextColumn.of(part) for part in (values[:cut], values[cut:])])
         if left_as_they_are(column):
             assert [clean(one) for one in values] == values
         elif all(one and clean_of(one) == one and one.isascii() for one in values):

@@ -21,7 +21,7 @@ from declaring import CUSTOMER
 from placet.cli import audit_replay
 from placet.cli.main import app
 from placet.core.at_rest import JOBS, AtRest
-from placet.core.column_table import Fixed, Table
+from placet.core.column_table import ColumnTable, FixedColumn
 from placet.core.framing import FrameReader, frame
 from placet.core.masking import unmask
 from placet.core.plan import Terms
@@ -156,7 +156,9 @@ def test_a_party_with_randomness_of_its_own() -> None:
 def test_rows_that_were_altered_after_the_job() -> None:
     job = honest()
     table = job.drawers[NORTH].tables[0]
-    job.drawers[NORTH].tables = {0: Table({**table.columns, "balance": Fixed.of("integer", [11, 20, 30, 40, 50, 60])})}
+    job.drawers[NORTH].tables = {
+        0: ColumnTable({**table.columns, "balance": FixedColumn.of("integer", [11, 20, 30, 40, 50, 60])})
+    }
     report = demand_named(job, NORTH, "open-accounts")
     assert [step.outcome for step in report.steps[1:]] == ["not-covered"] * (len(report.steps) - 1)
 

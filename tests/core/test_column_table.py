@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet.core.column_table import Fixed, Kind, Table, column
+from placet.core.column_table import ColumnTable, FixedColumn, Kind, column
 from placet.core.errors import PlacetError
 from placet.core.framing import frame
 
@@ -40,10 +40,10 @@ def same(one: list[Any], other: list[Any]) -> bool:
 def test_what_was_encoded_comes_back(
     made: dict[str, tuple[Kind, list[Any]]], cut: int, about: str, data: st.DataObject
 ) -> None:
-    whole = Table({name: column(kind, values) for name, (kind, values) in made.items()})
+    whole = ColumnTable({name: column(kind, values) for name, (kind, values) in made.items()})
     rows = len(whole)
-    parts = Table.joined([whole.cut(0, cut), whole.cut(cut, rows)])
-    came, texts = Table.decode(parts.encode(about=about))
+    parts = ColumnTable.joined([whole.cut(0, cut), whole.cut(cut, rows)])
+    came, texts = ColumnTable.decode(parts.encode(about=about))
     assert texts == {"about": about}
     assert list(came.columns) == list(made)
     places = data.draw(st.lists(st.integers(0, rows - 1))) if rows else []
@@ -51,11 +51,11 @@ def test_what_was_encoded_comes_back(
     for name, (kind, values) in made.items():
         assert same(list(came[name]), values)
         assert same(list(taken[name]), [values[place] for place in places])
-        assert isinstance(came[name], Fixed) is (kind != "text")
+        assert isinstance(came[name], FixedColumn) is (kind != "text")
         assert same([came[name][place] for place in range(rows)], values)
 
 
-GOOD = Table({"a": column("text", ["é", None, "b"]), "n": column("integer", [1, None, 3])}).encode(x="y")
+GOOD = ColumnTable({"a": column("text", ["é", None, "b"]), "n": column("integer", [1, None, 3])}).encode(x="y")
 
 
 @given(st.data())
@@ -64,7 +64,7 @@ def test_altered_bytes_are_another_table_or_none(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 3))):
         altered[data.draw(st.integers(0, len(GOOD) - 1))] = data.draw(st.integers(0, 255))
     try:
-        table, _ = Table.decode(bytes(altered))
+        table, _ = ColumnTable.decode(bytes(altered))
     except PlacetError:
         return
     assert all(len(list(one)) == len(table) for one in table.columns.values())
@@ -73,9 +73,9 @@ def test_altered_bytes_are_another_table_or_none(data: st.DataObject) -> None:
 def test_a_cut_table_is_none() -> None:
     for end in range(len(GOOD)):
         with pytest.raises(PlacetError):
-            Table.decode(GOOD[:end])
+            ColumnTable.decode(GOOD[:end])
     with pytest.raises(PlacetError):
-        Table.decode(GOOD + b"\0")
+        ColumnTable.decode(GOOD + b"\0")
 
 
 def text_table(lengths: list[int], content: bytes, names: int = 1, rows: int | None = None) -> bytes:
@@ -86,7 +86,7 @@ def text_table(lengths: list[int], content: bytes, names: int = 1, rows: int | N
 
 
 def test_texts_begin_at_characters() -> None:
-    assert list(Table.decode(text_table([2, 1], "éb".encode()))[0]["a"]) == ["é", "b"]
+    assert list(ColumnTable.decode(text_table([2, 1], "éb".encode()))[0]["a"]) == ["é", "b"]
     for lengths, content in (
         ([1, 2], "éb".encode()),
         ([2, 2], "éb".encode()),
@@ -94,10 +94,10 @@ def test_texts_begin_at_characters() -> None:
         ([2**32 - 1, 4], b"abc"),
     ):
         with pytest.raises(PlacetError):
-            Table.decode(text_table(lengths, content))
+            ColumnTable.decode(text_table(lengths, content))
     for bad in (text_table([1], b"a", names=2), text_table([], b"", rows=-1), text_table([1], b"a", rows=2**60)):
         with pytest.raises(PlacetError):
-            Table.decode(bad)
+            ColumnTable.decode(bad)
 
 
 def test_a_cell_of_another_type_is_refused() -> None:

@@ -139,7 +139,7 @@ def test_nobody(environment) -> None:
 
 def test_consents_whose_rows_are_gone_are_counted(environment) -> None:
     environment.anchor(environment.accept("customer-00001", "customer-00002"))
-    cells = environment.tables.rows("accounts", None, environment.dataset.columns).to_pydict()
+    cells = environment.tables.rows("accounts", None, environment.dataset.columns).lists()
     kept = [place for place, person in enumerate(cells["customer"]) if person != "customer-00001"]
     environment.tables.save(
         "accounts",

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from columned import columned
-from placet.core.column_table import Kind, Table, column
+from placet.core.column_table import ColumnTable, Kind, column
 from placet.core.errors import StateError
 from placet.core.hashing import canonical
 from placet.vault.rows import Rows
@@ -20,7 +20,7 @@ COLUMNS = {"customer": ["a", "b", "ü"], "balance": [1, -2, 2**53 + 1], "rate": 
 @pytest.mark.parametrize("ids", [b"", bytes(range(96))])
 def test_what_arrives_is_what_was_sent(ids: bytes) -> None:
     whole = columned(COLUMNS)
-    for table in (whole, Table.joined([whole.cut(1, 3), whole.cut(0, 1)]), whole.cut(0, 0)):
+    for table in (whole, ColumnTable.joined([whole.cut(1, 3), whole.cut(0, 1)]), whole.cut(0, 0)):
         sent = Rows(table, "customer", ids[: 32 * len(table)])
         came = Rows.decode(sent.encode())
         assert (came.columns, came.identifier, came.consents) == (sent.columns, "customer", sent.consents)
@@ -50,5 +50,5 @@ def test_what_a_step_commits_to_is_every_cell_as_text(data: st.DataObject, rows:
         for name, one in ((f"c{number}", cells), (f"ü{number}", cells | st.none())):
             values = data.draw(st.lists(one, min_size=rows, max_size=rows))
             columns[name] = column(kind, values)
-    sent = Rows(Table(columns), "c0", b"")
+    sent = Rows(ColumnTable(columns), "c0", b"")
     assert sent.written() == canonical({name: list(map(str, column)) for name, column in sent.columns.items()})

@@ -46,7 +46,7 @@ def chunked(environment, monkeypatch) -> list[Path]:
     monkeypatch.setattr(tables_module, "CHUNK_ROWS", 2)
     columns = ("customer", "balance", "remark")
     environment.tables.save(
-        "accounts", environment.dataset.table, environment.tables.rows("accounts", None, columns).to_pydict()
+        "accounts", environment.dataset.table, environment.tables.rows("accounts", None, columns).lists()
     )
     files = sorted((environment.folder / "tables").glob("*.sealed"))
     assert [file.name for file in files] == [f"accounts@2.{i}.sealed" for i in range(4)]
@@ -86,7 +86,7 @@ def test_chunk_of_an_older_version(environment, chunked) -> None:
     old = chunked[0].read_bytes()
     columns = ("customer", "balance", "remark")
     environment.tables.save(
-        "accounts", environment.dataset.table, environment.tables.rows("accounts", None, columns).to_pydict()
+        "accounts", environment.dataset.table, environment.tables.rows("accounts", None, columns).lists()
     )
     (environment.folder / "tables" / "accounts@3.0.sealed").write_bytes(old)
     tampered(environment)
@@ -95,7 +95,7 @@ def test_chunk_of_an_older_version(environment, chunked) -> None:
 def test_chunk_of_another_table(environment) -> None:
     columns = ("customer", "balance", "remark")
     environment.tables.save(
-        "others", environment.dataset.table, environment.tables.rows("accounts", None, columns).to_pydict()
+        "others", environment.dataset.table, environment.tables.rows("accounts", None, columns).lists()
     )
     folder = environment.folder / "tables"
     (folder / "accounts@1.0.sealed").write_bytes((folder / "others@1.0.sealed").read_bytes())
@@ -185,7 +185,7 @@ def test_imported_again_keeps_its_id_but_no_commitment(environment) -> None:
     before = environment.tables.subjects("accounts")
     columns = ("customer", "balance", "remark")
     again = environment.tables.save(
-        "accounts", environment.dataset.table, environment.tables.rows("accounts", None, columns).to_pydict()
+        "accounts", environment.dataset.table, environment.tables.rows("accounts", None, columns).lists()
     )
     assert again.dataset == environment.dataset.dataset
     assert again.version == 2
@@ -196,7 +196,7 @@ def test_imported_again_keeps_its_id_but_no_commitment(environment) -> None:
         environment.tables.save(
             "accounts",
             environment.dataset.table,
-            environment.tables.rows("accounts", None, columns).to_pydict(),
+            environment.tables.rows("accounts", None, columns).lists(),
             bytes(32),
         )
 
@@ -211,7 +211,7 @@ def test_short_salt_is_refused(environment) -> None:
 
 def test_whose_rows_a_table_holds_never_changes(environment) -> None:
     """What the registry says of the dataset's id would be no longer true of its rows."""
-    rows = environment.tables.rows("accounts", None, ("customer", "balance", "remark")).to_pydict()
+    rows = environment.tables.rows("accounts", None, ("customer", "balance", "remark")).lists()
     with pytest.raises(StateError) as caught:
         environment.tables.save("accounts", environment.dataset.table, rows, personal=False)
     assert caught.value.code == "data.subjects"

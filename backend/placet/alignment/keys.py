@@ -27,7 +27,7 @@ from pydantic import JsonValue
 from placet.alignment.rules import Key, Rules, TextKey
 from placet.alignment.text import MAX_LENGTH, clean
 from placet.core.errors import DataError, InputError
-from placet.core.text_columns import Places, Texts
+from placet.core.text_columns import Places, TextColumn
 
 Column: TypeAlias = Sequence[object]
 """Cells: a table's column, or any."""
@@ -39,7 +39,7 @@ class Round:
     """One key's identifiers: for each row, in order, its text or null where the row is not usable."""
 
     key: Key
-    identifiers: Texts = field(repr=False)
+    identifiers: TextColumn = field(repr=False)
     empty: int
     invalid: int
     ambiguous: int
@@ -85,9 +85,9 @@ def _round(key: Key, cells: Column) -> Round:
     return Round(key, identifiers.without(repeated), empty, invalid, int(repeated.sum()))
 
 
-def _written(key: Key, cells: Column) -> tuple[Texts, int]:
+def _written(key: Key, cells: Column) -> tuple[TextColumn, int]:
     """Each cell as this key writes it, null for what is empty or invalid, and how many are invalid."""
-    if isinstance(cells, Texts) and isinstance(key, TextKey) and key.width == "keep" and left_as_they_are(cells):
+    if isinstance(cells, TextColumn) and isinstance(key, TextKey) and key.width == "keep" and left_as_they_are(cells):
         return cells, 0
     identifiers: list[str | None] = []
     invalid = 0
@@ -97,10 +97,10 @@ def _written(key: Key, cells: Column) -> tuple[Texts, int]:
         except ValueError:
             identifiers.append(None)
             invalid += 1
-    return Texts.of(identifiers), invalid
+    return TextColumn.of(identifiers), invalid
 
 
-def left_as_they_are(column: Texts) -> bool:
+def left_as_they_are(column: TextColumn) -> bool:
     """Is every one of these a text that `clean` leaves as it is, and none empty? Said of plain ASCII alone, and of all
     at once."""
     if column.null_count or not len(column):

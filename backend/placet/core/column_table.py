@@ -20,7 +20,7 @@ from pydantic import Field
 
 from placet.core.errors import InputError
 from placet.core.framing import FrameReader, frame
-from placet.core.text_columns import Marks, Places, Texts
+from placet.core.text_columns import Marks, Places, TextColumn
 from placet.core.values import Value, parse
 
 Kind: TypeAlias = Literal["integer", "number", "bytes32", "text"]
@@ -31,7 +31,7 @@ _WIDTH, _MOST = 8, 1 << 40
 
 
 @dataclass(frozen=True, eq=False)
-class Fixed(Sequence[Any]):
+class FixedColumn(Sequence[Any]):
     """Integers, binary floating point or 32-byte values. `there`: is there a value in this row? None where there is
     one in each."""
 
@@ -39,7 +39,7 @@ class Fixed(Sequence[Any]):
     there: Marks | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, kind: Kind, values: Sequence[Any]) -> Fixed:
+    def of(cls, kind: Kind, values: Sequence[Any]) -> FixedColumn:
         """OverflowError for an integer of more than 64 bits, TypeError for a value of another type."""
         if kind == "bytes32":
             return cls(np.frombuffer(b"".join(values), _TYPES[kind]))
@@ -59,10 +59,10 @@ class Fixed(Sequence[Any]):
     @overload
     def __getitem__(self, place: int) -> Any: ...
     @overload
-    def __getitem__(self, place: slice) -> Fixed: ...
+    def __getitem__(self, place: slice) -> FixedColumn: ...
     def __getitem__(self, place: int | slice) -> Any:
         if isinstance(place, slice):
-            return Fixed(self.values[place], None if self.there is None else self.there[place])
+            return FixedColumn(self.values[place], None if self.there is None else self.there[place])
         return next(iter(self.take(np.array([range(len(self))[place]]))))
 
     def __iter__(self) -> Iterator[Any]:
@@ -71,11 +71,11 @@ class Fixed(Sequence[Any]):
             return iter(values)
         return (value if there else None for value, there in zip(values, self.there.tolist(), strict=True))
 
-    def take(self, places: Places) -> Fixed:
-        return Fixed(self.values[places], None if self.there is None else self.there[places])
+    def take(self, places: Places) -> FixedColumn:
+        return FixedColumn(self.values[places], None if self.there is None else self.there[places])
 
     @classmethod
-    def joined(cls, parts: Sequence[Fixed]) -> Fixed:
+    def joined(cls, parts: Sequence[FixedColumn]) -> FixedColumn:
         """One part behind the other; one or more, of one kind."""
         there = None
         if any(part.there is not None for part in parts):
@@ -84,12 +84,12 @@ class Fixed(Sequence[Any]):
         return cls(np.concatenate([part.values for part in parts]), there)
 
 
-Column: TypeAlias = Texts | Fixed
+Column: TypeAlias = TextColumn | FixedColumn
 
 
 def column(kind: Kind, values: Sequence[Any]) -> Column:
     """Of Python's values; None where there is none."""
-    return Texts.of(values) if kind == "text" else Fixed.of(kind, values)
+    return TextColumn.of(values) if kind == "text" else FixedColumn.of(kind, values)
 
 
 class _Named(Value):
@@ -105,7 +105,7 @@ class _Head(Value):
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class ColumnTable:
     """Columns of one length, by name, in order."""
 
     columns: Mapping[str, Column] = field(repr=False)
@@ -116,19 +116,23 @@ class Table:
     def __getitem__(self, name: str) -> Column:
         return self.columns[name]
 
-    def select(self, names: Iterable[str]) -> Table:
-        return Table({name: self.columns[name] for name in names})
+    def lists(self) -> dict[str, list[Any]]:
+        """Python's values, by column; None where there is none."""
+        return {name: list(one) for name, one in self.columns.items()}
 
-    def take(self, places: Places) -> Table:
+    def select(self, names: Iterable[str]) -> ColumnTable:
+        return ColumnTable({name: self.columns[name] for name in names})
+
+    def take(self, places: Places) -> ColumnTable:
         """The rows at these places, in their order."""
-        return Table({name: one.take(places) for name, one in self.columns.items()})
+        return ColumnTable({name: one.take(places) for name, one in self.columns.items()})
 
-    def cut(self, first: int, end: int) -> Table:
+    def cut(self, first: int, end: int) -> ColumnTable:
         """The rows from `first` on, before `end`."""
-        return Table({name: one[first:end] for name, one in self.columns.items()})
+        return ColumnTable({name: one[first:end] for name, one in self.columns.items()})
 
     @classmethod
-    def joined(cls, parts: Sequence[Table]) -> Table:
+    def joined(cls, parts: Sequence[ColumnTable]) -> ColumnTable:
         """One part behind the other, of the same columns; one or more."""
         return cls({name: _joined([part.columns[name] for part in parts]) for name in parts[0].columns})
 
@@ -141,7 +145,7 @@ class Table:
         return b"".join([frame(head.model_dump_json().encode(), _WIDTH), *map(_encoded, self.columns.values())])
 
     @classmethod
-    def decode(cls, raw: bytes) -> tuple[Table, dict[str, str]]:
+    def decode(cls, raw: bytes) -> tuple[ColumnTable, dict[str, str]]:
         """What `encode` gave, and the texts about it. InputError for anything else."""
         reader = FrameReader(raw, "a table")
         head = parse(_Head, reader.frame(_MOST, _WIDTH), limit=_MOST, what="a table")
@@ -153,17 +157,21 @@ class Table:
 
 
 def _joined(parts: Sequence[Column]) -> Column:
-    texts = [part for part in parts if isinstance(part, Texts)]
-    return Texts.joined(texts) if texts else Fixed.joined([part for part in parts if isinstance(part, Fixed)])
+    texts = [part for part in parts if isinstance(part, TextColumn)]
+    return (
+        TextColumn.joined(texts)
+        if texts
+        else FixedColumn.joined([part for part in parts if isinstance(part, FixedColumn)])
+    )
 
 
 def _kind(one: Column) -> Kind:
-    return "text" if isinstance(one, Texts) else one.kind
+    return "text" if isinstance(one, TextColumn) else one.kind
 
 
 def _encoded(one: Column) -> bytes:
     parts = [] if one.there is None else [np.packbits(one.there).tobytes()]
-    if isinstance(one, Texts):
+    if isinstance(one, TextColumn):
         parts += [np.diff(one.starts).astype(_LENGTH).tobytes(), one.octets.tobytes()]
     else:
         parts.append(one.values.tobytes())
@@ -177,10 +185,10 @@ def _decoded(reader: FrameReader, named: _Named, rows: int) -> Column:
         there = np.unpackbits(packed, count=rows).astype(np.bool_)
     if named.kind != "text":
         kind = _TYPES[named.kind]
-        return Fixed(np.frombuffer(_part(reader, rows * kind.itemsize), kind), there)
+        return FixedColumn(np.frombuffer(_part(reader, rows * kind.itemsize), kind), there)
     lengths = np.frombuffer(_part(reader, rows * _LENGTH.itemsize), _LENGTH)
     try:
-        return Texts.of_lengths(lengths, reader.frame(_MOST, _WIDTH), there)
+        return TextColumn.of_lengths(lengths, reader.frame(_MOST, _WIDTH), there)
     except ValueError:
         raise InputError("a column of a table holds no text", expected="UTF-8", found=named.name) from None
 

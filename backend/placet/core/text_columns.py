@@ -27,7 +27,7 @@ _CONTINUES, _OF_TWO_BITS = 0x80, 0xC0
 
 
 @dataclass(frozen=True, eq=False)
-class Texts(Sequence[str | None]):
+class TextColumn(Sequence[str | None]):
     """`starts`: where each value begins in `octets`, from 0, and where the last one ends. `there`: is there a value in
     this row? None where there is one in each."""
 
@@ -36,7 +36,7 @@ class Texts(Sequence[str | None]):
     there: Marks | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, values: Iterable[str | None]) -> Texts:
+    def of(cls, values: Iterable[str | None]) -> TextColumn:
         """UnicodeEncodeError for text that is no Unicode."""
         listed = list(values)
         there = None
@@ -49,12 +49,12 @@ class Texts(Sequence[str | None]):
         return cls.of_bytes([text.encode() for text in texts], there)
 
     @classmethod
-    def of_bytes(cls, values: Sequence[bytes], there: Marks | None = None) -> Texts:
+    def of_bytes(cls, values: Sequence[bytes], there: Marks | None = None) -> TextColumn:
         """From values in UTF-8."""
         return cls(_starts(map(len, values), len(values)), _octets(b"".join(values)), there)
 
     @classmethod
-    def of_lengths(cls, lengths: NDArray[Any], content: bytes, there: Marks | None) -> Texts:
+    def of_lengths(cls, lengths: NDArray[Any], content: bytes, there: Marks | None) -> TextColumn:
         """From each value's length in bytes, and all values. ValueError for what is no UTF-8, or does not fit."""
         starts = _ends_of(lengths)
         if starts[-1] != len(content) or (there is not None and len(there) != len(lengths)):
@@ -68,7 +68,7 @@ class Texts(Sequence[str | None]):
         return cls(starts, octets, there)
 
     @classmethod
-    def joined(cls, parts: Sequence[Texts]) -> Texts:
+    def joined(cls, parts: Sequence[TextColumn]) -> TextColumn:
         """One part behind the other; one or more."""
         if len(parts) == 1:
             return parts[0]
@@ -93,8 +93,8 @@ class Texts(Sequence[str | None]):
     @overload
     def __getitem__(self, place: int) -> str | None: ...
     @overload
-    def __getitem__(self, place: slice) -> Texts: ...
-    def __getitem__(self, place: int | slice) -> str | Texts | None:
+    def __getitem__(self, place: slice) -> TextColumn: ...
+    def __getitem__(self, place: int | slice) -> str | TextColumn | None:
         if not isinstance(place, slice):
             return next(iter(self.take(np.array([range(len(self))[place]]))))
         rows = range(len(self))[place]
@@ -102,7 +102,7 @@ class Texts(Sequence[str | None]):
             return self.take(np.array(rows, np.int64))
         starts = self.starts[rows.start : max(rows.start, rows.stop) + 1]
         there = None if self.there is None else self.there[place]
-        return Texts(starts - starts[0], self.octets[starts[0] : starts[-1]], there)
+        return TextColumn(starts - starts[0], self.octets[starts[0] : starts[-1]], there)
 
     def __iter__(self) -> Iterator[str | None]:
         texts = map(bytes.decode, listed(self))
@@ -110,7 +110,7 @@ class Texts(Sequence[str | None]):
             return texts
         return (text if there else None for text, there in zip(texts, self.there.tolist(), strict=True))
 
-    def take(self, places: Places) -> Texts:
+    def take(self, places: Places) -> TextColumn:
         """The rows at these places, in their order."""
         if len(places) == len(self) and (places == np.arange(len(self))).all():
             return self
@@ -118,17 +118,17 @@ class Texts(Sequence[str | None]):
         width = len(self.octets) // len(self) if len(self) else 0
         if width and (np.diff(self.starts) == width).all():
             taken = self.octets.reshape(-1, width)[places].reshape(-1)
-            return Texts(width * np.arange(len(places) + 1), taken, there)
+            return TextColumn(width * np.arange(len(places) + 1), taken, there)
         whole = self.octets.tobytes()
         begins, ends = self.starts[places].tolist(), self.starts[places + 1].tolist()
-        return Texts.of_bytes([whole[begin:end] for begin, end in zip(begins, ends, strict=True)], there)
+        return TextColumn.of_bytes([whole[begin:end] for begin, end in zip(begins, ends, strict=True)], there)
 
-    def without(self, marks: Marks) -> Texts:
+    def without(self, marks: Marks) -> TextColumn:
         """The same without the values of the marked rows, which stay in place."""
         values = [b"" if out else value for value, out in zip(listed(self), marks.tolist(), strict=True)]
-        return Texts.of_bytes(values, self.filled & ~marks)
+        return TextColumn.of_bytes(values, self.filled & ~marks)
 
-    def equals(self, other: Texts) -> bool:
+    def equals(self, other: TextColumn) -> bool:
         """Has it the same values?"""
         return (
             np.array_equal(self.starts, other.starts)
@@ -158,7 +158,7 @@ def bits(places: Sequence[int] | Places, count: int) -> bytes:
     return np.packbits(marks).tobytes()
 
 
-def written(column: Texts) -> bytes:
+def written(column: TextColumn) -> bytes:
     """Canonical JSON of the list of texts and nulls."""
     if not len(column):
         return b"[]"
@@ -175,7 +175,7 @@ def written_places(places: Places) -> bytes:
     return str(places.tolist()).replace(" ", "").encode()
 
 
-def written_objects(name: str, column: Texts) -> bytes:
+def written_objects(name: str, column: TextColumn) -> bytes:
     """Canonical JSON of a list of objects, each with one of the texts, of which none may be null, under `name`."""
     if not len(column):
         return b"[]"
@@ -185,7 +185,7 @@ def written_objects(name: str, column: Texts) -> bytes:
     return b"[{" + key + b':"' + (b'"},{' + key + b':"').join(listed(column)) + b'"}]'
 
 
-def listed(column: Texts) -> list[bytes]:
+def listed(column: TextColumn) -> list[bytes]:
     """Every value in UTF-8; nothing where there is none."""
     whole, places = column.octets.tobytes(), column.starts.tolist()
     return [whole[begin:end] for begin, end in pairwise(places)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 from placet.core.framing import FrameReader, frame
 
 if TYPE_CHECKING:
-    from placet.core.text_columns import Texts
+    from placet.core.text_columns import TextColumn
 
 ROWS = "rows"
 PERSON = "customer"
@@ -26,7 +26,7 @@ class PersonRows(Sequence[dict[str, str]]):
     """Rows of one text each, under a name."""
 
     name: str
-    column: Texts = field(repr=False)
+    column: TextColumn = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.column)

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, Pipe
 from typing import Self
 
 from placet.chain.processes import identity
+from placet.core.parquet_gate import demand_pyarrow
 
 _HEAD = 4
 """Bytes of a request's length, which come with its descriptors."""
@@ -135,6 +136,8 @@ class _Server:
     """Ends when this process does, which closes the socket."""
 
     def __init__(self) -> None:
+        """ConfigError without the extra `parquet`, which the server loads: a sandbox has its tables in Parquet."""
+        demand_pyarrow()
         self._door, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(

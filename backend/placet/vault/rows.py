@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from placet.core.column_table import Column, Fixed, Table
+from placet.core.column_table import Column, ColumnTable, FixedColumn
 from placet.core.errors import PlacetError, StateError
 from placet.core.hashing import canonical
 from placet.core.ids import ConsentId
-from placet.core.text_columns import Texts, written
+from placet.core.text_columns import TextColumn, written
 from placet.vault.leaves import split
 
 _CONSENT = "\0consent"
@@ -25,7 +25,7 @@ class Rows:
     for a named consent, where the whole table belongs to the institution. `asks_matches`: the vault is to be told which
     of them match before anything is released."""
 
-    table: Table = field(repr=False)
+    table: ColumnTable = field(repr=False)
     identifier: str
     consent_ids: bytes = field(repr=False)
     asks_matches: bool = False
@@ -37,7 +37,7 @@ class Rows:
     @cached_property
     def columns(self) -> dict[str, list[Any]]:
         """Integers, numbers or texts, by column."""
-        return {name: list(column) for name, column in self.table.columns.items()}
+        return self.table.lists()
 
     @property
     def by_column(self) -> Mapping[str, Column]:
@@ -47,12 +47,12 @@ class Rows:
     def holds_integers(self, name: str) -> bool:
         """By the column's type, whatever is in it."""
         column = self.table[name]
-        return isinstance(column, Fixed) and column.kind == "integer"
+        return isinstance(column, FixedColumn) and column.kind == "integer"
 
-    def texts(self, name: str) -> Texts:
+    def texts(self, name: str) -> TextColumn:
         """A column's values as text, none of them null."""
         column = self.table[name]
-        return column if isinstance(column, Texts) and column.there is None else Texts.of(map(str, column))
+        return column if isinstance(column, TextColumn) and column.there is None else TextColumn.of(map(str, column))
 
     def written(self) -> bytes:
         """Canonical JSON of {column: its values as text}: what a step of a job commits to."""
@@ -67,18 +67,20 @@ class Rows:
         """All of it as one row of bytes."""
         columns = dict(self.table.columns)
         if self.consent_ids:
-            columns[_CONSENT] = Fixed(np.frombuffer(self.consent_ids, "S32"))
-        return Table(columns).encode(identifier=self.identifier, matches="asked" if self.asks_matches else "not asked")
+            columns[_CONSENT] = FixedColumn(np.frombuffer(self.consent_ids, "S32"))
+        return ColumnTable(columns).encode(
+            identifier=self.identifier, matches="asked" if self.asks_matches else "not asked"
+        )
 
     @classmethod
     def decode(cls, stream: bytes) -> Rows:
         """What `encode` gave; StateError for anything else."""
         try:
-            table, about = Table.decode(stream)
+            table, about = ColumnTable.decode(stream)
             identifier, asks_matches = about["identifier"], about["matches"] != "not asked"
             columns = dict(table.columns)
             consents = columns.pop(_CONSENT, None)
-            ids = consents.values.tobytes() if isinstance(consents, Fixed) else b""
+            ids = consents.values.tobytes() if isinstance(consents, FixedColumn) else b""
         except (PlacetError, KeyError) as error:
             raise StateError("the vault's rows are malformed", found=type(error).__name__, code="vault.rows") from None
-        return cls(Table(columns), identifier, ids, asks_matches)
+        return cls(ColumnTable(columns), identifier, ids, asks_matches)

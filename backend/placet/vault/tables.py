@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from placet.core.at_rest import AtRest, context
-from placet.core.column_table import Fixed, Kind, Table, column
+from placet.core.column_table import ColumnTable, FixedColumn, Kind, column
 from placet.core.errors import DataError, NotFoundError, StateError
 from placet.core.ids import DatasetId
 from placet.core.merkle import dataset_root
@@ -134,7 +134,7 @@ class Tables:
         with self._alone():
             self._sweep()
 
-    def _store(self, manifest: _Manifest, table: Table) -> None:
+    def _store(self, manifest: _Manifest, table: ColumnTable) -> None:
         info = manifest.info
         for index in range(manifest.chunks):
             plain = table.cut(index * CHUNK_ROWS, (index + 1) * CHUNK_ROWS).encode()
@@ -206,7 +206,7 @@ class Tables:
         commitments: Column32 | None,
         columns: Sequence[str],
         near: NDArray[np.intp] | None = None,
-    ) -> Table:
+    ) -> ColumnTable:
         """`columns` of the rows with these commitments, in their order; of all rows for None. `near`: where these rows
         stood, which saves a search where they still do.
 
@@ -237,7 +237,7 @@ class Tables:
         except KeyError:
             raise NotFoundError("no such table", found=name, remedy="import it") from None
 
-    def _load(self, manifest: _Manifest, columns: Sequence[str]) -> Table:
+    def _load(self, manifest: _Manifest, columns: Sequence[str]) -> ColumnTable:
         info = manifest.info
         parts = []
         for index in range(manifest.chunks):
@@ -251,8 +251,8 @@ class Tables:
                     code="vault.tampered",
                 ) from None
             plain = self._sealer.open(sealed, _chunk_context(manifest, index))
-            parts.append(Table.decode(plain)[0].select([*columns, _COMMITMENT]))
-        return Table.joined(parts)
+            parts.append(ColumnTable.decode(plain)[0].select([*columns, _COMMITMENT]))
+        return ColumnTable.joined(parts)
 
     def _path(self, info: DatasetInfo, chunk: int) -> Path:
         return self._folder / f"{info.name}@{info.version}.{chunk}.sealed"
@@ -290,7 +290,7 @@ def _demand_same(earlier: DatasetInfo, identity: bytes, personal: bool, namespac
         )
 
 
-def _with_commitments(schema: Schema, cells: Mapping[str, Sequence[Cell]]) -> Table:
+def _with_commitments(schema: Schema, cells: Mapping[str, Sequence[Cell]]) -> ColumnTable:
     form = RowForm(schema.names)
     salts = [secrets.token_bytes(32) for _ in cells[schema.identifier]]
     commitments = [
@@ -298,17 +298,19 @@ def _with_commitments(schema: Schema, cells: Mapping[str, Sequence[Cell]]) -> Ta
         for salt, row in zip(salts, zip(*(cells[name] for name in schema.names), strict=True), strict=True)
     ]
     columns = {one.name: column(_KINDS[one.type], cells[one.name]) for one in schema.columns}
-    return Table({**columns, _SALT: Fixed.of("bytes32", salts), _COMMITMENT: Fixed.of("bytes32", commitments)})
+    return ColumnTable(
+        {**columns, _SALT: FixedColumn.of("bytes32", salts), _COMMITMENT: FixedColumn.of("bytes32", commitments)}
+    )
 
 
-def _commitments(table: Table) -> Column32:
+def _commitments(table: ColumnTable) -> Column32:
     rows = table[_COMMITMENT]
-    if not isinstance(rows, Fixed):
+    if not isinstance(rows, FixedColumn):
         raise StateError("a table's commitments are no hashes", code="vault.tampered")
     return rows.values
 
 
-def _taken(name: str, table: Table, commitments: Column32, near: NDArray[np.intp] | None = None) -> Table:
+def _taken(name: str, table: ColumnTable, commitments: Column32, near: NDArray[np.intp] | None = None) -> ColumnTable:
     """The rows of the table `name` with these commitments, in their order."""
     present = _commitments(table)
     if near is not None and _stand(present, commitments, near):

@@ -25,7 +25,7 @@ from placet.core.errors import PlanError, ProtocolError
 from placet.core.evidence import Evidence, SignedEvidence
 from placet.core.hashing import canonical, sha256
 from placet.core.lawful import Aligns
-from placet.core.text_columns import Texts
+from placet.core.text_columns import TextColumn
 from placet.core.trail import HEAD_TAG, start_told, trail_head, trail_start
 from placet.core.values import parse
 from placet.protocols.fhe import extra
@@ -359,7 +359,7 @@ def test_without_rules_the_identifier_is_matched_as_it_stands() -> None:
 )
 def test_a_part_that_holds_no_lists_is_refused(part: bytes) -> None:
     rules = parse_rules({"type": "placet.alignment", "version": 1, "keys": [TEXT], "smallest": 2})
-    kept = MatchState(Texts.of(["a"]), [Round(rules.keys[0], Texts.of(["a"]), 0, 0, 0)], None, rules)
+    kept = MatchState(TextColumn.of(["a"]), [Round(rules.keys[0], TextColumn.of(["a"]), 0, 0, 0)], None, rules)
     with pytest.raises(ProtocolError):
         combine({0: part}, kept.encode(), Path())
 
@@ -382,7 +382,7 @@ def test_a_result_names_whom_the_provider_matched(
         before = {row for rows in found for row in rows}
         found.append([row for row, one in enumerate(listed) if row not in before and one in theirs])
     matched = [np.array(rows, np.int64) for rows in found] if told else None
-    state = MatchState(Texts.of(names), rounds, matched, rules)
+    state = MatchState(TextColumn.of(names), rounds, matched, rules)
     part = b"" if told else canonical([sorted(theirs)] * 2)
     result = combine({0: part}, state.encode(), Path())
     hits = sorted(row for rows in found for row in rows)

@@ -13,7 +13,7 @@ from columned import columned
 from declaring import declaring
 from placet.catalogue.declared import declared
 from placet.catalogue.private_statistics import NOISY, SPEC, PrivateStatisticsParameters, released, size_of
-from placet.core.column_table import Table
+from placet.core.column_table import ColumnTable
 from placet.core.errors import DataError, InputError, PlanError
 from placet.core.hashing import canonical
 from placet.core.privacy import cost_of
@@ -127,7 +127,7 @@ def test_one_row_moves_a_release_by_no_more_than_its_noise_hides(place: int, num
     """Neighbours: the same table without one row. The change of each release, squared and added up, is within the Δ²
     that the noise is for."""
     whole = rows(200)
-    less = Rows(Table.joined([whole.table.cut(0, place), whole.table.cut(place + 1, 200)]), "customer", b"")
+    less = Rows(ColumnTable.joined([whole.table.cut(0, place), whole.table.cut(place + 1, 200)]), "customer", b"")
     (question,) = parameters(ALL[number]).questions
     changes = [a - b for a, b in zip(exact(question, whole), exact(question, less), strict=True)]
     for one in released(0, question):

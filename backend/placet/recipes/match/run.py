@@ -29,7 +29,7 @@ from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.match import MatchingParameters, MatchParameters
 from placet.core.errors import ConfigError, PlanError, ProtocolError
 from placet.core.hashing import canonical
-from placet.core.text_columns import Places, Texts, among, listed, written, written_places
+from placet.core.text_columns import Places, TextColumn, among, listed, written, written_places
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
@@ -64,7 +64,7 @@ async def run(job: PartyRun) -> None:
         await job.release(await asyncio.to_thread(_lists, part), artefact)
 
 
-def _lists(columns: Sequence[Texts]) -> bytes:
+def _lists(columns: Sequence[TextColumn]) -> bytes:
     """Canonical JSON of a list of lists of texts and nulls."""
     return b"[" + b",".join(map(written, columns)) + b"]"
 
@@ -156,7 +156,7 @@ def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, An
     }
 
 
-def _places(rounds: Sequence[Round], lists: Sequence[Texts]) -> list[Places]:
+def _places(rounds: Sequence[Round], lists: Sequence[TextColumn]) -> list[Places]:
     matched: list[Places] = []
     before = NO_ROWS
     for one, identifiers in zip(rounds, lists, strict=True):
@@ -169,10 +169,10 @@ def _places(rounds: Sequence[Round], lists: Sequence[Texts]) -> list[Places]:
 _LISTS = TypeAdapter(list[list[str]])
 
 
-def _read(part: bytes, rounds: int) -> list[Texts]:
+def _read(part: bytes, rounds: int) -> list[TextColumn]:
     """Bounded in depth and in type: these are another party's bytes, seen by nobody before the release."""
     try:
-        lists = [Texts.of(one) for one in _LISTS.validate_json(part, strict=True)]
+        lists = [TextColumn.of(one) for one in _LISTS.validate_json(part, strict=True)]
     except ValueError:
         lists = []
     if len(lists) != rounds:

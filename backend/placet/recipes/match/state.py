@@ -14,12 +14,12 @@ import numpy as np
 
 from placet.alignment import Rules, parse_rules
 from placet.alignment.keys import Round
-from placet.core.column_table import Column, Table
+from placet.core.column_table import Column, ColumnTable
 from placet.core.errors import StateError
 from placet.core.framing import FrameReader, frame
 from placet.core.hashing import canonical
 from placet.core.json_text import read_json
-from placet.core.text_columns import Places, Texts
+from placet.core.text_columns import Places, TextColumn
 
 _WIDTH = 8
 _MOST = 1 << 32
@@ -32,7 +32,7 @@ class MatchState:
     """`customers` as the result names them; `matched`: by round the rows that matched, None where the protocol told
     them to the provider alone."""
 
-    customers: Texts
+    customers: TextColumn
     rounds: Sequence[Round]
     matched: Sequence[Places] | None
     rules: Rules
@@ -45,14 +45,14 @@ class MatchState:
         counts = [{name: getattr(one, name) for name in _COUNTS} for one in self.rounds]
         head = {"alignment": self.rules.to_json(), "counts": counts, "same": same, "told": self.matched is not None}
         places = [] if self.matched is None else [np.ascontiguousarray(one, "<i8").tobytes() for one in self.matched]
-        return b"".join(frame(part, _WIDTH) for part in (canonical(head), Table(columns).encode(), *places))
+        return b"".join(frame(part, _WIDTH) for part in (canonical(head), ColumnTable(columns).encode(), *places))
 
     @classmethod
     def decode(cls, raw: bytes) -> MatchState:
         """What `encode` gave."""
         reader = FrameReader(raw, "what the consumer kept of a match")
         head: Any = read_json(reader.frame(_MOST, _WIDTH), "what the consumer kept of a match")
-        table, _ = Table.decode(reader.frame(_MOST, _WIDTH))
+        table, _ = ColumnTable.decode(reader.frame(_MOST, _WIDTH))
         rules = parse_rules(head["alignment"])
         rounds = [
             Round(key, _texts(table, _CUSTOMERS if same else str(number)), **counts)
@@ -63,8 +63,8 @@ class MatchState:
         return cls(_texts(table, _CUSTOMERS), rounds, matched, rules)
 
 
-def _texts(table: Table, name: str) -> Texts:
+def _texts(table: ColumnTable, name: str) -> TextColumn:
     column = table[name]
-    if not isinstance(column, Texts):
+    if not isinstance(column, TextColumn):
         raise StateError("what the consumer kept of a match holds no texts", found=name)
     return column
