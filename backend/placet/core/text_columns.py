@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any, TypeAlias, overload
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view as window
 from numpy.typing import NDArray
 
 from placet.core.hashing import canonical
@@ -119,9 +120,15 @@ class TextColumn(Sequence[str | None]):
         if width and (np.diff(self.starts) == width).all():
             taken = self.octets.reshape(-1, width)[places].reshape(-1)
             return TextColumn(width * np.arange(len(places) + 1), taken, there)
-        whole = self.octets.tobytes()
-        begins, ends = self.starts[places].tolist(), self.starts[places + 1].tolist()
-        return TextColumn.of_bytes([whole[begin:end] for begin, end in zip(begins, ends, strict=True)], there)
+        begins, lengths = self.starts[places], np.diff(self.starts)[places]
+        starts = _ends_of(lengths)
+        taken = np.empty(starts[-1], np.uint8)
+        order = np.argsort(lengths, kind="stable")
+        sizes, firsts = np.unique(lengths[order], return_index=True)
+        for size, rows in zip(sizes.tolist(), np.split(order, firsts[1:]), strict=False):  # of one length: a matrix
+            if size:
+                window(taken, size, writeable=True)[starts[:-1][rows]] = window(self.octets, size)[begins[rows]]
+        return TextColumn(starts, taken, there)
 
     def without(self, marks: Marks) -> TextColumn:
         """The same without the values of the marked rows, which stay in place."""
@@ -165,7 +172,7 @@ def written(column: TextColumn) -> bytes:
     if _ESCAPED[column.octets].any():
         return canonical(list(column))
     if column.there is None:
-        return b'["' + b'","'.join(listed(column)) + b'"]'
+        return b'["' + _joined(column, b'","') + b'"]'
     rows = zip(listed(column), column.there.tolist(), strict=True)
     return b"[" + b",".join([b'"%b"' % value if there else b"null" for value, there in rows]) + b"]"
 
@@ -187,8 +194,21 @@ def written_objects(name: str, column: TextColumn) -> bytes:
 
 def listed(column: TextColumn) -> list[bytes]:
     """Every value in UTF-8; nothing where there is none."""
+    if len(column) and not (column.octets == ord("\n")).any():
+        return _joined(column, b"\n").split(b"\n")
     whole, places = column.octets.tobytes(), column.starts.tolist()
     return [whole[begin:end] for begin, end in pairwise(places)]
+
+
+def _joined(column: TextColumn, between: bytes) -> bytes:
+    """All values, of which there is one or more, with some bytes between each two."""
+    ends = column.starts[1:-1] + len(between) * np.arange(len(column) - 1)
+    whole = np.empty(len(column.octets) + len(between) * len(ends), np.uint8)
+    content = np.ones(len(whole), np.bool_)
+    for place, byte in enumerate(between):
+        whole[ends + place], content[ends + place] = byte, False
+    whole[content] = column.octets
+    return whole.tobytes()
 
 
 def _starts(lengths: Iterable[int], count: int) -> Places:

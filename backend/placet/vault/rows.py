@@ -57,7 +57,13 @@ class Rows:
     def written(self) -> bytes:
         """Canonical JSON of {column: its values as text}: what a step of a job commits to."""
         ordered = sorted(self.table.columns, key=lambda name: name.encode("utf-16-be"))
-        return b"{" + b",".join(canonical(name) + b":" + written(self.texts(name)) for name in ordered) + b"}"
+        return b"{" + b",".join(canonical(name) + b":" + self._texts_written(name) for name in ordered) + b"}"
+
+    def _texts_written(self, name: str) -> bytes:
+        """Canonical JSON of a column's values as text."""
+        if self.holds_integers(name):  # no such text has to be escaped
+            return b'["' + '","'.join(map(str, self.table[name])).encode() + b'"]' if self.count else b"[]"
+        return written(self.texts(name))
 
     @property
     def consents(self) -> list[ConsentId]:
