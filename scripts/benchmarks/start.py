@@ -20,7 +20,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from placet.chain.keystore import load_secret, save_secret
+from placet.chain.keystore import load_secrets, save_secrets
 from placet.chain.local import free_port
 
 ROUNDS = 3
@@ -118,9 +118,8 @@ def _answers(port: int) -> bool:
 def _keys() -> float:
     """Processor seconds of opening three keys under a passphrase, as they are made outside of sandboxes."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "key.json"
-        save_secret(file, bytes(31) + b"\1", "passphrase")
+        files = [Path(folder) / f"{number}.json" for number in range(3)]
+        save_secrets(dict.fromkeys(files, bytes(31) + b"\1"), "passphrase")
         start = time.process_time()
-        for _ in range(3):
-            load_secret(file, "passphrase")
+        load_secrets(files, "passphrase")
         return time.process_time() - start

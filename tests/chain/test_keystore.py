@@ -15,7 +15,7 @@ import pytest
 from eth_account import Account
 
 from placet.chain import keystore
-from placet.chain.keystore import load_secret, read_passphrase, save_secret
+from placet.chain.keystore import load_secret, load_secrets, read_passphrase, save_secret, save_secrets
 from placet.core.errors import ConfigError
 
 SHIPPED = keystore.SCRYPT_N  # as it is before any test makes it cheaper
@@ -39,6 +39,30 @@ def test_the_work_factor_is_the_promised_one(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(keystore, "SCRYPT_N", SHIPPED)
     save_secret(tmp_path / "k.json", bytes(31) + b"\x01", "p")
     assert json.loads((tmp_path / "k.json").read_text())["crypto"]["kdfparams"]["n"] == 2**17
+
+
+def test_keys_of_one_passphrase_are_opened_by_one_derivation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is a keystore by itself, of the promised cost, and none has another's key stream."""
+    made = {tmp_path / f"{number}.json": secrets.token_bytes(32) for number in range(3)}
+    save_secrets(made, "p")
+    crypto = [json.loads(path.read_text())["crypto"] for path in made]
+    assert [one["kdfparams"] for one in crypto] == [crypto[0]["kdfparams"]] * 3
+    assert crypto[0]["kdfparams"]["n"] == keystore.SCRYPT_N
+    assert len({one["cipherparams"]["iv"] for one in crypto}) == 3
+    for path, secret in made.items():
+        assert load_secret(path, "p") == bytes(Account.decrypt(path.read_text(), "p")) == secret
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    alone = tmp_path / "alone.json"
+    save_secret(alone, b"\x01" * 32, "p")
+    module, derived = keystore._keyfile(), list[bytes]()
+    derive = module._derive_scrypt_key
+    monkeypatch.setattr(module, "_derive_scrypt_key", lambda *words: derived.append(words[1]) or derive(*words))
+    assert load_secrets([*made, alone], "p") == [*made.values(), b"\x01" * 32]
+    assert derived == [b"p", b"p"]
+    for wrong in ("q", "p "):
+        with pytest.raises(ConfigError, match="does not open"):
+            load_secrets([*made], wrong)
+    assert load_secrets([*made][:1], "p") == [*made.values()][:1]
 
 
 def test_the_wrong_passphrase(tmp_path: Path) -> None:

@@ -1,14 +1,23 @@
-"""Secrets at rest: files that nobody else can write, and keystores (eth-account's version 3, scrypt) of 32 bytes."""
+"""Secrets at rest: files that nobody else can write, and keystores (eth-account's version 3, scrypt) of 32 bytes.
+
+Keystores that are made together, under one passphrase, share a salt and so a derived key, each with an initial counter
+of its own (AES-CTR): whoever guesses at the passphrase needs no more than one of them anyway, and who knows it opens
+all by one derivation.
+"""
 
 from __future__ import annotations
 
 import importlib
 import json
 import os
+import secrets
 import stat
 import sys
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from eth_utils.exceptions import ValidationError
 from pydantic_core import from_json
@@ -18,6 +27,8 @@ from placet.core.errors import ConfigError, InputError
 
 SCRYPT_N = 2**17
 MAX_FILE = 16_384
+_DERIVING = threading.Lock()
+"""Who opens several keystores has the library's derivation replaced meanwhile."""
 _OF_VALIDATORS = ("py_ecc.bls", "py_ecc.bls12_381")
 
 
@@ -38,11 +49,35 @@ def _keyfile() -> ModuleType:
 
 def save_secret(path: Path, secret: bytes, passphrase: str) -> None:
     """Write a new keystore file of mode 0600. ConfigError if the file exists, or the passphrase is empty."""
-    if len(secret) != 32:
-        raise ConfigError("a keystore holds 32 secret bytes", expected=32, found=len(secret))
+    save_secrets({path: secret}, passphrase)
+
+
+def save_secrets(files: Mapping[Path, bytes], passphrase: str) -> None:
+    """The same of several, which `load_secrets` opens by one derivation."""
+    if any(len(secret) != 32 for secret in files.values()):
+        raise ConfigError("a keystore holds 32 secret bytes", expected=32, found=[*map(len, files.values())])
     if not passphrase:
         raise ConfigError("a keystore needs a passphrase", found="an empty one")
-    content = _keyfile().create_keyfile_json(secret, passphrase.encode(), kdf="scrypt", iterations=SCRYPT_N)
+    keyfile, opener, first = _keyfile(), passphrase.encode(), None
+    for path, secret in files.items():
+        content = keyfile.create_keyfile_json(secret, opener, kdf="scrypt", iterations=SCRYPT_N if first is None else 2)
+        if first is None:
+            first = content["crypto"]
+            derived = b"" if len(files) == 1 else keyfile._derive_scrypt_key(first["kdfparams"], opener)
+        else:
+            content["crypto"] |= _sealed(keyfile, secret, derived) | {"kdfparams": first["kdfparams"]}
+        _write(path, content)
+
+
+def _sealed(keyfile: ModuleType, secret: bytes, derived: bytes) -> dict[str, Any]:
+    """A secret under a derived key, as version 3 has it."""
+    counter = secrets.token_bytes(16)
+    ciphertext = keyfile.encrypt_aes_ctr(secret, derived[:16], int.from_bytes(counter, "big"))
+    mac = keyfile.keccak(derived[16:32] + ciphertext)
+    return {"cipherparams": {"iv": counter.hex()}, "ciphertext": ciphertext.hex(), "mac": mac.hex()}
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -98,9 +133,32 @@ def read_passphrase(path: Path) -> str:
 
 def load_secret(path: Path, passphrase: str) -> bytes:
     """The 32 secret bytes. ConfigError if the file is missing, open to others, damaged or under another passphrase."""
+    return _load(_keyfile(), path, passphrase)
+
+
+def load_secrets(paths: Sequence[Path], passphrase: str) -> list[bytes]:
+    """The same of several: those that were made together cost one derivation."""
+    keyfile = _keyfile()
+    with _DERIVING:
+        derive, known = keyfile._derive_scrypt_key, dict[tuple[str, bytes], bytes]()
+
+        def derived(parameters: dict[str, Any], opener: bytes) -> bytes:
+            named = json.dumps(parameters, sort_keys=True), opener
+            if named not in known:
+                known[named] = derive(parameters, opener)
+            return known[named]
+
+        keyfile._derive_scrypt_key = derived  # type: ignore[attr-defined]
+        try:
+            return [_load(keyfile, path, passphrase) for path in paths]
+        finally:
+            keyfile._derive_scrypt_key = derive  # type: ignore[attr-defined]
+
+
+def _load(keyfile: ModuleType, path: Path, passphrase: str) -> bytes:
     raw = read_secret_file(path, "keystore file")
     try:
-        secret = bytes(_keyfile().decode_keyfile_json(from_json(text_of(raw, "keystore file")), passphrase.encode()))
+        secret = bytes(keyfile.decode_keyfile_json(from_json(text_of(raw, "keystore file")), passphrase.encode()))
     except (InputError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError, ValidationError) as error:
         wrong = "MAC" in str(error)
         raise ConfigError(

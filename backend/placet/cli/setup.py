@@ -127,7 +127,7 @@ def _make_node(
     import secrets
 
     from placet.chain.accounts import account_address
-    from placet.chain.keystore import read_passphrase, save_secret
+    from placet.chain.keystore import read_passphrase, save_secrets
     from placet.cli.certificates import make
     from placet.core.signatures import Key
     from placet.core.trust import Institution
@@ -151,8 +151,8 @@ def _make_node(
     keys = folder / "keys"
     keys.mkdir(parents=True, mode=0o700)
     folder.chmod(0o700)
-    for file, secret in (("signer", signer.secret), ("recorder", recorder.secret), ("hpke", secrets.token_bytes(32))):
-        save_secret(keys / f"{file}.json", secret, opener)
+    made = {"signer": signer.secret, "recorder": recorder.secret, "hpke": secrets.token_bytes(32)}
+    save_secrets({keys / f"{name}.json": secret for name, secret in made.items()}, opener)
     write_new(keys / "tls.key", tls_key, mode=0o600)
     write_new(keys / "tls.crt", certificate)
     write_new(folder / "credential", secrets.token_urlsafe(32).encode() + b"\n", mode=0o600)

@@ -23,7 +23,7 @@ from placet.chain.events import OfferMade
 from placet.chain.finality import is_late
 from placet.chain.heads import Heads
 from placet.chain.index import Index
-from placet.chain.keystore import load_secret, read_passphrase, read_secret_file
+from placet.chain.keystore import load_secrets, read_passphrase, read_secret_file
 from placet.chain.lineage import lineage_at
 from placet.chain.migrations import upgrade
 from placet.chain.sender import Sender
@@ -369,16 +369,17 @@ def read_credential(file: Path) -> bytes:
 def _keys(settings: NodeSettings) -> Keys:
     passphrase = read_passphrase(settings.path(settings.passphrase_file))
     folder = settings.folder / "keys"
-    signer = Key(load_secret(folder / "signer.json", passphrase))
+    earlier = list(reversed(earlier_hpke_files(folder)))
+    files = [*(folder / f"{name}.json" for name in ("signer", "recorder", "hpke")), *earlier]
+    signing, recording, opening, *before = load_secrets(files, passphrase)
+    signer = Key(signing)
     if not settings.institution.account and signer.address != settings.institution.address:
         raise ConfigError(
             "the signing key is not the institution's",
             expected=to_hex(settings.institution.address),
             found=to_hex(signer.address),
         )
-    recorder = Key(load_secret(folder / "recorder.json", passphrase))
-    earlier = tuple(load_secret(file, passphrase) for file in reversed(earlier_hpke_files(folder)))
-    return Keys(signer, recorder, load_secret(folder / "hpke.json", passphrase), earlier)
+    return Keys(signer, Key(recording), opening, tuple(before))
 
 
 def earlier_hpke_files(folder: Path) -> list[Path]:

@@ -257,7 +257,7 @@ def test_too_few_on_either_side_are_told_nothing() -> None:
 
 
 def part_of_nobody() -> bytes:
-    rows = Rows(table(SOURCE, LABELS).table.slice(0, 1), "customer", b"")
+    rows = Rows(table(SOURCE, LABELS).table.cut(0, 1), "customer", b"")
     return represented(parameters(smallest_group=1_000), rows, with_noise(stream(bytes(32), b"1")))
 
 
