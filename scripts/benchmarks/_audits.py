@@ -9,11 +9,11 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-import pyarrow as pa
 from _attacks import Transcript
 from _handed_out import SMALLEST, People, entropy_of
 
 from placet.catalogue import pooled_model, private_statistics, shared_representation
+from placet.core.column_table import ColumnTable, column
 from placet.core.privacy import variance_for
 from placet.models.pooled_private import Release
 from placet.protocols.noise import discrete_gaussian, draw
@@ -123,7 +123,8 @@ def statistics(budget: int, share: int = 1) -> Transcript:
             ],
         }
     ).questions
-    rows = {key: Rows(pa.table({"x": list(people.values[0])}), "customer", b"") for key, people in PEOPLE.items()}
+    tables = {key: ColumnTable({"x": column("integer", list(people.values[0]))}) for key, people in PEOPLE.items()}
+    rows = {key: Rows(table, "customer", b"") for key, table in tables.items()}
     sums = {key: [number for question in questions for number in exact(question, own)] for key, own in rows.items()}
     releases = [one for place, asked in enumerate(questions) for one in private_statistics.released(place, asked)]
     variances = [one.variance for one in releases for _ in range(one.numbers)]

@@ -6,11 +6,11 @@ import itertools
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from _credit import Case
 
 from placet.catalogue import private_statistics, value_of_data
 from placet.catalogue.value_of_data import LABELS, ValueOfDataParameters
+from placet.core.column_table import ColumnTable, column
 from placet.jobs.randomness import NoiseSource, stream
 from placet.models.added_worth import added_worth_of
 from placet.models.worth import Worth, worth_of
@@ -27,7 +27,8 @@ Counts = np.ndarray[Any, np.dtype[np.int64]]
 
 def rows_of(case: Case, columns: list[str]) -> Rows:
     table = {one.feature.column: [int(value) for value in one.values] for one in case.columns}
-    return Rows(pa.table({name: table[name] for name in columns} | {"bad": case.label.tolist()}), "customer", b"")
+    own = {name: table[name] for name in columns} | {"bad": case.label.tolist()}
+    return Rows(ColumnTable({name: column("integer", values) for name, values in own.items()}), "customer", b"")
 
 
 def worth_of_columns(case: Case, budget: int) -> dict[str, Any]:

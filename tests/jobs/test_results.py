@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placet.core.errors import InputError, LimitError
-from placet.core.text_columns import texts
+from placet.core.text_columns import TextColumn
 from placet.jobs.results import PersonRows, decoded, encoded, without_rows
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=4)
@@ -20,7 +20,7 @@ TEXT = st.text(st.characters(codec="utf-8"), max_size=4)
 def test_a_result_comes_back(name: str, people: list[str], report: dict[str, int]) -> None:
     rows = [{name: one} for one in people]
     plain: dict[str, Any] = {"rows": rows, "report": report}
-    held = {"rows": PersonRows(name, texts(list(people))), "report": report}
+    held = {"rows": PersonRows(name, TextColumn.of(people)), "report": report}
     assert list(held["rows"]) == rows
     assert list(held["rows"][1:]) == rows[1:]
     for kept in (encoded(plain), encoded(held)):
