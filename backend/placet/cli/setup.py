@@ -151,8 +151,8 @@ def _make_node(
     keys = folder / "keys"
     keys.mkdir(parents=True, mode=0o700)
     folder.chmod(0o700)
-    made = {"signer": signer.secret, "recorder": recorder.secret, "hpke": secrets.token_bytes(32)}
-    save_secrets({keys / f"{name}.json": secret for name, secret in made.items()}, opener)
+    key_files = {"signer": signer.secret, "recorder": recorder.secret, "hpke": secrets.token_bytes(32)}
+    save_secrets({keys / f"{name}.json": secret for name, secret in key_files.items()}, opener)
     write_new(keys / "tls.key", tls_key, mode=0o600)
     write_new(keys / "tls.crt", certificate)
     write_new(folder / "credential", secrets.token_urlsafe(32).encode() + b"\n", mode=0o600)
