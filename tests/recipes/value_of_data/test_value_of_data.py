@@ -102,7 +102,7 @@ def test_each_row_is_in_one_cell_of_each_column_and_of_one_class() -> None:
     cells = cells_of(asked, theirs)
     assert [np.flatnonzero(line).tolist() for line in cells] == [[0, 5], [1, 4], [1, 6], [2, 7], [3, 7]]
     for place in range(5):
-        one = Rows(theirs.table.slice(place, 1), "customer", b"")
+        one = Rows(theirs.table.cut(place, place + 1), "customer", b"")
         assert cells_of(asked, one).tolist() == [cells[place].tolist()]
     ours = rows(bad=[1, 0, 1, 0, 1], score=[499, 499, 500, 501, None])
     assert classes_of(asked, ours).tolist() == [0, 1, 2, 3, 4]
