@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from placet.core.at_rest import context
 from placet.core.errors import DataError, StateError
 from placet.core.evidence import ErasedLeaf
 from placet.core.leaves import decode_leaves
 from placet.core.merkle import dataset_root
 from placet.core.row import row_commitment
+from placet.core.values import to_hex
 from placet.vault import tables as tables_module
 from placet.vault.database import CONSENTS
 
@@ -120,6 +122,16 @@ def test_altered_record(environment, table: str, key: str) -> None:
     with pytest.raises(StateError) as caught:
         environment.vault.rows(asked)
     assert caught.value.code == "vault.tampered"
+
+
+def test_a_record_is_sealed_under_its_consent_and_offer(environment) -> None:
+    consent, submission = environment.consent("customer-00001")
+    environment.vault.admit_many(environment.offer, environment.scope, [submission])
+    with environment.engine.connect() as connection:
+        sealed, owner = connection.execute(sa.select(CONSENTS.c.sealed, CONSENTS.c.owner)).one()
+    under = context("consent", to_hex(consent.id), to_hex(environment.offer.id))
+    assert to_hex(consent.owner) in environment.records._sealer.open(sealed, under).decode()
+    assert owner == environment.records._sealer.tag(context("owner", to_hex(consent.owner)))
 
 
 def test_record_moved_to_another_consent(environment) -> None:

@@ -12,6 +12,9 @@ from sqlalchemy import event
 from placet.chain.storage import told
 
 METADATA = sa.MetaData()
+_CACHE = 1 << 16
+"""KiB of pages that a connection holds at the most. The index of owners' tags is written to at random: where its pages
+do not stay, a big batch writes each of them to the log again and again."""
 
 DATASETS = sa.Table(
     "datasets",
@@ -107,7 +110,13 @@ def open_engine(path: Path) -> sa.Engine:
 
 
 def _pragmas(connection: Any, _record: object) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "busy_timeout=10000"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "secure_delete=ON",
+        "busy_timeout=10000",
+        f"cache_size=-{_CACHE}",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -43,6 +43,16 @@ _INSERT = (
 """Given to SQLite as it is: a million rows take half a minute less. An erased one is left out."""
 
 
+def _consent_context(offer: OfferId, consent: ConsentId) -> bytes:
+    """`context("consent", consent, offer)` in hex, written out: a million rows are sealed under one each."""
+    return f'["consent","0x{consent.hex()}","0x{offer.hex()}"]'.encode()
+
+
+def _owner_context(owner: bytes) -> bytes:
+    """`context("owner", owner)` in the same way."""
+    return f'["owner","0x{owner.hex()}"]'.encode()
+
+
 def _unknown(consent: ConsentId) -> NotFoundError:
     return NotFoundError("no such consent in the vault", found=to_hex(consent), code="consent.unknown")
 
@@ -140,7 +150,7 @@ class Records:
                 return
 
     def _owner(self, owner: bytes) -> bytes:
-        return self._sealer.tag(context("owner", to_hex(owner)))
+        return self._sealer.tag(_owner_context(owner))
 
     def bind(self, bound: OfferBinding) -> None:
         """Remember an offer; again is nothing new."""
@@ -217,14 +227,9 @@ class Records:
         records: Sequence[NewRecord],
         batch: BatchRoot | None,
     ) -> None:
+        seal, tag = self._sealer.seal, self._owner
         values = [
-            (
-                consent,
-                offer,
-                self._sealer.seal(text, context("consent", to_hex(consent), to_hex(offer))),
-                self._owner(owner),
-                batch,
-            )
+            (consent, offer, seal(text, _consent_context(offer, consent)), tag(owner), batch)
             for consent, owner, text in records
         ]
         connection.exec_driver_sql(_INSERT, values)
@@ -242,9 +247,7 @@ class Records:
         return self._candidates[offer]
 
     def _candidate(self, offer: OfferId, consent: ConsentId, sealed: bytes) -> Candidate:
-        return _candidate(
-            consent, parse(_Known, self._sealer.open(sealed, context("consent", to_hex(consent), to_hex(offer))))
-        )
+        return _candidate(consent, parse(_Known, self._sealer.open(sealed, _consent_context(offer, consent))))
 
     def records(self, offer: OfferId, consents: Sequence[ConsentId]) -> dict[ConsentId, ConsentRecord]:
         """The records of these consents by id; NotFoundError if one was erased or never accepted."""
@@ -374,7 +377,7 @@ class Records:
             return int(connection.execute(sa.select(SEEN.c.number).where(SEEN.c.what == what)).scalar_one())
 
     def _open_record(self, offer: OfferId, consent: ConsentId, sealed: bytes) -> ConsentRecord:
-        return parse(ConsentRecord, self._sealer.open(sealed, context("consent", to_hex(consent), to_hex(offer))))
+        return parse(ConsentRecord, self._sealer.open(sealed, _consent_context(offer, consent)))
 
 
 def _demand_same_kind(connection: sa.Connection, batch: EnrolmentBatch) -> None:
