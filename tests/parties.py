@@ -147,6 +147,13 @@ class Ledger:
     def job_events(self, job: bytes) -> list[Event]:
         return [event for event in self.events if getattr(event, "job", None) == job]
 
+    def opened(self, job: bytes) -> JobOpened | None:
+        return next((event for event in self.job_events(job) if isinstance(event, JobOpened)), None)
+
+    @property
+    def counts(self) -> int:
+        return self.confirmed()
+
     def put(self, plan: Plan, job: bytes, status: JobStatus = JobStatus.OPEN, attempt: int = 1) -> None:
         """A job in some state; its opening is deep."""
         self.jobs[job] = JobState(status, False, len(plan.parties), 0, attempt, NOW, plan.deadline, plan.settle_by, 0)

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 
 import pytest
-import requests
+import urllib3
 
 from placet.chain import abi, event_logs, events
 from placet.chain.calls import Call
@@ -80,9 +80,8 @@ def test_an_endpoint_out_of_reach_is_a_chain_error(environment) -> None:
 @pytest.mark.parametrize("answer", [b'{"result":' + b"[" * 1_000_000, b"\xff", b"", b"[]"])
 def test_an_answer_that_is_none_is_a_chain_error(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Brackets by the million would overflow the stack of Python's own decoder and end the process."""
-    response = requests.Response()
-    response.status_code, response.raw = 200, io.BytesIO(answer)
-    monkeypatch.setattr(requests.Session, "post", lambda *_, **__: response)
+    response = urllib3.HTTPResponse(io.BytesIO(answer), status=200, preload_content=False)
+    monkeypatch.setattr(urllib3.PoolManager, "urlopen", lambda *_, **__: response)
     with pytest.raises(ChainError) as caught:
         Rpc("http://127.0.0.1:1", attempts=1).call("eth_chainId")
     assert caught.value.code in ("chain.not-json", "chain.answer")

@@ -270,7 +270,7 @@ async def test_uses_follow_their_job(node: Running, owner: Owner, monkeypatch: p
     assert (use["job"], use["nth"], use["attempt"]) == (to_hex(job), 1, 1)
     assert (use["outcome"], use["block"]) == ("running", None)
     told = JobCompleted(job=job, block=7, log_index=0, transaction=bytes(32), block_hash=bytes(32))
-    monkeypatch.setattr(node.node.index, "job_events", lambda _: [told])
+    monkeypatch.setattr(node.node.index, "job_events", lambda _, kinds: [told])
     follow(node.node)
     [use] = (await node.get(owner, path)).json()["uses"]
     assert (use["outcome"], use["block"]) == ("completed", 7)

@@ -8,6 +8,7 @@ quoted without it.
 from __future__ import annotations
 
 import base64
+import contextlib
 import logging
 import re
 import threading
@@ -17,9 +18,10 @@ from email.utils import parsedate_to_datetime
 from html import unescape
 from urllib.parse import unquote, urlsplit
 
-import requests
+import certifi
+import urllib3
 from pydantic_core import from_json
-from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
 
 from placet.core.errors import ChainError
 
@@ -72,6 +74,8 @@ class EndpointUrl:
         self.url = url
         parts = urlsplit(url)
         self.shown = _shown(url)
+        self.login: str | None = None
+        """For HTTP's Basic authentication (RFC 7617)."""
         secret = {parts.path, parts.query, parts.username or "", parts.password or "", parts.netloc.rpartition("@")[0]}
         secret |= set(parts.path.split("/"))
         for pair in parts.query.split("&"):
@@ -79,7 +83,8 @@ class EndpointUrl:
         secret |= {unquote(part) for part in secret}
         if parts.username is not None:
             login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            secret.add(base64.b64encode(login.encode()).decode())
+            self.login = base64.b64encode(login.encode()).decode()
+            secret.add(self.login)
         secret -= {"", "/"}
         ordered = sorted(secret, key=len, reverse=True)
         self._secret = re.compile("|".join(_within_text(part) for part in ordered)) if ordered else None
@@ -119,23 +124,23 @@ class HttpEndpoint:
         self._timeout = timeout
         self._resting = threading.Lock()
         self._resume_at = float("-inf")
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers["Content-Type"] = "application/json"
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=16))
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}
+        if self.address.login is not None:
+            headers["Authorization"] = f"Basic {self.address.login}"
+        self._pool = urllib3.PoolManager(headers=headers, maxsize=16, retries=False, ca_certs=certifi.where())
 
     def post(self, content: bytes) -> object:
         """The answer's JSON. EndpointError for everything else; a JSON-RPC error is an answer whatever the status."""
         self._rest()
         try:
-            with self._session.post(
-                self.address.url, data=content, timeout=self._timeout, allow_redirects=False, stream=True
-            ) as answer:
+            answer = self._pool.urlopen(
+                "POST", self.address.url, body=content, timeout=self._timeout, redirect=False, preload_content=False
+            )
+            with contextlib.closing(answer):
                 body = self._body(answer)
-        except requests.Timeout:
-            raise self._slow() from None
-        except (requests.RequestException, OSError) as error:
+        except (HTTPError, OSError) as error:
+            if isinstance(error, TimeoutError) and not isinstance(error, NewConnectionError):
+                raise self._slow() from None
             raise EndpointError(
                 "the chain's endpoint can't be reached",
                 "chain.unreachable",
@@ -157,9 +162,9 @@ class HttpEndpoint:
         if rest > 0:
             time.sleep(rest)
 
-    def _body(self, answer: requests.Response) -> bytes:
+    def _body(self, answer: urllib3.BaseHTTPResponse) -> bytes:
         until, pieces, size = time.monotonic() + 3 * self._timeout, [], 0
-        for piece in answer.iter_content(_MAX_READ):
+        for piece in answer.stream(_MAX_READ):
             pieces.append(piece)
             size += len(piece)
             if self._heard is not None:
@@ -173,12 +178,12 @@ class HttpEndpoint:
                 raise self._slow()
         return b"".join(pieces)
 
-    def _read(self, answer: requests.Response, body: bytes) -> object:
+    def _read(self, answer: urllib3.BaseHTTPResponse, body: bytes) -> object:
         try:
             content = from_json(body)
         except ValueError:
             content = None
-        status = answer.status_code
+        status = answer.status
         if 200 <= status < 300 and isinstance(content, dict | list):
             return content
         words = self.address.words(_said(content) if content is not None else _text(body))

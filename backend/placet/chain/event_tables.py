@@ -4,7 +4,7 @@ as of a block (`at`), for instance the last one that is confirmed. `placet.chain
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypeVar
 
@@ -51,6 +51,7 @@ logs = Table(
 
 E = TypeVar("E", bound=Event)
 Ended: TypeAlias = events.ConsentWithdrawn | events.ConsentRevoked | events.WithdrawalProven
+_ENDS = tuple(kind.__name__ for kind in (events.ConsentWithdrawn, events.ConsentRevoked, events.WithdrawalProven))
 
 
 @dataclass(frozen=True)
@@ -111,11 +112,12 @@ class EventTables:
 
     def withdrawal_list(self, offer: OfferId, at: int | None = None) -> list[ConsentId]:
         """All ended consents of an offer, in order."""
-        return [event.consent for event in self._ended(offer, at)]
+        return [event.consent for event in _without_proofs(self._ends(offer, at))]
 
     def dead(self, offer: OfferId, at: int | None = None) -> dict[ConsentId, DeadConsent]:
         """All ended consents of an offer by id."""
-        proven = {event.consent for event in self._events(events.WithdrawalProven, at, logs.c.offer == offer)}
+        ends = self._ends(offer, at)
+        proven = {event.consent for event in ends if isinstance(event, events.WithdrawalProven)}
         return {
             event.consent: DeadConsent(
                 "withdrawn" if isinstance(event, events.ConsentWithdrawn) else "revoked",
@@ -123,7 +125,7 @@ class EventTables:
                 event.proven or event.consent in proven,
                 order,
             )
-            for order, event in enumerate(self._ended(offer, at))
+            for order, event in enumerate(_without_proofs(ends))
         }
 
     def heads(self, offer: OfferId, at: int | None = None) -> tuple[bytes, bytes]:
@@ -158,19 +160,19 @@ class EventTables:
         decoded = (event_logs.decode(json.loads(row), dict.fromkeys(escrow, "RewardEscrow")) for row in rows)
         return [event for event in decoded if isinstance(event, events.Claimed)]
 
-    def job_events(self, job: JobId, at: int | None = None) -> list[Event]:
-        """Everything that the contracts tell of a job, in order."""
-        return self._decoded(logs.c.job == job, *_until(at))
+    def job_events(self, job: JobId, at: int | None = None, kinds: Sequence[type[Event]] = ()) -> list[Event]:
+        """Everything that the contracts tell of a job, in order; of these kinds alone, where some are named."""
+        named = [logs.c.name.in_([kind.__name__ for kind in kinds])] if kinds else []
+        return self._decoded(logs.c.job == job, *named, *_until(at))
+
+    def opened(self, job: JobId, at: int | None = None) -> events.JobOpened | None:
+        """The event of a job's opening, or None."""
+        return next(iter(self._events(events.JobOpened, at, logs.c.job == job)), None)
 
     def _ends(self, offer: OfferId, at: int | None) -> list[Ended]:
         """All ends and all later proofs of an offer, in order."""
-        later = self._events(events.WithdrawalProven, at, logs.c.offer == offer)
-        return sorted((*self._ended(offer, at), *later), key=lambda event: (event.block, event.log_index))
-
-    def _ended(self, offer: OfferId, at: int | None) -> list[events.ConsentWithdrawn | events.ConsentRevoked]:
-        withdrawn = self._events(events.ConsentWithdrawn, at, logs.c.offer == offer)
-        revoked = self._events(events.ConsentRevoked, at, logs.c.offer == offer)
-        return sorted((*withdrawn, *revoked), key=lambda event: (event.block, event.log_index))
+        decoded = self._decoded(logs.c.offer == offer, logs.c.name.in_(_ENDS), *_until(at))
+        return [event for event in decoded if isinstance(event, Ended)]
 
     def _events(self, kind: type[E], at: int | None, *conditions: ColumnElement[bool]) -> list[E]:
         events_ = self._decoded(logs.c.name == kind.__name__, *conditions, *_until(at))
@@ -182,6 +184,10 @@ class EventTables:
             rows = connection.execute(query).scalars().all()
         decoded = (event_logs.decode(json.loads(row), self._contracts) for row in rows)
         return [event for event in decoded if event is not None]
+
+
+def _without_proofs(ends: Sequence[Ended]) -> list[events.ConsentWithdrawn | events.ConsentRevoked]:
+    return [event for event in ends if not isinstance(event, events.WithdrawalProven)]
 
 
 def _until(at: int | None) -> tuple[ColumnElement[bool], ...]:

@@ -264,6 +264,6 @@ class Index(EventTables):
 
 def _prune(connection: Connection) -> None:
     """Checkpoints are for reorganisations: the newest ones suffice, and a deeper one reads from the start."""
-    newest = select(checkpoints.c.block).order_by(checkpoints.c.block.desc()).limit(CHECKPOINTS)
-    oldest = connection.execute(select(func.min(newest.subquery().c.block))).scalar()
+    newest = select(checkpoints.c.block).order_by(checkpoints.c.block.desc()).limit(CHECKPOINTS).subquery()
+    oldest = select(func.min(newest.c.block)).scalar_subquery()
     connection.execute(delete(checkpoints).where(checkpoints.c.block < oldest))

@@ -163,8 +163,8 @@ def create_app(
     `passkey_origins` may use passkeys of this host."""
     app = FastAPI(title=f"Placet enrolment: {name}", version="1", docs_url=None, redoc_url=None)
     app.state.enrolling, app.state.name = enrolling, name
-    app.include_router(router)
-    app.include_router(related_origins_router(passkey_origins))
+    for routes in (router, related_origins_router(passkey_origins)):
+        app.router.routes.extend(routes.routes)  # include_router would work them out once more
     app.add_exception_handler(PlacetError, _problem_of)
     app.add_exception_handler(HTTPException, _refused)
     app.add_middleware(

@@ -33,7 +33,6 @@ import functools
 import logging
 
 from placet.catalogue.declared import declared
-from placet.chain.events import JobOpened
 from placet.chain.intents import Intents
 from placet.chain.states import JobState, JobStatus
 from placet.chain.storage import storage_error
@@ -304,9 +303,9 @@ class Runner:
         index = self.context.index
         index.sync()
         taken_back = index.taken_back
-        opened = [e for e in index.job_events(record.job) if isinstance(e, JobOpened)]
-        lacks = opened[0].block - self.context.chain.confirmed() if opened else self.context.deployment.confirmations
-        left = max(lacks, 0 if opened else 1)
+        opened = index.opened(record.job)
+        lacks = self.context.deployment.confirmations if opened is None else opened.block - index.counts
+        left = max(lacks, 1 if opened is None else 0)
         self._hand(record.job).deep_since = None if left else taken_back
         return left
 

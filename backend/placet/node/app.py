@@ -89,10 +89,9 @@ def application(node: Node, alive: Alive) -> FastAPI:
         redoc_url=None,
     )
     app.state.node = node
-    for router in ROUTERS:
-        app.include_router(router)
-    app.include_router(pages_router(_servers(node), settings.institution.name))
-    app.include_router(related_origins_router(settings.passkeys.origins))
+    pages = pages_router(_servers(node), settings.institution.name)
+    for router in (*ROUTERS, pages, related_origins_router(settings.passkeys.origins)):
+        app.router.routes.extend(router.routes)  # include_router would work all of them out once more at each start
     problems.install(app)
     app.add_middleware(RequestLimits, limits=settings.limits)
     app.add_middleware(OwnersFromAnywhere)

@@ -228,10 +228,8 @@ def _prove(node: Node) -> int:
     """Withdrawn before its batch was on chain, or without this node: let the contract know that it touches a batch. How
     many are under way."""
     under_way = 0
-    for offer, event in node.offers().items():
+    for offer in (offer for offer, event in node.offers().items() if event.provider == node.address):
         unproven = [consent for consent, ended in node.ended(offer).items() if not ended.proven]
-        if event.provider != node.address or not unproven:
-            continue
         for start in range(0, len(unproven), 500):
             columns = (consents.c.id, consents.c.attempts, consents.c.retry_at, batches.c.root, batches.c.leaves)
             due = consents.c.id.in_(unproven[start : start + 500]) & (consents.c.retry_at <= now())

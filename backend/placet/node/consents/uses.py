@@ -131,12 +131,14 @@ def forget(connection: sa.Connection, consent: ConsentId) -> None:
 
 def follow(node: Node) -> None:
     """Write down how jobs that were still going have gone on."""
-    going = sa.select(runs.c.job).where(runs.c.outcome.in_((RUNNING, SEALED))).distinct()
+    going = sa.select(runs.c.job, runs.c.outcome).where(runs.c.outcome.in_((RUNNING, SEALED))).distinct()
     with reading(node.engine) as connection:
-        jobs = [JobId(job) for job in connection.execute(going).scalars()]
-    for job in jobs:
-        last = [event for event in node.index.job_events(job) if type(event) in _ENDS]
+        noted = [(JobId(job), outcome) for job, outcome in connection.execute(going)]
+    for job in dict.fromkeys(job for job, _ in noted):
+        last = node.index.job_events(job, kinds=tuple(_ENDS))
         outcome = (_ENDS[type(last[-1])], last[-1].block) if last else (RUNNING, None)
+        if {before for other, before in noted if other == job} == {outcome[0]}:
+            continue
         changed = (runs.c.job == job) & (runs.c.outcome != outcome[0])
         with node.engine.begin() as connection:
             connection.execute(sa.update(runs).where(changed).values(outcome=outcome[0], block=outcome[1]))
