@@ -29,6 +29,9 @@ def a_customer(consortium: LiveConsortium) -> Given:
     return consortium.give(LIAR, who)
 
 
+# By default the vault itself is asked after a withdrawal in tests/vault/test_anvil.py (`warrant.withdrawn`), and a job
+# goes on without the row in test_no_trail_no_result.py::test_a_withdrawal_while_the_job_runs.
+@pytest.mark.slow
 def test_its_vault_hands_out_nothing_after_a_withdrawal(consortium: LiveConsortium) -> None:
     """Withdrawn after the opening, before the rows: the node asks for them all the same. Its vault refuses, and the
     job goes on without the row."""
@@ -53,7 +56,8 @@ def test_its_vault_hands_out_nothing_after_a_withdrawal(consortium: LiveConsorti
     assert answer["verdict"] == "intact", answer
 
 
-@pytest.mark.slow  # its vault's refusal above, and the contract's tests of epochs
+# By default test_withdrawal_bites.py: a peer signs no seal over such a row, and the contract refuses the old epoch.
+@pytest.mark.slow
 def test_peers_and_contract_refuse_the_old_epoch_and_the_audit_names_who_signed_the_new_one(
     consortium: LiveConsortium,
 ) -> None:

@@ -189,6 +189,9 @@ def test_a_consumer_wants_the_result_without_paying(consortium: LiveConsortium) 
     assert followed(consortium).jobs() == before
 
 
+# By default contracts/test/RewardEscrow.t.sol opens nothing in test_sponsor_without_allowance_or_funds, and a vault
+# refuses the rows of a job that is not open (`warrant.unopened` in test_no_consent_no_data.py).
+@pytest.mark.slow
 def test_a_consumer_whose_node_does_not_mind_the_money(consortium: LiveConsortium) -> None:
     """It approves nothing, whether it has the rewards or not: all sign, and the opening itself fails, since escrow and
     opening are one transaction. No vault hands out rows, nobody computes."""

@@ -377,6 +377,7 @@ def test_statistics_by_one_providers_groups_over_the_others_values(pool: Pool) -
     nothing_left(consortium)
 
 
+@pytest.mark.slow  # by default tests/jobs/test_agreement.py and tests/recipes/joint_statistics refuse such plans
 @pytest.mark.parametrize(
     ("providers", "changes", "code"),
     [
