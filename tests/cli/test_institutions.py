@@ -38,6 +38,10 @@ def listed(institutions: Institutions, consent: str) -> dict[str, Any]:
     return next(one for one in found if one["id"] == consent)
 
 
+def height(institutions: Institutions) -> int:
+    return int(institutions.chain.rpc("eth_blockNumber"), 16)
+
+
 def test_an_offer_is_made_once_however_often_it_is_asked_for(institutions: Institutions) -> None:
     first = institutions.run(*offer_words(institutions, "Twice")).out
     bank = institutions.address("bank")
@@ -144,6 +148,8 @@ def test_a_request_of_another_system_is_signed_within_it_and_goes_out_again(inst
 
     institutions.run("owner", "withdraw", "--wallet", "wallet", consent)
     wait_for(lambda: listed(institutions, consent)["status"] == "withdrawn", "withdrawal on chain")
+    seen = height(institutions)  # the list is of the latest block, a receipt of the last one that counts
+    wait_for(lambda: height(institutions) > seen, "block on top of the withdrawal's")
     assert "ended since the receipt" in institutions.fails(*out, "--out", "late.json", *ours).err
     institutions.run("owner", "receipt", "--wallet", "wallet", consent, "--out", "ended.json")
     out = ("consent", "export", "ended.json", "--to", "uk-open-banking", "--terms", samples / "uk-terms.json")
