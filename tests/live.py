@@ -289,20 +289,17 @@ def roster() -> tuple[dict[str, dict[str, int]], list[str]]:
 def live(
     folder: Path,
     chain: LocalEndpoint | None = None,
-    deploy: Sequence[object] = founding.ONE_BLOCK,
-    accounts: Sequence[str] = (),
+    charter: founding.Charter = founding.USUAL,
 ) -> Iterator[LiveConsortium]:
     """Found the consortium, let three of four customers consent, and end all of its processes afterwards. `chain`: one
-    that runs already; `accounts`: whose key can be replaced."""
+    that runs already."""
     balances, customers = roster()
     people = sorted({subject for held in balances.values() for subject in held})
     silent = [subject for number, subject in enumerate(people) if number % 4 == 0]
     with (
         httpx.Client(timeout=60, trust_env=False) as http,
         contextlib.nullcontext(chain) if chain is not None else LocalChain(block_time=BLOCK_TIME) as endpoint,
-        founding.consortium_on(
-            endpoint, folder, NAMES, founding.Stock(balances, customers), deploy=deploy, accounts=accounts
-        ) as made,
+        founding.consortium_on(endpoint, folder, NAMES, founding.Stock(balances, customers), charter=charter) as made,
     ):
         deployment = Deployment.model_validate_json((folder / "deployment.json").read_bytes())
         trust = TrustList.model_validate_json((folder / "trust.json").read_bytes())

@@ -229,6 +229,7 @@ LARGE: dict[str, str] = {
     "cli.setup._make_node": _OPTIONS,
     "cli.setup.import_": _OPTIONS,
     "cli.setup.init": _OPTIONS,
+    "cli.signed_trust.draft": _OPTIONS,
     "chain.client.check_consent": "the arguments of the contract's own function",
     "owner.client.give": "what a consent says, each by its name",
     "vault.setup.import_table": "what a table is, each by its name",

@@ -24,7 +24,7 @@ from placet.chain.network import host
 from placet.chain.network.settings import FEWEST, NetworkSettings
 from placet.core.values import from_hex
 from placet.sandbox.consortium import Consortium, LocalEndpoint, wait
-from placet.sandbox.founding import ONE_BLOCK, Stock, consortium_on
+from placet.sandbox.founding import ONE_BLOCK, Charter, Stock, consortium_on
 
 NOTES = {
     "accepted_per_s": "consents a second, from the first request until the last one is in vault and queue, on disk",
@@ -86,7 +86,7 @@ def _measured(folder: Path, chain: LocalEndpoint, deploy: tuple[object, ...], n:
     folder.mkdir()
     everybody = {subject(i): i for i in range(n)}
     stock = Stock({"bank": everybody}, [subject(0)], [subject(0)])
-    with consortium_on(chain, folder, NAMES, stock, deploy=deploy) as group:
+    with consortium_on(chain, folder, NAMES, stock, charter=Charter(deploy)) as group:
         bodies = [body for _, body in submissions(group, "bank", n)]
         start = time.perf_counter()
         Client(f"{group.members['bank'].api}/v1/consents", SECONDS).send(bodies)

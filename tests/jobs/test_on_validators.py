@@ -16,6 +16,7 @@ from live import PROVIDERS, LiveConsortium, live
 from placet.chain.events import JobCompleted, JobOpened, JobSealed, KeyReleased
 from placet.core.values import from_hex
 from placet.sandbox.consortium import REWARD
+from placet.sandbox.founding import Charter
 from validators import Validators, needs_clients, until
 
 pytestmark = pytest.mark.slow
@@ -38,7 +39,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Validators]:
 
 @pytest.fixture(scope="module")
 def group(network: Validators, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveConsortium]:
-    with live(tmp_path_factory.mktemp("consortium"), network, ("--evm", "cancun")) as made:
+    with live(tmp_path_factory.mktemp("consortium"), network, Charter(("--evm", "cancun"))) as made:
         assert made.deployment.finality == "finalized", "what the chain names is taken, unasked"
         yield made
 

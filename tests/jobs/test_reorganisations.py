@@ -14,6 +14,7 @@ from placet.chain.events import BatchAnchored, JobOpened
 from placet.chain.states import JobStatus
 from placet.core.values import from_hex
 from placet.sandbox.consortium import wait
+from placet.sandbox.founding import Charter
 
 pytestmark = pytest.mark.slow
 
@@ -100,7 +101,7 @@ def test_a_consent_whose_batch_is_taken_back_after_it_counted(consortium: LiveCo
 @pytest.fixture(scope="module")
 def tagged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveConsortium]:
     """What counts goes by the tag `safe`: on Anvil the block 32 below the latest."""
-    with live(tmp_path_factory.mktemp("tagged"), None, ("--confirmations", "safe")) as group:
+    with live(tmp_path_factory.mktemp("tagged"), charter=Charter(("--confirmations", "safe"))) as group:
         assert group.deployment.finality == "safe"
         yield group
 

@@ -13,6 +13,7 @@ from placet.chain.accounts import roll_signer
 from placet.core.errors import Reverted
 from placet.core.signatures import Key
 from placet.core.values import from_hex
+from placet.sandbox.founding import Charter
 
 
 def restarted(consortium: LiveConsortium, key: str, *words: str) -> str:
@@ -68,7 +69,7 @@ def test_a_hpke_key_is_replaced_and_another_one_is_lost(consortium: LiveConsorti
 def test_a_stolen_signer_is_replaced_in_the_midst_of_a_job(tmp_path: Path) -> None:
     """Of a provider and of the consumer: the job that is open goes on to its end, the next one is under the new key and
     the same consents, trails of before stand as they stood, and the thief's signature opens nothing."""
-    with live(tmp_path, accounts=("north", "consumer")) as consortium:
+    with live(tmp_path, charter=Charter(accounts=("north", "consumer"))) as consortium:
         made = consortium.made
         before = consortium.job()
         assert before.ended == "completed" and consortium.audited(before.job)["verdict"] == "intact"

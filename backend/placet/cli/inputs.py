@@ -134,8 +134,8 @@ def valid_signed_trust(path: Path) -> SignedTrust | None:
     """None for a list that nobody signs. As `SignedTrust.demand_valid`."""
     from placet.core.json_text import read_json
 
-    found = read_json(read_text(path, "trust list"), f"trust list {path}")
-    if not isinstance(found, dict) or found.get("type") != "placet.signed-trust":
+    content = read_json(read_text(path, "trust list"), f"trust list {path}")
+    if not isinstance(content, dict) or content.get("type") != "placet.signed-trust":
         return None
     signed = read_signed_trust(path)
     signed.demand_valid(int(time.time()))

@@ -92,9 +92,9 @@ def draft(
         content["quorum"] = content.get("quorum") or len(content["witnesses"])
     if quorum is not None:
         content["quorum"] = quorum
-    made = parse(SignedTrust, {"roots": [one.to_json() for one in roots], "content": content}, what="list")
-    write_new(file, _encoded(made))
-    _tell(made)
+    following = parse(SignedTrust, {"roots": [one.to_json() for one in roots], "content": content}, what="list")
+    write_new(file, _encoded(following))
+    _tell(following)
 
 
 def _unsigned_root(fields: dict[str, Any]) -> SignedRoot:
@@ -127,10 +127,9 @@ def sign(
     from placet.chain.keystore import load_secret
     from placet.core.signatures import Key
 
-    draft_ = read_signed_trust(file)
-    made = draft_.signed(Key(load_secret(key, passphrase(passphrase_file))))
-    replace(file, _encoded(made))
-    _tell(made)
+    signed = read_signed_trust(file).signed(Key(load_secret(key, passphrase(passphrase_file))))
+    replace(file, _encoded(signed))
+    _tell(signed)
 
 
 def show(file: SignedFile, as_json: AsJson = False) -> None:
@@ -239,10 +238,10 @@ def _fault(shown: SignedTrust) -> PlacetError | None:
     return None
 
 
-def _tell(made: SignedTrust) -> None:
-    for what, role, done in _signing(made):
+def _tell(shown: SignedTrust) -> None:
+    for what, role, done in _signing(shown):
         say(f"{what}: {len(done)} of {role.threshold} signatures")
-    write_line(_last(made))
+    write_line(_last(shown))
 
 
 def _last(signed: SignedTrust) -> str:

@@ -250,11 +250,11 @@ class Settlement:
 
     def _open_private(self, open_: Open, private: bytes, keys: Mapping[int, bytes]) -> dict[str, Any]:
         """By whichever of the institution's HPKE secrets it was sealed to. As `open_` where that is none of them."""
-        kept = self.at_rest.open(private, b"private")
+        envelope = self.at_rest.open(private, b"private")
         for secret in self.context.earlier_hpke:
             with contextlib.suppress(InputError):
-                return open_(kept, keys, secret)
-        return open_(kept, keys, self.context.hpke)
+                return open_(envelope, keys, secret)
+        return open_(envelope, keys, self.context.hpke)
 
     def _complaints(
         self,

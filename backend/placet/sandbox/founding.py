@@ -78,6 +78,19 @@ ONE_BLOCK = ("--confirmations", 1)
 """What a sandbox's deployment goes by."""
 
 
+@dataclass(frozen=True)
+class Charter:
+    """What a consortium is founded with: options of `placet deploy`; the auditors' names, of whom the first one
+    audits; and by key the institutions whose address has a key that `recovery.json` can replace."""
+
+    deploy: Sequence[object] = ONE_BLOCK
+    auditors: Sequence[str] = (AUDITOR,)
+    accounts: Sequence[str] = ()
+
+
+USUAL = Charter()
+
+
 @contextlib.contextmanager
 def consortium(
     folder: Path,
@@ -104,15 +117,14 @@ def consortium_on(
     stock: Stock,
     offering: Offering = ASSET_VIEW,
     *,
-    deploy: Sequence[object] = ONE_BLOCK,
-    accounts: Sequence[str] = (),
+    charter: Charter = USUAL,
     say: Say = lambda text: None,
 ) -> Iterator[Consortium]:
-    """The same on a chain that runs already; `deploy`: options of `placet deploy`; `accounts`: as of `found`."""
+    """The same on a chain that runs already."""
     write_passphrase(folder)
     group = Consortium(folder, chain, recipe=offering.recipe)
     try:
-        found(group, names, say, deploy, accounts=accounts)
+        found(group, names, say, charter)
         supply(group, stock, offering, say)
         yield group
     finally:
@@ -145,23 +157,15 @@ def furnish(group: Consortium, supplies: Mapping[str, Supply], persons: Sequence
     _offer(group, supplies)
 
 
-def found(
-    group: Consortium,
-    names: Mapping[str, str],
-    say: Say,
-    options: Sequence[object] = ONE_BLOCK,
-    auditors: Sequence[str] = (AUDITOR,),
-    accounts: Sequence[str] = (),
-) -> None:
-    """Contracts, an institution for each name, a registry, the auditors of these names, the trust list, and money for
-    the consumer. The first auditor is the one who audits. Those of `accounts` have an address whose key
-    `recovery.json` can replace."""
-    url = group.chain.url
+def found(group: Consortium, names: Mapping[str, str], say: Say, charter: Charter = USUAL) -> None:
+    """Contracts, an institution for each name, a registry, the auditors, the trust list, and money for the
+    consumer."""
+    url, accounts, auditors = group.chain.url, charter.accounts, charter.auditors
     recovery = group.run("key", "new", "recovery.json").strip() if accounts else ""
     say("deploying the contracts, founding the institutions")
 
     def deploy() -> None:
-        group.run("deploy", "--url", url, "--out", "deployment.json", "--local-key", *options)
+        group.run("deploy", "--url", url, "--out", "deployment.json", "--local-key", *charter.deploy)
 
     def institution(key: str, name: str) -> None:
         api, peer = free_port(), free_port()

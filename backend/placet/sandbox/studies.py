@@ -10,7 +10,7 @@ from typing import Any
 from placet.catalogue.spec import CONSUMER
 from placet.chain.local import LocalChain
 from placet.sandbox.consortium import Consortium
-from placet.sandbox.founding import AUDITOR, Say, Supply, found, furnish, write_passphrase
+from placet.sandbox.founding import AUDITOR, Charter, Say, Supply, found, furnish, write_passphrase
 from placet.study.requests import import_words, offer_words
 from placet.study.tables import StudyData
 from placet.study.terms import StudyTerms
@@ -25,7 +25,7 @@ def founded(data: StudyData, folder: Path, *, block_time: float, say: Say) -> It
         group = Consortium(folder, chain, recipe=terms.spec.name, namespace=terms.study.namespace)
         try:
             names = {key: part.institution.name for key, part in terms.parts.items()}
-            found(group, names, say, auditors=terms.study.offers.auditors or (AUDITOR,))
+            found(group, names, say, Charter(auditors=terms.study.offers.auditors or (AUDITOR,)))
             furnish(group, _supplies(data), (), say)
             yield group
         finally:
