@@ -46,7 +46,8 @@ def main(*, json: bool, n: int = DEFAULT, engine: str = "") -> dict[str, object]
         "one_per_s": round(statistics.median(one), 1),
         "three_per_s": round(statistics.median(three), 1),
         "ratio_of_processes": round(statistics.median(three) / statistics.median(one), 3),
-        **{f"{what}_s": round(statistics.median(seconds), 1) for what, seconds in absent.items()},
+        "killed_s": round(statistics.median(absent["killed"]), 1),
+        "stopped_s": round(statistics.median(absent["stopped"]), 1),
     }
     print(f"one {figures['one_per_s']}, three {figures['three_per_s']} consents a second accepted", file=out)
     print(f"another leads {figures['killed_s']} s after a kill, {figures['stopped_s']} s after a stop", file=out)
