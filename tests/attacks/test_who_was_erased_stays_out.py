@@ -50,7 +50,7 @@ class Attacked:
         if not lawful.count:
             return set()
         rows = environment.vault.rows(environment.opened(lawful.root))
-        return set(rows.table["customer"].to_pylist())
+        return set(rows.table["customer"])
 
 
 @pytest.fixture

@@ -258,7 +258,7 @@ def test_an_endpoint_that_keeps_a_withdrawal_back(
     """Its events do not lead to what the contract has counted: the vault works out no lawful set on them."""
     a = anvil_environment
     a.anchor([consent for _, consent in people])
-    monkeypatch.setattr(Index, "_ended", lambda *_: [])
+    monkeypatch.setattr(Index, "_ends", lambda *_: [])
     assert lawful(a).count == 3
     a.withdraw(people[0][1], people[0][0])
     with pytest.raises(ChainError, match="not those that the contract has counted") as caught:
