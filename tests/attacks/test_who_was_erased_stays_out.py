@@ -82,7 +82,7 @@ def test_nor_by_a_table_that_is_imported_again_with_his_row(attacked: Attacked) 
     environment = attacked.environment
     environment.vault.erase(attacked.erased)
     columns = tuple(column.name for column in SCHEMA.columns)
-    rows = environment.tables.rows("accounts", None, columns).to_pydict()
+    rows = environment.tables.rows("accounts", None, columns).lists()
     assert ERASED in rows["customer"]
     environment.dataset = environment.tables.save("accounts", environment.dataset.table, rows)
     attacked.import_batch()
