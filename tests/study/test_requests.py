@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import shlex
 from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from placet.core.errors import ConfigError
-from placet.study.document import study_of
+from placet.core.values import parse
+from placet.jobs.messages import JobRequest
+from placet.sandbox.studies import request
+from placet.study.document import read_study, study_of
 from placet.study.requests import script_of
 from placet.study.terms import terms_of
 
+CREDIT = Path(__file__).resolve().parents[2] / "scripts/examples/risk-control/persons.toml"
 ADDRESSES = {"provider1": "0x" + "11" * 20, "provider2": "0x" + "22" * 20, "consumer": "0x" + "33" * 20}
 
 
@@ -71,3 +77,31 @@ def test_auditors_of_a_recipe_that_draws_nothing_are_refused(document: dict[str,
     document["institutions"] = [document["institutions"][0], document["institutions"][-1]]
     with pytest.raises(ConfigError, match="draws no rows of this recipe"):
         scripts(document)
+
+
+def test_all_offers_have_the_studys_data_life_and_its_job_keeps_the_result_no_longer(document: dict[str, Any]) -> None:
+    assert all("--data-life" not in text for text in scripts(document).values())
+    assert "data_life" not in asked(document)
+    document["offers"] = {"data_life": 90}
+    for key, text in scripts(document).items():
+        words = shlex.split(text.replace("offer=$(", "offer ").replace(")\n", "\n"), comments=True)
+        assert words[words.index("--data-life") + 1] == "90", key
+    assert asked(document)["data_life"] == 90
+
+
+def asked(document: dict[str, Any]) -> dict[str, Any]:
+    """The request of the study's job in a sandbox, of institutions that have made their offers."""
+    members = {key: SimpleNamespace(address=address) for key, address in ADDRESSES.items()}
+    offers = dict.fromkeys(ADDRESSES, "0x" + "44" * 32)
+    group: Any = SimpleNamespace(members=members, offers=offers, own_consent="0x" + "55" * 32, token="0x" + "66" * 20)
+    made = request(group, terms_of(study_of(document)))
+    parse(JobRequest, made)
+    return made
+
+
+def test_a_study_of_a_model_has_no_data_life() -> None:
+    study = read_study(CREDIT)
+    terms_of(study)
+    bounds = study.offers.model_copy(update={"data_life": 90})
+    with pytest.raises(ConfigError, match="a model stays in a vault"):
+        terms_of(study.model_copy(update={"offers": bounds}))

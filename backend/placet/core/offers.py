@@ -88,11 +88,8 @@ class Offer(Value):
 
 MAX_DATA_LIFE = 36_525
 """Days, a hundred years."""
-DataLife = Annotated[int, Field(strict=True, ge=1, le=MAX_DATA_LIFE)]
-"""Days for which a result may be kept; AA's word."""
-_MODELS = (CLEAR_MODEL, TREE_MODEL, SHARED_MODEL)
-MAX_DATA_LIFE = 36_525
-"""Days, a hundred years."""
+MODELS = (CLEAR_MODEL, TREE_MODEL, SHARED_MODEL)
+"""The outputs that stay in a vault, with offers of their own: none has a data life."""
 DataLifeDays = Annotated[int, Field(strict=True, ge=1, le=MAX_DATA_LIFE)]
 """For how many days a result may be kept."""
 _GAPS = tuple(words_of(ENGLISH).gaps)
@@ -214,7 +211,7 @@ class Scope(Value):
 
     @model_validator(mode="after")
     def _life_of_results(self) -> Scope:
-        if self.data_life is not None and self.output in (CLEAR_MODEL, TREE_MODEL, SHARED_MODEL):
+        if self.data_life is not None and self.output in MODELS:
             raise ValueError("a data life is a result's, and a model stays in a vault")
         return self
 

@@ -52,6 +52,8 @@ def request(group: Consortium, terms: StudyTerms) -> dict[str, Any]:
         "deadline_seconds": terms.study.seconds,
         "settle_seconds": 2 * terms.study.seconds,
     }
+    if terms.study.offers.data_life is not None:
+        document["data_life"] = terms.study.offers.data_life
     return document | ({"token": group.token, "pot": str(terms.study.pot)} if paid else {})
 
 

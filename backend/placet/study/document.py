@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from placet.core.errors import ConfigError
 from placet.core.namespace import Namespace
-from placet.core.offers import MAX_DECIMALS
+from placet.core.offers import MAX_DECIMALS, DataLifeDays
 from placet.core.purposes import PURPOSES, purpose_iri
 from placet.core.row import MAX_COLUMNS
 from placet.core.toml_file import read_toml
@@ -94,11 +94,13 @@ AuditorName = Annotated[Text, Field(max_length=100, pattern="^[^,]*$")]
 
 class StudyBounds(Value):
     """What all offers allow at the most, beside purpose, columns, recipe and parties. `auditors`: to whom random audits
-    may open rows that the chain draws, as the trust list names them; owners are told."""
+    may open rows that the chain draws, as the trust list names them; owners are told. `data_life`: for how many days
+    the consumer may keep the result, from the job's end on."""
 
     smallest_group: Annotated[int, Field(ge=1, lt=2**32, strict=True)] | None = None
     smallest_change: Annotated[int, Field(ge=1, lt=2**32, strict=True)] | None = None
     smallest_gap: Annotated[int, Field(ge=1, lt=2**63, strict=True)] | None = None
+    data_life: DataLifeDays | None = None
     auditors: Annotated[tuple[AuditorName, ...], Field(max_length=16)] = ()
 
 

@@ -29,6 +29,8 @@ def offer_words(terms: StudyTerms, part: StudyPart) -> list[str]:
     words += ["--output", terms.tells.output]
     if part.institution.title:
         words += ["--title", part.institution.title]
+    if terms.study.offers.data_life is not None:
+        words += ["--data-life", str(terms.study.offers.data_life)]
     if terms.study.offers.auditors and terms.draws(part):
         words += ["--auditors", ",".join(terms.study.offers.auditors)]
     return words + (_bounds(terms, part) if part.personal else ["--own"])

@@ -16,6 +16,7 @@ from placet.catalogue.spec import CONSUMER, SMALLEST_GROUP, IdentifiedParameters
 from placet.catalogue.specs import spec_of
 from placet.core.errors import ConfigError, PlacetError
 from placet.core.lawful import Tells
+from placet.core.offers import MODELS
 from placet.core.plan import Terms
 from placet.study.document import REMEDY, Study, StudyColumn, StudyInstitution
 
@@ -120,6 +121,14 @@ def terms_of(study: Study) -> StudyTerms:
             "a random audit draws no rows of this recipe, so nobody is to be told of its auditors",
             expected="no auditors in [offers]",
             found=", ".join(study.offers.auditors),
+            remedy=REMEDY,
+            code="config.study",
+        )
+    if study.offers.data_life is not None and terms.tells.output in MODELS:
+        raise ConfigError(
+            "a data life is a result's, and a model stays in a vault",
+            expected="no data_life in [offers]",
+            found=study.offers.data_life,
             remedy=REMEDY,
             code="config.study",
         )
