@@ -248,6 +248,6 @@ contract ConsentTreesTest is Base {
             about(0, uint256(keccak256("root")) % Trapdoor.R, uint256(keccak256("nullifier")) % Trapdoor.R);
         uint256[8] memory proof = Trapdoor.prove(statements.publicInputs(s), uint256(keccak256("a")) % Trapdoor.R);
         statements.record(s, proof);
-        vm.snapshotGasLastCall("Statements", "record a consent");
+        vm.snapshotGasLastCall("ConsentTrees", "record a consent");
     }
 }
