@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import (
@@ -29,20 +28,11 @@ from cryptography.x509.verification import (
 )
 
 from placet.core.errors import ConfigError
+from placet.core.malformed_certificates import MALFORMED
 from placet.identity.tokens import MAX_CHAIN, refused
 
 MAX_ANCHORS = 1_000
 _HTTPS = re.compile(r"https://([A-Za-z0-9.-]+)(?:/.*)?")
-_MALFORMED = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-    UserWarning,
-)
-"""All that reading a certificate raises for what is none; a warning where a process makes errors of warnings."""
 _OF_OTHERS = frozenset(
     {
         ExtendedKeyUsageOID.SERVER_AUTH,
@@ -74,7 +64,7 @@ class Anchors:
                 "a chain that is valid now, up to an anchor of the enroller's list",
                 found=_reason(error),
             ) from None
-        except _MALFORMED:
+        except MALFORMED:
             raise _malformed() from None
         if verified[: len(given)] != tuple(given):
             raise refused("its issuer's certificates are no chain", "each one certified by the next")
@@ -103,7 +93,7 @@ def read_anchors(pem: bytes, what: str) -> tuple[x509.Certificate, ...]:
     try:
         certificates = tuple(x509.load_pem_x509_certificates(pem))
         all_of_cas = all(one.extensions.get_extension_for_class(x509.BasicConstraints).value.ca for one in certificates)
-    except (*_MALFORMED, x509.ExtensionNotFound):
+    except (*MALFORMED, x509.ExtensionNotFound):
         all_of_cas, certificates = False, ()
     if not all_of_cas or not 1 <= len(certificates) <= MAX_ANCHORS:
         raise ConfigError(
@@ -120,7 +110,7 @@ def signing_key(signer: x509.Certificate) -> ec.EllipticCurvePublicKey:
     """The key of a certificate. AccessError where it can't sign by ES256."""
     try:
         key = signer.public_key()
-    except _MALFORMED:
+    except MALFORMED:
         raise _malformed() from None
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise refused("its issuer's certificate has a key of another kind", "P-256")
@@ -134,7 +124,7 @@ def demand_named(signer: x509.Certificate, issuer: str) -> None:
         names = signer.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         names = x509.SubjectAlternativeName([])
-    except _MALFORMED:
+    except MALFORMED:
         raise _malformed() from None
     host = _HTTPS.fullmatch(issuer)
     by_host = host is not None and host[1].lower() in map(str.lower, names.get_values_for_type(x509.DNSName))
@@ -145,7 +135,7 @@ def demand_named(signer: x509.Certificate, issuer: str) -> None:
 def _certificate(text: str) -> x509.Certificate:
     try:
         return x509.load_der_x509_certificate(base64.b64decode(text, validate=True))
-    except (binascii.Error, *_MALFORMED):
+    except (binascii.Error, *MALFORMED):
         raise _malformed() from None
 
 

@@ -17,25 +17,15 @@ from itertools import pairwise
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from placet.core.errors import AttestationError
+from placet.core.malformed_certificates import MALFORMED
 from placet.protocols.enclave.evidence.refusals import refusal
 
 E = TypeVar("E", bound=x509.ExtensionType)
-MALFORMED = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-    UserWarning,
-)
-"""All that reading a certificate, or a key out of one, raises for what is none; a warning where a process makes errors
-of warnings."""
 _UNDERSTOOD = (x509.BasicConstraints, x509.KeyUsage)
 _BEGIN = re.compile(rb"\x30\x82..\x30\x82(?P<size>..)\xa0\x03\x02\x01\x02\x02(?P<serial>.)", re.DOTALL)
 """A certificate of version 3 and 256 bytes or more, up to its serial number's length."""

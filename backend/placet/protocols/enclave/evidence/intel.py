@@ -18,10 +18,10 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from placet.core.enclave_policy import INTEL_LADDER, AzureTdxRule, SgxRule, TdxRule
 from placet.core.errors import ConfigError, InputError
+from placet.core.malformed_certificates import MALFORMED
 from placet.core.values import parse
 from placet.protocols.enclave.evidence import quote as quotes
 from placet.protocols.enclave.evidence.binding import Binding
-from placet.protocols.enclave.evidence.certificates import MALFORMED
 from placet.protocols.enclave.evidence.model import Claims, IntelCollateral, IntelStatement
 from placet.protocols.enclave.evidence.refusals import refusal
 from placet.protocols.enclave.evidence.roots import fingerprint

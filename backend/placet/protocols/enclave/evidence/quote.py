@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
-from placet.protocols.enclave.evidence.certificates import MALFORMED
+from placet.core.malformed_certificates import MALFORMED
 from placet.protocols.enclave.evidence.reading import Reader, cut
 from placet.protocols.enclave.evidence.refusals import refusal
 
