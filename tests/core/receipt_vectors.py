@@ -1,5 +1,5 @@
-"""Makes tests/vectors/receipts.json: receipts for some of the consents of notices.json. A case's facts stand
-in its receipt.
+"""Makes tests/vectors/receipts.json: receipts for some of the consents of notices.json, and one for an erasure.
+A case's facts stand in its receipt.
 
 python -m tests.core.receipt_vectors
 """
@@ -12,7 +12,9 @@ from typing import Any
 
 from placet.core.consent import Consent, derive
 from placet.core.eip712 import receipt_domain
+from placet.core.erasure import RECORD, ErasureReceipt, SignedErasure
 from placet.core.hashing import canonical, sha256
+from placet.core.ids import ConsentId, JobId
 from placet.core.merkle import batch_levels, batch_proof
 from placet.core.offers import Offer, Scope
 from placet.core.receipts import ReceiptBlock, ReceiptEnd, ReceiptFacts, ReceiptGiven, issue
@@ -91,12 +93,23 @@ def document() -> dict[str, Any]:
                 "signature": to_hex(signed.signature),
             }
         )
+    receipt = ErasureReceipt(
+        chain_id=31337,
+        registry=REGISTRY,
+        holder=KEY.address,
+        consent=ConsentId(sha256(b"a consent")),
+        erased=(*RECORD, "payloads"),
+        jobs=(JobId(sha256(b"a job")),),
+        at=1_800_000_400,
+    )
+    erasure = SignedErasure.of(receipt, DOMAIN, KEY.sign)
     return {
         "names": {to_hex(address): name for address, name in NAMES.items()},
         "chain_id": 31337,
         "consent_registry": to_hex(REGISTRY),
         "signer": to_hex(KEY.address),
         "cases": cases,
+        "erasure": {"sha256": to_hex(erasure.receipt.hash), "signed": erasure.to_json()},
     }
 
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from examples import examples
 from placet.core.consent import ConsentFields, derive
+from placet.core.erasure import SignedErasure
 from placet.core.hashing import canonical, keccak, sha256
 from placet.core.languages import LANGUAGES
 from placet.core.receipt_terms import CONTEXT, FACTS
@@ -40,6 +41,12 @@ def test_a_receipt_of_the_vectors_is_taken_and_says_its_status(case: dict[str, A
     word = {"withdrawn": "Withdrawn", "revoked": "Revoked", "expired": "Expired", "exhausted": "Expired"}
     assert f"dpv:Consent{word.get(facts.status, 'Given')}" in ([last] if isinstance(last, str) else last)
     assert record["dpv:hasNotice"]["placet:sha256"] == to_hex(sha256(record["dpv:hasNotice"]["schema:text"].encode()))
+
+
+def test_the_erasure_of_the_vectors_is_its_holders() -> None:
+    signed = parse(SignedErasure, VECTORS["erasure"]["signed"])
+    receipt = signed.demand(KEY.address, signed.receipt.consent, DOMAIN)
+    assert to_hex(receipt.hash) == VECTORS["erasure"]["sha256"]
 
 
 def test_the_signature_is_one_that_any_wallet_library_checks() -> None:

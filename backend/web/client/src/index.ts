@@ -4,6 +4,7 @@ export { codeOf, contentOf } from "./code.ts";
 export { bytesToHex, randomHex, sha256, type Hex } from "./bytes.ts";
 export { PlacetError, type Code, type Problem } from "./errors.ts";
 export * from "./documents.ts";
+export * from "./erasure.ts";
 export { demandOffer, derive, verify, type Draft, type DraftAnswer, type Terms } from "./draft.ts";
 export { notice, offerWords, type Window } from "./notice.ts";
 export * from "./node.ts";

@@ -3,6 +3,7 @@ import { base64url, hexToBytes, randomHex, sha256, text, type Hex } from "./byte
 import { canonical } from "./canonical.ts";
 import type { ConsentAnswer, Enrolment, Enroller, ExportPage, Names, Offered, Opening, Use } from "./documents.ts";
 import { demandOffer, verify, type Draft, type DraftAnswer, type Terms } from "./draft.ts";
+import { readErasures, type ErasureAnswer } from "./erasure.ts";
 import { PlacetError, type Problem } from "./errors.ts";
 import { signerOf, type Signer } from "./signers.ts";
 import type { Slip } from "./slip.ts";
@@ -163,6 +164,11 @@ export class NodeClient {
     const path = `/v1/consents/${id}/erasure`;
     const authorization = await signRequest(signer, this.domain, this.address, "POST", path);
     return (await ask<{ erased: boolean }>(this.api + path, { method: "POST", authorization })).erased;
+  }
+
+  /** What came of the erasures of all that the reader gave here. */
+  async erasures(reader: Reader): Promise<readonly ErasureAnswer[]> {
+    return readErasures(await this.read(reader, `/v1/owners/${reader.signer.owner}/erasure`));
   }
 
   private async read<T>(reader: Reader, path: string): Promise<T> {

@@ -26,6 +26,7 @@ const TYPES = {
     "bytes32 job,bytes person,bytes32 commitment,uint32 decimals,uint48 issuedAt,uint48 notAfter,string purpose",
   ),
   Statement: struct("bytes32 key,bytes32 job,address prover,address relyingParty,uint48 until"),
+  ErasureReceipt: struct("address holder,bytes32 consent,bytes32 document"),
   Request: struct("address receiver,string method,string path,bytes32 body,bytes32 nonce,uint48 expiry"),
 } as const;
 type Primary = keyof typeof TYPES;
@@ -58,6 +59,14 @@ export const provenDomainOf = (deployment: Pick<Deployment, "chain_id" | "statem
   version: "1",
   chainId: deployment.chain_id,
   verifyingContract: deployment.statements.address,
+});
+
+/** Of institutions' receipts, which no contract reads. */
+export const receiptDomainOf = (deployment: Pick<Deployment, "chain_id" | "consent_registry">): Domain => ({
+  name: "Placet Receipts",
+  version: "1",
+  chainId: deployment.chain_id,
+  verifyingContract: deployment.consent_registry.address,
 });
 
 function typesOf(primary: Primary) {
@@ -103,6 +112,8 @@ export const totalTyped = (total: SignedTotal["total"], domain: Domain): TypedDa
   typedData(domain, "Total", { ...total, issuedAt: total.issued_at, notAfter: total.not_after });
 export const statementTyped = (statement: Statement, domain: Domain): TypedData =>
   typedData(domain, "Statement", { ...statement, relyingParty: statement.relying_party });
+export const erasureTyped = (holder: Hex, consent: Hex, document: Hex, domain: Domain): TypedData =>
+  typedData(domain, "ErasureReceipt", { holder, consent, document });
 export const requestTyped = (
   request: { receiver: Hex; method: string; path: string; body: Hex; nonce: Hex; expiry: number },
   domain: Domain,

@@ -35,9 +35,9 @@ async function byPasskey(place: Place, offered: Offered): Promise<[Signer, kept.
     const secret = await unlocked(place, passkey.id);
     if (secret !== null) {
       const { id } = passkey;
-      const same = ({ signer, consent }: kept.Record_) =>
+      const same = ({ signer, consent }: kept.Keyed) =>
         signer.kind === "key" && signer.passkey === id && offerId(consent.offer) === offered.id;
-      const nth = kept.nextOf(kept.records().filter(same));
+      const nth = kept.nextOf([...kept.records(), ...kept.erased()].filter(same));
       return [await secret.key(offered.id, nth), { kind: "key", passkey: id, nth }];
     }
   }

@@ -6,6 +6,7 @@ import { sendAgain } from "./granting.ts";
 import { dateOf, language, path, t, tOr, timeOf, timesOf } from "./i18n.ts";
 import { Notice, Status, useWork } from "./parts.tsx";
 import { Facts } from "./ask.tsx";
+import { Erasures } from "./erased.tsx";
 import { byPasskey, byWallet } from "./finding.ts";
 import * as kept from "./records.ts";
 import { isOpen, onWallet, readerOf, refresh, signerOf, wallets, type Place } from "./session.ts";
@@ -74,6 +75,7 @@ export function Mine({ place }: { place: Place }) {
           <Export place={place} records={all} />
         </>
       )}
+      <Erasures place={place} erased={kept.erased().filter((one) => one.provider === place.address)} changed={changed} />
       <p role="status">{note}</p>
       {trouble !== null && <Trouble words={trouble} />}
     </section>
@@ -142,7 +144,7 @@ function Ways({ place, record, changed }: { place: Place; record: kept.Record_; 
     run(async () => {
       close();
       await place.node.erase(await signerOf(place, record), record.id);
-      kept.forget(record.id);
+      kept.forget(record);
       changed();
     });
   const status = kept.statusOf(record);
@@ -225,10 +227,12 @@ export function OneConsent({ place, id }: { place: Place; id: string }) {
     if (record !== undefined && isOpen(record)) void refresh(place, record).then(changed, () => {});
   }, [id]);
   if (record === undefined) {
+    const erased = kept.erased().filter((one) => one.id === id);
     return (
       <>
         <Title>{t("card.details")}</Title>
-        <p class="lead">{t("not-found.consent")}</p>
+        {erased.length === 0 && <p class="lead">{t("not-found.consent")}</p>}
+        <Erasures place={place} erased={erased} changed={changed} />
         <Link to="/owner">{t("home")}</Link>
       </>
     );
@@ -306,7 +310,7 @@ function Export({ place, records }: { place: Place; records: readonly kept.Recor
   const gathered = async () => {
     const told: ExportPage[] = [];
     for (const one of records.filter(isOpen)) told.push(...(await place.node.exported(await readerOf(place, one))));
-    return { type: "placet.owner-export", version: 1, at: Math.floor(Date.now() / 1000), kept: records, told };
+    return { type: "placet.owner-export", version: 1, at: Math.floor(Date.now() / 1000), kept: records, erased: kept.erased(), told };
   };
   const json = () => run(async () => download("placet.json", "application/json", JSON.stringify(await gathered(), null, 1)));
   const html = () => run(async () => download("placet.html", "text/html", readable(place, await gathered())));

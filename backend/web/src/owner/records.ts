@@ -1,6 +1,6 @@
 /** What this device keeps: of each consent what was signed and how to end it; of passkeys nothing secret; and the pin
  * of who is who. Kept before anything is sent, so that a closed page loses nothing. */
-import type { Consent, Deployment, Enrolment, Hex, Opening, Passkey, Slip, TrustList, Use } from "../../client/src/index.ts";
+import type { Consent, Deployment, Enrolment, ErasureAnswer, Hex, Holder, Opening, Passkey, Slip, TrustList, Use } from "../../client/src/index.ts";
 import { namedIn } from "../../client/src/index.ts";
 
 export interface Record_ {
@@ -20,14 +20,29 @@ export interface Record_ {
   readonly unsent: { readonly signature: Hex; readonly enrolment: Enrolment; readonly opening: Opening } | null;
 }
 
+/** What leads to the key of a consent. */
+export interface Keyed {
+  readonly signer: Record_["signer"];
+  readonly consent: Pick<Consent, "owner" | "offer">;
+}
+
+/** What is left of a consent that was erased: enough to ask what came of it, and what was answered last. */
+export interface Erased extends Keyed {
+  readonly id: Hex;
+  readonly provider: Hex;
+  readonly consumer: string;
+  readonly told: { readonly answer: ErasureAnswer; readonly holders: readonly Holder[] } | null;
+}
+
 interface Kept {
   records: Record_[];
+  erased: Erased[];
   passkeys: Passkey[];
   pin: { readonly chain_id: number; readonly consent_registry: Hex; readonly names: Readonly<Record<Hex, string>> } | null;
 }
 
 const PLACE = "placet.owner/1";
-const EMPTY = (): Kept => ({ records: [], passkeys: [], pin: null });
+const EMPTY = (): Kept => ({ records: [], erased: [], passkeys: [], pin: null });
 
 function kept(): Kept {
   try {
@@ -53,12 +68,27 @@ export const save = (one: Record_): void =>
   });
 
 /** The first label that none of these has used: erased ones leave gaps that are not filled again. */
-export const nextOf = (used: readonly Record_[]): number =>
+export const nextOf = (used: readonly Keyed[]): number =>
   1 + Math.max(-1, ...used.map(({ signer }) => (signer.kind === "key" ? signer.nth : -1)));
 
-export const forget = (id: Hex): void =>
+export const erased = (): readonly Erased[] => kept().erased;
+
+/** Of a consent that is being erased the rest goes. */
+export const forget = ({ id, provider, signer, consent }: Record_): void =>
   keep((all) => {
+    const { owner, offer, details } = consent;
     all.records = all.records.filter((one) => one.id !== id);
+    all.erased = [{ id, provider, consumer: details.consumer, signer, consent: { owner, offer }, told: null }, ...all.erased];
+  });
+
+export const tellErased = (id: Hex, told: Erased["told"]): void =>
+  keep((all) => {
+    all.erased = all.erased.map((one) => (one.id === id ? { ...one, told } : one));
+  });
+
+export const forgetErased = (id: Hex): void =>
+  keep((all) => {
+    all.erased = all.erased.filter((one) => one.id !== id);
   });
 
 export function change(id: Hex, changes: Partial<Record_>): void {

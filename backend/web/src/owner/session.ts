@@ -80,10 +80,10 @@ export function keepOpen(opened: KeySource): void {
 const hostOf = (place: Place, id: string): string => kept.passkeys().find((one) => one.id === id)?.rp ?? place.rp;
 
 /** Does asking for this consent's signature prompt nobody? */
-export const isOpen = (one: kept.Record_): boolean =>
+export const isOpen = (one: kept.Keyed): boolean =>
   readers.has(one.consent.owner) || (one.signer.kind === "key" && source?.passkey === one.signer.passkey);
 
-export async function signerOf(place: Place, one: kept.Record_): Promise<Signer> {
+export async function signerOf(place: Place, one: kept.Keyed): Promise<Signer> {
   const { signer, consent } = one;
   if (signer.kind === "wallet") {
     const wallet = wallets.find((other) => other.rdns === signer.rdns);
@@ -101,7 +101,7 @@ export async function signerOf(place: Place, one: kept.Record_): Promise<Signer>
   return own;
 }
 
-export async function readerOf(place: Place, one: kept.Record_): Promise<Reader> {
+export async function readerOf(place: Place, one: kept.Keyed): Promise<Reader> {
   let reader = readers.get(one.consent.owner);
   if (reader === undefined) {
     reader = new Reader(place.node, await signerOf(place, one));
