@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { sha256, text, type Hex } from "../src/bytes.ts";
+import { canonical } from "../src/canonical.ts";
 import { holdersOf, readErasures, type ErasureAnswer, type SignedErasure } from "../src/erasure.ts";
 import { NodeClient, Reader } from "../src/node.ts";
 import { KeySigner, signerOf } from "../src/signers.ts";
-import { receiptDomainOf, requestTyped } from "../src/typed.ts";
+import { erasureTyped, receiptDomainOf, requestTyped } from "../src/typed.ts";
 
 const vectors: { chain_id: number; consent_registry: Hex; signer: Hex; erasure: { sha256: Hex; signed: SignedErasure } } =
   JSON.parse(readFileSync(`${process.env["PLACET_VECTORS"]}/receipts.json`, "utf8"));
@@ -61,6 +62,14 @@ test("what its holder's key did not sign, of this consent under these contracts,
   ];
   for (const [one, provider, under] of cases)
     assert.deepEqual(await holdersOf(one, provider, under), [{ address: provider, kind: "unchecked" }]);
+  const own = new KeySigner(`0x${"11".repeat(32)}`);
+  for (const changes of [{ holder: other }, { consent: `0x${"77".repeat(32)}` }, { registry: other }, { chain_id: "1" }, {}]) {
+    const { receipt } = lie(changes);
+    const typed = erasureTyped(holder, signed.receipt.consent, await sha256(text(canonical(receipt))), domain);
+    const resigned = answer({ erasure: { receipt, signature: await own.signTyped(typed) } });
+    const [state] = await holdersOf(resigned, holder, domain);
+    assert.equal(state?.kind, Object.keys(changes).length > 0 ? "unchecked" : "deleted");
+  }
 });
 
 test("an answer is read whole or not at all", () => {
