@@ -20,8 +20,8 @@ from placet.audit.proof import TrustedBlocks
 from placet.audit.verify import verify
 from placet.core.block_header import read_header
 from placet.core.errors import InputError
-from placet.core.event_log import LogEntry, event_leaf
-from placet.core.merkle import Rfc6962Tree
+from placet.core.event_log import LogEntry
+from placet.core.merkle import Rfc6962Tree, rfc6962_leaf
 
 
 def of(report: AuditReport, name: str) -> Result:
@@ -75,7 +75,7 @@ def test_it_can_not_be_folded_into_a_subtree() -> None:
     assert fewer.proof is not None and fewer.proof.log is not None
     log, tree = fewer.proof.log, Rfc6962Tree(fewer.proof.log.size, fewer.proof.log.nodes)
     for raw in log.entries[: place + 1]:
-        tree.add(event_leaf(raw))
+        tree.add(rfc6962_leaf(raw))
     folded = with_log(fewer, size=tree.size, nodes=tree.nodes, entries=log.entries[place + 1 :])
     report = verify(folded, trusted=trusted)
     assert of(report, "log").status is CheckStatus.PASSED, "it is what witnesses signed"

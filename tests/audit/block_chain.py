@@ -14,9 +14,9 @@ from placet.audit.proof import ChainProof, ProvenBlock, TrustedBlocks
 from placet.chain import event_types, events
 from placet.core import rlp
 from placet.core.block_header import bloom_over, read_header, read_logs
-from placet.core.event_log import LogEntry, event_leaf
+from placet.core.event_log import LogEntry
 from placet.core.hashing import keccak
-from placet.core.merkle import Rfc6962Tree
+from placet.core.merkle import Rfc6962Tree, rfc6962_leaf
 from placet.core.offers import Offer
 from placet.core.ordered_trie import EMPTY, ordered_root
 from placet.core.stakes import StakeTerms
@@ -112,7 +112,7 @@ def logged(simulation: Any) -> tuple[Bundle, TrustedBlocks]:
             blocks.append(ProvenBlock(header=block.header))
     tree, raw = Rfc6962Tree(), [entry.encoded() for entry in entries]
     for number in range(3):
-        tree.add(event_leaf(rlp.encode(rlp.of_int(number))))
+        tree.add(rfc6962_leaf(rlp.encode(rlp.of_int(number))))
     log = LogProof(size=3, nodes=tree.nodes, entries=tuple(raw))
     proof = ChainProof(blocks=tuple(blocks), log=log)
     head = {number: ReadLog.of(log).head for number in trusted.hashes}

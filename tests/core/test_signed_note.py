@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from placet.core.block_header import ReceiptLog
 from placet.core.cosigning import VouchedBlock, WitnessedBlock, cosign, cosigners, vouched
 from placet.core.errors import InputError, LimitError, PlacetError, SignatureError
-from placet.core.event_log import LogEntry, event_leaf
+from placet.core.event_log import LogEntry
 from placet.core.hashing import sha256
-from placet.core.merkle import Rfc6962Tree, rfc6962_nodes
+from placet.core.merkle import Rfc6962Tree, rfc6962_leaf, rfc6962_nodes
 from placet.core.signed_note import (
     Checkpoint,
     NoteSignature,
@@ -181,7 +181,7 @@ def test_k_of_n_sign_one_checkpoint() -> None:
 def test_a_tree_goes_on_from_its_subtrees(first: int, more: int) -> None:
     entries = [LogEntry(n, bytes(32), ReceiptLog(bytes(20), (), b"", n)) for n in range(first + more)]
     assert [LogEntry.read(entry.encoded()) for entry in entries] == entries
-    leaves = [event_leaf(entry.encoded()) for entry in entries]
+    leaves = [rfc6962_leaf(entry.encoded()) for entry in entries]
     tree = Rfc6962Tree()
     for leaf in leaves[:first]:
         tree.add(leaf)

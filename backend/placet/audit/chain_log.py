@@ -13,8 +13,8 @@ from placet.chain.blocks import Block
 from placet.chain.client import Chain
 from placet.chain.rpc import RpcError, octets, quantity
 from placet.core.block_header import ReceiptLog
-from placet.core.event_log import LogEntry, event_leaf
-from placet.core.merkle import Rfc6962Tree
+from placet.core.event_log import LogEntry
+from placet.core.merkle import Rfc6962Tree, rfc6962_leaf
 
 
 class ChainLog:
@@ -29,7 +29,7 @@ class ChainLog:
             entry = _entry(row)
             self._raw.append(entry.encoded())
             self._blocks.append(entry.block)
-            tree.add(event_leaf(self._raw[-1]))
+            tree.add(rfc6962_leaf(self._raw[-1]))
             if (event := event_logs.decode(row, contracts)) is not None:
                 events.append(event)
         self.head = LogHead(tree.size, tree.root())
@@ -39,7 +39,7 @@ class ChainLog:
         """The entries from this block on, and what those before come to."""
         first, tree = bisect_left(self._blocks, block), Rfc6962Tree()
         for raw in self._raw[:first]:
-            tree.add(event_leaf(raw))
+            tree.add(rfc6962_leaf(raw))
         return LogProof(size=first, nodes=tree.nodes, entries=tuple(self._raw[first:]))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import cast
 
 from placet.chain import event_types
 from placet.chain.events import CONTRACTS, E, Event
@@ -45,9 +44,9 @@ class EventIndex:
 
     def all(self, kinds: Sequence[type[E]], indexed: Mapping[str, bytes | int]) -> list[E]:
         """Those of these kinds that have these indexed fields."""
-        events = self._events.get(next(iter(indexed.items())), ())
+        classes, events = tuple(kinds), self._events.get(next(iter(indexed.items())), ())
         matching = (event for event in events if all(getattr(event, name) == value for name, value in indexed.items()))
-        return [cast("E", event) for event in matching if isinstance(event, tuple(kinds))]
+        return [event for event in matching if isinstance(event, classes)]
 
 
 def _told(kind: type[Event], indexed: Mapping[str, bytes | int]) -> list[bytes]:

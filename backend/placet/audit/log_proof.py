@@ -15,8 +15,8 @@ from pydantic import Field
 
 from placet.audit.facts import Count
 from placet.core.errors import InputError
-from placet.core.event_log import LogEntry, event_leaf, in_order
-from placet.core.merkle import Rfc6962Tree
+from placet.core.event_log import LogEntry, in_order
+from placet.core.merkle import Rfc6962Tree, rfc6962_leaf
 from placet.core.values import Bytes32, Octets, Value
 
 MOST_LOGGED = 250_000
@@ -60,7 +60,7 @@ class ReadLog:
         """InputError for what is no log."""
         tree = Rfc6962Tree(proof.size, proof.nodes)
         for raw in proof.entries:
-            tree.add(event_leaf(raw))
+            tree.add(rfc6962_leaf(raw))
         entries = tuple(map(LogEntry.read, proof.entries))
         if not in_order(entries):
             raise InputError("a log of events out of order", expected="entries in the chain's order")

@@ -41,16 +41,16 @@ _SIGNS = {
     CheckStatus.BREACHED: "!",
     CheckStatus.SKIPPED: "–",
 }
+_LACKING = "M9 3.5v7M9 14v.4"
 _PATHS = {
     CheckStatus.PASSED: "M3.5 9.5l3.5 3.5 7.5-8.5",
     CheckStatus.FAILED: "M4 4l10 10M14 4L4 14",
     CheckStatus.DISPUTED: "M6 6.5a3 3 0 1 1 4.3 2.7c-.9.5-1.3 1-1.3 2M9 14v.4",
-    CheckStatus.BREACHED: "M9 3.5v7M9 14v.4",
+    CheckStatus.BREACHED: _LACKING,
     CheckStatus.SKIPPED: "M4 9h10",
 }
 _ROWS = 500
 """Of the table of messages."""
-_LACKING = "M9 3.5v7M9 14v.4"
 SEALS = {
     Verdict.INTACT: "M38 60l15 16 30-34",
     Verdict.LAWFULLY_ERASED: "M40 60h40",

@@ -115,12 +115,7 @@ def read_deployment(path: Path) -> Deployment:
 
 def read_trust(path: Path) -> TrustList:
     """The trust list; of a signed one what it says of who is whom."""
-    signed = valid_signed_trust(path)
-    if signed is not None:
-        return signed.content.trust
-    from placet.core.trust import TrustList
-
-    return document(TrustList, path, "trust list")
+    return read_any_trust(path)[1]
 
 
 def read_signed_trust(path: Path) -> SignedTrust:
@@ -130,16 +125,20 @@ def read_signed_trust(path: Path) -> SignedTrust:
     return parse_signed_trust(read_text(path, "signed trust list"))
 
 
-def valid_signed_trust(path: Path) -> SignedTrust | None:
-    """None for a list that nobody signs. As `SignedTrust.demand_valid`."""
+def read_any_trust(path: Path) -> tuple[SignedTrust | None, TrustList]:
+    """The trust list, and the signed one that it stands in, if it does. As `SignedTrust.demand_valid`."""
     from placet.core.json_text import read_json
+    from placet.core.signed_trust import parse_signed_trust
+    from placet.core.trust import TrustList
+    from placet.core.values import parse
 
-    content = read_json(read_text(path, "trust list"), f"trust list {path}")
+    text, what = read_text(path, "trust list"), f"trust list {path}"
+    content = read_json(text, what)
     if not isinstance(content, dict) or content.get("type") != "placet.signed-trust":
-        return None
-    signed = read_signed_trust(path)
+        return None, parse(TrustList, text, limit=MAX_FILE, what=what)
+    signed = parse_signed_trust(text)
     signed.demand_valid(int(time.time()))
-    return signed
+    return signed, signed.content.trust
 
 
 def read_address(text: str) -> bytes:

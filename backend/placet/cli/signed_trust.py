@@ -217,16 +217,14 @@ def _encoded(signed: SignedTrust) -> bytes:
 
 def _signing(shown: SignedTrust) -> list[tuple[str, SigningRole, frozenset[bytes]]]:
     """What the last root and the list still need: in words, by whom, who has signed."""
-    from placet.core.hashing import document_hash
-
     last: SignedRoot = shown.last
-    lists, digest = last.root.lists, document_hash(shown.content)
+    lists = last.root.lists
     return [
         *(
             (what, role, role.signed_by(last.hash, last.signatures))
             for what, role in shown.signing_roles(len(shown.roots) - 1)
         ),
-        (f"list {shown.content.version}", lists, lists.signed_by(digest, shown.signatures)),
+        (f"list {shown.content.version}", lists, lists.signed_by(shown.content.hash, shown.signatures)),
     ]
 
 

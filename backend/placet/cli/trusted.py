@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from placet.cli.inputs import read, read_deployment, read_trust, valid_signed_trust
+from placet.cli.inputs import read, read_any_trust, read_deployment
 from placet.cli.witness import witnesses
 from placet.core.errors import InputError
 from placet.core.values import from_hex, to_hex
@@ -59,9 +59,9 @@ def own_files(deployment: Path | None, trust: Path | None) -> OwnFiles:
     own = None if deployment is None else read_deployment(deployment)
     if trust is None:
         return OwnFiles(own, None)
-    signed = valid_signed_trust(trust)
+    signed, known = read_any_trust(trust)
     if signed is None:
-        return OwnFiles(own, read_trust(trust))
+        return OwnFiles(own, known)
     content = signed.content
     if own is not None and own != content.deployment:
         raise InputError(
@@ -71,7 +71,7 @@ def own_files(deployment: Path | None, trust: Path | None) -> OwnFiles:
             remedy="leave out --deployment, if the list is right",
             code="trust.chain",
         )
-    return OwnFiles(content.deployment, content.trust, content.witness_keys, content.quorum)
+    return OwnFiles(content.deployment, known, content.witness_keys, content.quorum)
 
 
 def trusted_hashes(

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from placet.core import rlp
 from placet.core.block_header import ReceiptLog, log_of_fields, read_number
 from placet.core.errors import InputError
-from placet.core.merkle import rfc6962_leaf
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,8 @@ class LogEntry:
         return self.block, self.log.index
 
     def encoded(self) -> bytes:
-        """The RLP list of block number, block hash, place among the block's logs, contract, topics and data."""
+        """What a leaf of the tree holds: the RLP list of block number, block hash, place among the block's logs,
+        contract, topics and data."""
         log = self.log
         number, place = rlp.of_int(self.block), rlp.of_int(log.index)
         return rlp.encode([number, self.block_hash, place, log.address, list(log.topics), log.data])
@@ -44,11 +44,6 @@ class LogEntry:
             raise _malformed("a hash of 32 bytes")
         address, topics, data = log_of_fields(log)
         return cls(read_number(number), block_hash, ReceiptLog(address, topics, data, read_number(place)))
-
-
-def event_leaf(entry: bytes) -> bytes:
-    """The hash of an encoded entry as a leaf."""
-    return rfc6962_leaf(entry)
 
 
 def in_order(entries: Sequence[LogEntry]) -> bool:

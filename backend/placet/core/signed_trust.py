@@ -123,6 +123,10 @@ class TrustVersion(Value):
         return self
 
     @cached_property
+    def hash(self) -> bytes:
+        return document_hash(self)
+
+    @cached_property
     def witness_keys(self) -> tuple[WitnessKey, ...]:
         return tuple(map(parse_vkey, self.witnesses))
 
@@ -162,7 +166,7 @@ class SignedTrust(Value):
         for place, one in enumerate(self.roots):
             for what, role in self.signing_roles(place):
                 role.demand(what, one.hash, one.signatures)
-        self.last.root.lists.demand(f"list {self.content.version}", document_hash(self.content), self.signatures)
+        self.last.root.lists.demand(f"list {self.content.version}", self.content.hash, self.signatures)
 
     def demand_valid(self, now: int) -> None:
         """The same, and StateError `trust.expired` where the last root or the list has ended by Unix time `now`."""
@@ -200,13 +204,11 @@ class SignedTrust(Value):
                 remedy="keep the one you have",
                 code="trust.rollback",
             )
-        if self.content.version == known.content.version and document_hash(self.content) != document_hash(
-            known.content
-        ):
+        if self.content.version == known.content.version and self.content.hash != known.content.hash:
             raise StateError(
                 "two lists of one version are signed",
-                expected=to_hex(document_hash(known.content)),
-                found=to_hex(document_hash(self.content)),
+                expected=to_hex(known.content.hash),
+                found=to_hex(self.content.hash),
                 remedy="show both to those who sign it: their keys are stolen, or they tell you and others two stories",
                 code="trust.fork",
             )
@@ -219,7 +221,7 @@ class SignedTrust(Value):
         if any(key.address in role.keys for role in roles):
             changes["roots"] = (*self.roots[:-1], _root_with(self.last, key))
         if key.address in self.last.root.lists.keys:
-            changes["signatures"] = _with(self.signatures, key, document_hash(self.content))
+            changes["signatures"] = _with(self.signatures, key, self.content.hash)
         if not changes:
             raise StateError("this key signs nothing of this file", found=to_hex(key.address), code="trust.no-role")
         return self.model_copy(update=changes)

@@ -174,7 +174,7 @@ class JobContext:
     `cards` are those that it has registered of a job's model; `payloads` is where what others sent is kept for replays,
     None where nothing is;
     `hpke` is the secret of results; `earlier_hpke` are those before it that still open what is under them;
-    `institution` is its account, where that is a contract;
+    `institution` is its address, where that is not the signer's: a contract's;
     `moved` is sent when the chain may have something new of the contracts.
 
     `rows` is None for a company, which has documents and no rows; `extensions` are what it brings to recipes that take
@@ -230,15 +230,19 @@ class JobContext:
 
     def hpke_of(self, public: bytes) -> bytes:
         """The secret of one of the institution's HPKE keys. StateError `hpke.lost` where it is none of those kept."""
-        for secret in (self.hpke, *self.earlier_hpke):
-            if public_key(secret) == public:
-                return secret
-        raise StateError(
-            "the key that this result is sealed to is lost",
-            expected=to_hex(public),
-            remedy="put the key's file back from a backup, or run the job again",
-            code="hpke.lost",
-        )
+        try:
+            return self._hpke_secrets[public]
+        except KeyError:
+            raise StateError(
+                "the key that this result is sealed to is lost",
+                expected=to_hex(public),
+                remedy="put the key's file back from a backup, or run the job again",
+                code="hpke.lost",
+            ) from None
+
+    @cached_property
+    def _hpke_secrets(self) -> dict[bytes, bytes]:
+        return {public_key(secret): secret for secret in (self.hpke, *self.earlier_hpke)}
 
     @property
     def address(self) -> bytes:

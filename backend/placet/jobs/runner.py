@@ -231,7 +231,7 @@ class Runner:
             if now > record.plan.deadline + turn_of(record, self.context.address):
                 await self.coordinator.abort(record, "deadline")
             return
-        if await ask_store(self._key_lost, record):
+        if self._key_lost(record):
             return await self.coordinator.abort(record, "hpke.lost")
         left = await ask_chain(self._blocks_left, record)
         if left:

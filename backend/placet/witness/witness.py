@@ -25,8 +25,8 @@ from placet.chain.processes import locked
 from placet.core.block_header import SealedHeader, bloom_bits, read_header, read_logs
 from placet.core.cosigning import WitnessedBlock, cosign, log_origin
 from placet.core.errors import ChainError, StateError
-from placet.core.event_log import LogEntry, event_leaf
-from placet.core.merkle import Rfc6962Tree
+from placet.core.event_log import LogEntry
+from placet.core.merkle import Rfc6962Tree, rfc6962_leaf
 from placet.core.signed_note import SignedNote, WitnessKey
 from placet.core.values import to_hex
 from placet.witness.settings import WitnessSettings
@@ -86,7 +86,7 @@ class Witness:
             if any(header.bloom & bits == bits for bits in map(bloom_bits, self._contracts)):
                 for log in read_logs(header, proofs.receipts(self._chain.rpc, row, header)):
                     if log.address in self._contracts:
-                        tree.add(event_leaf(LogEntry(header.number, header.hash, log).encoded()))
+                        tree.add(rfc6962_leaf(LogEntry(header.number, header.hash, log).encoded()))
         if header is None:
             raise ChainError("the endpoint showed no block", expected=stop, code="chain.answer")
         block = WitnessedBlock.of(self.origin, tree.size, tree.root(), (header.number, header.hash))

@@ -76,9 +76,9 @@ class Supervisor:
                     namespaces.divide(sides)
                     self._sides = sides
                 case {"do": "unite"} if self._sides:
-                    namespaces.unite(self._sides)
-                    await self._reconnect(self._sides)
-                    self._sides = []
+                    sides, self._sides = self._sides, []
+                    namespaces.unite(sides)
+                    await self._reconnect(sides)
                 case _:
                     raise StateError("this order can't be carried out", found=json.dumps(order)[:200])
         nodes = [node for node, one in self.nodes.items() if one.runs]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -132,12 +133,14 @@ def forget(connection: sa.Connection, consent: ConsentId) -> None:
 def follow(node: Node) -> None:
     """Write down how jobs that were still going have gone on."""
     going = sa.select(runs.c.job, runs.c.outcome).where(runs.c.outcome.in_((RUNNING, SEALED))).distinct()
+    noted = defaultdict[JobId, set[str]](set)
     with reading(node.engine) as connection:
-        noted = [(JobId(job), outcome) for job, outcome in connection.execute(going)]
-    for job in dict.fromkeys(job for job, _ in noted):
+        for job, outcome in connection.execute(going):
+            noted[JobId(job)].add(outcome)
+    for job, before in noted.items():
         last = node.index.job_events(job, kinds=tuple(_ENDS))
         outcome = (_ENDS[type(last[-1])], last[-1].block) if last else (RUNNING, None)
-        if {before for other, before in noted if other == job} == {outcome[0]}:
+        if before == {outcome[0]}:
             continue
         changed = (runs.c.job == job) & (runs.c.outcome != outcome[0])
         with node.engine.begin() as connection:
